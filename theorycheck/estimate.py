@@ -1,0 +1,126 @@
+"""A number with its error radius, and the three-valued verdicts drawn from such numbers."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A computed number and a bound on its distance from the true one.
+
+    Parameters
+    ----------
+    value : float
+        The computed number (nats where it is an information quantity).
+    error : float
+        Error radius: ``|true - value| <= error``. ``inf`` where nothing can be said.
+    """
+
+    value: float
+    error: float
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.error) or self.error < 0.0:
+            raise ValueError(f"an error radius must be >= 0, not {self.error}")
+
+    def __add__(self, other: Estimate) -> Estimate:
+        return Estimate(self.value + other.value, self.error + other.error)
+
+    def __sub__(self, other: Estimate) -> Estimate:
+        return Estimate(self.value - other.value, self.error + other.error)
+
+    def __mul__(self, other: Estimate) -> Estimate:
+        error = (
+            abs(self.value) * other.error + abs(other.value) * self.error + self.error * other.error
+        )
+        return Estimate(self.value * other.value, error)
+
+    def scaled(self, factor: float) -> Estimate:
+        """Return the estimate times an exact factor."""
+        return Estimate(self.value * factor, self.error * abs(factor))
+
+    @property
+    def lower(self) -> float:
+        """The smallest value within the error radius."""
+        return self.value - self.error
+
+    @property
+    def upper(self) -> float:
+        """The largest value within the error radius."""
+        return self.value + self.error
+
+    def contains(self, number: float) -> bool:
+        """Tell whether `number` lies within the error radius."""
+        return self.lower <= number <= self.upper
+
+    def to_dict(self) -> dict[str, float]:
+        """Return ``{"value": v, "error": e}``, the form that ``--json`` prints."""
+        return {"value": self.value, "error": self.error}
+
+    def __str__(self) -> str:
+        if not math.isfinite(self.error):
+            return f"{self.value:.6g} (unresolved)"
+        if self.error == 0.0:
+            return f"{self.value:.10g}"
+        digits = max(0, min(15, 1 - math.floor(math.log10(self.error))))
+        return f"{self.value:.{digits}f} ± {self.error:.1e}"
+
+
+class Verdict(enum.StrEnum):
+    """What the numbers say about an inequality."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    INCONCLUSIVE = "inconclusive"
+
+    def __invert__(self) -> Verdict:
+        return {Verdict.HOLDS: Verdict.FAILS, Verdict.FAILS: Verdict.HOLDS}.get(self, self)
+
+    def __and__(self, other: Verdict) -> Verdict:
+        if Verdict.FAILS in (self, other):
+            return Verdict.FAILS
+        return Verdict.HOLDS if self is other is Verdict.HOLDS else Verdict.INCONCLUSIVE
+
+    def __or__(self, other: Verdict) -> Verdict:
+        return ~(~self & ~other)
+
+
+def positive(margin: Estimate) -> Verdict:
+    """Judge ``margin > 0``: decided only where zero lies outside the error radius.
+
+    Parameters
+    ----------
+    margin : Estimate
+        Left-hand side minus right-hand side of the inequality.
+
+    Returns
+    -------
+    Verdict
+        HOLDS if the whole interval is positive, FAILS if none of it is, else INCONCLUSIVE.
+    """
+    if not math.isfinite(margin.error) or math.isnan(margin.value):
+        return Verdict.INCONCLUSIVE
+    if margin.lower > 0.0:
+        return Verdict.HOLDS
+    if margin.upper <= 0.0:
+        return Verdict.FAILS
+    return Verdict.INCONCLUSIVE
+
+
+def nonnegative(margin: Estimate) -> Verdict:
+    """Judge ``margin >= 0``; see :func:`positive`.
+
+    Parameters
+    ----------
+    margin : Estimate
+        Left-hand side minus right-hand side of the inequality.
+
+    Returns
+    -------
+    Verdict
+        HOLDS if no part of the interval is negative, FAILS if all of it is, else INCONCLUSIVE.
+    """
+    return ~positive(margin.scaled(-1.0))

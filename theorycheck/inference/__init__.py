@@ -1,0 +1,1 @@
+"""Exact inference at given x."""

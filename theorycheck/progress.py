@@ -1,0 +1,28 @@
+"""Progress of long work, told to a reporter that the caller injects; the core prints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+#: Called with the number of steps just done.
+Advance = Callable[[int], None]
+
+
+class Progress(Protocol):
+    """What long computations report to. The command line passes one drawn by rich."""
+
+    def task(self, description: str, total: int | None) -> AbstractContextManager[Advance]:
+        """Open a task of `total` steps (None: unknown) and yield its advance function."""
+        ...
+
+
+class _Silent:
+    @contextmanager
+    def task(self, description: str, total: int | None) -> Iterator[Advance]:  # noqa: ARG002
+        yield lambda _steps: None
+
+
+#: Reports nothing.
+NO_PROGRESS: Progress = _Silent()

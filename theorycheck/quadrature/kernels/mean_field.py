@@ -1,0 +1,455 @@
+"""The optimal mean-field Gaussian q for many x: starts, Newton refinement, distinct minima.
+
+All values are −ELBO_x(μ, s) without the constant (D/2) log 2π + Σ log σ_d, which the caller adds:
+½(s² + μ² − 1) − log s + E_q |x − f|²/2σ².
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from theorycheck.quadrature.kernels.gaussian_expectation import (
+    cost_moments,
+    expectations,
+    workspace,
+)
+from theorycheck.quadrature.kernels.jit import batch_kernel, scalar_kernel
+from theorycheck.quadrature.kernels.log_density import BLOCK, distance
+from theorycheck.quadrature.rules import ORDER
+
+#: Distinct local minima kept for an x.
+MINIMA = 8
+#: Starts looked at for an x.
+_STARTS = 24
+#: Chunks of x, so that buffers are allocated per chunk and threads stay balanced.
+_CHUNKS = 64
+#: Log-mass below the best mode's at which a posterior mode is no start any more.
+_MODE_MARGIN = 6.0
+#: Nats above the best table value up to which a table minimum is a start.
+_TABLE_MARGIN = 1.0
+#: Nats above the best minimum found at which a start is given up: its basin is not that deep.
+_START_MARGIN = 4.0
+_ITERATIONS = 100
+#: Newton decrement (nats, relative to the value) below which one more full step, taken blindly,
+#: ends at rounding level: convergence is quadratic, so the next decrement is about its square.
+_CONVERGED = 1e-10
+#: log s is kept within these bounds.
+_LOWEST_LOG_SCALE = -30.0
+_HIGHEST_LOG_SCALE = 3.0
+
+
+@scalar_kernel
+def negative_elbo(
+    x: Any,
+    mean: float,
+    log_scale: float,
+    inverse_sigma: Any,
+    panels: Any,
+    groups: Any,
+    work: Any,
+) -> tuple[float, float, float, float, float, float]:
+    """Return −ELBO_x and its scaled derivatives: s∂_μ, ∂_λ, s²∂²_μ, s∂_μ∂_λ, ∂²_λ, λ = log s."""
+    s = math.exp(log_scale)
+    m0, m1, m2, m3, m4 = cost_moments(x, mean, s, inverse_sigma, panels, groups, work)
+    s2 = s * s
+    value = 0.5 * (s2 + mean * mean - 1.0) - log_scale + m0
+    return (
+        value,
+        s * mean + m1,
+        s2 - 1.0 + m2 - m0,
+        s2 + m2 - m0,
+        m3 - 3.0 * m1,
+        2.0 * s2 + 2.0 * (m2 - m0) + m4 - 6.0 * m2 + 3.0 * m0,
+    )
+
+
+@scalar_kernel
+def newton(
+    x: Any,
+    mean: float,
+    log_scale: float,
+    inverse_sigma: Any,
+    panels: Any,
+    groups: Any,
+    work: Any,
+    minima: Any,
+    kept: int,
+) -> tuple[float, float, float, float]:
+    """Descend to a local minimum of −ELBO_x; return μ, log s, the value and the decrement.
+
+    Gives up, with value inf, once it is on its way into one of the `kept` known minima.
+    """
+    value, g1, g2, h11, h12, h22 = negative_elbo(
+        x, mean, log_scale, inverse_sigma, panels, groups, work
+    )
+    decrement = np.inf
+    for _ in range(_ITERATIONS):
+        # Eigenvalues of the 2x2 Hessian, made positive.
+        centre = 0.5 * (h11 + h22)
+        gap = math.sqrt(0.25 * (h11 - h22) ** 2 + h12 * h12)
+        big = max(abs(centre + gap), 1e-3)
+        small = max(abs(centre - gap), 1e-3)
+        angle = 0.5 * math.atan2(2.0 * h12, h11 - h22)
+        c = math.cos(angle)
+        n = math.sin(angle)
+        a = -(c * g1 + n * g2) / big
+        b = -(-n * g1 + c * g2) / small
+        step1 = c * a - n * b
+        step2 = n * a + c * b
+        decrement = -(g1 * step1 + g2 * step2)
+        if decrement < _CONVERGED * (1.0 + abs(value)):
+            mean += math.exp(log_scale) * step1
+            log_scale += step2
+            value = negative_elbo(
+                x, mean, log_scale, inverse_sigma, panels, groups, work,
+            )[0]  # fmt: skip
+            return mean, log_scale, value, decrement
+        for m in range(kept):
+            if (
+                value >= minima[m, 2]
+                and value < minima[m, 2] + 1e-3
+                and abs(minima[m, 0] - mean) < 0.05 * math.exp(minima[m, 1])
+                and abs(minima[m, 1] - log_scale) < 0.05
+            ):
+                return mean, log_scale, np.inf, decrement
+        length = max(abs(step1), abs(step2))
+        fraction = 1.0 if length <= 1.0 else 1.0 / length
+        moved = False
+        for _ in range(30):
+            new_mean = mean + math.exp(log_scale) * fraction * step1
+            new_scale = min(
+                max(log_scale + fraction * step2, _LOWEST_LOG_SCALE), _HIGHEST_LOG_SCALE
+            )
+            trial = negative_elbo(
+                x, new_mean, new_scale, inverse_sigma, panels, groups, work,
+            )  # fmt: skip
+            if trial[0] <= value - 1e-4 * fraction * decrement:
+                mean = new_mean
+                log_scale = new_scale
+                value, g1, g2, h11, h12, h22 = trial
+                moved = True
+                break
+            fraction *= 0.4
+        if not moved:
+            # No descent beyond rounding is left.
+            return mean, log_scale, value, decrement
+    return mean, log_scale, value, decrement
+
+
+@scalar_kernel
+def _mode_starts(
+    x: Any,
+    inverse_sigma: Any,
+    z: Any,
+    f: Any,
+    log_width: Any,
+    block_centre: Any,
+    block_radius: Any,
+    block_log_mass: Any,
+    e: Any,
+    starts: Any,
+) -> int:
+    """Write (μ, log s, −log mass) of the posterior modes, by their Laplace approximation."""
+    total = z.shape[0]
+    floor = -np.inf
+    for b in range(block_centre.shape[0]):
+        far = distance(x, block_centre[b], inverse_sigma) + block_radius[b]
+        floor = max(floor, block_log_mass[b] - 0.5 * far * far)
+    for b in range(block_centre.shape[0]):
+        first = b * BLOCK * ORDER
+        last = min(first + BLOCK * ORDER, total)
+        near = max(distance(x, block_centre[b], inverse_sigma) - block_radius[b], 0.0)
+        if block_log_mass[b] - 0.5 * near * near < floor - 40.0:
+            for i in range(first, last):
+                e[i] = -np.inf
+            continue
+        for i in range(first, last):
+            e[i] = -0.5 * z[i] * z[i]
+        for d in range(f.shape[0]):
+            for i in range(first, last):
+                r = (x[d] - f[d, i]) * inverse_sigma[d]
+                e[i] -= 0.5 * r * r
+    best = -np.inf
+    for i in range(total):
+        if e[i] > best - 40.0:
+            best = max(best, e[i] + log_width[i])
+    count = 0
+    for i in range(total):
+        if e[i] == -np.inf:
+            continue
+        before = e[i - 1] if i > 0 else -np.inf
+        after = e[i + 1] if i + 1 < total else -np.inf
+        if e[i] < before or e[i] <= after:
+            continue
+        mass = e[i] + log_width[i]
+        if mass < best - _MODE_MARGIN or count >= starts.shape[0]:
+            continue
+        starts[count, 0] = z[i]
+        starts[count, 1] = log_width[i]
+        starts[count, 2] = -mass
+        count += 1
+    return count
+
+
+@scalar_kernel
+def _table_starts(
+    x: Any,
+    table_mean: Any,
+    table_log_scale: Any,
+    table_offset: Any,
+    table_slope: Any,
+    scan: Any,
+    starts: Any,
+    count: int,
+) -> int:
+    """Append the minima along μ of the affine table −ELBO_x = offset − x·slope."""
+    size = table_mean.shape[0]
+    for i in range(size):
+        scan[i] = table_offset[i]
+    for d in range(x.shape[0]):
+        here = x[d]
+        for i in range(size):
+            scan[i] -= here * table_slope[d, i]
+    lowest = np.inf
+    for i in range(size):
+        lowest = min(lowest, scan[i])
+    for i in range(size):
+        if scan[i] > lowest + _TABLE_MARGIN:
+            continue
+        same_before = i > 0 and table_log_scale[i - 1] == table_log_scale[i]
+        same_after = i + 1 < size and table_log_scale[i + 1] == table_log_scale[i]
+        if (same_before and scan[i - 1] < scan[i]) or (same_after and scan[i + 1] <= scan[i]):
+            continue
+        # Of minima that lie close together, at neighbouring s say, keep the lower.
+        taken = False
+        for k in range(count):
+            s = math.exp(max(starts[k, 1], table_log_scale[i]))
+            if (
+                abs(starts[k, 0] - table_mean[i]) < 0.8 * s
+                and abs(starts[k, 1] - table_log_scale[i]) < 0.8
+                and starts[k, 2] < 1e300
+            ):
+                if scan[i] < starts[k, 2]:
+                    starts[k, 0] = table_mean[i]
+                    starts[k, 1] = table_log_scale[i]
+                    starts[k, 2] = scan[i]
+                taken = True
+                break
+        if not taken and count < starts.shape[0]:
+            starts[count, 0] = table_mean[i]
+            starts[count, 1] = table_log_scale[i]
+            starts[count, 2] = scan[i]
+            count += 1
+    return count
+
+
+@batch_kernel
+def optimal_q_batch(
+    x: Any,
+    inverse_sigma: Any,
+    panels: Any,
+    groups: Any,
+    log_width: Any,
+    block_centre: Any,
+    block_radius: Any,
+    block_log_mass: Any,
+    table_mean: Any,
+    table_log_scale: Any,
+    table_offset: Any,
+    table_slope: Any,
+    given: Any,
+    group: Any,
+    minima: Any,
+    found: Any,
+) -> None:
+    """Find the global minimum over (μ, log s) for every x (n, D).
+
+    Starts come from the table (empty arrays: none), from the posterior modes, and from
+    `given[group[k]]` (G, C, 2), NaN where unused. `minima` (n, MINIMA, 3) receives μ, log s and
+    the value of the distinct minima, lowest first; `found` (n,) their number.
+    """
+    total = x.shape[0]
+    for chunk in prange(_CHUNKS):
+        work = workspace(x.shape[1])
+        e = np.empty(log_width.shape[0])
+        scan = np.empty(table_mean.shape[0])
+        starts = np.empty((_STARTS, 3))
+        for k in range(chunk, total, _CHUNKS):
+            count = _mode_starts(
+                x[k], inverse_sigma, panels[2], panels[4], log_width, block_centre, block_radius, block_log_mass,
+                e, starts,
+            )  # fmt: skip
+            for i in range(count):
+                # A mode's mass is no value of −ELBO: evaluate there instead.
+                starts[i, 2] = negative_elbo(
+                    x[k], starts[i, 0], starts[i, 1], inverse_sigma, panels, groups, work,
+                )[0]  # fmt: skip
+            if table_mean.shape[0] > 0:
+                half_square = 0.0
+                for d in range(x.shape[1]):
+                    half_square += 0.5 * (x[k, d] * inverse_sigma[d]) ** 2
+                for i in range(count):
+                    starts[i, 2] -= half_square
+                count = _table_starts(
+                    x[k], table_mean, table_log_scale, table_offset, table_slope, scan, starts,
+                    count,
+                )  # fmt: skip
+                for i in range(count):
+                    starts[i, 2] += half_square
+            for i in range(given.shape[1]):
+                mean = given[group[k], i, 0]
+                if math.isnan(mean) or count >= _STARTS:
+                    continue
+                starts[count, 0] = mean
+                starts[count, 1] = given[group[k], i, 1]
+                starts[count, 2] = negative_elbo(
+                    x[k], mean, given[group[k], i, 1], inverse_sigma, panels, groups, work,
+                )[0]  # fmt: skip
+                count += 1
+            _descend(
+                x[k], starts, count, inverse_sigma, panels, groups, work, minima[k], found, k,
+            )  # fmt: skip
+
+
+@scalar_kernel
+def _descend(
+    x: Any,
+    starts: Any,
+    count: int,
+    inverse_sigma: Any,
+    panels: Any,
+    groups: Any,
+    work: Any,
+    minima: Any,
+    found: Any,
+    index: int,
+) -> None:
+    """Refine starts, lowest first, and keep the distinct minima in ascending order."""
+    kept = 0
+    for _ in range(count):
+        pick = -1
+        for i in range(count):
+            if starts[i, 2] < np.inf and (pick < 0 or starts[i, 2] < starts[pick, 2]):
+                pick = i
+        if pick < 0:
+            break
+        start_mean = starts[pick, 0]
+        start_scale = starts[pick, 1]
+        start_value = starts[pick, 2]
+        starts[pick, 2] = np.inf
+        if kept > 0 and start_value > minima[0, 2] + _START_MARGIN:
+            continue
+        known = False
+        for m in range(kept):
+            s = math.exp(max(minima[m, 1], start_scale))
+            known |= (
+                abs(minima[m, 0] - start_mean) < 0.1 * s
+                and abs(minima[m, 1] - start_scale) < 0.1
+            )
+        if known:
+            continue
+        mean, scale, value, _unused = newton(
+            x, start_mean, start_scale, inverse_sigma, panels, groups, work, minima, kept,
+        )  # fmt: skip
+        if value == np.inf:
+            continue
+        for m in range(kept):
+            s = math.exp(min(minima[m, 1], scale))
+            if abs(minima[m, 0] - mean) < 1e-3 * s and abs(minima[m, 1] - scale) < 1e-3:
+                known = True
+                if value < minima[m, 2]:
+                    minima[m, 0] = mean
+                    minima[m, 1] = scale
+                    minima[m, 2] = value
+        if known or (kept == MINIMA and value >= minima[kept - 1, 2]):
+            continue
+        place = min(kept, MINIMA - 1)
+        while place > 0 and minima[place - 1, 2] > value:
+            minima[place, 0] = minima[place - 1, 0]
+            minima[place, 1] = minima[place - 1, 1]
+            minima[place, 2] = minima[place - 1, 2]
+            place -= 1
+        minima[place, 0] = mean
+        minima[place, 1] = scale
+        minima[place, 2] = value
+        kept = min(kept + 1, MINIMA)
+    found[index] = kept
+
+
+@batch_kernel
+def negative_elbo_batch(
+    x: Any,
+    mean: Any,
+    log_scale: Any,
+    inverse_sigma: Any,
+    panels: Any,
+    groups: Any,
+    values: Any,
+) -> None:
+    """Fill −ELBO and its five scaled derivatives (n, 6) for pairs of x (n, D) and q."""
+    total = mean.shape[0]
+    for chunk in prange(_CHUNKS):
+        work = workspace(x.shape[1])
+        for k in range(chunk, total, _CHUNKS):
+            result = negative_elbo(
+                x[k], mean[k], log_scale[k], inverse_sigma, panels, groups, work,
+            )  # fmt: skip
+            for i in range(6):
+                values[k, i] = result[i]
+
+
+@batch_kernel
+def expectations_batch(
+    x: Any,
+    mean: Any,
+    log_scale: Any,
+    inverse_sigma: Any,
+    panels: Any,
+    groups: Any,
+    first: Any,
+    squares: Any,
+) -> None:
+    """Fill E_q f (n, D) and E_q (x_d − f_d)² (n, D) for pairs of x and q."""
+    total = mean.shape[0]
+    for chunk in prange(_CHUNKS):
+        work = workspace(x.shape[1])
+        for k in range(chunk, total, _CHUNKS):
+            expectations(
+                x[k], mean[k], math.exp(log_scale[k]), inverse_sigma, panels, groups, work,
+                first[k], squares[k],
+            )  # fmt: skip
+
+
+@batch_kernel
+def distinct_candidates_batch(minima: Any, margin: float, candidates: Any) -> None:
+    """Collect, per box, the distinct (μ, log s) that are near-optimal at any of its nodes.
+
+    `minima` (B, N, MINIMA, 3) as from :func:`optimal_q_batch`; `candidates` (B, C, 2) is filled
+    and padded with NaN. The best minimum of every node comes before any second one.
+    """
+    for b in prange(minima.shape[0]):
+        count = 0
+        for i in range(candidates.shape[1]):
+            candidates[b, i, 0] = np.nan
+            candidates[b, i, 1] = np.nan
+        for rank in range(minima.shape[2]):
+            for n in range(minima.shape[1]):
+                mean = minima[b, n, rank, 0]
+                log_scale = minima[b, n, rank, 1]
+                if math.isnan(mean) or minima[b, n, rank, 2] > minima[b, n, 0, 2] + margin:
+                    continue
+                s = math.exp(log_scale)
+                known = False
+                for i in range(count):
+                    known |= (
+                        abs(candidates[b, i, 0] - mean) < 0.7 * s
+                        and abs(candidates[b, i, 1] - log_scale) < 0.7
+                    )
+                if not known and count < candidates.shape[1]:
+                    candidates[b, count, 0] = mean
+                    candidates[b, count, 1] = log_scale
+                    count += 1
