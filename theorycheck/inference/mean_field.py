@@ -128,7 +128,12 @@ class MeanField:
         return MeanFieldTable(means, log_scales, offset, slope)
 
     def optimal_q(
-        self, x: ArrayLike, *, given: Array | None = None, group: NDArray[np.int64] | None = None
+        self,
+        x: ArrayLike,
+        *,
+        given: Array | None = None,
+        group: NDArray[np.int64] | None = None,
+        use_modes: bool = True,
     ) -> OptimalQ:
         """Find the global optimum of −ELBO_x over q for every x.
 
@@ -139,6 +144,8 @@ class MeanField:
             Candidates (μ, log s), NaN where unused; they replace the scan of the table.
         group : ndarray of int, shape (n,)
             Which row of `given` belongs to which x.
+        use_modes : bool
+            Start at posterior modes too; only for callers that give candidates is False safe.
 
         Returns
         -------
@@ -168,6 +175,7 @@ class MeanField:
             *entries,
             given,
             group,
+            use_modes or given.shape[1] == 0,
             minima,
             found,
         )

@@ -42,11 +42,14 @@ class BoxNodes:
         Their weights for ∫ dx.
     hint : ndarray, shape (B, C, 2), or None in the first round
         What the integrand returned for the parent box.
+    generation : int
+        How many rounds of splitting came before.
     """
 
     x: Array
     weight: Array
     hint: Array | None
+    generation: int
 
 
 #: An integrand: values (B, N, M) of M functions, and a hint (B, C, 2) for the children.
@@ -136,13 +139,15 @@ def integrate_boxes(
     -------
     BoxIntegral
     """
-    boxes = _evaluate(integrand, lower, upper, None)
+    boxes = _evaluate(integrand, lower, upper, None, 0)
+    generation = 0
     # Nothing is known about the first boxes' error until they are split once.
     boxes.error = np.full_like(boxes.error, np.inf)
     split = np.ones(len(lower), dtype=bool)
     with progress.task("refining boxes over x", None) as advance:
         while split.any():
-            boxes = boxes.take(~split).join(_split(integrand, boxes.take(split)))
+            generation += 1
+            boxes = boxes.take(~split).join(_split(integrand, boxes.take(split), generation))
             advance(1)
             total = boxes.error.sum(axis=0)
             if np.all(total <= tolerance):
@@ -164,7 +169,7 @@ def _worst(error: Array, remainder: float) -> NDArray[np.bool_]:
     return mark
 
 
-def _split(integrand: Integrand, parents: _Boxes) -> _Boxes:
+def _split(integrand: Integrand, parents: _Boxes, generation: int) -> _Boxes:
     count, dim = parents.lower.shape
     middle = 0.5 * (parents.lower + parents.upper)
     lowers, uppers = [], []
@@ -174,7 +179,7 @@ def _split(integrand: Integrand, parents: _Boxes) -> _Boxes:
         uppers.append(np.where(high, parents.upper, middle))
     family = 2**dim
     hint = np.tile(parents.hint, (family, 1, 1))
-    children = _evaluate(integrand, np.concatenate(lowers), np.concatenate(uppers), hint)
+    children = _evaluate(integrand, np.concatenate(lowers), np.concatenate(uppers), hint, generation)
     parts = children.integral.reshape(family, count, -1)
     change = np.abs(parts.sum(axis=0) - parents.integral)
     # Blame the children in proportion to how troubled they look themselves.
@@ -185,12 +190,18 @@ def _split(integrand: Integrand, parents: _Boxes) -> _Boxes:
     return children
 
 
-def _evaluate(integrand: Integrand, lower: Array, upper: Array, hint: Array | None) -> _Boxes:
+def _evaluate(
+    integrand: Integrand, lower: Array, upper: Array, hint: Array | None, generation: int
+) -> _Boxes:
     parts = []
     for start in range(0, len(lower), _BATCH):
         stop = start + _BATCH
         part_hint = None if hint is None else hint[start:stop]
-        parts.append(_evaluate_batch(integrand, lower[start:stop], upper[start:stop], part_hint))
+        parts.append(
+            _evaluate_batch(
+                integrand, lower[start:stop], upper[start:stop], part_hint, generation
+            )
+        )
     boxes = parts[0]
     if len(parts) > 1:
         boxes = _Boxes(
@@ -200,7 +211,7 @@ def _evaluate(integrand: Integrand, lower: Array, upper: Array, hint: Array | No
 
 
 def _evaluate_batch(
-    integrand: Integrand, lower: Array, upper: Array, hint: Array | None
+    integrand: Integrand, lower: Array, upper: Array, hint: Array | None, generation: int
 ) -> _Boxes:
     count, dim = lower.shape
     nodes_1d, weights_1d = gauss_legendre(BOX_ORDER)
@@ -209,7 +220,7 @@ def _evaluate_batch(
     unit_weight = np.prod(np.array(list(product(weights_1d, repeat=dim))), axis=1)
     nodes = 0.5 * (lower + upper)[:, None, :] + half[:, None, :] * unit
     weight = half.prod(axis=1)[:, None] * unit_weight
-    values, child_hint = integrand(BoxNodes(nodes, weight, hint))
+    values, child_hint = integrand(BoxNodes(nodes, weight, hint, generation))
     integral = np.einsum("bn,bnm->bm", weight, values)
     return _Boxes(
         lower, upper, nodes, weight, values, child_hint, integral,

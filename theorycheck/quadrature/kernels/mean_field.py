@@ -37,6 +37,8 @@ _ITERATIONS = 100
 #: Newton decrement (nats, relative to the value) below which one more full step, taken blindly,
 #: ends at rounding level: convergence is quadratic, so the next decrement is about its square.
 _CONVERGED = 1e-10
+#: Nats above the best minimum at which a descent that has nearly arrived is given up.
+_ABANDON_MARGIN = 0.6
 #: log s is kept within these bounds.
 _LOWEST_LOG_SCALE = -30.0
 _HIGHEST_LOG_SCALE = 3.0
@@ -81,7 +83,8 @@ def newton(
 ) -> tuple[float, float, float, float]:
     """Descend to a local minimum of −ELBO_x; return μ, log s, the value and the decrement.
 
-    Gives up, with value inf, once it is on its way into one of the `kept` known minima.
+    Gives up, with value inf, once it is on its way into one of the `kept` known minima, or
+    into one that cannot compete with the lowest of them.
     """
     value, g1, g2, h11, h12, h22 = negative_elbo(
         x, mean, log_scale, inverse_sigma, panels, groups, work
@@ -108,6 +111,8 @@ def newton(
                 x, mean, log_scale, inverse_sigma, panels, groups, work,
             )[0]  # fmt: skip
             return mean, log_scale, value, decrement
+        if kept > 0 and decrement < 0.1 and value - 2.0 * decrement > minima[0, 2] + _ABANDON_MARGIN:
+            return mean, log_scale, np.inf, decrement
         for m in range(kept):
             if (
                 value >= minima[m, 2]
@@ -263,12 +268,13 @@ def optimal_q_batch(
     table_slope: Any,
     given: Any,
     group: Any,
+    use_modes: bool,
     minima: Any,
     found: Any,
 ) -> None:
     """Find the global minimum over (μ, log s) for every x (n, D).
 
-    Starts come from the table (empty arrays: none), from the posterior modes, and from
+    Starts come from the table (empty arrays: none), from the posterior modes if asked, and from
     `given[group[k]]` (G, C, 2), NaN where unused. `minima` (n, MINIMA, 3) receives μ, log s and
     the value of the distinct minima, lowest first; `found` (n,) their number.
     """
@@ -279,10 +285,12 @@ def optimal_q_batch(
         scan = np.empty(table_mean.shape[0])
         starts = np.empty((_STARTS, 3))
         for k in range(chunk, total, _CHUNKS):
-            count = _mode_starts(
-                x[k], inverse_sigma, panels[2], panels[4], log_width, block_centre, block_radius, block_log_mass,
-                e, starts,
-            )  # fmt: skip
+            count = 0
+            if use_modes:
+                count = _mode_starts(
+                    x[k], inverse_sigma, panels[2], panels[4], log_width, block_centre, block_radius, block_log_mass,
+                    e, starts,
+                )  # fmt: skip
             for i in range(count):
                 # A mode's mass is no value of −ELBO: evaluate there instead.
                 starts[i, 2] = negative_elbo(
@@ -446,8 +454,8 @@ def distinct_candidates_batch(minima: Any, margin: float, candidates: Any) -> No
                 known = False
                 for i in range(count):
                     known |= (
-                        abs(candidates[b, i, 0] - mean) < 0.7 * s
-                        and abs(candidates[b, i, 1] - log_scale) < 0.7
+                        abs(candidates[b, i, 0] - mean) < 0.25 * s
+                        and abs(candidates[b, i, 1] - log_scale) < 0.25
                     )
                 if not known and count < candidates.shape[1]:
                     candidates[b, count, 0] = mean

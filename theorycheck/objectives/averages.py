@@ -1,0 +1,213 @@
+"""Averages over p(x) of what only the optimal q knows: KL(x), and residuals under q*.
+
+For D <= 2 on adaptive boxes in data space, else over a quasi-Monte Carlo or given sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorycheck.inference.marginal import log_density
+from theorycheck.inference.mean_field import MeanField
+from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.quadrature.adaptive_cells import BoxNodes, integrate_boxes
+from theorycheck.quadrature.data_nodes import DataSample, TrapezoidGrid
+from theorycheck.quadrature.kernels.mean_field import distinct_candidates_batch
+from theorycheck.quadrature.latent_panels import LatentPanels
+
+Array = NDArray[np.float64]
+
+#: Edge of the first boxes, in σ of the data.
+_BOX = 2.0
+#: Mass of p(x) on boxes that are not looked at; times _LARGEST_KL it enters the error radius.
+_IGNORED_MASS = 1e-10
+#: Nats that KL(x) is taken to be at most where it is not looked at.
+_LARGEST_KL = 100.0
+#: Candidates handed from a box to its parts, and nats within which a minimum is one.
+_CANDIDATES = 12
+_CANDIDATE_MARGIN = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class PosteriorAverages:
+    """E_p KL(x), E_p E_q (x_d − f_d)², and the weighted KL values behind them.
+
+    Parameters
+    ----------
+    pmo, pmo_error : float
+        E_p KL[q* ‖ p(z|x)], nats.
+    residual, residual_error : ndarray, shape (D,)
+        E_p E_q* (x_d − f_d)², in squared data units.
+    mass : ndarray, shape (n,)
+        Weight of each node, p(x) included; sums to one but for `missing_mass`.
+    kl : ndarray, shape (n,)
+        KL(x) at the nodes, nats.
+    spread : ndarray, shape (n,)
+        How far KL varies over the node's own neighbourhood, to first order.
+    x : ndarray, shape (n, D)
+        The nodes.
+    missing_mass : float
+        Mass that the nodes do not represent, in absolute value.
+    sampled : bool
+        Whether the nodes are a sample, so that errors are statistical.
+    converged : bool
+        Whether the tolerances were reached.
+    """
+
+    pmo: float
+    pmo_error: float
+    residual: Array
+    residual_error: Array
+    mass: Array
+    kl: Array
+    spread: Array
+    x: Array
+    missing_mass: float
+    sampled: bool
+    converged: bool
+
+
+def averages_on_boxes(
+    field: MeanField,
+    data: LatentPanels,
+    grid: TrapezoidGrid,
+    *,
+    tolerance: float,
+    residual_tolerance: float = np.inf,
+    max_boxes: int = 60_000,
+    progress: Progress = NO_PROGRESS,
+) -> PosteriorAverages:
+    """Average over p(x), D <= 2, refining where the optimal q jumps.
+
+    Parameters
+    ----------
+    field : MeanField
+        Of the model whose posterior is approximated.
+    data : LatentPanels
+        Of the model that p(x) belongs to; may be ``field.panels``.
+    grid : TrapezoidGrid
+        Of p(x): it says where the mass is.
+    tolerance : float
+        Error radius wanted for the PMO, nats.
+    residual_tolerance : float
+        Error radius wanted for each residual, relative to the data's σ_d²; inf: not refined for.
+    max_boxes : int
+        Budget.
+    progress : Progress
+
+    Returns
+    -------
+    PosteriorAverages
+    """
+    lower, upper = _first_boxes(grid, data.model.sigma)
+    dim = data.model.data_dim
+    same = field.panels is data
+    resolution = np.zeros(2)
+    variance = data.model.noise_variance
+    inverse_variance = 1.0 / field.model.noise_variance
+
+    def integrand(nodes: BoxNodes) -> tuple[Array, Array]:
+        boxes, count, _ = nodes.x.shape
+        x = nodes.x.reshape(-1, dim)
+        p = log_density(data, x)
+        p_f = p if same else log_density(field.panels, x)
+        if nodes.hint is None:
+            optimum = field.optimal_q(x)
+        else:
+            group = np.repeat(np.arange(boxes), count)
+            optimum = field.optimal_q(
+                x, given=nodes.hint, group=group, use_modes=nodes.generation <= 1
+            )
+        mean_f, squares = field.expectations(x, optimum.mean, optimum.scale)
+        kl = optimum.negative_elbo + p_f.value
+        density = np.exp(p.value)
+        # ∇KL = (E[f|x] − E_q f)/σ²; each node stands for its sixth of the box per dimension.
+        slope = np.abs(p_f.posterior_mean_f - mean_f) * inverse_variance
+        step = np.ptp(nodes.x, axis=1).repeat(count, axis=0) / 10.0
+        weight = nodes.weight.ravel()
+        seen = weight * density
+        resolution[0] = max(resolution[0], float(np.sum(seen * p_f.relative_error)))
+        # KL >= 0 is a theorem; what rounding leaves below zero says how large rounding is.
+        resolution[1] = max(resolution[1], -float(np.min(kl[density > 1e-12], initial=0.0)))
+        values = np.column_stack(
+            [density * kl, density[:, None] * squares / variance, density, kl, (slope * step).sum(1)]
+        )
+        hint = np.empty((boxes, _CANDIDATES, 2))
+        distinct_candidates_batch(
+            optimum.minima.reshape(boxes, count, -1, 3), _CANDIDATE_MARGIN, hint
+        )
+        return values.reshape(boxes, count, -1), hint
+
+    wanted = np.array([tolerance, *[residual_tolerance] * dim, np.inf, np.inf, np.inf])
+    result = integrate_boxes(
+        integrand, lower, upper, wanted, max_boxes=max_boxes, progress=progress
+    )
+    flat = result.values.reshape(-1, dim + 4)
+    mass = result.weight.ravel() * flat[:, dim + 1]
+    missing = abs(1.0 - float(mass.sum()))
+    unseen = (missing + data.missing_mass) * _LARGEST_KL
+    evaluation = float(resolution.sum()) + 1e-13
+    return PosteriorAverages(
+        pmo=float(result.value[0]),
+        pmo_error=float(result.error[0]) + unseen + evaluation,
+        residual=result.value[1 : dim + 1] * variance,
+        residual_error=(result.error[1 : dim + 1] + unseen + evaluation) * variance,
+        mass=mass,
+        kl=flat[:, dim + 2],
+        spread=flat[:, dim + 3],
+        x=result.nodes.reshape(-1, dim),
+        missing_mass=missing,
+        sampled=False,
+        converged=result.converged,
+    )
+
+
+def averages_on_sample(field: MeanField, sample: DataSample) -> PosteriorAverages:
+    """Average over a sample of p(x), any D, with statistical errors.
+
+    Parameters
+    ----------
+    field : MeanField
+    sample : DataSample
+
+    Returns
+    -------
+    PosteriorAverages
+    """
+    repeats, size, dim = sample.x.shape
+    x = sample.x.reshape(-1, dim)
+    optimum = field.optimal_q(x)
+    p_f = log_density(field.panels, x)
+    _, squares = field.expectations(x, optimum.mean, optimum.scale)
+    kl = optimum.negative_elbo + p_f.value
+    pmo, pmo_error = sample.average(kl.reshape(repeats, size))
+    residuals = [sample.average(squares[:, d].reshape(repeats, size)) for d in range(dim)]
+    count = repeats * size
+    return PosteriorAverages(
+        pmo=pmo,
+        pmo_error=pmo_error + float(np.mean(np.minimum(p_f.relative_error, 1e300))),
+        residual=np.array([value for value, _ in residuals]),
+        residual_error=np.array([error for _, error in residuals]),
+        mass=np.full(count, 1.0 / count),
+        kl=kl,
+        spread=np.zeros(count),
+        x=x,
+        missing_mass=0.0,
+        sampled=True,
+        converged=True,
+    )
+
+
+def _first_boxes(grid: TrapezoidGrid, sigma: Array) -> tuple[Array, Array]:
+    """Cover p(x) with boxes 2σ wide, leaving out the lightest."""
+    size = _BOX * sigma
+    index = np.floor(grid.x / size).astype(np.int64)
+    boxes, owner = np.unique(index, axis=0, return_inverse=True)
+    mass = np.bincount(owner.ravel(), weights=np.exp(grid.log_density)) * grid.volume
+    order = np.argsort(mass)
+    light = np.searchsorted(np.cumsum(mass[order]), _IGNORED_MASS)
+    chosen = boxes[np.sort(order[light:])]
+    return chosen * size, (chosen + 1) * size

@@ -1,0 +1,279 @@
+"""The decomposition −ELBO = H + MLEO + PMO (eq. 3 of the paper), each term with its error radius."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theorycheck.errors import ModelError, SettingError
+from theorycheck.estimate import Estimate
+from theorycheck.inference.marginal import LogDensity, log_density
+from theorycheck.inference.mean_field import MeanField
+from theorycheck.models.generative import GenerativeModel
+from theorycheck.objectives.averages import (
+    PosteriorAverages,
+    averages_on_boxes,
+    averages_on_sample,
+)
+from theorycheck.objectives.partition import KlDistribution, Partition
+from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.quadrature.data_nodes import (
+    DataSample,
+    TrapezoidGrid,
+    given_sample,
+    quasi_monte_carlo,
+    trapezoid_grid,
+)
+from theorycheck.quadrature.latent_panels import LatentPanels, latent_panels
+
+Array = NDArray[np.float64]
+
+#: Grid steps tried for H and MLEO, in σ; each rule contains the one with twice its step.
+_STEPS = (1.0 / 3.0, 1.0 / 6.0, 1.0 / 12.0)
+#: Change between two steps at which the finer one is taken.
+_GRID_TOLERANCE = 2e-11
+#: Default error radius of the PMO, nats.
+PMO_TOLERANCE = 1e-6
+#: Error radius, in nats, above which a decomposition counts as unresolved.
+UNRESOLVED = 1e-2
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposition:
+    """−ELBO and its parts at the optimal mean-field Gaussian q, in nats.
+
+    Parameters
+    ----------
+    model, data : GenerativeModel
+        p_f and p.
+    entropy : Estimate
+        H = −E_p log p(x).
+    mleo : Estimate
+        KL[p ‖ p_f]; exactly zero where the model is the data's.
+    pmo : Estimate
+        E_p KL[q* ‖ p_f(z|x)].
+    residual_variance : tuple of Estimate
+        E_p E_q* (x_d − f_d)² per data dimension: Theorem 2's σ².
+    kl_distribution : KlDistribution
+        The distribution of KL(x) under p(x).
+    eta : tuple of float
+        Thresholds asked for.
+    method : str
+        How p(x) was averaged over.
+    converged : bool
+        Whether the tolerances were reached.
+    """
+
+    model: GenerativeModel
+    data: GenerativeModel
+    entropy: Estimate
+    mleo: Estimate
+    pmo: Estimate
+    residual_variance: tuple[Estimate, ...]
+    kl_distribution: KlDistribution
+    eta: tuple[float, ...]
+    method: str
+    converged: bool
+    averages: PosteriorAverages = field(repr=False)
+
+    @property
+    def excess(self) -> Estimate:
+        """J = MLEO + PMO = −ELBO − H, by which decoders are compared."""
+        return self.mleo + self.pmo
+
+    @property
+    def negative_elbo(self) -> Estimate:
+        """−ELBO averaged over p(x)."""
+        return self.entropy + self.mleo + self.pmo
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the error radius of −ELBO is small enough to say anything."""
+        return self.negative_elbo.error < UNRESOLVED
+
+    @property
+    def eta_partition(self) -> tuple[Partition, ...]:
+        """The η-partition (eq. 6) at each η asked for."""
+        return tuple(self.kl_distribution.partition(eta) for eta in self.eta)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return what ``theorycheck decompose --json`` prints."""
+        return {
+            "model": self.model.name,
+            "data": self.data.name,
+            "noise_variance": self.model.noise_variance.tolist(),
+            "entropy": self.entropy.to_dict(),
+            "mleo": self.mleo.to_dict(),
+            "pmo": self.pmo.to_dict(),
+            "excess": self.excess.to_dict(),
+            "negative_elbo": self.negative_elbo.to_dict(),
+            "eta_partition": [part.to_dict() for part in self.eta_partition],
+            "resolved": self.resolved,
+            "method": self.method,
+        }
+
+
+def decompose(
+    model: GenerativeModel,
+    data: GenerativeModel | None = None,
+    *,
+    eta: Sequence[float] = (),
+    tolerance: float = PMO_TOLERANCE,
+    residual_tolerance: float = math.inf,
+    sample: ArrayLike | None = None,
+    size: int = 1024,
+    repeats: int = 16,
+    seed: int = 0,
+    progress: Progress = NO_PROGRESS,
+) -> Decomposition:
+    """Compute H, MLEO, PMO and J of a model against a data distribution.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+        p_f, the model under test.
+    data : GenerativeModel, optional
+        p, the ground truth; by default the model itself, so that MLEO = 0.
+    eta : sequence of float
+        Thresholds of the η-partition to report, nats, each > 0.
+    tolerance : float
+        Error radius wanted for the PMO, nats.
+    residual_tolerance : float
+        Error radius wanted for the residual variances, relative to σ_d²; by default whatever
+        comes with the PMO.
+    sample : array_like, shape (n, D), optional
+        Average over this sample of p(x) instead of integrating.
+    size, repeats, seed : int
+        Quasi-Monte Carlo for D > 2: points a repetition, repetitions, seed.
+    progress : Progress
+        Told how far the refinement is.
+
+    Returns
+    -------
+    Decomposition
+
+    Raises
+    ------
+    ModelError
+        If model and data differ in D, or the sample does not fit.
+    SettingError
+        If an η or a tolerance is not positive.
+    DecoderError
+        If f misbehaves at a quadrature node.
+    """
+    data = model if data is None else data
+    if model.data_dim != data.data_dim:
+        raise ModelError(
+            f"{model.name} has {model.data_dim} data dimensions, {data.name} has {data.data_dim}"
+        )
+    if any(not (math.isfinite(value) and value > 0.0) for value in eta):
+        raise SettingError(f"every eta must be positive and finite, not {list(eta)}")
+    if not tolerance > 0.0:
+        raise SettingError(f"the tolerance must be positive, not {tolerance}")
+    data_panels = latent_panels(data)
+    model_panels = data_panels if model is data else latent_panels(model)
+    mean_field = MeanField(model_panels)
+    if sample is None and model.data_dim <= 2:
+        grid, entropy, mleo = _on_grids(data_panels, model_panels)
+        averages = averages_on_boxes(
+            mean_field,
+            data_panels,
+            grid,
+            tolerance=tolerance,
+            residual_tolerance=residual_tolerance,
+            progress=progress,
+        )
+        method = "trapezoid grid for H and MLEO, adaptive boxes for PMO"
+    else:
+        if sample is None:
+            draws = quasi_monte_carlo(data, size=size, repeats=repeats, seed=seed)
+            method = f"quasi-Monte Carlo, {repeats} x {draws.x.shape[1]} points, seed {seed}"
+        else:
+            draws = given_sample(sample, model.data_dim)
+            method = f"a given sample of {draws.x.shape[1]} points"
+        entropy, mleo = _on_sample(draws, data_panels, model_panels)
+        averages = averages_on_sample(mean_field, draws)
+        method += "; errors are five standard errors"
+    return Decomposition(
+        model=model,
+        data=data,
+        entropy=entropy,
+        mleo=mleo,
+        pmo=Estimate(averages.pmo, averages.pmo_error),
+        residual_variance=tuple(
+            Estimate(float(value), float(error))
+            for value, error in zip(averages.residual, averages.residual_error, strict=True)
+        ),
+        kl_distribution=KlDistribution.from_averages(averages),
+        eta=tuple(float(value) for value in eta),
+        method=method,
+        converged=averages.converged,
+        averages=averages,
+    )
+
+
+def _on_grids(
+    data: LatentPanels, model: LatentPanels
+) -> tuple[TrapezoidGrid, Estimate, Estimate]:
+    """Refine the trapezoid grid until H and MLEO stand still."""
+    for step in _STEPS:
+        grid = trapezoid_grid(data, step)
+        density = np.exp(grid.log_density)
+        entropy, entropy_change = grid.integrate(-density * grid.log_density)
+        mleo, mleo_change = 0.0, 0.0
+        modelled: LogDensity | None = None
+        if model is not data:
+            modelled = log_density(model, grid.x)
+            mleo, mleo_change = grid.integrate(density * (grid.log_density - modelled.value))
+        if max(entropy_change, mleo_change) < _GRID_TOLERANCE:
+            break
+    largest = 1.0 + float(np.abs(grid.log_density).max())
+    # What the grid does not see, and what one log p on it may be off by.
+    unseen = (grid.missing_mass + data.unresolved_mass) * (largest + 40.0)
+    off = _grid_error(data, grid)
+    entropy_error = entropy_change + unseen + off * largest
+    if modelled is None:
+        return grid, Estimate(entropy, entropy_error), Estimate(0.0, 0.0)
+    model_off = grid.volume * float(np.sum(density * np.minimum(modelled.relative_error, 1e300)))
+    far = 1.0 + float(np.abs(modelled.value).max())
+    mleo_error = mleo_change + off + model_off + unseen * far / largest
+    if not np.isfinite(modelled.error[density > 1e-9 * density.max()]).all():
+        mleo_error = math.inf
+    return grid, Estimate(entropy, entropy_error), Estimate(mleo, mleo_error)
+
+
+def _grid_error(data: LatentPanels, grid: TrapezoidGrid, nodes: int = 512) -> float:
+    """Bound the p-weighted relative error of the grid's p(x), on a subset of its nodes.
+
+    The pairwise kernel, which reports an error radius for every x, is the referee.
+    """
+    stride = max(1, len(grid.x) // nodes)
+    x, value = grid.x[::stride], grid.log_density[::stride]
+    referee = log_density(data, x)
+    weight = np.exp(value)
+    weight /= weight.sum()
+    difference = np.minimum(np.abs(referee.value - value), 1.0)
+    return float(2.0 * np.sum(weight * (difference + referee.relative_error)))
+
+
+def _on_sample(
+    draws: DataSample, data: LatentPanels, model: LatentPanels
+) -> tuple[Estimate, Estimate]:
+    repeats, size, dim = draws.x.shape
+    x = draws.x.reshape(-1, dim)
+    p = log_density(data, x)
+    entropy, entropy_error = draws.average(-p.value.reshape(repeats, size))
+    resolution = float(np.mean(np.minimum(p.relative_error, 1e300)))
+    if model is data:
+        return Estimate(entropy, entropy_error + resolution), Estimate(0.0, 0.0)
+    p_f = log_density(model, x)
+    resolution += float(np.mean(np.minimum(p_f.relative_error, 1e300)))
+    mleo, mleo_error = draws.average((p.value - p_f.value).reshape(repeats, size))
+    return (
+        Estimate(entropy, entropy_error + resolution),
+        Estimate(mleo, mleo_error + resolution),
+    )

@@ -1,0 +1,200 @@
+"""The η-partition of the data space (section 4 and eq. 6 of the paper), for every η at once.
+
+X_Lo = {x: KL(x) <= η}, X_Hi the rest; D_Lo, D_Hi the conditional means of KL on each, so that
+PMO = Pr[X_Lo] D_Lo + Pr[X_Hi] D_Hi. All of it follows from the distribution of KL(x) under p(x).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorycheck.errors import SettingError
+from theorycheck.estimate import Estimate
+from theorycheck.objectives.averages import PosteriorAverages
+
+Array = NDArray[np.float64]
+
+#: Share of a node's first-order spread that is allowed for its second-order part, so that a
+#: partition's radius brackets what the nodes cannot resolve.
+_CURVATURE = 0.25
+
+
+@dataclass(frozen=True)
+class Partition:
+    """The η-partition at one η.
+
+    Parameters
+    ----------
+    eta : float
+        Threshold, nats.
+    pr_lo, pr_hi : Estimate
+        Pr_p[X_Lo] and Pr_p[X_Hi].
+    d_lo, d_hi : Estimate
+        Conditional mean of KL on X_Lo and X_Hi, nats. An empty part has mean 0 and radius inf
+        (its mean is not defined), and its products below are 0.
+    low, high : Estimate
+        Pr[X_Lo] D_Lo and Pr[X_Hi] D_Hi, nats; they add up to the PMO (eq. 6).
+    """
+
+    eta: float
+    pr_lo: Estimate
+    pr_hi: Estimate
+    d_lo: Estimate
+    d_hi: Estimate
+    low: Estimate
+    high: Estimate
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the five figures that ``--json`` prints for an η."""
+        return {
+            "eta": self.eta,
+            "pr_lo": self.pr_lo.to_dict(),
+            "pr_hi": self.pr_hi.to_dict(),
+            "d_lo": _mean_to_dict(self.d_lo),
+            "d_hi": _mean_to_dict(self.d_hi),
+        }
+
+
+def _mean_to_dict(mean: Estimate) -> dict[str, float | None]:
+    """An undefined conditional mean is null in JSON, which knows no inf."""
+    if math.isinf(mean.error):
+        return {"value": None, "error": None}
+    return dict(mean.to_dict())
+
+
+@dataclass(frozen=True, eq=False)
+class KlDistribution:
+    """The distribution of KL(x) for x ~ p(x).
+
+    Parameters
+    ----------
+    kl : ndarray, shape (n,)
+        Values, ascending, nats.
+    mass : ndarray, shape (n,)
+        Their probabilities.
+    spread : ndarray, shape (n,)
+        Half-width of the interval that each value is spread over evenly.
+    pmo : Estimate
+        The mean.
+    missing_mass : float
+        Probability not represented.
+    sampled : bool
+        Whether `mass` is a sample's; probabilities then carry a statistical radius too.
+    """
+
+    kl: Array
+    mass: Array
+    spread: Array
+    pmo: Estimate
+    missing_mass: float
+    sampled: bool
+
+    @classmethod
+    def from_averages(cls, averages: PosteriorAverages) -> KlDistribution:
+        """Sort the nodes of an average by their KL."""
+        order = np.argsort(averages.kl, kind="stable")
+        return cls(
+            kl=averages.kl[order],
+            mass=averages.mass[order],
+            spread=averages.spread[order],
+            pmo=Estimate(averages.pmo, averages.pmo_error),
+            missing_mass=averages.missing_mass,
+            sampled=averages.sampled,
+        )
+
+    def partition(self, eta: float) -> Partition:
+        """Split at one η.
+
+        Parameters
+        ----------
+        eta : float
+            Threshold, nats, > 0.
+
+        Returns
+        -------
+        Partition
+
+        Raises
+        ------
+        SettingError
+            If η is not positive and finite.
+        """
+        return self.partitions(np.array([eta]))[0]
+
+    def partitions(self, eta: Array) -> list[Partition]:
+        """Split at every η of an array, shape (m,)."""
+        if not (np.isfinite(eta).all() and (np.asarray(eta) > 0.0).all()):
+            raise SettingError(f"eta must be positive and finite, not {list(np.asarray(eta))}")
+        return [self._partition(float(value)) for value in eta]
+
+    def eta_range(self, count: int = 200) -> Array:
+        """Return thresholds that cover the whole range of KL(x): quantiles and a log grid.
+
+        Parameters
+        ----------
+        count : int
+            About how many.
+
+        Returns
+        -------
+        ndarray, ascending, all > 0
+        """
+        cumulative = np.cumsum(self.mass) / self.mass.sum()
+        levels = np.linspace(1e-3, 1.0 - 1e-3, count // 2)
+        index = np.minimum(np.searchsorted(cumulative, levels), self.kl.size - 1)
+        quantiles = self.kl[index]
+        largest = max(float(self.kl[cumulative <= 1.0 - 1e-9].max(initial=0.0)), 1e-12)
+        spaced = np.geomspace(1e-6 * largest, largest, count - count // 2)
+        every = np.concatenate([quantiles, spaced])
+        result: Array = np.unique(every[every > 0.0])
+        return result if result.size else np.array([1e-12])
+
+    def _partition(self, eta: float) -> Partition:
+        high, share = self._above(eta, 0.0)
+        least, least_share = self._above(eta, -_CURVATURE)
+        most, most_share = self._above(eta, _CURVATURE)
+        # Bracket: what the nodes near the threshold could be on either side of it.
+        pr_error = max(most - high, high - least) + self.missing_mass
+        part_error = max(abs(most_share - share), abs(share - least_share)) + self.pmo.error
+        if self.sampled:
+            count = self.kl.size
+            pr_error += 5.0 * math.sqrt(max(high * (1.0 - high), 1.0 / count) / count)
+        pr_hi = Estimate(high, min(pr_error, 1.0))
+        pr_lo = Estimate(1.0 - high, min(pr_error, 1.0))
+        high_part = Estimate(share, part_error)
+        low_part = Estimate(self.pmo.value - share, part_error)
+        return Partition(
+            eta=eta,
+            pr_lo=pr_lo,
+            pr_hi=pr_hi,
+            d_lo=_conditional(low_part, pr_lo, 0.0, eta),
+            d_hi=_conditional(high_part, pr_hi, eta, math.inf),
+            low=low_part,
+            high=high_part,
+        )
+
+    def _above(self, eta: float, shift: float) -> tuple[float, float]:
+        """Return the mass above η and its part of the mean, with values moved by shift·spread."""
+        kl = self.kl + shift * self.spread
+        width = np.maximum(self.spread, 1e-300)
+        # Share of the node's even spread [kl − w, kl + w] that lies above η, and its mean there.
+        fraction = np.clip((kl + width - eta) / (2.0 * width), 0.0, 1.0)
+        mean_above = np.where(fraction < 1.0, 0.5 * (np.maximum(eta, kl - width) + kl + width), kl)
+        # Moved values serve to bracket the threshold only; the nodes' own mean is kept.
+        mean_above -= shift * self.spread
+        return float(np.sum(self.mass * fraction)), float(np.sum(self.mass * fraction * mean_above))
+
+
+def _conditional(part: Estimate, probability: Estimate, lowest: float, highest: float) -> Estimate:
+    """Return part/probability; a conditional mean lies in [lowest, highest] whatever its radius."""
+    if probability.lower <= 0.0:
+        return Estimate(0.0, math.inf)
+    value = part.value / probability.value
+    error = (part.error + abs(value) * probability.error) / probability.lower
+    if value + error > highest:
+        error = max(highest - value, 0.0) if value - error < lowest else error
+    return Estimate(value, error)
