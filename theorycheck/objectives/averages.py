@@ -28,7 +28,7 @@ _IGNORED_MASS = 1e-10
 _LARGEST_KL = 100.0
 #: Candidates handed from a box to its parts, and nats within which a minimum is one.
 _CANDIDATES = 12
-_CANDIDATE_MARGIN = 2.0
+_CANDIDATE_MARGIN = 0.5
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,9 +155,7 @@ class KlDistribution:
         return result if result.size else np.array([1e-12])
 
     def _partition(self, eta: float) -> Partition:
-        high, share = self._above(eta, 0.0)
-        least, least_share = self._above(eta, -_CURVATURE)
-        most, most_share = self._above(eta, _CURVATURE)
+        (least, least_share), (high, share), (most, most_share) = self._above(eta)
         # Bracket: what the nodes near the threshold could be on either side of it.
         pr_error = max(most - high, high - least) + self.missing_mass
         part_error = max(abs(most_share - share), abs(share - least_share)) + self.pmo.error
@@ -177,16 +176,39 @@ class KlDistribution:
             high=high_part,
         )
 
-    def _above(self, eta: float, shift: float) -> tuple[float, float]:
-        """Return the mass above η and its part of the mean, with values moved by shift·spread."""
-        kl = self.kl + shift * self.spread
-        width = np.maximum(self.spread, 1e-300)
-        # Share of the node's even spread [kl − w, kl + w] that lies above η, and its mean there.
-        fraction = np.clip((kl + width - eta) / (2.0 * width), 0.0, 1.0)
-        mean_above = np.where(fraction < 1.0, 0.5 * (np.maximum(eta, kl - width) + kl + width), kl)
-        # Moved values serve to bracket the threshold only; the nodes' own mean is kept.
-        mean_above -= shift * self.spread
-        return float(np.sum(self.mass * fraction)), float(np.sum(self.mass * fraction * mean_above))
+    @cached_property
+    def _sorted(self) -> tuple[Array, Array, Array, NDArray[np.intp]]:
+        """Nodes by the lowest value their spread allows, with sums of what lies above each."""
+        lowest = self.kl - (1.0 + _CURVATURE) * self.spread
+        order = np.argsort(lowest, kind="stable")
+        mass = self.mass[order]
+        above = np.concatenate([np.cumsum(mass[::-1])[::-1], [0.0]])
+        above_kl = np.concatenate([np.cumsum((mass * self.kl[order])[::-1])[::-1], [0.0]])
+        return lowest[order], above, above_kl, order
+
+    def _above(self, eta: float) -> list[tuple[float, float]]:
+        """Return the mass above η and its part of the mean, values moved by −¼, 0, ¼ spreads."""
+        lowest, above, above_kl, order = self._sorted
+        split = int(np.searchsorted(lowest, eta, side="right"))
+        # Of the nodes that may lie below η, only those whose spread reaches it count in part.
+        maybe = order[:split]
+        maybe = maybe[self.kl[maybe] + (1.0 + _CURVATURE) * self.spread[maybe] > eta]
+        mass, spread = self.mass[maybe], np.maximum(self.spread[maybe], 1e-300)
+        parts = []
+        for shift in (-_CURVATURE, 0.0, _CURVATURE):
+            kl = self.kl[maybe] + shift * self.spread[maybe]
+            # Share of the even spread [kl − w, kl + w] that lies above η, and its mean there.
+            fraction = np.clip((kl + spread - eta) / (2.0 * spread), 0.0, 1.0)
+            mean = np.where(fraction < 1.0, 0.5 * (np.maximum(eta, kl - spread) + kl + spread), kl)
+            # Moved values serve to bracket the threshold only; the nodes' own mean is kept.
+            mean -= shift * self.spread[maybe]
+            parts.append(
+                (
+                    float(above[split] + np.sum(mass * fraction)),
+                    float(above_kl[split] + np.sum(mass * fraction * mean)),
+                )
+            )
+        return parts
 
 
 def _conditional(part: Estimate, probability: Estimate, lowest: float, highest: float) -> Estimate:

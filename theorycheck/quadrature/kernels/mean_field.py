@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numba import prange
 
+from theorycheck.quadrature.kernels.exponential import exp_nonpositive
 from theorycheck.quadrature.kernels.gaussian_expectation import (
+    REACH_OF_Q,
     cost_moments,
     expectations,
     workspace,
@@ -39,6 +41,8 @@ _ITERATIONS = 100
 _CONVERGED = 1e-10
 #: Nats above the best minimum at which a descent that has nearly arrived is given up.
 _ABANDON_MARGIN = 0.6
+#: Nats within which two minima count as equally good.
+_TIE = 1e-11
 #: log s is kept within these bounds.
 _LOWEST_LOG_SCALE = -30.0
 _HIGHEST_LOG_SCALE = 3.0
@@ -385,6 +389,14 @@ def _descend(
         minima[place, 1] = scale
         minima[place, 2] = value
         kept = min(kept + 1, MINIMA)
+    # Mirror images tie to rounding: prefer the larger μ, so that results do not hang on noise.
+    first = 0
+    for m in range(1, kept):
+        if minima[m, 2] < minima[0, 2] + _TIE and minima[m, 0] > minima[first, 0]:
+            first = m
+    if first > 0:
+        for i in range(3):
+            minima[0, i], minima[first, i] = minima[first, i], minima[0, i]
     found[index] = kept
 
 
@@ -461,3 +473,22 @@ def distinct_candidates_batch(minima: Any, margin: float, candidates: Any) -> No
                     candidates[b, count, 0] = mean
                     candidates[b, count, 1] = log_scale
                     count += 1
+
+
+@batch_kernel
+def m_step_batch(mass: Any, x: Any, mean: Any, scale: Any, z: Any, aggregate: Any, moment: Any) -> None:
+    """Fill, per chunk, Σ_x p(x) q(z|x) (C, n) and Σ_x p(x) q(z|x) x (C, D, n) at ascending z."""
+    chunks = aggregate.shape[0]
+    total = mean.shape[0]
+    for chunk in prange(chunks):
+        for k in range(chunk, total, chunks):
+            norm = mass[k] * 0.3989422804014327 / scale[k]
+            inverse = 1.0 / scale[k]
+            first = np.searchsorted(z, mean[k] - REACH_OF_Q * scale[k])
+            last = np.searchsorted(z, mean[k] + REACH_OF_Q * scale[k])
+            for i in range(first, last):
+                t = (z[i] - mean[k]) * inverse
+                v = norm * exp_nonpositive(-0.5 * t * t)
+                aggregate[chunk, i] += v
+                for d in range(x.shape[1]):
+                    moment[chunk, d, i] += v * x[k, d]
