@@ -113,6 +113,11 @@ class MeanField:
             groups.square,
         )
 
+    @property
+    def arrays(self) -> tuple[tuple[Array, ...], tuple[NDArray[np.generic], ...]]:
+        """The arrays of panels and of runs, as the kernels take them."""
+        return self._panel_arrays, self._group_arrays
+
     @cached_property
     def table(self) -> MeanFieldTable:
         """The scan table, made at first use."""

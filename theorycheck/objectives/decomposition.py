@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate
+from theorycheck.inference.certificate import certify_optimal_q
 from theorycheck.inference.marginal import LogDensity, log_density
 from theorycheck.inference.mean_field import MeanField
 from theorycheck.models.generative import GenerativeModel
@@ -42,6 +43,26 @@ PMO_TOLERANCE = 1e-6
 UNRESOLVED = 1e-2
 
 
+@dataclass(frozen=True)
+class CertifiedPoints:
+    """The outcome of certifying q* at draws from p(x) by branch and bound.
+
+    Parameters
+    ----------
+    points : int
+        How many x were certified.
+    largest_gap : float
+        No (μ, s) beats q* at any of them by more, nats.
+    """
+
+    points: int
+    largest_gap: float
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the two figures for JSON."""
+        return {"points": self.points, "largest_gap": self.largest_gap}
+
+
 @dataclass(frozen=True, eq=False)
 class Decomposition:
     """−ELBO and its parts at the optimal mean-field Gaussian q, in nats.
@@ -64,6 +85,8 @@ class Decomposition:
         Thresholds asked for.
     method : str
         How p(x) was averaged over.
+    certificate : CertifiedPoints or None
+        How far q* can be from the global optimum, where that was asked for.
     converged : bool
         Whether the tolerances were reached.
     """
@@ -77,6 +100,7 @@ class Decomposition:
     kl_distribution: KlDistribution
     eta: tuple[float, ...]
     method: str
+    certificate: CertifiedPoints | None
     converged: bool
     averages: PosteriorAverages = field(repr=False)
 
@@ -112,6 +136,7 @@ class Decomposition:
             "excess": self.excess.to_dict(),
             "negative_elbo": self.negative_elbo.to_dict(),
             "eta_partition": [part.to_dict() for part in self.eta_partition],
+            "certificate": None if self.certificate is None else self.certificate.to_dict(),
             "resolved": self.resolved,
             "method": self.method,
         }
@@ -128,6 +153,7 @@ def decompose(
     size: int = 1024,
     repeats: int = 16,
     seed: int = 0,
+    certify: int = 0,
     progress: Progress = NO_PROGRESS,
 ) -> Decomposition:
     """Compute H, MLEO, PMO and J of a model against a data distribution.
@@ -149,6 +175,8 @@ def decompose(
         Average over this sample of p(x) instead of integrating.
     size, repeats, seed : int
         Quasi-Monte Carlo for D > 2: points a repetition, repetitions, seed.
+    certify : int
+        Prove at so many draws from p(x) that q* is the global optimum, to 1e-9 nats.
     progress : Progress
         Told how far the refinement is.
 
@@ -174,6 +202,8 @@ def decompose(
         raise SettingError(f"every eta must be positive and finite, not {list(eta)}")
     if not tolerance > 0.0:
         raise SettingError(f"the tolerance must be positive, not {tolerance}")
+    if certify < 0:
+        raise SettingError(f"the number of points to certify must be >= 0, not {certify}")
     data_panels = latent_panels(data)
     model_panels = data_panels if model is data else latent_panels(model)
     mean_field = MeanField(model_panels)
@@ -211,9 +241,15 @@ def decompose(
         kl_distribution=KlDistribution.from_averages(averages),
         eta=tuple(float(value) for value in eta),
         method=method,
+        certificate=_certify(mean_field, data, certify, seed) if certify else None,
         converged=averages.converged,
         averages=averages,
     )
+
+
+def _certify(field: MeanField, data: GenerativeModel, points: int, seed: int) -> CertifiedPoints:
+    _, x = data.sample(points, seed)
+    return CertifiedPoints(points, certify_optimal_q(field, x, gap=1e-9).largest_gap)
 
 
 def _on_grids(
