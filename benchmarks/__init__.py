@@ -1,0 +1,1 @@
+"""Timings of the engine, side by side with what one would use instead."""

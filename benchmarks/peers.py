@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ Array = NDArray[np.float64]
 
 
 def grid_log_density(model: GenerativeModel, x: Array, nodes: int, reach: float = 8.0) -> Array:
-    """log p(x) by numpy and scipy's logsumexp on a uniform grid in z, in blocks of x."""
+    """Log p(x) by numpy and scipy's logsumexp on a uniform grid in z, in blocks of x."""
     z = np.linspace(-reach, reach, nodes)
     f = model.decoder(z) / model.sigma
     log_weight = -0.5 * z**2 - 0.5 * math.log(2 * math.pi) + math.log(z[1] - z[0])
@@ -42,7 +43,7 @@ def cheapest_grid(model: GenerativeModel, x: Array, exact: Array, accuracy: floa
 
 
 def quad_log_density(model: GenerativeModel, x: Array, breakpoints: Array) -> Array:
-    """log p(x) by scipy.integrate.quad, told where the posterior's modes are."""
+    """Log p(x) by scipy.integrate.quad, told where the posterior's modes are."""
     constant = (2 * math.pi) ** (-0.5 * model.data_dim) / np.prod(model.sigma)
     result = np.empty(len(x))
     for k, point in enumerate(x):
@@ -53,7 +54,7 @@ def quad_log_density(model: GenerativeModel, x: Array, breakpoints: Array) -> Ar
 
         total = 0.0
         edges = [-8.0, *breakpoints, 8.0]
-        for a, b in zip(edges[:-1], edges[1:], strict=True):
+        for a, b in pairwise(edges):
             total += quad(integrand, a, b, epsabs=0.0, epsrel=1e-11, limit=400)[0]
         result[k] = math.log(total * constant)
     return result
@@ -62,7 +63,7 @@ def quad_log_density(model: GenerativeModel, x: Array, breakpoints: Array) -> Ar
 def importance_log_density(
     model: GenerativeModel, x: Array, mean: Array, scale: Array, samples: int = 5000, seed: int = 0
 ) -> Array:
-    """log p(x) by importance sampling in torch, from the optimal q made 1.5 times wider."""
+    """Log p(x) by importance sampling in torch, from the optimal q made 1.5 times wider."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)

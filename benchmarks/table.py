@@ -103,11 +103,15 @@ def scaling_rows() -> list[str]:
     for variance in (2e-2, 2e-3, 2e-4):
         model = benchmark("figure8").with_noise_variance(variance)
         spent = seconds(lambda model=model: decompose(model, tolerance=1e-5), 1)
-        rows.append(f"| decompose figure8, tolerance 1e-5 | σ² = {variance:g} | {spent * 1e3:,.0f} |")
+        rows.append(
+            f"| decompose figure8, tolerance 1e-5 | σ² = {variance:g} | {spent * 1e3:,.0f} |"
+        )
     for tolerance in (1e-4, 1e-5, 1e-6, 1e-7):
         model = benchmark("figure8")
         spent = seconds(lambda t=tolerance, model=model: decompose(model, tolerance=t), 2)
-        rows.append(f"| decompose figure8, σ² = 0.02 | tolerance {tolerance:g} | {spent * 1e3:,.0f} |")
+        rows.append(
+            f"| decompose figure8, σ² = 0.02 | tolerance {tolerance:g} | {spent * 1e3:,.0f} |"
+        )
     return rows
 
 

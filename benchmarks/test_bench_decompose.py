@@ -12,9 +12,7 @@ from theorycheck.models.benchmarks import benchmark as model_of
 from theorycheck.objectives.decomposition import decompose
 
 
-@pytest.mark.parametrize(
-    "name", ["figure8", "circle", "absolute_value", "clusters", "spiral_dots"]
-)
+@pytest.mark.parametrize("name", ["figure8", "circle", "absolute_value", "clusters", "spiral_dots"])
 def test_decompose(benchmark: Any, name: str) -> None:
     model = model_of(name)
     benchmark.pedantic(decompose, (model,), rounds=3, warmup_rounds=1)

@@ -118,7 +118,8 @@ def log_density(model: GenerativeModel | LatentPanels, x: ArrayLike) -> LogDensi
 def _tail_error(panels: LatentPanels, value: Array) -> Array:
     """Largest relative share of p(x) that prior mass outside the panels could add."""
     exponent = np.log(max(panels.missing_mass, 1e-320)) + panels.peak_log_density - value
-    return np.exp(np.minimum(exponent, 700.0))
+    share: Array = np.exp(np.minimum(exponent, 700.0))
+    return share
 
 
 def _on_panels(panels: LatentPanels, points: Array) -> LogDensity:

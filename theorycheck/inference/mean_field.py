@@ -249,7 +249,6 @@ class MeanField:
             x,
             mean,
             log_scale,
-            self._inverse_sigma,
             self._panel_arrays,
             self._group_arrays,
             first,

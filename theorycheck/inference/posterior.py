@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -132,7 +133,7 @@ def _modes(panels: LatentPanels, log_posterior: Array, mass: Array) -> tuple[Mod
     peaks = np.flatnonzero((padded[1:-1] >= padded[:-2]) & (padded[1:-1] > padded[2:]))
     cumulative = np.concatenate([[0.0], np.cumsum(mass)])
     valleys = [0]
-    for first, second in zip(peaks[:-1], peaks[1:], strict=True):
+    for first, second in pairwise(peaks):
         valleys.append(int(first + np.argmin(log_posterior[first : second + 1])))
     valleys.append(z.size)
     modes = []
@@ -164,4 +165,3 @@ def _place(panels: LatentPanels, z: Array, log_posterior: Array, peak: int) -> t
                 slope = left + curvature * (b - a)
                 return float(b + step), float(fb + slope * step + curvature * step**2)
     return float(z[peak]), float(log_posterior[peak])
-

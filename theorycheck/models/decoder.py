@@ -89,10 +89,10 @@ class Decoder:
         DecoderError
             If f raises, is not vectorised, or returns NaN, inf or the wrong shape or dtype.
         """
-        label = name or getattr(function, "__name__", "f")
+        label = name or str(getattr(function, "__name__", "f"))
 
         def looped(z: Array) -> Array:
-            rows = [np.atleast_1d(np.asarray(function(value))) for value in z]  # type: ignore[arg-type]
+            rows = [np.atleast_1d(np.asarray(function(value))) for value in z]
             return np.stack(rows)
 
         raw: Callable[[Array], ArrayLike] = looped if vectorize else function
@@ -135,14 +135,14 @@ class Decoder:
         if latents.ndim == 2 and latents.shape[1] == 1:
             latents = latents[:, 0]
         if latents.ndim != 1:
-            raise DecoderError(f"{self.name}: z must have shape (n,) or (n, 1), not {latents.shape}")
+            raise DecoderError(
+                f"{self.name}: z must have shape (n,) or (n, 1), not {latents.shape}"
+            )
         return self.function(latents)
 
     def with_breakpoints(self, breakpoints: Sequence[float]) -> Decoder:
         """Return the same decoder with its kinks and jumps declared."""
-        return Decoder(
-            self.function, self.data_dim, self.name, self.formula, tuple(breakpoints)
-        )
+        return Decoder(self.function, self.data_dim, self.name, self.formula, tuple(breakpoints))
 
 
 def _checked(
@@ -187,9 +187,7 @@ def _checked(
     return values
 
 
-def _explain(
-    error: Exception, function: Callable[[Array], ArrayLike], z: Array, label: str
-) -> str:
+def _explain(error: Exception, function: Callable[[Array], ArrayLike], z: Array, label: str) -> str:
     """Say whether f fails on everything or only on arrays."""
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
     try:

@@ -133,7 +133,13 @@ def averages_on_boxes(
         # KL >= 0 is a theorem; what rounding leaves below zero says how large rounding is.
         resolution[1] = max(resolution[1], -float(np.min(kl[density > 1e-12], initial=0.0)))
         values = np.column_stack(
-            [density * kl, density[:, None] * squares / variance, density, kl, (slope * step).sum(1)]
+            [
+                density * kl,
+                density[:, None] * squares / variance,
+                density,
+                kl,
+                (slope * step).sum(1),
+            ]
         )
         hint = np.empty((boxes, _CANDIDATES, 2))
         distinct_candidates_batch(

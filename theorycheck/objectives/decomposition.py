@@ -1,4 +1,4 @@
-"""The decomposition −ELBO = H + MLEO + PMO (eq. 3 of the paper), each term with its error radius."""
+"""The decomposition −ELBO = H + MLEO + PMO (eq. 3), each term with its error radius."""
 
 from __future__ import annotations
 
@@ -252,9 +252,7 @@ def _certify(field: MeanField, data: GenerativeModel, points: int, seed: int) ->
     return CertifiedPoints(points, certify_optimal_q(field, x, gap=1e-9).largest_gap)
 
 
-def _on_grids(
-    data: LatentPanels, model: LatentPanels
-) -> tuple[TrapezoidGrid, Estimate, Estimate]:
+def _on_grids(data: LatentPanels, model: LatentPanels) -> tuple[TrapezoidGrid, Estimate, Estimate]:
     """Refine the trapezoid grid until H and MLEO stand still."""
     for step in _STEPS:
         grid = trapezoid_grid(data, step)

@@ -113,7 +113,9 @@ def pmo_landscape(
         high = float(np.nanmax(centres + 5.0 * widths))
         mean = np.linspace(min(low, -2.5), max(high, 2.5), 161)
     if scale is None:
-        scale = np.geomspace(0.2 * float(np.nanmin(widths)), max(2.0, float(np.nanmax(widths))), 121)
+        scale = np.geomspace(
+            0.2 * float(np.nanmin(widths)), max(2.0, float(np.nanmax(widths))), 121
+        )
     means = np.asarray(mean, dtype=float)
     scales = np.asarray(scale, dtype=float)
     if not (scales > 0.0).all():

@@ -182,7 +182,9 @@ def _split(integrand: Integrand, parents: _Boxes, generation: int) -> _Boxes:
         uppers.append(np.where(high, parents.upper, middle))
     family = 2**dim
     hint = np.tile(parents.hint, (family, 1, 1))
-    children = _evaluate(integrand, np.concatenate(lowers), np.concatenate(uppers), hint, generation)
+    children = _evaluate(
+        integrand, np.concatenate(lowers), np.concatenate(uppers), hint, generation
+    )
     parts = children.integral.reshape(family, count, -1)
     change = np.abs(parts.sum(axis=0) - parents.integral)
     # Blame the children in proportion to how troubled they look themselves.
@@ -201,9 +203,7 @@ def _evaluate(
         stop = start + _BATCH
         part_hint = None if hint is None else hint[start:stop]
         parts.append(
-            _evaluate_batch(
-                integrand, lower[start:stop], upper[start:stop], part_hint, generation
-            )
+            _evaluate_batch(integrand, lower[start:stop], upper[start:stop], part_hint, generation)
         )
     boxes = parts[0]
     if len(parts) > 1:
@@ -216,7 +216,7 @@ def _evaluate(
 def _evaluate_batch(
     integrand: Integrand, lower: Array, upper: Array, hint: Array | None, generation: int
 ) -> _Boxes:
-    count, dim = lower.shape
+    dim = lower.shape[1]
     nodes_1d, weights_1d = gauss_legendre(BOX_ORDER)
     half = 0.5 * (upper - lower)
     unit = np.array(list(product(nodes_1d, repeat=dim)))

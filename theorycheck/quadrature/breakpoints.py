@@ -88,11 +88,10 @@ def _kink(decoder: Decoder, start: float, pad: float) -> float:
     difference = fits[1] - fits[0]
     dimension = int(np.argmax(np.abs(difference[1])))
     offset = 0.0
+    derivative = np.polynomial.polynomial.polyder(difference[:, dimension])
     for _ in range(30):
-        value = np.polynomial.polynomial.polyval(offset, difference[:, dimension])
-        slope = np.polynomial.polynomial.polyval(
-            offset, np.polynomial.polynomial.polyder(difference[:, dimension])
-        )
+        value = float(np.polynomial.polynomial.polyval(offset, difference[:, dimension]))
+        slope = float(np.polynomial.polynomial.polyval(offset, derivative))
         if slope == 0.0:
             return start
         step = value / slope

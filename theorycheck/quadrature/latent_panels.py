@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,7 +167,7 @@ def _refine(
     corners = np.array([-reach, *inner, reach])
     pieces = [
         np.linspace(a, b, 1 + max(1, math.ceil((b - a) / LARGEST_WIDTH)))
-        for a, b in zip(corners[:-1], corners[1:], strict=True)
+        for a, b in pairwise(corners)
     ]
     left = np.concatenate([p[:-1] for p in pieces])
     right = np.concatenate([p[1:] for p in pieces])
@@ -226,9 +227,7 @@ def _evaluate(
     rounding = 8.0 * _EPS * np.abs(scaled).max(axis=(1, 2))
     # Half the width divides the tail of a smooth f by thousands; noise stays where it is.
     plateau = (tail <= NOISE) & (parent_tail < 4.0 * tail)
-    resolved = (move <= LARGEST_MOVE) & (
-        (tail <= np.maximum(RESOLUTION, rounding)) | plateau
-    )
+    resolved = (move <= LARGEST_MOVE) & ((tail <= np.maximum(RESOLUTION, rounding)) | plateau)
     splittable = half > 32.0 * _EPS * np.maximum(np.maximum(np.abs(left), np.abs(right)), 1e-3)
     return _Mesh(left, right, f, coefficients, resolved), splittable, tail
 
@@ -266,9 +265,7 @@ def _assemble(
     log_mass = _log_mass(mesh.left, mesh.right)
     tail = np.abs(mesh.coefficients[:, :, -2:] / sigma[:, None]).max(axis=(1, 2))
     starts = np.arange(0, mesh.left.size, BLOCK)
-    block_centre = 0.5 * (
-        np.minimum.reduceat(lower, starts) + np.maximum.reduceat(upper, starts)
-    )
+    block_centre = 0.5 * (np.minimum.reduceat(lower, starts) + np.maximum.reduceat(upper, starts))
     block_of = np.arange(mesh.left.size) // BLOCK
     to_block = np.linalg.norm((centre - block_centre[block_of]) / sigma, axis=1) + radius
     return LatentPanels(
@@ -296,5 +293,5 @@ def _assemble(
 
 def _differentiate(coefficients: Array) -> Array:
     """Legendre coefficients of the derivative in the panel's own variable on [-1, 1]."""
-    derivative: Array = np.polynomial.legendre.legder(coefficients, axis=-1)
+    derivative: Array = np.polynomial.legendre.legder(coefficients, axis=-1).astype(np.float64)
     return derivative

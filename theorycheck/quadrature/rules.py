@@ -46,7 +46,8 @@ def legendre_values(points: Array, degree: int) -> Array:
     -------
     ndarray, shape (n, degree + 1)
     """
-    return legendre.legvander(points, degree)
+    values: Array = legendre.legvander(points, degree).astype(np.float64)
+    return values
 
 
 def legendre_transform(order: int) -> Array:

@@ -59,9 +59,7 @@ class Stationarity:
         }
 
 
-def check_stationarity(
-    model: GenerativeModel, data: GenerativeModel | None = None
-) -> Stationarity:
+def check_stationarity(model: GenerativeModel, data: GenerativeModel | None = None) -> Stationarity:
     """Compute how far one M-step from f lowers −ELBO.
 
     Parameters

@@ -316,7 +316,9 @@ def _premise(part: Partition) -> PremiseAt:
     return PremiseAt(part.eta, part.low, part.high, margin, positive(margin))
 
 
-def condition_1_at(truth: KlDistribution, f: KlDistribution, mleo: Estimate, eta: float) -> Condition1At:
+def condition_1_at(
+    truth: KlDistribution, f: KlDistribution, mleo: Estimate, eta: float
+) -> Condition1At:
     """Evaluate both inequalities of condition (1) at one η.
 
     Parameters

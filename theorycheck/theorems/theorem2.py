@@ -75,7 +75,7 @@ class Theorem2Check:
                 "with the exact posterior the fit is unbiased."
             )
         if self.verdict is Verdict.FAILS:
-            return "At the true f the mean-field ELBO fits σ² without bias: posteriors are Gaussian."
+            return "At the true f the mean-field fit of σ² is unbiased: posteriors are Gaussian."
         return "At the true f a bias of σ² is smaller than its error radius."
 
     def to_dict(self) -> dict[str, object]:

@@ -26,7 +26,7 @@ _LN2_LOW = 1.90821492927058770002e-10
 _FLOOR = -708.0
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _power_of_two(typing_context: Any, exponent: Any) -> Any:  # noqa: ARG001
     """Build 2**n from its bits."""
 
@@ -59,4 +59,4 @@ def exp_nonpositive(x: float) -> float:
     p = p * r + 0.5
     p = p * r + 1.0
     p = p * r + 1.0
-    return p * _power_of_two(np.int64(np.int32(n)))
+    return p * _power_of_two(np.int64(np.int32(n)))  # type: ignore[no-any-return]

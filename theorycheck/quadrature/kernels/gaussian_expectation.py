@@ -71,9 +71,7 @@ def _cut_nodes(
 
 
 @scalar_kernel
-def _next_segment(
-    j: int, low: float, high: float, scale: float, panels: Any, groups: Any
-) -> tuple[int, int, int]:
+def _next_segment(j: int, scale: float, panels: Any, groups: Any) -> tuple[int, int, int]:
     """Choose the rule at panel j: (kind, row, panels covered); kind 0 panel, 1 run, 2 cut."""
     left, right = panels[0], panels[1]
     if right[j] - left[j] > _WIDEST_PANEL * scale:
@@ -121,7 +119,7 @@ def cost_moments(
         if j < 0 or j == count:
             kind, row, covered = 2, min(max(j, 0), count - 1), 1
         else:
-            kind, row, covered = _next_segment(j, low, high, scale, panels, groups)
+            kind, row, covered = _next_segment(j, scale, panels, groups)
         if kind == 1:
             for i in range(_RUN):
                 cost[i] = 0.0
@@ -169,7 +167,7 @@ def cost_moments(
         else:
             a = low if j < 0 else (max(right[count - 1], low) if j == count else max(left[j], low))
             b = min(left[0], high) if j < 0 else (high if j == count else min(right[j], high))
-            pieces = max(1, int(math.ceil((b - a) / (_WIDEST_PANEL * scale))))
+            pieces = max(1, math.ceil((b - a) / (_WIDEST_PANEL * scale)))
             step = (b - a) / pieces
             for p in range(pieces if b > a else 0):
                 _cut_nodes(a + p * step, a + (p + 1) * step, row, mean, scale, panels, work)
@@ -202,7 +200,6 @@ def expectations(
     x: Any,
     mean: float,
     scale: float,
-    inverse_sigma: Any,
     panels: Any,
     groups: Any,
     work: Any,
@@ -227,7 +224,7 @@ def expectations(
         if j < 0 or j == count:
             kind, row, covered = 2, min(max(j, 0), count - 1), 1
         else:
-            kind, row, covered = _next_segment(j, low, high, scale, panels, groups)
+            kind, row, covered = _next_segment(j, scale, panels, groups)
         if kind == 1:
             for i in range(_RUN):
                 t = (run_z[row, i] - mean) * inverse
@@ -252,7 +249,7 @@ def expectations(
         else:
             a = low if j < 0 else (max(right[count - 1], low) if j == count else max(left[j], low))
             b = min(left[0], high) if j < 0 else (high if j == count else min(right[j], high))
-            pieces = max(1, int(math.ceil((b - a) / (_WIDEST_PANEL * scale))))
+            pieces = max(1, math.ceil((b - a) / (_WIDEST_PANEL * scale)))
             step = (b - a) / pieces
             for p in range(pieces if b > a else 0):
                 _cut_nodes(a + p * step, a + (p + 1) * step, row, mean, scale, panels, work)

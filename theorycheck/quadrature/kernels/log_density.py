@@ -93,11 +93,11 @@ def _lanes(
         middle[d] /= lanes
     spread = 0.0
     for k in range(lanes):
-        total = 0.0
+        squared = 0.0
         for d in range(data_dim):
             t = (xs[d, k] - middle[d]) * inverse_sigma[d]
-            total += t * t
-        spread = max(spread, math.sqrt(total))
+            squared += t * t
+        spread = max(spread, math.sqrt(squared))
     # Which panels can matter: a lower bound on the largest contribution, then upper bounds.
     floor = -np.inf
     closest = np.inf

@@ -115,7 +115,11 @@ def newton(
                 x, mean, log_scale, inverse_sigma, panels, groups, work,
             )[0]  # fmt: skip
             return mean, log_scale, value, decrement
-        if kept > 0 and decrement < 0.1 and value - 2.0 * decrement > minima[0, 2] + _ABANDON_MARGIN:
+        if (
+            kept > 0
+            and decrement < 0.1
+            and value - 2.0 * decrement > minima[0, 2] + _ABANDON_MARGIN
+        ):
             return mean, log_scale, np.inf, decrement
         for m in range(kept):
             if (
@@ -292,7 +296,8 @@ def optimal_q_batch(
             count = 0
             if use_modes:
                 count = _mode_starts(
-                    x[k], inverse_sigma, panels[2], panels[4], log_width, block_centre, block_radius, block_log_mass,
+                    x[k], inverse_sigma, panels[2], panels[4], log_width,
+                    block_centre, block_radius, block_log_mass,
                     e, starts,
                 )  # fmt: skip
             for i in range(count):
@@ -359,8 +364,7 @@ def _descend(
         for m in range(kept):
             s = math.exp(max(minima[m, 1], start_scale))
             known |= (
-                abs(minima[m, 0] - start_mean) < 0.1 * s
-                and abs(minima[m, 1] - start_scale) < 0.1
+                abs(minima[m, 0] - start_mean) < 0.1 * s and abs(minima[m, 1] - start_scale) < 0.1
             )
         if known:
             continue
@@ -427,7 +431,6 @@ def expectations_batch(
     x: Any,
     mean: Any,
     log_scale: Any,
-    inverse_sigma: Any,
     panels: Any,
     groups: Any,
     first: Any,
@@ -439,7 +442,7 @@ def expectations_batch(
         work = workspace(x.shape[1])
         for k in range(chunk, total, _CHUNKS):
             expectations(
-                x[k], mean[k], math.exp(log_scale[k]), inverse_sigma, panels, groups, work,
+                x[k], mean[k], math.exp(log_scale[k]), panels, groups, work,
                 first[k], squares[k],
             )  # fmt: skip
 
@@ -476,7 +479,9 @@ def distinct_candidates_batch(minima: Any, margin: float, candidates: Any) -> No
 
 
 @batch_kernel
-def m_step_batch(mass: Any, x: Any, mean: Any, scale: Any, z: Any, aggregate: Any, moment: Any) -> None:
+def m_step_batch(
+    mass: Any, x: Any, mean: Any, scale: Any, z: Any, aggregate: Any, moment: Any
+) -> None:
     """Fill, per chunk, Σ_x p(x) q(z|x) (C, n) and Σ_x p(x) q(z|x) x (C, D, n) at ascending z."""
     chunks = aggregate.shape[0]
     total = mean.shape[0]
