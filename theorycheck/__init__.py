@@ -1,1 +1,83 @@
+"""Checks theory about variational autoencoders with numerical ground truth.
+
+    >>> import theorycheck
+    >>> result = theorycheck.decompose(theorycheck.benchmark("circle"), tolerance=1e-3)
+    >>> print(result.entropy, result.mleo, result.pmo)  # doctest: +SKIP
+
+The names below are loaded when they are first used, so that importing the package stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from theorycheck.estimate import Estimate, Verdict
+    from theorycheck.inference.marginal import log_density
+    from theorycheck.inference.mean_field import MeanField, optimal_q
+    from theorycheck.inference.posterior import posterior
+    from theorycheck.models.benchmarks import benchmark
+    from theorycheck.models.decoder import Decoder
+    from theorycheck.models.generative import GenerativeModel
+    from theorycheck.models.loading import load_model
+    from theorycheck.objectives.decomposition import decompose
+    from theorycheck.objectives.landscape import kl_map, pmo_landscape
+    from theorycheck.quadrature.latent_panels import latent_panels
+    from theorycheck.theorems.theorem1 import check_theorem1
+    from theorycheck.theorems.theorem2 import check_theorem2
+
+__all__ = [
+    "Decoder",
+    "Estimate",
+    "GenerativeModel",
+    "MeanField",
+    "Verdict",
+    "__version__",
+    "benchmark",
+    "check_theorem1",
+    "check_theorem2",
+    "decompose",
+    "kl_map",
+    "latent_panels",
+    "load_model",
+    "log_density",
+    "optimal_q",
+    "pmo_landscape",
+    "posterior",
+]
+
+#: Where each public name lives; a test holds this against the imports above.
+_HOMES = {
+    "Decoder": "models.decoder",
+    "Estimate": "estimate",
+    "GenerativeModel": "models.generative",
+    "MeanField": "inference.mean_field",
+    "Verdict": "estimate",
+    "benchmark": "models.benchmarks",
+    "check_theorem1": "theorems.theorem1",
+    "check_theorem2": "theorems.theorem2",
+    "decompose": "objectives.decomposition",
+    "kl_map": "objectives.landscape",
+    "latent_panels": "quadrature.latent_panels",
+    "load_model": "models.loading",
+    "log_density": "inference.marginal",
+    "optimal_q": "inference.mean_field",
+    "pmo_landscape": "objectives.landscape",
+    "posterior": "inference.posterior",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

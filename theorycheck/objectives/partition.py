@@ -19,6 +19,8 @@ from theorycheck.objectives.averages import PosteriorAverages
 
 Array = NDArray[np.float64]
 
+#: Thresholds below this (nats) are no thresholds but rounding.
+SMALLEST_ETA = 1e-9
 #: Share of a node's first-order spread that is allowed for its second-order part, so that a
 #: partition's radius brackets what the nodes cannot resolve.
 _CURVATURE = 0.25
@@ -151,8 +153,8 @@ class KlDistribution:
         largest = max(float(self.kl[cumulative <= 1.0 - 1e-9].max(initial=0.0)), 1e-12)
         spaced = np.geomspace(1e-6 * largest, largest, count - count // 2)
         every = np.concatenate([quantiles, spaced])
-        result: Array = np.unique(every[every > 0.0])
-        return result if result.size else np.array([1e-12])
+        result: Array = np.unique(every[every >= SMALLEST_ETA])
+        return result if result.size else np.array([SMALLEST_ETA])
 
     def _partition(self, eta: float) -> Partition:
         (least, least_share), (high, share), (most, most_share) = self._above(eta)

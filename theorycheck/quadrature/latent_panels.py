@@ -38,6 +38,8 @@ RESOLUTION = 1e-12
 NOISE = 1e-10
 #: Panels at most; at 16 nodes and D = 2 this many take 25 MB.
 MAX_PANELS = 20_000
+#: Unresolved prior mass from which a result is called unresolved rather than given a radius.
+UNRESOLVED_MASS = 1e-6
 
 _EPS = float(np.finfo(float).eps)
 

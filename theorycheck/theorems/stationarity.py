@@ -18,7 +18,7 @@ from theorycheck.inference.mean_field import MeanField
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.quadrature.data_nodes import TrapezoidGrid, quasi_monte_carlo, trapezoid_grid
 from theorycheck.quadrature.kernels.mean_field import m_step_batch
-from theorycheck.quadrature.latent_panels import latent_panels
+from theorycheck.quadrature.latent_panels import UNRESOLVED_MASS, latent_panels
 
 Array = NDArray[np.float64]
 
@@ -94,7 +94,9 @@ def check_stationarity(model: GenerativeModel, data: GenerativeModel | None = No
         field, x[coarse], factor * mass[coarse], optimum.mean[coarse], optimum.scale[coarse]
     )
     estimate = Estimate(gain, abs(gain - rough) + 1e-15)
-    if gain <= NEGLIGIBLE_GAIN:
+    if field.panels.unresolved_mass > UNRESOLVED_MASS:
+        verdict = Verdict.INCONCLUSIVE
+    elif gain <= NEGLIGIBLE_GAIN:
         verdict = Verdict.HOLDS
     else:
         moved = positive(estimate)

@@ -350,12 +350,17 @@ def _check_alternative(
         for eta in scan
     )
     holding = [c for c in conditions if c.verdict is Verdict.HOLDS]
-    resolved = truth.resolved and alternative.resolved
     gain = truth.excess - alternative.excess
+    verdict = _some(c.verdict for c in conditions)
+    if not (truth.resolved and alternative.resolved):
+        verdict = Verdict.INCONCLUSIVE
+    elif positive(gain) is Verdict.FAILS:
+        # Condition (1) implies a gain, so where there is none it fails at every η.
+        verdict = Verdict.FAILS
     return AlternativeCheck(
         decomposition=alternative,
         condition_1=conditions,
-        verdict=_some(c.verdict for c in conditions) if resolved else Verdict.INCONCLUSIVE,
+        verdict=verdict,
         witness_eta=max(holding, key=lambda c: c.first.value).eta if holding else None,
         gain=gain,
         prefers=positive(gain),

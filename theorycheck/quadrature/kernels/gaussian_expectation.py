@@ -1,6 +1,6 @@
 """E_q of the cost |x − f|²/2σ², of f and of (x − f)², for q = N(μ, s²).
 
-The range |z − μ| ≤ 8.5 s is covered by segments, each with the rule that suits it:
+The range |z − μ| ≤ 9.5 s is covered by segments, each with the rule that suits it:
 runs of panels up to 4 s wide, by their projections (see latent_groups); single panels, by their
 own nodes; a panel wider than q, cut to what q sees, with f from its Legendre series; and beyond
 the panels f continued by its value at the last edge, so that a q that looks there is not rewarded.
@@ -20,8 +20,9 @@ from theorycheck.quadrature.kernels.exponential import exp_nonpositive
 from theorycheck.quadrature.kernels.jit import scalar_kernel
 from theorycheck.quadrature.rules import NODES, ORDER, WEIGHTS
 
-#: Half-width of the range of t = (z − μ)/s that is integrated; the mass beyond is 2e-17.
-REACH_OF_Q = 8.5
+#: Half-width of the range of t = (z − μ)/s that is integrated; the mass beyond is 2e-21, so that
+#: even a cost of 5e7 there (a jump of 1e4 σ) adds less than 1e-13.
+REACH_OF_Q = 9.5
 #: Widest run, in s: the part of q beyond degree 31 is below 1e-18 of its peak there.
 _WIDEST_RUN = 4.0
 #: Widest panel, in s, on which 16 nodes integrate q to rounding.
@@ -49,15 +50,18 @@ def _first_panel_after(right: Any, value: float) -> int:
 def _cut_nodes(
     a: float, b: float, panel: int, mean: float, scale: float, panels: Any, work: Any
 ) -> None:
-    """Fill rows t, w, and f per dimension of `work` with 16 nodes on [a, b] ⊂ a panel's line."""
+    """Fill rows t, w, and f per dimension of `work` with 16 nodes on [a, b] ⊂ a panel's line.
+
+    a and b are values of t, not of z: for s far below |μ|, rounding of z would move t.
+    """
     left, right = panels[0][panel], panels[1][panel]
     series = panels[5][panel]
     half = 0.5 * (b - a)
     for i in range(ORDER):
-        z = 0.5 * (a + b) + half * NODES[i]
-        t = (z - mean) / scale
+        t = 0.5 * (a + b) + half * NODES[i]
+        z = mean + scale * t
         work[0, i] = t
-        work[1, i] = WEIGHTS[i] * half / scale * _INVERSE_ROOT_TWO_PI * math.exp(-0.5 * t * t)
+        work[1, i] = WEIGHTS[i] * half * _INVERSE_ROOT_TWO_PI * math.exp(-0.5 * t * t)
         u = min(max((2.0 * z - left - right) / (right - left), -1.0), 1.0)
         for d in range(series.shape[0]):
             # Clenshaw's recurrence for Σ c_k P_k(u).
@@ -167,7 +171,9 @@ def cost_moments(
         else:
             a = low if j < 0 else (max(right[count - 1], low) if j == count else max(left[j], low))
             b = min(left[0], high) if j < 0 else (high if j == count else min(right[j], high))
-            pieces = max(1, math.ceil((b - a) / (_WIDEST_PANEL * scale)))
+            a = max((a - mean) * inverse, -REACH_OF_Q)
+            b = min((b - mean) * inverse, REACH_OF_Q)
+            pieces = max(1, math.ceil((b - a) / _WIDEST_PANEL))
             step = (b - a) / pieces
             for p in range(pieces if b > a else 0):
                 _cut_nodes(a + p * step, a + (p + 1) * step, row, mean, scale, panels, work)
@@ -249,7 +255,9 @@ def expectations(
         else:
             a = low if j < 0 else (max(right[count - 1], low) if j == count else max(left[j], low))
             b = min(left[0], high) if j < 0 else (high if j == count else min(right[j], high))
-            pieces = max(1, math.ceil((b - a) / (_WIDEST_PANEL * scale)))
+            a = max((a - mean) * inverse, -REACH_OF_Q)
+            b = min((b - mean) * inverse, REACH_OF_Q)
+            pieces = max(1, math.ceil((b - a) / _WIDEST_PANEL))
             step = (b - a) / pieces
             for p in range(pieces if b > a else 0):
                 _cut_nodes(a + p * step, a + (p + 1) * step, row, mean, scale, panels, work)

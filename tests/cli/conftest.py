@@ -1,0 +1,76 @@
+"""The command as a user runs it, and a user's files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+SOURCE = """
+import math
+import numpy as np
+print("a user's file may print")
+NOISE_VARIANCE = 0.5
+def line(z):
+    print("and a user's function too")
+    return np.stack([z, 2.0 * z], axis=-1)
+def scalar(z):
+    return [math.atan(z), 1.0]
+def not_a_number(z):
+    return np.log(z)
+def infinite(z):
+    return 1.0 / z
+def transposed(z):
+    return np.stack([z, z, z])
+def text(z):
+    return np.array(["a"] * len(z))
+def single(z):
+    return z.astype(np.float32)
+def complex_valued(z):
+    return z + 1j
+def raises(z):
+    raise RuntimeError("two\\nlines")
+def two_latents(z):
+    return z[:, 0] + z[:, 1]
+number = 3
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run ``python -m theorycheck`` in an empty folder and return what came of it."""
+
+    def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "theorycheck", *arguments],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONIOENCODING": "utf-8",
+                **environment,
+            },
+            timeout=300,
+            check=False,
+        )
+
+    return command
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """Write a user's Python file into the folder."""
+    file = tmp_path / "mine.py"
+    file.write_text(SOURCE)
+    return file

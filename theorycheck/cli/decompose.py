@@ -1,0 +1,135 @@
+"""``theorycheck decompose``: −ELBO = H + MLEO + PMO."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from theorycheck.cli.options import (
+    AsJson,
+    Breakpoints,
+    DataNoiseVariance,
+    Eta,
+    Model,
+    ModelOptions,
+    NoiseVariance,
+    TableKind,
+    Vectorize,
+    checked_tolerance,
+    parse_eta,
+)
+from theorycheck.errors import SettingError
+
+if TYPE_CHECKING:
+    from theorycheck.objectives.decomposition import Decomposition
+
+_MEANINGS = {
+    "entropy": "entropy H of the data",
+    "mleo": "MLEO = KL[p ‖ p_f]",
+    "pmo": "PMO = E KL[q* ‖ p_f(z|x)]",
+    "excess": "J = MLEO + PMO",
+    "negative_elbo": "−ELBO = H + J",
+}
+
+
+def decompose(
+    model: Model,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", metavar="MODEL", help="Whose data MODEL is judged on; by default its own."
+        ),
+    ] = None,
+    eta: Eta = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option(
+            "--sample",
+            metavar="FILE",
+            help="Average over this sample of x (.csv, .npy, or .npz with x), not over p(x).",
+        ),
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", metavar="T", help="Error radius of the PMO, nats.")
+    ] = 1e-6,
+    noise_variance: NoiseVariance = None,
+    data_noise_variance: DataNoiseVariance = None,
+    vectorize: Vectorize = False,
+    breakpoints: Breakpoints = None,
+    table_kind: TableKind = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the verb."""
+    if data is None and data_noise_variance:
+        raise SettingError("--data-noise-variance is for --data, which is not given")
+    checked_tolerance(tolerance)
+    from theorycheck.cli.progress import terminal_progress
+    from theorycheck.cli.render import print_json, stdout_kept_for_result
+    from theorycheck.cli.samples import read_sample
+
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind)
+    thresholds = parse_eta(eta)
+    with stdout_kept_for_result():
+        loaded = options.load(model)
+        source = None
+        if data is not None:
+            source = options.load_other(data, data_noise_variance, "--data-noise-variance", loaded)
+        # Last, because it takes a second that a mistake above need not.
+        from theorycheck.objectives.decomposition import decompose as run
+
+        result = run(
+            loaded,
+            source,
+            eta=thresholds,
+            tolerance=tolerance,
+            sample=None if sample is None else read_sample(sample),
+            progress=terminal_progress(),
+        )
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _show(result, tolerance)
+
+
+def _show(result: Decomposition, tolerance: float) -> None:
+    from theorycheck.cli.render import console, estimate_text, say, table
+
+    out = console()
+    variance = ", ".join(f"{value:g}" for value in result.model.noise_variance)
+    title = f"{result.model.name}, σ² = {variance}"
+    if result.data is not result.model:
+        title += f", on the data of {result.data.name}"
+    figures = [(text, str(getattr(result, name))) for name, text in _MEANINGS.items()]
+    out.print(table(title, ("", "nats"), figures))
+    if result.eta:
+        rows = [
+            [f"{part.eta:g}", *(estimate_text(e) for e in (part.pr_lo, part.pr_hi))]
+            # The mean over an empty part is not defined.
+            + ["—" if e.error == float("inf") else str(e) for e in (part.d_lo, part.d_hi)]
+            for part in result.eta_partition
+        ]
+        out.print(table("Partition at η", ("η", "Pr[KL <= η]", "Pr[KL > η]", "D_Lo", "D_Hi"), rows))
+    say(out, _in_words(result, tolerance))
+    say(out, f"By {result.method}.")
+
+
+def _in_words(result: Decomposition, tolerance: float) -> str:
+    """Say what the figures mean."""
+    if not result.resolved:
+        return (
+            "Unresolved: the error radius is too large to say anything. f may be too steep or too "
+            "rough for these nodes; declaring its kinks and jumps (--breakpoints) may help."
+        )
+    words = (
+        f"At the best mean-field q the ELBO is {result.excess} nats below the best that any model "
+        "can reach on these data"
+    )
+    if result.data is result.model:
+        words += ", all of it for want of a better q: another decoder wins where its J is smaller."
+    else:
+        words += f": {result.mleo} for the wrong p(x), {result.pmo} for want of a better q."
+    if not result.converged:
+        words += f" The tolerance of {tolerance:g} was not reached."
+    return words

@@ -1,0 +1,90 @@
+"""``theorycheck verify``: run the claims, write the table of evidence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from theorycheck.cli.options import AsJson, cannot_write, checked_directory
+from theorycheck.errors import SettingError, TheorycheckError
+
+
+def verify(
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Where to write the evidence as JSON and HTML; by default nowhere.",
+        ),
+    ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option("--select", "-k", metavar="EXPR", help="Only claims whose test matches."),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Run the verb; return its exit code."""
+    if directory is not None:
+        checked_directory(directory)
+    from theorycheck.cli.render import print_json, stdout_kept_for_result
+    from theorycheck.report.evidence import run_verification
+
+    # pytest talks while it runs; that goes to stderr, the result to stdout.
+    with stdout_kept_for_result():
+        try:
+            result = run_verification(directory, pytest_args=["-k", select] if select else [])
+        except OSError as error:
+            if directory is None:
+                raise
+            raise cannot_write(directory, error) from error
+    match result.exit_code:
+        case 0 | 1:  # all passed; some failed
+            pass
+        case 2:  # interrupted
+            raise KeyboardInterrupt
+        case 5:  # nothing collected
+            raise SettingError(f"no claim matches --select '{select}'" if select else "no claims")
+        case code:
+            raise TheorycheckError(f"the claims could not be run: pytest ended with code {code}")
+    if as_json:
+        print_json(
+            {
+                "exit_code": result.exit_code,
+                "claims": result.claims,
+                "json": None if result.json_path is None else str(result.json_path),
+                "html": None if result.html_path is None else str(result.html_path),
+            }
+        )
+    else:
+        _show(result.claims, [result.json_path, result.html_path])
+    return int(result.exit_code)
+
+
+def _show(claims: list[dict[str, Any]], written: list[Path | None]) -> None:
+    from rich.text import Text
+
+    from theorycheck.cli.render import console, say, table
+
+    out = console()
+    colours = {"holds": "bold green", "fails": "bold red", "inconclusive": "bold yellow"}
+    rows = [
+        (
+            str(claim.get("id", "")),
+            str(claim.get("claim", "")),
+            Text(str(claim.get("verdict", "")), style=colours.get(str(claim.get("verdict")), "")),
+        )
+        for claim in claims
+    ]
+    listing = table("Claims", ("id", "claim", "verdict"), rows)
+    listing.columns[1].no_wrap = False
+    out.print(listing)
+    counts = Counter(str(claim.get("verdict", "")) for claim in claims)
+    say(out, ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "No claims.")
+    for path in written:
+        if path is not None:
+            say(out, f"Wrote {path}")
