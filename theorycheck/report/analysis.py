@@ -1,0 +1,189 @@
+"""Everything a report says about one model, computed once: numbers, verdicts, telling x's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorycheck.estimate import Estimate
+from theorycheck.inference.mean_field import MeanField
+from theorycheck.models.generative import GenerativeModel
+from theorycheck.objectives.decomposition import PMO_TOLERANCE, Decomposition
+from theorycheck.objectives.landscape import KlMap, Landscape, kl_map
+from theorycheck.objectives.partition import Partition
+from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.quadrature.latent_panels import LatentPanels
+from theorycheck.report.telling_points import TellingPoint, telling_landscape, telling_points
+from theorycheck.theorems.theorem1 import (
+    Condition1At,
+    Theorem1Check,
+    check_theorem1,
+    condition_1_at,
+)
+from theorycheck.theorems.theorem2 import Theorem2Check, check_theorem2
+
+Array = NDArray[np.float64]
+
+#: η, in nats, for the table where none is asked for: those below the largest KL are shown.
+_DEFAULT_ETA = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelAnalysis:
+    """One model's part of a report.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+    theorem1 : Theorem1Check
+        With the scan over all η, and the decomposition in it.
+    theorem2 : Theorem2Check
+    points : tuple of TellingPoint
+    kl_map : KlMap or None
+        None where D > 2.
+    landscape : Landscape
+        At the telling point with the most local minima.
+    landscape_letter : str
+        Which one that is.
+    eta : tuple of float
+        Thresholds of the table, nats.
+    tolerance : float
+        Error radius that was asked for, nats.
+    panels : LatentPanels
+        f at its nodes.
+    seconds : float
+        Time taken.
+    """
+
+    model: GenerativeModel
+    theorem1: Theorem1Check
+    theorem2: Theorem2Check
+    points: tuple[TellingPoint, ...]
+    kl_map: KlMap | None
+    landscape: Landscape
+    landscape_letter: str
+    eta: tuple[float, ...]
+    tolerance: float
+    panels: LatentPanels = field(repr=False)
+    seconds: float
+
+    @property
+    def decomposition(self) -> Decomposition:
+        """The decomposition at the ground truth."""
+        return self.theorem1.ground_truth
+
+    @property
+    def partitions(self) -> tuple[Partition, ...]:
+        """The η-partition at each η of the table."""
+        return tuple(self.decomposition.kl_distribution.partitions(np.array(self.eta)))
+
+    @property
+    def relative_bias(self) -> tuple[Estimate, ...]:
+        """Bias of σ_d² as a fraction of σ_d², per data dimension (Theorem 2)."""
+        pairs = zip(self.theorem2.bias, self.theorem2.true, strict=True)
+        return tuple(bias.scaled(1.0 / true) for bias, true in pairs)
+
+    @property
+    def worst_bias(self) -> Estimate:
+        """The relative bias of largest size."""
+        return max(self.relative_bias, key=lambda bias: abs(bias.value))
+
+    def condition_1(self, index: int) -> tuple[Condition1At, ...]:
+        """Return condition (1) of an alternative at each η of the table."""
+        alternative = self.theorem1.alternatives[index].decomposition
+        truth = self.decomposition.kl_distribution
+        return tuple(
+            condition_1_at(truth, alternative.kl_distribution, alternative.mleo, eta)
+            for eta in self.eta
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """Return all numbers for JSON, each estimate with its error radius."""
+        conditions = self.theorem1.to_dict()
+        # The displacement has no error radius, so it is not a number to report.
+        moved = self.theorem1.stationarity
+        conditions["stationarity"] = {
+            "m_step_gain": moved.m_step_gain.to_dict(),
+            "verdict": moved.verdict.value,
+        }
+        decomposition = self.decomposition.to_dict()
+        decomposition["eta_partition"] = [part.to_dict() for part in self.partitions]
+        return {
+            "definition": self.model.to_dict(),
+            "decomposition": decomposition,
+            "converged": self.decomposition.converged,
+            "conditions": conditions,
+            "noise": self.theorem2.to_dict(),
+            "points": [point.to_dict() for point in self.points],
+            "landscape": {
+                "point": self.landscape_letter,
+                "local_minima": int(np.isfinite(self.landscape.optimum.minima[0, :, 2]).sum()),
+            },
+            "tolerance": self.tolerance,
+            "seconds": self.seconds,
+        }
+
+
+def analyse(
+    model: GenerativeModel,
+    *,
+    alternatives: Sequence[GenerativeModel] = (),
+    eta: Sequence[float] = (),
+    tolerance: float = PMO_TOLERANCE,
+    progress: Progress = NO_PROGRESS,
+) -> ModelAnalysis:
+    """Compute all that a report says about one model.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+        The ground truth.
+    alternatives : sequence of GenerativeModel
+        Decoders to try in condition (1) of Theorem 1.
+    eta : sequence of float
+        Thresholds for the table of the η-partition, nats; by default some round ones.
+    tolerance : float
+        Error radius wanted for every PMO, nats.
+    progress : Progress
+
+    Returns
+    -------
+    ModelAnalysis
+
+    Raises
+    ------
+    SettingError
+        If an η is not positive.
+    ModelError
+        If an alternative has another D.
+    """
+    start = time.perf_counter()
+    # The scan over all η is what the figures need; the caller's η are for the table.
+    theorem1 = check_theorem1(model, alternatives, tolerance=tolerance, progress=progress)
+    distribution = theorem1.ground_truth.kl_distribution
+    largest = float(distribution.kl[-1])
+    table = tuple(float(e) for e in eta) or tuple(e for e in _DEFAULT_ETA if e < largest)
+    distribution.partitions(np.array(table, dtype=float))  # a bad η is an error now, not later
+    # The refit rides along with the PMO; its radius there, about 1e-4 of σ², does for a report.
+    theorem2 = check_theorem2(model, decomposition=theorem1.ground_truth, progress=progress)
+    mean_field = MeanField(model)
+    surface = kl_map(mean_field) if model.data_dim <= 2 else None
+    points = telling_points(mean_field, theorem1.ground_truth, surface)
+    landscape, letter = telling_landscape(mean_field, points)
+    return ModelAnalysis(
+        model=model,
+        theorem1=theorem1,
+        theorem2=theorem2,
+        points=points,
+        kl_map=surface,
+        landscape=landscape,
+        landscape_letter=letter,
+        eta=table,
+        tolerance=tolerance,
+        panels=mean_field.panels,
+        seconds=time.perf_counter() - start,
+    )

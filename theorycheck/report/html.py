@@ -1,0 +1,221 @@
+"""The report: one HTML file that needs nothing else, and all of its numbers as JSON beside it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+import theorycheck
+from theorycheck.errors import SettingError
+from theorycheck.estimate import Verdict
+from theorycheck.models.generative import GenerativeModel
+from theorycheck.objectives.decomposition import PMO_TOLERANCE
+from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.report.analysis import ModelAnalysis, analyse
+from theorycheck.report.figures import ReportFigure, figures_of
+from theorycheck.report.numbers import shown
+
+HTML_NAME = "report.html"
+JSON_NAME = "report.json"
+
+#: Decimals that a number is shown with where space is short.
+_PLACES = 6
+
+
+@dataclass(frozen=True, eq=False)
+class _Section:
+    """A model's part of the page."""
+
+    analysis: ModelAnalysis
+    figures: tuple[ReportFigure, ...]
+
+
+def write_report(
+    models: Sequence[GenerativeModel],
+    directory: str | Path,
+    *,
+    alternatives: Mapping[str, Sequence[GenerativeModel]] | None = None,
+    eta: Sequence[float] = (),
+    tolerance: float = PMO_TOLERANCE,
+    progress: Progress = NO_PROGRESS,
+) -> Path:
+    """Analyse models and write ``report.html`` and ``report.json``.
+
+    Parameters
+    ----------
+    models : sequence of GenerativeModel
+        Ground truths to report on, in this order.
+    directory : path-like
+        Where to; made if missing. Reports in it are replaced, never left half written.
+    alternatives : mapping of str to sequence of GenerativeModel, optional
+        By the name of a model: decoders to try in condition (1) of Theorem 1.
+    eta : sequence of float
+        Thresholds for the η tables, nats; by default some round ones.
+    tolerance : float
+        Error radius wanted for every PMO, nats.
+    progress : Progress
+
+    Returns
+    -------
+    Path
+        Of the HTML file.
+
+    Raises
+    ------
+    SettingError
+        If there is no model, a setting is out of range, an alternative belongs to no model or
+        the files cannot be written.
+    """
+    start = time.perf_counter()
+    others = dict(alternatives or {})
+    if not models:
+        raise SettingError("a report needs at least one model")
+    unknown = set(others) - {model.name for model in models}
+    if unknown:
+        raise SettingError(f"alternatives for '{sorted(unknown)[0]}', which is not in the report")
+    sections = []
+    with progress.task("report", len(models)) as advance:
+        for model in models:
+            analysis = analyse(
+                model,
+                alternatives=others.get(model.name, ()),
+                eta=eta,
+                tolerance=tolerance,
+                progress=progress,
+            )
+            sections.append(_Section(analysis, figures_of(analysis)))
+            advance(1)
+    about: dict[str, object] = {
+        "versions": _versions(),
+        "settings": {"pmo_tolerance": tolerance, "eta": list(eta) or "default"},
+        "seconds": time.perf_counter() - start,
+    }
+    numbers = {**about, "models": [section.analysis.to_dict() for section in sections]}
+    # Both texts are complete before a file is touched.
+    page = render(sections, about)
+    text = json.dumps(_finite(numbers), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    folder = Path(directory)
+    _replace_all({folder / JSON_NAME: text, folder / HTML_NAME: page})
+    return folder / HTML_NAME
+
+
+def render(sections: Sequence[_Section], about: Mapping[str, object]) -> str:
+    """Return the page; every text of a user's is escaped in it.
+
+    Parameters
+    ----------
+    sections : sequence of _Section
+    about : mapping
+        versions, settings and seconds.
+
+    Returns
+    -------
+    str
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["short"] = lambda estimate: shown(estimate, _PLACES)
+    environment.filters["full"] = shown
+    environment.filters["percent"] = lambda e: shown(e.scaled(100.0), 3, " %", signed=True)
+    environment.filters["g"] = lambda value: f"{value:.4g}"
+    environment.globals.update(words=_WORDS, minimum=_minimum_words)
+    return environment.get_template("report.html.j2").render(sections=sections, about=about)
+
+
+#: Words and sign on a badge, per question and verdict. Signs, since colours may not be seen.
+_WORDS: Mapping[str, Mapping[Verdict, str]] = {
+    "plain": {
+        Verdict.HOLDS: "✓ holds",
+        Verdict.FAILS: "✗ fails",
+        Verdict.INCONCLUSIVE: "? inconclusive",
+    },
+    "bias": {
+        Verdict.HOLDS: "✗ biased",
+        Verdict.FAILS: "✓ unbiased",
+        Verdict.INCONCLUSIVE: "? inconclusive",
+    },
+    "minimum": {
+        Verdict.HOLDS: "✓ yes",
+        Verdict.FAILS: "✗ no",
+        Verdict.INCONCLUSIVE: "? not decided",
+    },
+    "stationary": {
+        Verdict.HOLDS: "✓ stationary",
+        Verdict.FAILS: "✗ moves",
+        Verdict.INCONCLUSIVE: "? inconclusive",
+    },
+    "prefers": {
+        Verdict.HOLDS: "✓ preferred",
+        Verdict.FAILS: "✗ not preferred",
+        Verdict.INCONCLUSIVE: "? inconclusive",
+    },
+}
+
+
+def _minimum_words(analysis: ModelAnalysis) -> str:
+    """Say first what a reader wants to know, whether the ELBO keeps the ground truth."""
+    theorem1 = analysis.theorem1
+    if not analysis.decomposition.resolved:
+        return (
+            "Unresolved: the error radius is too large for a conclusion. f is probably too steep "
+            "or too rough for the quadrature at this noise variance."
+        )
+    if theorem1.ground_truth_is_minimum is Verdict.FAILS:
+        return (
+            "The ground truth is not the optimum of the ELBO: there are decoders that it "
+            "prefers, so training that does its job learns another one."
+        )
+    if theorem1.stationarity.verdict is Verdict.HOLDS:
+        return (
+            "The ground truth is stationary for the ELBO, and nothing better was found among "
+            "what was looked at. That does not prove it the optimum."
+        )
+    return "Whether the ground truth is the optimum of the ELBO is not decided by these numbers."
+
+
+def _versions() -> dict[str, str]:
+    found = {"theorycheck": theorycheck.__version__, "python": platform.python_version()}
+    return found | {name: version(name) for name in ("numpy", "scipy", "numba")}
+
+
+def _finite(value: Any) -> Any:
+    """Turn what JSON has no number for (inf, nan) into null, everywhere."""
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _replace_all(texts: Mapping[Path, str]) -> None:
+    """Write all files under other names first, then put each in its place in one step."""
+    mark = uuid.uuid4().hex
+    waiting = {path.with_name(f".{path.name}.{mark}.tmp"): path for path in texts}
+    try:
+        for temporary, path in waiting.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(texts[path], encoding="utf-8")
+        for temporary, path in waiting.items():
+            os.replace(temporary, path)
+    except OSError as error:
+        where = next(iter(texts)).parent
+        raise SettingError(f"{where}: cannot be written: {error.strerror or error}") from error
+    finally:
+        for temporary in waiting:
+            temporary.unlink(missing_ok=True)
