@@ -96,7 +96,7 @@ def log_density(model: GenerativeModel | LatentPanels, x: ArrayLike) -> LogDensi
     panels = as_panels(model)
     points = as_points(x, panels.model.data_dim)
     result = _on_panels(panels, points)
-    far = _tail_error(panels, result.value) > _TAIL_TOLERANCE
+    far = _tail_error(panels, points, result.value) > _TAIL_TOLERANCE
     if far.any() and panels.reach < LARGEST_REACH and panels.unresolved_mass < 1e-30:
         # Posteriors of these x may lie beyond the panels: follow them outwards.
         wider = latent_panels(panels.model, reach=min(2.0 * panels.reach, LARGEST_REACH))
@@ -115,10 +115,18 @@ def log_density(model: GenerativeModel | LatentPanels, x: ArrayLike) -> LogDensi
     return result
 
 
-def _tail_error(panels: LatentPanels, value: Array) -> Array:
-    """Largest relative share of p(x) that prior mass outside the panels could add."""
+def _tail_error(panels: LatentPanels, points: Array, value: Array) -> Array:
+    """Largest relative share of p(x) that prior mass outside the panels could add.
+
+    Beyond the largest reach, where the prior has a mass of 1e-299, f is taken to stay at its edge
+    values, so that densities below 1e-300 keep an error radius.
+    """
     exponent = np.log(max(panels.missing_mass, 1e-320)) + panels.peak_log_density - value
-    share: Array = np.exp(np.minimum(exponent, 700.0))
+    if panels.reach >= LARGEST_REACH and panels.unresolved_mass == 0.0:
+        edges = panels.f[:, [0, -1]]
+        scaled = (points[:, :, None] - edges) / panels.model.sigma[:, None]
+        exponent -= 0.5 * (scaled**2).sum(axis=1).min(axis=1)
+    share: Array = np.exp(np.clip(exponent, -745.0, 700.0))
     return share
 
 
@@ -151,6 +159,6 @@ def _on_panels(panels: LatentPanels, points: Array) -> LogDensity:
     back[order] = np.arange(count)
     value, relative, mean_f = value[back], relative[back], mean_f[back]
     value += panels.peak_log_density
-    relative += _tail_error(panels, value)
+    relative += _tail_error(panels, points, value)
     error = np.where(relative < 0.5, -np.log1p(-np.minimum(relative, 0.5)), np.inf)
     return LogDensity(value, error, relative, mean_f)
