@@ -217,8 +217,10 @@ def _conditional(part: Estimate, probability: Estimate, lowest: float, highest: 
     """Return part/probability; a conditional mean lies in [lowest, highest] whatever its radius."""
     if probability.lower <= 0.0:
         return Estimate(0.0, math.inf)
-    value = part.value / probability.value
-    error = (part.error + abs(value) * probability.error) / probability.lower
-    if value + error > highest:
-        error = max(highest - value, 0.0) if value - error < lowest else error
+    value = min(max(part.value / probability.value, lowest), highest)
+    error = (
+        part.error + abs(part.value / probability.value) * probability.error
+    ) / probability.lower
+    # The true mean is no further from the value than the ends of its range.
+    error = min(error, max(highest - value, value - lowest))
     return Estimate(value, error)

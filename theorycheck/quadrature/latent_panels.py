@@ -240,7 +240,8 @@ def _log_mass(left: Array, right: Array) -> Array:
     a = np.where(flip, -right, left)
     b = np.where(flip, -left, right)
     upper = log_ndtr(b)
-    result: Array = upper + np.log1p(-np.exp(np.minimum(log_ndtr(a) - upper, -1e-300)))
+    with np.errstate(divide="ignore"):
+        result: Array = upper + np.log1p(-np.exp(np.minimum(log_ndtr(a) - upper, -1e-300)))
     # Panels so narrow that the difference is lost: density times width.
     narrow = (b - a) * np.exp(-0.5 * (0.5 * (a + b)) ** 2) / math.sqrt(2.0 * math.pi)
     lost = (right - left) < 1e-5

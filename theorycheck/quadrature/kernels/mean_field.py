@@ -237,10 +237,11 @@ def _table_starts(
         same_after = i + 1 < size and table_log_scale[i + 1] == table_log_scale[i]
         if (same_before and scan[i - 1] < scan[i]) or (same_after and scan[i + 1] <= scan[i]):
             continue
-        # Of minima that lie close together, at neighbouring s say, keep the lower.
+        # Of minima that lie close together, at neighbouring s say, keep the lower. Close in units
+        # of the smaller s, or a chain of merges walks from one basin into the next.
         taken = False
         for k in range(count):
-            s = math.exp(max(starts[k, 1], table_log_scale[i]))
+            s = math.exp(min(starts[k, 1], table_log_scale[i]))
             if (
                 abs(starts[k, 0] - table_mean[i]) < 0.8 * s
                 and abs(starts[k, 1] - table_log_scale[i]) < 0.8
