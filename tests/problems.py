@@ -100,7 +100,7 @@ class Problem:
         return _mean_field(self)
 
     def log_density(self, x: Array) -> Array:
-        """log p(x) in closed form."""
+        """Log p(x) in closed form."""
         variance = np.array(self.noise_variance)
         parts = [piece.log_evidence(x, variance) for piece in self.pieces]
         result: Array = logsumexp(parts, axis=0)
@@ -115,7 +115,7 @@ class Problem:
         return result
 
     def telling(self, count: int, seed: int = 0, furthest: float = 8.0) -> Array:
-        """x (count, D): half from the model, the rest in its tails and up to 8 σ off the curve."""
+        """X (count, D): half from the model, the rest in its tails and up to 8 σ off the curve."""
         rng = np.random.default_rng(seed)
         inner = count // 2
         _, x = self.model.sample(inner, rng)
@@ -155,8 +155,10 @@ def binary_entropy(p: float) -> float:
     return float(-p * math.log(p) - (1.0 - p) * math.log1p(-p))
 
 
-def linear(name: str, slope: tuple[float, ...], offset: tuple[float, ...], *variance: float) -> Problem:
-    """f = slope z + offset: p(x) and the posterior are Gaussian, PMO = 0."""
+def linear(
+    name: str, slope: tuple[float, ...], offset: tuple[float, ...], *variance: float
+) -> Problem:
+    """F = slope z + offset: p(x) and the posterior are Gaussian, PMO = 0."""
     formula = "[" + ", ".join(f"{a!r}*z + {b!r}" for a, b in zip(slope, offset, strict=True)) + "]"
     covariance = np.outer(slope, slope) + np.diag(variance)
     entropy = 0.5 * len(slope) * math.log(2.0 * math.pi * math.e)

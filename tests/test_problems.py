@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -38,7 +39,7 @@ def _integral(name: str, x: np.ndarray, moment: int) -> float:
     edges = sorted(cuts)
     return sum(
         integrate.quad(lambda z: z**moment * joint(z), a, b, epsabs=0.0, epsrel=1e-10)[0]
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
+        for a, b in itertools.pairwise(edges)
         if b - a > 1e-13 and max(joint(t) for t in np.linspace(a, b, 9)) > 0.0
     )
 
@@ -51,7 +52,7 @@ def test_names_are_unique_and_tags_known() -> None:
         assert problem.tags
         assert problem.tags <= TAGS
         assert len(problem.noise_variance) == problem.model.data_dim
-    assert {d for d in (PROBLEMS[name].model.data_dim for name in ALL_NAMES)} == {1, 2, 3}
+    assert {PROBLEMS[name].model.data_dim for name in ALL_NAMES} == {1, 2, 3}
     assert all(tagged(tag) for tag in TAGS)
 
 

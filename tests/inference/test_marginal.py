@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 
 import numpy as np
@@ -91,8 +92,7 @@ def test_one_dimension_against_scipy(name: str) -> None:
 
         edges = sorted({*np.linspace(-9.0, 9.0, 37), *(model.decoder.breakpoints or ())})
         parts = [
-            integrate.quad(integrand, a, b, epsabs=1e-16)[0]
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
+            integrate.quad(integrand, a, b, epsabs=1e-16)[0] for a, b in itertools.pairwise(edges)
         ]
         value = log_density(PROBLEMS[name].panels, [[point]]).value[0]
         assert value == pytest.approx(np.log(sum(parts)), abs=1e-11)
@@ -163,7 +163,12 @@ def test_one_point_is_like_many() -> None:
 
 @pytest.mark.parametrize(
     ("x", "said"),
-    [([[1.0]], "shape"), ([1.0, 2.0, 3.0], "shape"), ([[np.nan, 0.0]], "NaN"), ([[0, np.inf]], "inf")],
+    [
+        ([[1.0]], "shape"),
+        ([1.0, 2.0, 3.0], "shape"),
+        ([[np.nan, 0.0]], "NaN"),
+        ([[0, np.inf]], "inf"),
+    ],
 )
 def test_bad_points(x: object, said: str) -> None:
     with pytest.raises(ModelError, match=said):

@@ -47,7 +47,9 @@ def test_no_search_finds_a_better_q(name: str) -> None:
         def cost(q: np.ndarray, k: int = k) -> tuple[float, np.ndarray]:
             return brute_force.negative_elbo(problem.model, x[k], q[0], min(q[1], 2.0))
 
-        starts = np.column_stack([rng.normal(scale=1.3, size=100), rng.uniform(-6.0, 0.5, size=100)])
+        starts = np.column_stack(
+            [rng.normal(scale=1.3, size=100), rng.uniform(-6.0, 0.5, size=100)]
+        )
         values = np.array([cost(q)[0] for q in starts])
         lowest = values.min()
         for q in starts[np.argsort(values)[:10]]:
@@ -161,7 +163,9 @@ def test_gradient_against_brute_force(name: str) -> None:
             problem.model, x[k], mean[k], log_scale[k], panels=4000
         )
         assert found[k, 0] == pytest.approx(value, rel=1e-11)
-        assert found[k, 1] == pytest.approx(gradient[0] * math.exp(log_scale[k]), rel=1e-9, abs=1e-9)
+        assert found[k, 1] == pytest.approx(
+            gradient[0] * math.exp(log_scale[k]), rel=1e-9, abs=1e-9
+        )
         assert found[k, 2] == pytest.approx(gradient[1], rel=1e-9, abs=1e-9)
 
 

@@ -40,7 +40,9 @@ def _radius(x: np.ndarray) -> np.ndarray:
 
 #: Function, dimension, reach, true integral, tolerance.
 KNOWN: dict[str, tuple[Function, int, float, float, float]] = {
-    "Gaussian, 1-D": (lambda x: np.exp(-x[..., 0] ** 2), 1, 3.0, math.sqrt(math.pi) * erf(3.0), 1e-9),
+    "Gaussian, 1-D": (
+        lambda x: np.exp(-x[..., 0] ** 2), 1, 3.0, math.sqrt(math.pi) * erf(3.0), 1e-9,
+    ),
     "Gaussian, 2-D": (lambda x: np.exp(-(x**2).sum(-1)), 2, 3.0, math.pi * erf(3.0) ** 2, 1e-8),
     "kink, 1-D": (lambda x: np.abs(x[..., 0] - 0.3), 1, 1.0, (0.7**2 + 1.3**2) / 2.0, 1e-9),
     "jump, 1-D": (lambda x: (x[..., 0] > 0.3217) * 1.0, 1, 1.0, 0.6783, 1e-9),
@@ -140,3 +142,19 @@ def test_budget_is_owned_up_to() -> None:
     assert not result.converged
     assert result.error[0] > 1e-9
     assert abs(result.value[0] - math.pi) <= result.error[0]
+
+
+@pytest.mark.xfail(reason="straight jumps: box errors are not independent, the radius is too small")
+def test_honest_for_straight_jumps_at_a_finer_tolerance() -> None:
+    """A half plane under a Gaussian. KL(x) has only kinks; the residual variance has jumps."""
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        angle, c = rng.uniform(0.0, math.pi), rng.uniform(-0.5, 0.5)
+
+        def function(x: np.ndarray, angle: float = angle, c: float = c) -> np.ndarray:
+            side = x[..., 0] * math.cos(angle) + x[..., 1] * math.sin(angle) > c
+            return np.exp(-3.0 * (x**2).sum(-1)) * side
+
+        exact = math.pi / 6.0 * (1.0 - erf(math.sqrt(3.0) * c))
+        result = _integrate([function], 2, 4.0, 3e-4)
+        assert abs(result.value[0] - exact) <= result.error[0]

@@ -27,8 +27,11 @@ def _python_power(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_exponential_within_two_ulp() -> None:
     rng = np.random.default_rng(0)
     points = np.concatenate(
-        [rng.uniform(-708.0, 0.0, 20_000), rng.uniform(-1.0, 0.0, 20_000), -(10.0 ** rng.uniform(-300, 0, 500)),
-         [-708.0, -0.0, 0.0, -0.5 * math.log(2.0), -math.log(2.0)], -np.arange(0.0, 1021.0) * math.log(2.0)],
+        [
+            rng.uniform(-708.0, 0.0, 20_000), rng.uniform(-1.0, 0.0, 20_000),
+            -(10.0 ** rng.uniform(-300.0, 0.0, 500)), -np.arange(0.0, 1021.0) * math.log(2.0),
+            [-708.0, -0.0, 0.0, -0.5 * math.log(2.0)],
+        ],
     )  # fmt: skip
     points = points[points >= -708.0]
     found = np.array([exponential.exp_nonpositive(x) for x in points])
@@ -153,11 +156,15 @@ def test_negative_elbo_of_a_linear_decoder_against_scipy() -> None:
         gaussian_expectation.workspace(1),
     )  # fmt: skip
     gap = x - a * mean - b
-    value = 0.5 * (s * s + mean * mean - 1.0) - math.log(s) + (gap**2 + a * a * s * s) / (2 * variance)
+    value = (
+        0.5 * (s * s + mean * mean - 1.0) - math.log(s) + (gap**2 + a * a * s * s) / (2 * variance)
+    )
     along = s * (mean - gap * a / variance)
     assert found == pytest.approx(
-        (value, along, s * s - 1.0 + a * a * s * s / variance, s * s * (1.0 + a * a / variance), 0.0,
-         2.0 * s * s * (1.0 + a * a / variance)), abs=1e-12,
+        (
+            value, along, s * s - 1.0 + a * a * s * s / variance,
+            s * s * (1.0 + a * a / variance), 0.0, 2.0 * s * s * (1.0 + a * a / variance),
+        ), abs=1e-12,
     )  # fmt: skip
     constant = 0.5 * math.log(2.0 * math.pi * variance)
     log_evidence = stats.norm.logpdf(x, b, math.sqrt(a * a + variance))
@@ -177,8 +184,8 @@ def test_newton_against_its_own_python(name: str) -> None:
             work = gaussian_expectation.workspace(problem.model.data_dim)
             results.append(
                 kernel(
-                    point, best.mean[0] + 0.1 * best.scale[0], math.log(best.scale[0]) + 0.1, inverse,
-                    panels, groups, work, np.empty((8, 3)), 0,
+                    point, best.mean[0] + 0.1 * best.scale[0], math.log(best.scale[0]) + 0.1,
+                    inverse, panels, groups, work, np.empty((8, 3)), 0,
                 )
             )  # fmt: skip
         (mean, log_scale, value, _), slow = results

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ STEEP = ["spiral_dots", "clusters", "steep_tanh", "linear_plane", "wave"]
 
 def _levels(groups: LatentGroups) -> list[slice]:
     starts = groups.level_start
-    return [slice(a, b) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [slice(a, b) for a, b in itertools.pairwise(starts)]
 
 
 @pytest.mark.parametrize("name", STEEP)

@@ -61,10 +61,7 @@ def analysis(request: pytest.FixtureRequest) -> ModelAnalysis:
 def test_axes_are_labelled_with_units(analysis: ModelAnalysis, draw: Draw) -> None:
     figure = draw(analysis)
     labels = [
-        label
-        for axes in figure.axes
-        for label in (axes.get_xlabel(), axes.get_ylabel())
-        if label
+        label for axes in figure.axes for label in (axes.get_xlabel(), axes.get_ylabel()) if label
     ]
     assert all(any(unit in label for unit in UNITS) for label in labels), labels
     for axes in figure.axes:

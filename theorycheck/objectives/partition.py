@@ -21,6 +21,9 @@ Array = NDArray[np.float64]
 
 #: Thresholds below this (nats) are no thresholds but rounding.
 SMALLEST_ETA = 1e-9
+#: Nats added to every spread: KL(x) itself is not known better than a part of this, which matters
+#: where it has an atom, as at log 2 on absolute_value.
+_RESOLUTION = 4e-9
 #: Share of a node's first-order spread that is allowed for its second-order part, so that a
 #: partition's radius brackets what the nodes cannot resolve.
 _CURVATURE = 0.25
@@ -103,7 +106,7 @@ class KlDistribution:
         return cls(
             kl=averages.kl[order],
             mass=averages.mass[order],
-            spread=averages.spread[order],
+            spread=averages.spread[order] + _RESOLUTION,
             pmo=Estimate(averages.pmo, averages.pmo_error),
             missing_mass=averages.missing_mass,
             sampled=averages.sampled,

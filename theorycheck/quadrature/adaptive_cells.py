@@ -150,12 +150,8 @@ def integrate_boxes(
     """
     boxes = _evaluate(integrand, lower, upper, None, 0)
     generation = 0
-    # The first boxes have no parent to compare with: they answer for all of their trouble.
-    boxes.error = boxes.trouble.copy()
-    generation = 0
     # Nothing is known about the first boxes' error until they are split once.
     boxes.error = np.full_like(boxes.error, np.inf)
-    split = np.ones(len(lower), dtype=bool)
     with progress.task("refining boxes over x", None) as advance:
         while True:
             error = boxes.error
@@ -201,7 +197,7 @@ def _hidden_at_edges(boxes: _Boxes) -> Array:
     hidden = np.zeros_like(at_left)
     hidden[1:] = gap * width[1:]
     hidden[:-1] = np.maximum(hidden[:-1], gap * width[:-1])
-    result = np.empty_like(hidden)
+    result: Array = np.empty_like(hidden)
     result[order] = hidden
     return result
 

@@ -136,7 +136,12 @@ def _shade(axes: Axes, eta: Array, verdicts: Sequence[Verdict]) -> None:
         chosen = np.array([v is verdict for v in verdicts])
         for low, high in _runs(eta, chosen):
             axes.fill_between(
-                [low, high], 0.0, 1.0, transform=transform, zorder=0, **style  # type: ignore[arg-type]
+                [low, high],
+                0.0,
+                1.0,
+                transform=transform,
+                zorder=0,
+                **style,  # type: ignore[arg-type]
             )
 
 

@@ -18,6 +18,8 @@ import theorycheck
 from theorycheck.errors import LoadingError, MissingExtraError
 from theorycheck.report.claims_table import HTML_NAME, JSON_NAME, claim_rows
 
+#: The file descriptor of stderr, which `sys.stderr` may have been taken away from.
+_STDERR = 2
 #: What pytest is told, so that an installed copy is run as strictly as a checkout.
 _CONFIGURATION = """\
 [pytest]
@@ -156,9 +158,9 @@ def _run_pytest(checks: Path, target: Path, scratch: Path, arguments: Sequence[s
     command = [sys.executable, "-m", "pytest", "-c", str(configuration)]
     command += ["--rootdir", str(checks), "--import-mode=importlib", "-p", "no:cacheprovider"]
     command += ["--evidence-dir", str(target), *arguments, str(checks)]
-    # stdout is the caller's, for its result.
+    # stdout is the caller's, for its result: pytest talks on stderr.
     return subprocess.run(
-        command, cwd=scratch, env=environment, stdout=sys.stderr.fileno(), check=False
+        command, cwd=scratch, env=environment, stdout=_STDERR, check=False
     ).returncode
 
 

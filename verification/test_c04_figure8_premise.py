@@ -1,0 +1,122 @@
+"""C04: Figure-8 meets the premise of Theorem 1, because of the crossing at (0, 0).
+
+Setting: the ground truth figure8, σ² = 0.02: the curve passes (0, 0) at z = 0, and both of its
+tails end near there.
+Statement: section 4.2 of the paper: p(x) is high near (0, 0); true posteriors there have several
+modes; Pr[X_Hi] D_Hi > Pr[X_Lo] D_Lo for some η.
+Kind: one-sided for p(x) and the modes; a witness η for the premise.
+Reference: section 4.2, Theorem 1.
+Measured: the share of x ~ p(x) with a density below p(0, 0); the modes of p(z | x = (0, 0))
+that hold more than 1 % of the mass; the margin of the premise.
+Verdict: "high" means above the median of p(x), "several" at least two modes; the
+premise is verified by a margin beyond its radius. For η → 0 it says no more than PMO > 0, so the
+largest η is the witness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from theorycheck.estimate import Estimate, Verdict, positive
+from theorycheck.inference.marginal import log_density
+from theorycheck.inference.mean_field import MeanField
+from theorycheck.inference.posterior import posterior
+from theorycheck.models.benchmarks import benchmark
+from theorycheck.quadrature.latent_panels import latent_panels
+from theorycheck.report.evidence import ClaimVerdict, Evidence, claim_verdict
+from theorycheck.theorems.theorem1 import check_theorem1
+
+_ORIGIN = np.zeros((1, 2))
+#: Draws from p(x) that p(0, 0) is compared with.
+_DRAWS = 50_000
+#: Posterior mass from which a mode counts.
+_COUNTS = 0.01
+
+
+def test_density_is_high_at_the_crossing(evidence: Callable[[Evidence], Evidence]) -> None:
+    model = benchmark("figure8")
+    _, x = model.sample(_DRAWS, 4)
+    drawn = log_density(model, x).value
+    origin = float(log_density(model, _ORIGIN).value[0])
+    share = Estimate(float(np.mean(drawn < origin)), 5.0 * 0.5 / _DRAWS**0.5)
+    margin = share - Estimate(0.5, 0.0)
+    verdict = positive(margin)
+    evidence(
+        Evidence(
+            claim="C04",
+            where="4.2",
+            statement="p(0, 0) is above the median of p(x) for x ~ p(x)",
+            kind="one-sided",
+            measured={
+                "share of draws with lower p": share,
+                "p(0, 0)": float(np.exp(origin)),
+                "median p(x)": float(np.exp(np.median(drawn))),
+                "largest p(x) drawn": float(np.exp(drawn.max())),
+            },
+            predicted="share above 0.5",
+            margin=margin,
+            verdict=claim_verdict(verdict),
+            over=f"{_DRAWS:,} draws from p(x), seed 4",
+        )
+    )
+    assert verdict is Verdict.HOLDS
+
+
+def test_posterior_at_the_crossing_has_several_modes(
+    evidence: Callable[[Evidence], Evidence],
+) -> None:
+    panels = latent_panels(benchmark("figure8"))
+    modes = [mode for mode in posterior(panels, _ORIGIN[0]).modes if mode.mass > _COUNTS]
+    several = len(modes) >= 2
+    evidence(
+        Evidence(
+            claim="C04",
+            where="4.2",
+            statement="p(z | x = (0, 0)) has at least two modes of more than 1 % of the mass",
+            kind="one-sided",
+            measured={
+                "modes": len(modes),
+                "KL[q* ‖ p(z|x)]": float(MeanField(panels).kl(_ORIGIN)[0]),
+            },
+            predicted="at least 2 modes",
+            margin=None,
+            verdict=ClaimVerdict.VERIFIED if several else ClaimVerdict.REFUTED,
+            witness={f"mode at z = {mode.z:.3f}": f"mass {mode.mass:.3f}" for mode in modes},
+            over="the point x = (0, 0)",
+        )
+    )
+    assert several
+
+
+def test_premise_holds_for_some_eta(evidence: Callable[[Evidence], Evidence]) -> None:
+    check = check_theorem1(benchmark("figure8"))
+    holding = [p for p in check.premise if p.verdict is Verdict.HOLDS]
+    largest = max(holding or check.premise, key=lambda p: p.eta)
+    part = check.ground_truth.kl_distribution.partition(largest.eta)
+    evidence(
+        Evidence(
+            claim="C04",
+            where="4.2, Theorem 1",
+            statement="Pr[X_Hi] D_Hi > Pr[X_Lo] D_Lo for some η",
+            kind="exists",
+            measured={
+                "Pr[X_Hi] D_Hi": largest.high,
+                "Pr[X_Lo] D_Lo": largest.low,
+                "Pr[X_Hi]": part.pr_hi,
+                "PMO": check.ground_truth.pmo,
+                "share of η where it holds": len(holding) / len(check.premise),
+            },
+            predicted="margin above 0",
+            margin=largest.margin,
+            verdict=claim_verdict(check.premise_verdict),
+            witness={"largest η": largest.eta},
+            over=f"{len(check.premise)} η over the whole range of KL(x)",
+            notes="As η goes to 0 the premise holds wherever PMO > 0, so the largest η is shown: "
+            "half of the PMO comes from the X_Hi there.",
+        )
+    )
+    assert check.premise_verdict is Verdict.HOLDS
+    # The telling part: half of the PMO sits on a minority of x.
+    assert part.pr_hi.upper < 0.5
