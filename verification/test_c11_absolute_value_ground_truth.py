@@ -47,8 +47,7 @@ def truth() -> Decomposition:
 
 @pytest.fixture(scope="module")
 def monotone(truth: Decomposition) -> Decomposition:
-    g = load_model(f"expr:[{_MONOTONE}, {_MONOTONE}]", noise_variance=truth.data.noise_variance)
-    return decompose(g, truth.data)
+    return decompose(_g(truth.data), truth.data)
 
 
 def _g(model: GenerativeModel) -> GenerativeModel:

@@ -61,7 +61,9 @@ def test_the_difference_identity(absolute_value: Theorem1Check) -> None:
         if not (np.isfinite(at.first.error) and np.isfinite(at.second.error)):
             continue
         total = at.first.value + at.second.value + f.pr_hi.value * f.d_lo.value
-        assert total == pytest.approx(monotone.gain.value, abs=1e-9)
+        # D_Lo is clipped to [0, η], so at tiny η the identity holds to the radii only.
+        radius = at.first.error + at.second.error + monotone.gain.error
+        assert abs(total - monotone.gain.value) <= radius
 
 
 def test_implication_of_condition_1(absolute_value: Theorem1Check) -> None:

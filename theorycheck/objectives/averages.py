@@ -132,14 +132,11 @@ def averages_on_boxes(
         resolution[0] = max(resolution[0], float(np.sum(seen * p_f.relative_error)))
         # KL >= 0 is a theorem; what rounding leaves below zero says how large rounding is.
         resolution[1] = max(resolution[1], -float(np.min(kl[density > 1e-12], initial=0.0)))
+        # At an extremum of KL the slope is zero, but not over the node's whole neighbourhood.
+        spread = (slope * step).sum(axis=1).reshape(boxes, count)
+        spread = np.maximum(spread, 0.5 * spread.mean(axis=1, keepdims=True))
         values = np.column_stack(
-            [
-                density * kl,
-                density[:, None] * squares / variance,
-                density,
-                kl,
-                (slope * step).sum(1),
-            ]
+            [density * kl, density[:, None] * squares / variance, density, kl, spread.ravel()]
         )
         hint = np.empty((boxes, _CANDIDATES, 2))
         distinct_candidates_batch(

@@ -21,12 +21,12 @@ Array = NDArray[np.float64]
 
 #: Thresholds below this (nats) are no thresholds but rounding.
 SMALLEST_ETA = 1e-9
-#: Nats added to every spread: KL(x) itself is not known better than a part of this, which matters
-#: where it has an atom, as at log 2 on absolute_value.
-_RESOLUTION = 4e-9
+#: Nats to which KL(x) itself is known, which matters where it has an atom, as at log 2 on
+#: absolute_value: at that very η the partition is not determined, and its radius must say so.
+_RESOLUTION = 1e-9
 #: Share of a node's first-order spread that is allowed for its second-order part, so that a
 #: partition's radius brackets what the nodes cannot resolve.
-_CURVATURE = 0.25
+_CURVATURE = 0.5
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class KlDistribution:
         return cls(
             kl=averages.kl[order],
             mass=averages.mass[order],
-            spread=averages.spread[order] + _RESOLUTION,
+            spread=averages.spread[order],
             pmo=Estimate(averages.pmo, averages.pmo_error),
             missing_mass=averages.missing_mass,
             sampled=averages.sampled,
@@ -184,7 +184,7 @@ class KlDistribution:
     @cached_property
     def _sorted(self) -> tuple[Array, Array, Array, NDArray[np.intp]]:
         """Nodes by the lowest value their spread allows, with sums of what lies above each."""
-        lowest = self.kl - (1.0 + _CURVATURE) * self.spread
+        lowest = self.kl - (1.0 + _CURVATURE) * self.spread - _RESOLUTION
         order = np.argsort(lowest, kind="stable")
         mass = self.mass[order]
         above = np.concatenate([np.cumsum(mass[::-1])[::-1], [0.0]])
@@ -192,21 +192,30 @@ class KlDistribution:
         return lowest[order], above, above_kl, order
 
     def _above(self, eta: float) -> list[tuple[float, float]]:
-        """Return the mass above η and its part of the mean, values moved by −¼, 0, ¼ spreads."""
+        """Return the mass above η and its part of the mean, values moved by −½, 0, ½ spreads."""
         lowest, above, above_kl, order = self._sorted
         split = int(np.searchsorted(lowest, eta, side="right"))
         # Of the nodes that may lie below η, only those whose spread reaches it count in part.
         maybe = order[:split]
-        maybe = maybe[self.kl[maybe] + (1.0 + _CURVATURE) * self.spread[maybe] > eta]
-        mass, spread = self.mass[maybe], np.maximum(self.spread[maybe], 1e-300)
+        highest = self.kl[maybe] + (1.0 + _CURVATURE) * self.spread[maybe] + _RESOLUTION
+        maybe = maybe[highest > eta]
+        mass, spread = self.mass[maybe], np.maximum(self.spread[maybe], 1e-13)
         parts = []
-        for shift in (-_CURVATURE, 0.0, _CURVATURE):
-            kl = self.kl[maybe] + shift * self.spread[maybe]
-            # Share of the even spread [kl − w, kl + w] that lies above η, and its mean there.
-            fraction = np.clip((kl + spread - eta) / (2.0 * spread), 0.0, 1.0)
-            mean = np.where(fraction < 1.0, 0.5 * (np.maximum(eta, kl - spread) + kl + spread), kl)
+        for sign in (-1.0, 0.0, 1.0):
+            shift = sign * (_CURVATURE * self.spread[maybe] + _RESOLUTION)
+            kl = self.kl[maybe] + shift
+            # Share of the even spread over [kl − w, kl + w] that lies above η, and its mean there.
+            # KL >= 0, so near a zero the spread reaches no further down than zero.
+            low = np.maximum(kl - spread, np.minimum(kl, 0.0))
+            high = kl + spread
+            fraction = np.clip((high - eta) / (high - low), 0.0, 1.0)
+            # A node without spread is an atom, which X_Lo = {KL <= η} holds or does not.
+            fraction = np.where(self.spread[maybe] > 0.0, fraction, kl > eta)
+            # Scaled so that a node's own mean stays kl where zero cuts its spread.
+            above_eta = (np.maximum(eta, low) + high) * kl / (low + high)
+            mean = np.where(fraction < 1.0, above_eta, kl)
             # Moved values serve to bracket the threshold only; the nodes' own mean is kept.
-            mean -= shift * self.spread[maybe]
+            mean -= shift
             parts.append(
                 (
                     float(above[split] + np.sum(mass * fraction)),
