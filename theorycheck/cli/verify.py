@@ -71,7 +71,15 @@ def _show(claims: list[dict[str, Any]], written: list[Path | None]) -> None:
     from theorycheck.cli.render import console, say, table
 
     out = console()
-    colours = {"holds": "bold green", "fails": "bold red", "inconclusive": "bold yellow"}
+    colours = {
+        "verified": "bold green",
+        "verified in part": "green",
+        "refuted": "bold red",
+        "check failed": "bold red",
+        "inconclusive": "bold yellow",
+        "not run": "dim",
+        "not yet checked": "dim",
+    }
     rows = [
         (
             str(claim.get("id", "")),

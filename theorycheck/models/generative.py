@@ -43,7 +43,7 @@ class GenerativeModel:
         if variance.shape != (decoder.data_dim,):
             raise ModelError(
                 f"{decoder.name}: noise variance of shape {variance.shape}, but f has "
-                f"{decoder.data_dim} data dimension(s): give one σ², or one for each"
+                f"{decoder.data_dim} data dimension(s): give one σ² or {decoder.data_dim}"
             )
         if not (np.all(np.isfinite(variance)) and np.all(variance > 0.0)):
             raise ModelError(

@@ -157,7 +157,10 @@ class KlDistribution:
         spaced = np.geomspace(1e-6 * largest, largest, count - count // 2)
         every = np.concatenate([quantiles, spaced])
         result: Array = np.unique(every[every >= SMALLEST_ETA])
-        return result if result.size else np.array([SMALLEST_ETA])
+        if result.size > 1:
+            return result
+        # All of KL(x) is rounding, as with Gaussian posteriors: a few thresholds above that.
+        return np.geomspace(SMALLEST_ETA, 1e3 * SMALLEST_ETA, 4)
 
     def _partition(self, eta: float) -> Partition:
         (least, least_share), (high, share), (most, most_share) = self._above(eta)
