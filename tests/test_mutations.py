@@ -139,9 +139,9 @@ MUTATIONS: dict[str, tuple[Callable[..., float], Any, str, str]] = {
     "lost order of x": (_log_density, marginal._on_panels, "value[back]", "value[order]"),
     "missing half in the exponent": (_block_density, data_nodes._block_density, "-0.5", "-1.0"),
     "partition inequality": (
-        _above, KlDistribution._above, "kl + spread - eta", "eta - kl + spread",
+        _above, KlDistribution._above, "(high - eta) / (high - low)", "(eta - low) / (high - low)",
     ),
-    "partition keeps ties above": (_above, KlDistribution._above, 'side="right"', 'side="left"'),
+    "partition keeps ties above": (_above, KlDistribution._above, "kl > eta)", "kl >= eta)"),
     "order of the Legendre series": (
         _transform, rules.legendre_transform, "legendre_values(nodes, order - 1)",
         "legendre_values(nodes, order)[:, 1:]",
