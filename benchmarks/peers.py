@@ -56,7 +56,8 @@ def quad_log_density(model: GenerativeModel, x: Array, breakpoints: Array) -> Ar
         edges = [-8.0, *breakpoints, 8.0]
         for a, b in pairwise(edges):
             total += quad(integrand, a, b, epsabs=0.0, epsrel=1e-11, limit=400)[0]
-        result[k] = math.log(total * constant)
+        # quad can step over a narrow posterior and return zero.
+        result[k] = math.log(total * constant) if total > 0.0 else -math.inf
     return result
 
 

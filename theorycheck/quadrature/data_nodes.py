@@ -28,8 +28,9 @@ Ints = NDArray[np.int64]
 
 #: |z| beyond which a latent does not widen the grid; its prior mass is 1e-16.
 _LATENT_REACH = 8.3
-#: Distance in σ from the decoder means to which the grid reaches; exp(-½ 9²) = 3e-18.
-_PAD = 9.0
+#: Distance in σ to which a latent counts: exp(-½ 11²) = 5e-27, which is below 1e-14 of p(x) even
+#: where p(x) itself is exp(-25) of its peak.
+_PAD = 11.0
 #: Nodes with p(x) below exp(-_DEPTH) of the peak are left out.
 _DEPTH = 46.0
 #: Grid nodes a block and dimension, and grid nodes at most.
