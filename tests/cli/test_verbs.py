@@ -69,6 +69,17 @@ def test_decompose(run: Run) -> None:
     assert found == json.loads(json.dumps(jsonable(expected.to_dict())))
 
 
+def test_certify(run: Run) -> None:
+    result = printed(run, "decompose", "circle", "--certify", "5", "--tolerance", "1e-3")
+    assert result["certificate"]["points"] == 5
+    assert 0.0 <= result["certificate"]["largest_gap"] < 2e-9
+    words = run("decompose", "circle", "--certify", "5", "--tolerance", "1e-3").stdout
+    assert "no mean-field q beats" in words
+    refused = run("decompose", "circle", "--certify", "-1")
+    assert refused.returncode == 2
+    assert "certify" in refused.stderr
+
+
 def test_decompose_on_other_data(run: Run) -> None:
     arguments = ("decompose", "expr:[z, z]", "--data", LINE, "--noise-variance", "0.5,0.25")
     found = printed(run, *arguments, *LOOSE)

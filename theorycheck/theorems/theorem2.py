@@ -73,8 +73,9 @@ class Theorem2Check:
         direction = "too large" if worst > 0 else "too small"
         if self.verdict is Verdict.HOLDS:
             return (
-                f"At the true f the mean-field ELBO fits σ² {abs(worst):.2%} {direction}; "
-                "with the exact posterior the fit is unbiased."
+                f"At the true f the mean-field ELBO fits σ² {abs(worst):.2%} {direction} "
+                f"in data dimension {relative.index(worst) + 1}; with the exact posterior the fit "
+                "is unbiased."
             )
         if self.verdict is Verdict.FAILS:
             return "At the true f the mean-field fit of σ² is unbiased: posteriors are Gaussian."
