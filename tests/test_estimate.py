@@ -51,7 +51,7 @@ def test_radius_must_be_a_radius(error: float) -> None:
 @pytest.mark.parametrize(
     ("estimate", "shown"),
     [
-        (Estimate(0.123456789, 1e-6), "0.1234568 ± 1.0e-06"),
+        (Estimate(0.123456789, 1e-6), "0.1234568 ± 1.1e-06"),
         (Estimate(12.5, 0.0), "12.5"),
         (Estimate(0.25, math.inf), "0.25 (unresolved)"),
         (Estimate(3.0, 200.0), "3 ± 2.0e+02"),
@@ -94,3 +94,14 @@ def test_verdicts_combine_as_in_three_valued_logic() -> None:
 
 def test_verdicts_print_as_words() -> None:
     assert [str(v) for v in Verdict] == ["holds", "fails", "inconclusive"]
+
+
+def test_printed_interval_holds_the_computed_one() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        estimate = Estimate(rng.normal() * 10.0 ** rng.uniform(-6, 3), 10.0 ** rng.uniform(-13, 1))
+        value, radius = map(float, str(estimate).split(" ± "))
+        slack = 1e-14 * (1.0 + abs(value))
+        assert value - radius <= estimate.lower + slack
+        assert value + radius >= estimate.upper - slack
+        assert radius <= 2.0 * estimate.error + 1e-14

@@ -66,7 +66,11 @@ class Estimate:
         if self.error == 0.0:
             return f"{self.value:.10g}"
         digits = max(0, min(15, 1 - math.floor(math.log10(self.error))))
-        return f"{self.value:.{digits}f} ± {self.error:.1e}"
+        text = f"{self.value:.{digits}f}"
+        # What is printed must hold the true value too: count the rounding in, and round up.
+        radius = self.error + abs(float(text) - self.value)
+        step = 10.0 ** (math.floor(math.log10(radius)) - 1)
+        return f"{text} ± {math.ceil(radius / step * (1.0 - 1e-12)) * step:.1e}"
 
 
 class Verdict(enum.StrEnum):

@@ -13,6 +13,7 @@ from theorycheck.report.figure_style import encode
 from theorycheck.report.figures_data import data_figure, kl_map_figure
 from theorycheck.report.figures_posterior import landscape_figure, posterior_figure
 from theorycheck.report.figures_theorem import condition_1_figure, eta_figure
+from theorycheck.report.numbers import shown
 from theorycheck.report.telling_points import NOT_RARE, is_coarse
 
 __all__ = [
@@ -118,7 +119,7 @@ def _letters(analysis: ModelAnalysis) -> str:
 
 
 def _posterior_caption(analysis: ModelAnalysis) -> str:
-    kls = "; ".join(f"{point.letter}: {point.kl}" for point in analysis.points)
+    kls = "; ".join(f"{point.letter}: {shown(point.kl, 6)}" for point in analysis.points)
     return (
         f"The exact posterior and the Gaussian of least KL, at the marked x. KL in nats — {kls}. "
         "The radius covers log p(x) and rounding. Modes below 1 % of the mass are not counted."

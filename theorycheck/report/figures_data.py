@@ -42,6 +42,8 @@ _THIN = 0.4
 #: Length of the curve that one bead stands for, in σ, and the area of a bead of all probability.
 _BEAD_LENGTH = 6.0
 _BEAD_AREA = 1600.0
+#: Probability below which a stretch gets none.
+_LEAST_BEAD = 1e-3
 #: Points of a scatter at most.
 _MOST_POINTS = 4000
 #: The yellow end of the map is cut off: it does not show on white.
@@ -180,7 +182,8 @@ def _beads(axes: Axes, analysis: ModelAnalysis) -> None:
     stretch = (np.concatenate([[0.0], np.cumsum(moves)]) / _BEAD_LENGTH).round().astype(int)
     mass = np.exp(panels.log_weight)
     total = np.bincount(stretch, weights=mass)
-    seen = total > 1e-4
+    order = np.argsort(total)  # the heavy ones on top
+    seen = order[total[order] > _LEAST_BEAD]
     x, y = (np.bincount(stretch, weights=mass * f)[seen] / total[seen] for f in panels.f)
     axes.scatter(x, y, s=_BEAD_AREA * total[seen], color="#9A9A9A", edgecolors="black", zorder=2)
 
