@@ -214,8 +214,10 @@ class KlDistribution:
             fraction = np.clip((high - eta) / (high - low), 0.0, 1.0)
             # A node without spread is an atom, which X_Lo = {KL <= η} holds or does not.
             fraction = np.where(self.spread[maybe] > 0.0, fraction, kl > eta)
-            # Scaled so that a node's own mean stays kl where zero cuts its spread.
-            above_eta = (np.maximum(eta, low) + high) * kl / (low + high)
+            # Scaled so that a node's own mean stays kl where zero cuts its spread. A value that
+            # was moved below zero has no such mean.
+            scale = np.where(kl > 0.0, kl / np.where(kl > 0.0, low + high, 1.0), 0.5)
+            above_eta = (np.maximum(eta, low) + high) * scale
             mean = np.where(fraction < 1.0, above_eta, kl)
             # Moved values serve to bracket the threshold only; the nodes' own mean is kept.
             mean -= shift
