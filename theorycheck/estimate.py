@@ -60,6 +60,12 @@ class Estimate:
         """Return ``{"value": v, "error": e}``, the form that ``--json`` prints."""
         return {"value": self.value, "error": self.error}
 
+    def to_dict_or_null(self) -> dict[str, float | None]:
+        """Return the same with nulls where the number is not defined (an infinite radius)."""
+        if not (math.isfinite(self.value) and math.isfinite(self.error)):
+            return {"value": None, "error": None}
+        return {"value": self.value, "error": self.error}
+
     def __str__(self) -> str:
         if not math.isfinite(self.error):
             return f"{self.value:.6g} (unresolved)"

@@ -14,6 +14,8 @@ from theorycheck.quadrature import rules
 from theorycheck.quadrature.kernels import exponential, gaussian_expectation
 from theorycheck.quadrature.kernels import log_density as density_kernels
 from theorycheck.quadrature.kernels import mean_field as field_kernels
+from theorycheck.quadrature.kernels.candidates import distinct_candidates_batch
+from theorycheck.quadrature.kernels.m_step import m_step_batch
 
 NAMES = ["ramp", "figure8", "helix", "spiral_dots"]
 
@@ -202,7 +204,7 @@ def test_m_step_against_numpy() -> None:
     mean, scale = rng.normal(size=50), np.exp(rng.normal(scale=0.3, size=50))
     z = np.linspace(-4.0, 4.0, 81)
     aggregate, moment = np.zeros((3, 81)), np.zeros((3, 2, 81))
-    field_kernels.m_step_batch(mass, x, mean, scale, z, aggregate, moment)
+    m_step_batch(mass, x, mean, scale, z, aggregate, moment)
     q = stats.norm.pdf(z, mean[:, None], scale[:, None])
     assert aggregate.sum(axis=0) == pytest.approx(mass @ q, rel=1e-12)
     assert moment.sum(axis=0) == pytest.approx(np.einsum("k,kd,kz->dz", mass, x, q), abs=1e-13)
@@ -213,6 +215,6 @@ def test_distinct_candidates() -> None:
     minima[0, 0, :3] = [[0.0, -1.0, 1.0], [2.0, -1.0, 1.2], [5.0, -1.0, 9.0]]
     minima[0, 1, :2] = [[0.02, -1.01, 1.1], [-3.0, 0.0, 1.3]]
     candidates = np.empty((1, 4, 2))
-    field_kernels.distinct_candidates_batch(minima, 0.5, candidates)
+    distinct_candidates_batch(minima, 0.5, candidates)
     assert candidates[0, :3].tolist() == [[0.0, -1.0], [2.0, -1.0], [-3.0, 0.0]]
     assert np.isnan(candidates[0, 3]).all()

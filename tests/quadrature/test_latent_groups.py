@@ -9,7 +9,8 @@ import pytest
 
 from tests import brute_force
 from tests.problems import PROBLEMS
-from theorycheck.quadrature.latent_groups import GROUP_ORDER, LatentGroups, latent_groups
+from theorycheck.quadrature.latent_groups import LatentGroups, latent_groups
+from theorycheck.quadrature.rules import RUN_ORDER
 
 STEEP = ["spiral_dots", "clusters", "steep_tanh", "linear_plane", "wave"]
 
@@ -75,5 +76,5 @@ def test_wide_q_over_steep_f(name: str, scale: float) -> None:
 
 def test_nodes_are_twice_a_panels() -> None:
     groups = latent_groups(PROBLEMS["figure8"].panels)
-    assert groups.first.shape[1:] == (2, GROUP_ORDER)
+    assert groups.first.shape[1:] == (2, RUN_ORDER)
     assert groups.rule_weight.sum(axis=1) == pytest.approx(groups.right - groups.left, rel=1e-13)

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from theorycheck import files
 from theorycheck.errors import LoadingError, MissingExtraError
 from theorycheck.estimate import Estimate, Verdict
-from theorycheck.report import claims_table, verification_run
+from theorycheck.files import replace_files
+from theorycheck.report import verification_run
 from theorycheck.report.claims import CLAIMS
-from theorycheck.report.claims_table import claim_rows, render_html, write_atomically
+from theorycheck.report.claims_table import claim_rows, render_html
 from theorycheck.report.evidence import ClaimVerdict, Evidence, Ledger, claim_verdict
 from theorycheck.report.verification_run import claim_of, find_verification, run_verification
 
@@ -171,14 +173,14 @@ def test_a_file_is_replaced_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "claims.json"
-    write_atomically(path, "old")
+    replace_files({path: b"old"})
 
     def broken(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(claims_table.os, "replace", broken)
+    monkeypatch.setattr(files.os, "replace", broken)
     with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, "new")
+        replace_files({path: b"new"})
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -281,7 +283,7 @@ def test_the_checks_are_found_in_either_place(
 
 
 def test_every_check_of_ours_is_for_a_claim() -> None:
-    files = [path.name for path in find_verification().glob("test_*.py")]
-    assert files
-    assert {claim_of(name) for name in files} <= set(NUMBERS)
+    names = [path.name for path in find_verification().glob("test_*.py")]
+    assert names
+    assert {claim_of(name) for name in names} <= set(NUMBERS)
     assert claim_of("conftest.py") is None

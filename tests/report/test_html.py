@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from theorycheck import files
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.models import Decoder, GenerativeModel, load_model
@@ -177,7 +178,7 @@ def test_an_exception_leaves_the_old_report(
             write_report([model], tmp_path, tolerance=1e-2)
     with monkeypatch.context() as patch:
         patch.setattr(html, "figures_of", lambda _: ())
-        patch.setattr(html.os, "replace", fails)
+        patch.setattr(files.os, "replace", fails)
         with pytest.raises(SettingError, match="No space left"):
             write_report([model], tmp_path, tolerance=1e-2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]

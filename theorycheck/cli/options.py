@@ -117,6 +117,12 @@ def parse_eta(texts: list[str] | None) -> list[float]:
     return parse_numbers(texts, "--eta") or []
 
 
+def checked_alternatives(specs: list[str] | None, noise_variance: list[str] | None) -> None:
+    """Refuse a σ² for alternatives that are not there, before anything takes time."""
+    if not specs and noise_variance:
+        raise SettingError("--alternative-noise-variance is for --alternative, which is not given")
+
+
 def checked_tolerance(tolerance: float) -> float:
     """Return the tolerance, or say that it is not one: the engine takes inf for "whatever"."""
     if not (math.isfinite(tolerance) and tolerance > 0.0):
@@ -189,6 +195,16 @@ class ModelOptions:
         variance = model.noise_variance.tolist()
         shared = variance[:1] if len(set(variance)) == 1 else variance
         return load_model(spec, noise_variance=shared, vectorize=self.vectorize, table_kind=kind)
+
+    def load_alternatives(
+        self,
+        specs: list[str] | None,
+        noise_variance: list[str] | None,
+        model: GenerativeModel,
+    ) -> list[GenerativeModel]:
+        """Load every --alternative; see :meth:`load_other`."""
+        option = "--alternative-noise-variance"
+        return [self.load_other(spec, noise_variance, option, model) for spec in specs or ()]
 
     def _checked_kind(self) -> str | None:
         from theorycheck.errors import nearest

@@ -8,13 +8,13 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from theorycheck.estimate import Estimate, Verdict
+from theorycheck.json_values import jsonable
 
 _COLOURS = {
     Verdict.HOLDS: "bold green",
@@ -23,25 +23,6 @@ _COLOURS = {
 }
 #: Width where stdout is no terminal: a table must not lose digits in a log file.
 _WIDTH = 160
-
-
-def jsonable(value: object) -> Any:
-    """Return what JSON can say of a value: NaN and infinities, which it lacks, become null."""
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(entry) for key, entry in value.items()}
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, Estimate):
-        return jsonable(value.to_dict())
-    if hasattr(value, "tolist"):  # arrays and scalars of numpy
-        return jsonable(value.tolist())
-    if isinstance(value, Iterable):
-        return [jsonable(entry) for entry in value]
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value)
 
 
 def print_json(result: Mapping[str, object]) -> None:

@@ -19,11 +19,11 @@ from theorycheck.cli.options import (
     TableKind,
     Vectorize,
     cannot_write,
+    checked_alternatives,
     checked_directory,
     checked_tolerance,
     parse_eta,
 )
-from theorycheck.errors import SettingError
 
 
 def report(
@@ -45,8 +45,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
-    if not alternative and alternative_noise_variance:
-        raise SettingError("--alternative-noise-variance is for --alternative, which is not given")
+    checked_alternatives(alternative, alternative_noise_variance)
     checked_tolerance(tolerance)
     checked_directory(directory)
     from theorycheck.cli.progress import terminal_progress
@@ -57,19 +56,10 @@ def report(
     with stdout_kept_for_result():
         loaded = [options.load(spec) for spec in models]
         # Each ground truth has every alternative, with its own σ² where they have none.
-        others = (
-            {
-                one.name: [
-                    options.load_other(
-                        spec, alternative_noise_variance, "--alternative-noise-variance", one
-                    )
-                    for spec in alternative
-                ]
-                for one in loaded
-            }
-            if alternative
-            else None
-        )
+        others = {
+            one.name: options.load_alternatives(alternative, alternative_noise_variance, one)
+            for one in loaded
+        }
         # Last, because it takes a second that a mistake above need not.
         from theorycheck.report.html import write_report
 

@@ -18,10 +18,10 @@ from theorycheck.cli.options import (
     NoiseVariance,
     TableKind,
     Vectorize,
+    checked_alternatives,
     checked_tolerance,
     parse_eta,
 )
-from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
     from theorycheck.theorems.theorem1 import PremiseAt, Theorem1Check
@@ -46,8 +46,7 @@ def conditions(
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
-    if not alternative and alternative_noise_variance:
-        raise SettingError("--alternative-noise-variance is for --alternative, which is not given")
+    checked_alternatives(alternative, alternative_noise_variance)
     checked_tolerance(tolerance)
     from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import print_json, stdout_kept_for_result
@@ -56,12 +55,7 @@ def conditions(
     thresholds = parse_eta(eta)
     with stdout_kept_for_result():
         loaded = options.load(model)
-        others = [
-            options.load_other(
-                spec, alternative_noise_variance, "--alternative-noise-variance", loaded
-            )
-            for spec in alternative or ()
-        ]
+        others = options.load_alternatives(alternative, alternative_noise_variance, loaded)
         # Last, because it takes a second that a mistake above need not.
         from theorycheck.theorems.theorem1 import check_theorem1
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import SettingError
 from theorycheck.inference.marginal import as_points
-from theorycheck.inference.mean_field import MeanField, OptimalQ
+from theorycheck.inference.mean_field import MeanField, OptimalQ, as_field
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.quadrature.kernels.certificate import BOX, WIDER, certify_batch
 from theorycheck.quadrature.latent_panels import LatentPanels
@@ -104,7 +104,7 @@ def certify_optimal_q(
     """
     if not gap > 0.0:
         raise SettingError(f"the gap of a certificate must be positive, not {gap}")
-    field = model if isinstance(model, MeanField) else MeanField(model)
+    field = as_field(model)
     points = as_points(x, field.model.data_dim)
     best = field.optimal_q(points) if optimum is None else optimum
     constant = -field.panels.peak_log_density

@@ -280,6 +280,11 @@ class MeanField:
         return np.concatenate(means), np.concatenate(log_scales)
 
 
+def as_field(model: GenerativeModel | LatentPanels | MeanField) -> MeanField:
+    """Return mean-field inference for a model; a MeanField passes through."""
+    return model if isinstance(model, MeanField) else MeanField(model)
+
+
 def optimal_q(model: GenerativeModel | LatentPanels | MeanField, x: ArrayLike) -> OptimalQ:
     """Find q*(z|x), the mean-field Gaussian of least KL from p_θ(z|x), for every x.
 
@@ -297,5 +302,4 @@ def optimal_q(model: GenerativeModel | LatentPanels | MeanField, x: ArrayLike) -
     ModelError
         If x has the wrong shape or is not finite.
     """
-    field = model if isinstance(model, MeanField) else MeanField(model)
-    return field.optimal_q(x)
+    return as_field(model).optimal_q(x)

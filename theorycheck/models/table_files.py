@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
-import uuid
+import io
 import zipfile
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theorycheck.errors import LoadingError
+from theorycheck.files import replace_files
 from theorycheck.models.table import Table, checked_table
 
 
@@ -136,13 +136,9 @@ def write_table(
     arrays = {"z": table.z, "f": table.values, "kind": np.array(kind)}
     if table.noise_variance is not None:
         arrays["noise_variance"] = table.noise_variance
-    # In the same folder, so that the replacement is one step on one file system.
-    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}.tmp")
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)  # type: ignore[arg-type]
     try:
-        with temporary.open("xb") as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
-        os.replace(temporary, file)
+        replace_files({file: stream.getvalue()})
     except OSError as error:
         raise LoadingError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from theorycheck.inference.mean_field import MeanField
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature.adaptive_cells import BoxNodes, integrate_boxes
 from theorycheck.quadrature.data_nodes import DataSample, TrapezoidGrid
-from theorycheck.quadrature.kernels.mean_field import distinct_candidates_batch
+from theorycheck.quadrature.kernels.candidates import distinct_candidates_batch
 from theorycheck.quadrature.latent_panels import LatentPanels
 
 Array = NDArray[np.float64]

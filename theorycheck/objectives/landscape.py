@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import ModelError
 from theorycheck.inference.marginal import as_points, log_density
-from theorycheck.inference.mean_field import MeanField, OptimalQ
+from theorycheck.inference.mean_field import MeanField, OptimalQ, as_field
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.quadrature.latent_panels import LatentPanels, latent_panels
 
@@ -67,11 +67,6 @@ class KlMap:
     density: Array
     mean: Array
     scale: Array
-
-
-def as_field(model: GenerativeModel | LatentPanels | MeanField) -> MeanField:
-    """Return mean-field inference for a model; a MeanField passes through."""
-    return model if isinstance(model, MeanField) else MeanField(model)
 
 
 def pmo_landscape(

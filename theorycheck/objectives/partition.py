@@ -60,16 +60,9 @@ class Partition:
             "eta": self.eta,
             "pr_lo": self.pr_lo.to_dict(),
             "pr_hi": self.pr_hi.to_dict(),
-            "d_lo": _mean_to_dict(self.d_lo),
-            "d_hi": _mean_to_dict(self.d_hi),
+            "d_lo": self.d_lo.to_dict_or_null(),
+            "d_hi": self.d_hi.to_dict_or_null(),
         }
-
-
-def _mean_to_dict(mean: Estimate) -> dict[str, float | None]:
-    """An undefined conditional mean is null in JSON, which knows no inf."""
-    if math.isinf(mean.error):
-        return {"value": None, "error": None}
-    return dict(mean.to_dict())
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ highest Legendre coefficients of the integrand on the box itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -110,10 +110,9 @@ class _Boxes:
     def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> _Boxes:
         return _Boxes(*(getattr(self, name)[index] for name in _FIELDS))
 
-    def join(self, other: _Boxes) -> _Boxes:
-        return _Boxes(
-            *(np.concatenate([getattr(self, name), getattr(other, name)]) for name in _FIELDS)
-        )
+    @classmethod
+    def concatenate(cls, parts: Sequence[_Boxes]) -> _Boxes:
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS))
 
 
 _FIELDS = tuple(_Boxes.__dataclass_fields__)
@@ -166,7 +165,8 @@ def integrate_boxes(
             for m in np.flatnonzero(total > tolerance):
                 split |= _worst(error[:, m], float(tolerance[m]))
             generation += 1
-            boxes = boxes.take(~split).join(_split(integrand, boxes.take(split), generation))
+            children = _split(integrand, boxes.take(split), generation)
+            boxes = _Boxes.concatenate([boxes.take(~split), children])
             advance(1)
 
 
@@ -245,12 +245,7 @@ def _evaluate(
         parts.append(
             _evaluate_batch(integrand, lower[start:stop], upper[start:stop], part_hint, generation)
         )
-    boxes = parts[0]
-    if len(parts) > 1:
-        boxes = _Boxes(
-            *(np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS)
-        )
-    return boxes
+    return _Boxes.concatenate(parts)
 
 
 def _evaluate_batch(

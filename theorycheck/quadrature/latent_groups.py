@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.quadrature.latent_panels import LatentPanels
-from theorycheck.quadrature.rules import ORDER, gauss_legendre, legendre_values
+from theorycheck.quadrature.rules import ORDER, RUN_ORDER, gauss_legendre, legendre_values
 
 Array = NDArray[np.float64]
 
-#: Nodes of a run; twice a panel's, so that the projection of f² from panels is exact.
-GROUP_ORDER = 2 * ORDER
 #: Runs wider than this serve no q: s beyond 4 does not occur.
 _WIDEST = 16.0
 
@@ -67,7 +65,7 @@ def latent_groups(panels: LatentPanels) -> LatentGroups:
     -------
     LatentGroups
     """
-    nodes, weights = gauss_legendre(GROUP_ORDER)
+    nodes, weights = gauss_legendre(RUN_ORDER)
     to_nodes = legendre_values(nodes, ORDER - 1).T
     # Level 0 on 32 nodes: the panel's own series, so nothing is lost.
     left, right = panels.left, panels.right

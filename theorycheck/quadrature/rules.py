@@ -17,6 +17,9 @@ Array = NDArray[np.float64]
 #: exp(-|x - f|²/2σ²) to 1e-17 of its maximum (remainder term of the Gauss rule).
 ORDER = 16
 
+#: Nodes of a run of panels; twice a panel's, so that the projection of f² from panels is exact.
+RUN_ORDER = 2 * ORDER
+
 
 def gauss_legendre(order: int) -> tuple[Array, Array]:
     """Return nodes and weights of the Gauss-Legendre rule on [-1, 1].

@@ -95,10 +95,10 @@ class ModelAnalysis:
     def condition_1(self, index: int) -> tuple[Condition1At, ...]:
         """Return condition (1) of an alternative at each η of the table."""
         alternative = self.theorem1.alternatives[index].decomposition
-        truth = self.decomposition.kl_distribution
+        others = alternative.kl_distribution.partitions(np.array(self.eta))
         return tuple(
-            condition_1_at(truth, alternative.kl_distribution, alternative.mleo, eta)
-            for eta in self.eta
+            condition_1_at(part, other, alternative.mleo)
+            for part, other in zip(self.partitions, others, strict=True)
         )
 
     def to_dict(self) -> dict[str, object]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from theorycheck.estimate import Estimate
+from theorycheck.files import replace_files
 from theorycheck.report.claims import CLAIMS
+from theorycheck.report.pages import page_environment
 
 #: Names of the two files.
 JSON_NAME = "claims.json"
@@ -85,10 +85,10 @@ def write_tables(rows: Sequence[Mapping[str, Any]], directory: Path) -> list[Pat
     """
     directory.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"claims": list(rows)}, ensure_ascii=False, indent=1, allow_nan=False)
-    paths = [directory / JSON_NAME, directory / HTML_NAME]
-    for path, content in zip(paths, (text + "\n", render_html(rows)), strict=True):
-        write_atomically(path, content)
-    return paths
+    page = render_html(rows)
+    texts = {directory / JSON_NAME: text + "\n", directory / HTML_NAME: page}
+    replace_files({path: content.encode() for path, content in texts.items()})
+    return list(texts)
 
 
 def render_html(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -103,16 +103,7 @@ def render_html(rows: Sequence[Mapping[str, Any]]) -> str:
     -------
     str
     """
-    # Imported here, so that tests which record evidence need no template engine.
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters["figure"] = _figure
     verdicts = [row["verdict"] for row in rows]
     counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
@@ -131,25 +122,3 @@ def _figure(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {_figure(entry)}" for name, entry in value.items())
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file under another name first, so that a reader never sees half of it.
-
-    Parameters
-    ----------
-    path : Path
-    text : str
-    """
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        # mkstemp makes files that only their owner can read; a report is for others.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(draft, 0o666 & ~mask)
-        os.replace(draft, path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise

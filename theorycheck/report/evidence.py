@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from theorycheck.estimate import Estimate, Verdict
+from theorycheck.json_values import jsonable
 from theorycheck.report.claims_table import claim_rows, write_tables
 from theorycheck.report.verification_run import VerificationResult, run_verification
 
@@ -105,11 +106,11 @@ class Evidence:
             "where": self.where,
             "statement": self.statement,
             "kind": self.kind,
-            "measured": {name: _encode(value) for name, value in self.measured.items()},
-            "predicted": _encode(self.predicted),
-            "margin": _encode(self.margin),
+            "measured": jsonable(self.measured),
+            "predicted": jsonable(self.predicted),
+            "margin": jsonable(self.margin),
             "verdict": self.verdict.value,
-            "witness": _encode(self.witness),
+            "witness": jsonable(self.witness),
             "over": self.over,
             "notes": self.notes,
             "untested": self.untested,
@@ -133,18 +134,6 @@ class Evidence:
         values["margin"] = None if data["margin"] is None else _decode(data["margin"])
         values["verdict"] = ClaimVerdict(data["verdict"])
         return cls(**values)
-
-
-def _encode(value: Any) -> Any:
-    """Turn estimates into dicts and non-finite numbers, which JSON lacks, into None."""
-    if isinstance(value, Estimate):
-        return {name: _encode(number) for name, number in value.to_dict().items()}
-    if isinstance(value, Mapping):
-        return {str(name): _encode(entry) for name, entry in value.items()}
-    if isinstance(value, float):
-        # A numpy float is a float too, but prints differently.
-        return float(value) if math.isfinite(value) else None
-    return value
 
 
 def _decode(value: Any) -> Any:

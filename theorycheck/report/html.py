@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-import math
-import os
 import platform
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import jinja2
 
 import theorycheck
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Verdict
+from theorycheck.files import replace_files
+from theorycheck.json_values import jsonable
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.objectives.decomposition import PMO_TOLERANCE
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.report.analysis import ModelAnalysis, analyse
 from theorycheck.report.figures import ReportFigure, figures_of
 from theorycheck.report.numbers import shown
+from theorycheck.report.pages import page_environment
 
 HTML_NAME = "report.html"
 JSON_NAME = "report.json"
@@ -104,9 +101,13 @@ def write_report(
     numbers = {**about, "models": [section.analysis.to_dict() for section in sections]}
     # Both texts are complete before a file is touched.
     page = render(sections, about)
-    text = json.dumps(_finite(numbers), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(jsonable(numbers), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     folder = Path(directory)
-    _replace_all({folder / JSON_NAME: text, folder / HTML_NAME: page})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_files({folder / JSON_NAME: text.encode(), folder / HTML_NAME: page.encode()})
+    except OSError as error:
+        raise SettingError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return folder / HTML_NAME
 
 
@@ -123,13 +124,7 @@ def render(sections: Sequence[_Section], about: Mapping[str, object]) -> str:
     -------
     str
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters["short"] = lambda estimate: shown(estimate, _PLACES)
     environment.filters["full"] = shown
     environment.filters["percent"] = lambda e: shown(e.scaled(100.0), 3, " %", signed=True)
@@ -192,30 +187,3 @@ def _minimum_words(analysis: ModelAnalysis) -> str:
 def _versions() -> dict[str, str]:
     found = {"theorycheck": theorycheck.__version__, "python": platform.python_version()}
     return found | {name: version(name) for name in ("numpy", "scipy", "numba")}
-
-
-def _finite(value: Any) -> Any:
-    """Turn what JSON has no number for (inf, nan) into null, everywhere."""
-    if isinstance(value, Mapping):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _replace_all(texts: Mapping[Path, str]) -> None:
-    """Write all files under other names first, then put each in its place in one step."""
-    mark = uuid.uuid4().hex
-    waiting = {path.with_name(f".{path.name}.{mark}.tmp"): path for path in texts}
-    try:
-        for temporary, path in waiting.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(texts[path], encoding="utf-8")
-        for temporary, path in waiting.items():
-            os.replace(temporary, path)
-    except OSError as error:
-        where = next(iter(texts)).parent
-        raise SettingError(f"{where}: cannot be written: {error.strerror or error}") from error
-    finally:
-        for temporary in waiting:
-            temporary.unlink(missing_ok=True)

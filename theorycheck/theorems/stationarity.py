@@ -17,7 +17,7 @@ from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.inference.mean_field import MeanField
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.quadrature.data_nodes import TrapezoidGrid, quasi_monte_carlo, trapezoid_grid
-from theorycheck.quadrature.kernels.mean_field import m_step_batch
+from theorycheck.quadrature.kernels.m_step import m_step_batch
 from theorycheck.quadrature.latent_panels import UNRESOLVED_MASS, latent_panels
 
 Array = NDArray[np.float64]

@@ -20,7 +20,7 @@ import numpy as np
 from theorycheck.estimate import Estimate, Verdict, nonnegative, positive
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.objectives.decomposition import PMO_TOLERANCE, Decomposition, decompose
-from theorycheck.objectives.partition import KlDistribution, Partition
+from theorycheck.objectives.partition import Partition
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.theorems.stationarity import Stationarity, check_stationarity
 
@@ -84,16 +84,10 @@ class Condition1At:
         """Return the figures for JSON; a margin that is not defined is null."""
         return {
             "eta": self.eta,
-            "first": _finite_or_null(self.first),
-            "second": _finite_or_null(self.second),
+            "first": self.first.to_dict_or_null(),
+            "second": self.second.to_dict_or_null(),
             "verdict": self.verdict.value,
         }
-
-
-def _finite_or_null(margin: Estimate) -> dict[str, float | None]:
-    if not (np.isfinite(margin.value) and np.isfinite(margin.error)):
-        return {"value": None, "error": None}
-    return dict(margin.to_dict())
 
 
 @dataclass(frozen=True)
@@ -280,13 +274,14 @@ def check_theorem1(
     """
     truth = decompose(ground_truth, eta=eta, tolerance=tolerance, progress=progress)
     scan = np.asarray(eta, dtype=float) if eta else truth.kl_distribution.eta_range(_SCAN)
-    premise = tuple(_premise(p) for p in truth.kl_distribution.partitions(scan))
+    parts = truth.kl_distribution.partitions(scan)
+    premise = tuple(_premise(part) for part in parts)
     premise_verdict = _some(p.verdict for p in premise) if truth.resolved else Verdict.INCONCLUSIVE
     checks = tuple(
         _check_alternative(
             truth,
+            parts,
             decompose(f, ground_truth, eta=eta, tolerance=tolerance, progress=progress),
-            scan,
         )
         for f in alternatives
     )
@@ -316,38 +311,33 @@ def _premise(part: Partition) -> PremiseAt:
     return PremiseAt(part.eta, part.low, part.high, margin, positive(margin))
 
 
-def condition_1_at(
-    truth: KlDistribution, f: KlDistribution, mleo: Estimate, eta: float
-) -> Condition1At:
+def condition_1_at(truth: Partition, f: Partition, mleo: Estimate) -> Condition1At:
     """Evaluate both inequalities of condition (1) at one η.
 
     Parameters
     ----------
-    truth, f : KlDistribution
-        Of the ground truth and of the alternative, both under the ground truth's p(x).
+    truth, f : Partition
+        Of the ground truth and of the alternative at the same η, both under the ground truth's
+        p(x).
     mleo : Estimate
         MLEO(f), nats.
-    eta : float
-        Threshold, nats.
 
     Returns
     -------
     Condition1At
     """
-    g, a = truth.partition(eta), f.partition(eta)
-    first = g.high - g.pr_hi * g.d_lo - a.high - mleo
-    second = g.d_lo - a.d_lo
-    return Condition1At(eta, first, second, positive(first) & nonnegative(second))
+    first = truth.high - truth.pr_hi * truth.d_lo - f.high - mleo
+    second = truth.d_lo - f.d_lo
+    return Condition1At(truth.eta, first, second, positive(first) & nonnegative(second))
 
 
 def _check_alternative(
-    truth: Decomposition, alternative: Decomposition, scan: np.ndarray
+    truth: Decomposition, parts: Sequence[Partition], alternative: Decomposition
 ) -> AlternativeCheck:
+    others = alternative.kl_distribution.partitions(np.array([part.eta for part in parts]))
     conditions = tuple(
-        condition_1_at(
-            truth.kl_distribution, alternative.kl_distribution, alternative.mleo, float(eta)
-        )
-        for eta in scan
+        condition_1_at(part, other, alternative.mleo)
+        for part, other in zip(parts, others, strict=True)
     )
     holding = [c for c in conditions if c.verdict is Verdict.HOLDS]
     gain = truth.excess - alternative.excess

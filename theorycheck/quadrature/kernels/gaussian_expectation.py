@@ -18,7 +18,7 @@ import numpy as np
 
 from theorycheck.quadrature.kernels.exponential import exp_nonpositive
 from theorycheck.quadrature.kernels.jit import scalar_kernel
-from theorycheck.quadrature.rules import NODES, ORDER, WEIGHTS
+from theorycheck.quadrature.rules import NODES, ORDER, RUN_ORDER, WEIGHTS
 
 #: Half-width of the range of t = (z − μ)/s that is integrated; the mass beyond is 2e-21, so that
 #: even a cost of 5e7 there (a jump of 1e4 σ) adds less than 1e-13.
@@ -27,9 +27,7 @@ REACH_OF_Q = 9.5
 _WIDEST_RUN = 4.0
 #: Widest panel, in s, on which 16 nodes integrate q to rounding.
 _WIDEST_PANEL = 3.5
-_INVERSE_ROOT_TWO_PI = 0.3989422804014327
-#: Nodes of a run (latent_groups.GROUP_ORDER).
-_RUN = 2 * ORDER
+INVERSE_ROOT_TWO_PI = 0.3989422804014327
 
 
 @scalar_kernel
@@ -61,7 +59,7 @@ def _cut_nodes(
         t = 0.5 * (a + b) + half * NODES[i]
         z = mean + scale * t
         work[0, i] = t
-        work[1, i] = WEIGHTS[i] * half * _INVERSE_ROOT_TWO_PI * math.exp(-0.5 * t * t)
+        work[1, i] = WEIGHTS[i] * half * INVERSE_ROOT_TWO_PI * math.exp(-0.5 * t * t)
         u = min(max((2.0 * z - left - right) / (right - left), -1.0), 1.0)
         for d in range(series.shape[0]):
             # Clenshaw's recurrence for Σ c_k P_k(u).
@@ -75,9 +73,18 @@ def _cut_nodes(
 
 
 @scalar_kernel
-def _next_segment(j: int, scale: float, panels: Any, groups: Any) -> tuple[int, int, int]:
-    """Choose the rule at panel j: (kind, row, panels covered); kind 0 panel, 1 run, 2 cut."""
+def _first_segment(low: float, panels: Any) -> int:
+    """Return where the walk over the segments begins: a panel, or −1 for what lies before all."""
+    return -1 if low < panels[0][0] else _first_panel_after(panels[1], low)
+
+
+@scalar_kernel
+def _segment(j: int, scale: float, panels: Any, groups: Any) -> tuple[int, int, int]:
+    """Choose the rule at j: (kind, row, panels covered); kind 0 panel, 1 run, 2 cut."""
     left, right = panels[0], panels[1]
+    count = left.shape[0]
+    if j < 0 or j == count:
+        return 2, min(max(j, 0), count - 1), 1
     if right[j] - left[j] > _WIDEST_PANEL * scale:
         return 2, j, 1
     level_start, group_left, group_right = groups[0], groups[1], groups[2]
@@ -99,44 +106,73 @@ def _next_segment(j: int, scale: float, panels: Any, groups: Any) -> tuple[int, 
 
 
 @scalar_kernel
+def _next_segment(j: int, covered: int, high: float, panels: Any) -> int:
+    """Return where the walk goes on after j; more than the number of panels P ends it.
+
+    −1 is what lies before the panels, P what lies behind them.
+    """
+    left, right = panels[0], panels[1]
+    count: int = left.shape[0]
+    if j == count:
+        return count + 1
+    following = 0 if j < 0 else min(j + covered, count)
+    if following == count:
+        return count if high > right[count - 1] else count + 1
+    return following if left[following] < high else count + 1
+
+
+@scalar_kernel
+def _cut_range(j: int, mean: float, scale: float, panels: Any) -> tuple[float, float, int]:
+    """Return the range of t that a cut at j covers, as its start, step and number of pieces."""
+    left, right = panels[0], panels[1]
+    count = left.shape[0]
+    low = mean - REACH_OF_Q * scale
+    high = mean + REACH_OF_Q * scale
+    a = low if j < 0 else (max(right[count - 1], low) if j == count else max(left[j], low))
+    b = min(left[0], high) if j < 0 else (high if j == count else min(right[j], high))
+    a = max((a - mean) / scale, -REACH_OF_Q)
+    b = min((b - mean) / scale, REACH_OF_Q)
+    if b <= a:
+        return a, 0.0, 0
+    pieces = max(1, math.ceil((b - a) / _WIDEST_PANEL))
+    return a, (b - a) / pieces, pieces
+
+
+@scalar_kernel
 def cost_moments(
     x: Any, mean: float, scale: float, inverse_sigma: Any, panels: Any, groups: Any, work: Any
 ) -> tuple[float, float, float, float, float]:
     """Return E_q[c t^k], k = 0…4, for the cost c(z) = |x − f(z)|²/2σ² and t = (z − μ)/s."""
-    left, right, z, rule_weight, f = panels[0], panels[1], panels[2], panels[3], panels[4]
+    z, rule_weight, f = panels[2], panels[3], panels[4]
     run_z, run_weight, run_centre = groups[3], groups[4], groups[5]
     run_first, run_square = groups[6], groups[7]
     data_dim = x.shape[0]
-    count = left.shape[0]
-    low = mean - REACH_OF_Q * scale
+    count = panels[0].shape[0]
     high = mean + REACH_OF_Q * scale
     inverse = 1.0 / scale
-    norm = _INVERSE_ROOT_TWO_PI * inverse
+    norm = INVERSE_ROOT_TWO_PI * inverse
     cost = work[2]
     m0 = 0.0
     m1 = 0.0
     m2 = 0.0
     m3 = 0.0
     m4 = 0.0
-    j = -1 if low < left[0] else _first_panel_after(right, low)
-    while j <= count and (j == count or j < 0 or left[j] < high):
-        if j < 0 or j == count:
-            kind, row, covered = 2, min(max(j, 0), count - 1), 1
-        else:
-            kind, row, covered = _next_segment(j, scale, panels, groups)
+    j = _first_segment(mean - REACH_OF_Q * scale, panels)
+    while j <= count:
+        kind, row, covered = _segment(j, scale, panels, groups)
         if kind == 1:
-            for i in range(_RUN):
+            for i in range(RUN_ORDER):
                 cost[i] = 0.0
             for d in range(data_dim):
                 offset = (x[d] - run_centre[row, d]) * inverse_sigma[d]
                 constant = 0.5 * offset * offset
                 linear = offset * inverse_sigma[d]
                 quadratic = 0.5 * inverse_sigma[d] * inverse_sigma[d]
-                for i in range(_RUN):
+                for i in range(RUN_ORDER):
                     cost[i] += (
                         constant - linear * run_first[row, d, i] + quadratic * run_square[row, d, i]
                     )
-            for i in range(_RUN):
+            for i in range(RUN_ORDER):
                 t = (run_z[row, i] - mean) * inverse
                 v = run_weight[row, i] * norm * exp_nonpositive(-0.5 * t * t) * cost[i]
                 m0 += v
@@ -169,13 +205,8 @@ def cost_moments(
                 v *= t
                 m4 += v
         else:
-            a = low if j < 0 else (max(right[count - 1], low) if j == count else max(left[j], low))
-            b = min(left[0], high) if j < 0 else (high if j == count else min(right[j], high))
-            a = max((a - mean) * inverse, -REACH_OF_Q)
-            b = min((b - mean) * inverse, REACH_OF_Q)
-            pieces = max(1, math.ceil((b - a) / _WIDEST_PANEL))
-            step = (b - a) / pieces
-            for p in range(pieces if b > a else 0):
+            a, step, pieces = _cut_range(j, mean, scale, panels)
+            for p in range(pieces):
                 _cut_nodes(a + p * step, a + (p + 1) * step, row, mean, scale, panels, work)
                 for i in range(ORDER):
                     c = 0.0
@@ -193,11 +224,7 @@ def cost_moments(
                     m3 += v
                     v *= t
                     m4 += v
-        if j == count:
-            break
-        j = 0 if j < 0 else min(j + covered, count)
-        if j == count and high <= right[count - 1]:
-            break
+        j = _next_segment(j, covered, high, panels)
     return m0, m1, m2, m3, m4
 
 
@@ -213,31 +240,27 @@ def expectations(
     squares: Any,
 ) -> None:
     """Fill E_q f_d and E_q (x_d − f_d)² for every data dimension."""
-    left, right, z, rule_weight, f = panels[0], panels[1], panels[2], panels[3], panels[4]
+    z, rule_weight, f = panels[2], panels[3], panels[4]
     run_z, run_weight, run_centre = groups[3], groups[4], groups[5]
     run_first, run_square = groups[6], groups[7]
     data_dim = x.shape[0]
-    count = left.shape[0]
-    low = mean - REACH_OF_Q * scale
+    count = panels[0].shape[0]
     high = mean + REACH_OF_Q * scale
     inverse = 1.0 / scale
-    norm = _INVERSE_ROOT_TWO_PI * inverse
+    norm = INVERSE_ROOT_TWO_PI * inverse
     for d in range(data_dim):
         first_moment[d] = 0.0
         squares[d] = 0.0
-    j = -1 if low < left[0] else _first_panel_after(right, low)
-    while j <= count and (j == count or j < 0 or left[j] < high):
-        if j < 0 or j == count:
-            kind, row, covered = 2, min(max(j, 0), count - 1), 1
-        else:
-            kind, row, covered = _next_segment(j, scale, panels, groups)
+    j = _first_segment(mean - REACH_OF_Q * scale, panels)
+    while j <= count:
+        kind, row, covered = _segment(j, scale, panels, groups)
         if kind == 1:
-            for i in range(_RUN):
+            for i in range(RUN_ORDER):
                 t = (run_z[row, i] - mean) * inverse
                 work[1, i] = run_weight[row, i] * norm * exp_nonpositive(-0.5 * t * t)
             for d in range(data_dim):
                 offset = x[d] - run_centre[row, d]
-                for i in range(_RUN):
+                for i in range(RUN_ORDER):
                     g = run_first[row, d, i]
                     first_moment[d] += work[1, i] * (run_centre[row, d] + g)
                     squares[d] += work[1, i] * (
@@ -253,27 +276,18 @@ def expectations(
                     first_moment[d] += work[1, i] * g
                     squares[d] += work[1, i] * (x[d] - g) ** 2
         else:
-            a = low if j < 0 else (max(right[count - 1], low) if j == count else max(left[j], low))
-            b = min(left[0], high) if j < 0 else (high if j == count else min(right[j], high))
-            a = max((a - mean) * inverse, -REACH_OF_Q)
-            b = min((b - mean) * inverse, REACH_OF_Q)
-            pieces = max(1, math.ceil((b - a) / _WIDEST_PANEL))
-            step = (b - a) / pieces
-            for p in range(pieces if b > a else 0):
+            a, step, pieces = _cut_range(j, mean, scale, panels)
+            for p in range(pieces):
                 _cut_nodes(a + p * step, a + (p + 1) * step, row, mean, scale, panels, work)
                 for d in range(data_dim):
                     for i in range(ORDER):
                         g = work[3 + d, i]
                         first_moment[d] += work[1, i] * g
                         squares[d] += work[1, i] * (x[d] - g) ** 2
-        if j == count:
-            break
-        j = 0 if j < 0 else min(j + covered, count)
-        if j == count and high <= right[count - 1]:
-            break
+        j = _next_segment(j, covered, high, panels)
 
 
 @scalar_kernel
 def workspace(data_dim: int) -> Any:
     """Allocate the buffers of one thread: rows t, w, cost, then f per data dimension."""
-    return np.empty((3 + data_dim, _RUN))
+    return np.empty((3 + data_dim, RUN_ORDER))

@@ -12,16 +12,13 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from theorycheck.quadrature.kernels.exponential import exp_nonpositive
 from theorycheck.quadrature.kernels.gaussian_expectation import (
-    REACH_OF_Q,
     cost_moments,
     expectations,
     workspace,
 )
 from theorycheck.quadrature.kernels.jit import batch_kernel, scalar_kernel
-from theorycheck.quadrature.kernels.log_density import BLOCK, distance
-from theorycheck.quadrature.rules import ORDER
+from theorycheck.quadrature.kernels.starts import mode_starts, table_starts
 
 #: Distinct local minima kept for an x.
 MINIMA = 8
@@ -29,10 +26,6 @@ MINIMA = 8
 _STARTS = 24
 #: Chunks of x, so that buffers are allocated per chunk and threads stay balanced.
 _CHUNKS = 64
-#: Log-mass below the best mode's at which a posterior mode is no start any more.
-_MODE_MARGIN = 6.0
-#: Nats above the best table value up to which a table minimum is a start.
-_TABLE_MARGIN = 1.0
 #: Nats above the best minimum found at which a start is given up: its basin is not that deep.
 _START_MARGIN = 4.0
 _ITERATIONS = 100
@@ -153,114 +146,6 @@ def newton(
     return mean, log_scale, value, decrement
 
 
-@scalar_kernel
-def _mode_starts(
-    x: Any,
-    inverse_sigma: Any,
-    z: Any,
-    f: Any,
-    log_width: Any,
-    block_centre: Any,
-    block_radius: Any,
-    block_log_mass: Any,
-    e: Any,
-    starts: Any,
-) -> int:
-    """Write (μ, log s, −log mass) of the posterior modes, by their Laplace approximation."""
-    total = z.shape[0]
-    floor = -np.inf
-    for b in range(block_centre.shape[0]):
-        far = distance(x, block_centre[b], inverse_sigma) + block_radius[b]
-        floor = max(floor, block_log_mass[b] - 0.5 * far * far)
-    for b in range(block_centre.shape[0]):
-        first = b * BLOCK * ORDER
-        last = min(first + BLOCK * ORDER, total)
-        near = max(distance(x, block_centre[b], inverse_sigma) - block_radius[b], 0.0)
-        if block_log_mass[b] - 0.5 * near * near < floor - 40.0:
-            for i in range(first, last):
-                e[i] = -np.inf
-            continue
-        for i in range(first, last):
-            e[i] = -0.5 * z[i] * z[i]
-        for d in range(f.shape[0]):
-            for i in range(first, last):
-                r = (x[d] - f[d, i]) * inverse_sigma[d]
-                e[i] -= 0.5 * r * r
-    best = -np.inf
-    for i in range(total):
-        if e[i] > best - 40.0:
-            best = max(best, e[i] + log_width[i])
-    count = 0
-    for i in range(total):
-        if e[i] == -np.inf:
-            continue
-        before = e[i - 1] if i > 0 else -np.inf
-        after = e[i + 1] if i + 1 < total else -np.inf
-        if e[i] < before or e[i] <= after:
-            continue
-        mass = e[i] + log_width[i]
-        if mass < best - _MODE_MARGIN or count >= starts.shape[0]:
-            continue
-        starts[count, 0] = z[i]
-        starts[count, 1] = log_width[i]
-        starts[count, 2] = -mass
-        count += 1
-    return count
-
-
-@scalar_kernel
-def _table_starts(
-    x: Any,
-    table_mean: Any,
-    table_log_scale: Any,
-    table_offset: Any,
-    table_slope: Any,
-    scan: Any,
-    starts: Any,
-    count: int,
-) -> int:
-    """Append the minima along μ of the affine table −ELBO_x = offset − x·slope."""
-    size = table_mean.shape[0]
-    for i in range(size):
-        scan[i] = table_offset[i]
-    for d in range(x.shape[0]):
-        here = x[d]
-        for i in range(size):
-            scan[i] -= here * table_slope[d, i]
-    lowest = np.inf
-    for i in range(size):
-        lowest = min(lowest, scan[i])
-    for i in range(size):
-        if scan[i] > lowest + _TABLE_MARGIN:
-            continue
-        same_before = i > 0 and table_log_scale[i - 1] == table_log_scale[i]
-        same_after = i + 1 < size and table_log_scale[i + 1] == table_log_scale[i]
-        if (same_before and scan[i - 1] < scan[i]) or (same_after and scan[i + 1] <= scan[i]):
-            continue
-        # Of minima that lie close together, at neighbouring s say, keep the lower. Close in units
-        # of the smaller s, or a chain of merges walks from one basin into the next.
-        taken = False
-        for k in range(count):
-            s = math.exp(min(starts[k, 1], table_log_scale[i]))
-            if (
-                abs(starts[k, 0] - table_mean[i]) < 0.8 * s
-                and abs(starts[k, 1] - table_log_scale[i]) < 0.8
-                and starts[k, 2] < 1e300
-            ):
-                if scan[i] < starts[k, 2]:
-                    starts[k, 0] = table_mean[i]
-                    starts[k, 1] = table_log_scale[i]
-                    starts[k, 2] = scan[i]
-                taken = True
-                break
-        if not taken and count < starts.shape[0]:
-            starts[count, 0] = table_mean[i]
-            starts[count, 1] = table_log_scale[i]
-            starts[count, 2] = scan[i]
-            count += 1
-    return count
-
-
 @batch_kernel
 def optimal_q_batch(
     x: Any,
@@ -296,7 +181,7 @@ def optimal_q_batch(
         for k in range(chunk, total, _CHUNKS):
             count = 0
             if use_modes:
-                count = _mode_starts(
+                count = mode_starts(
                     x[k], inverse_sigma, panels[2], panels[4], log_width,
                     block_centre, block_radius, block_log_mass,
                     e, starts,
@@ -312,7 +197,7 @@ def optimal_q_batch(
                     half_square += 0.5 * (x[k, d] * inverse_sigma[d]) ** 2
                 for i in range(count):
                     starts[i, 2] -= half_square
-                count = _table_starts(
+                count = table_starts(
                     x[k], table_mean, table_log_scale, table_offset, table_slope, scan, starts,
                     count,
                 )  # fmt: skip
@@ -446,55 +331,3 @@ def expectations_batch(
                 x[k], mean[k], math.exp(log_scale[k]), panels, groups, work,
                 first[k], squares[k],
             )  # fmt: skip
-
-
-@batch_kernel
-def distinct_candidates_batch(minima: Any, margin: float, candidates: Any) -> None:
-    """Collect, per box, the distinct (μ, log s) that are near-optimal at any of its nodes.
-
-    `minima` (B, N, MINIMA, 3) as from :func:`optimal_q_batch`; `candidates` (B, C, 2) is filled
-    and padded with NaN. The best minimum of every node comes before any second one.
-    """
-    for b in prange(minima.shape[0]):
-        count = 0
-        for i in range(candidates.shape[1]):
-            candidates[b, i, 0] = np.nan
-            candidates[b, i, 1] = np.nan
-        for rank in range(minima.shape[2]):
-            for n in range(minima.shape[1]):
-                mean = minima[b, n, rank, 0]
-                log_scale = minima[b, n, rank, 1]
-                if math.isnan(mean) or minima[b, n, rank, 2] > minima[b, n, 0, 2] + margin:
-                    continue
-                s = math.exp(log_scale)
-                known = False
-                for i in range(count):
-                    known |= (
-                        abs(candidates[b, i, 0] - mean) < 0.25 * s
-                        and abs(candidates[b, i, 1] - log_scale) < 0.25
-                    )
-                if not known and count < candidates.shape[1]:
-                    candidates[b, count, 0] = mean
-                    candidates[b, count, 1] = log_scale
-                    count += 1
-
-
-@batch_kernel
-def m_step_batch(
-    mass: Any, x: Any, mean: Any, scale: Any, z: Any, aggregate: Any, moment: Any
-) -> None:
-    """Fill, per chunk, Σ_x p(x) q(z|x) (C, n) and Σ_x p(x) q(z|x) x (C, D, n) at ascending z."""
-    chunks = aggregate.shape[0]
-    total = mean.shape[0]
-    for chunk in prange(chunks):
-        for k in range(chunk, total, chunks):
-            norm = mass[k] * 0.3989422804014327 / scale[k]
-            inverse = 1.0 / scale[k]
-            first = np.searchsorted(z, mean[k] - REACH_OF_Q * scale[k])
-            last = np.searchsorted(z, mean[k] + REACH_OF_Q * scale[k])
-            for i in range(first, last):
-                t = (z[i] - mean[k]) * inverse
-                v = norm * exp_nonpositive(-0.5 * t * t)
-                aggregate[chunk, i] += v
-                for d in range(x.shape[1]):
-                    moment[chunk, d, i] += v * x[k, d]

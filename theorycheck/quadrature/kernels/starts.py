@@ -1,0 +1,125 @@
+"""Where to start the search for the optimal q: posterior modes, and minima of the affine table."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from theorycheck.quadrature.kernels.jit import scalar_kernel
+from theorycheck.quadrature.kernels.log_density import BLOCK, distance
+from theorycheck.quadrature.rules import ORDER
+
+#: Log-mass below the best mode's at which a posterior mode is no start any more.
+_MODE_MARGIN = 6.0
+#: Nats above the best table value up to which a table minimum is a start.
+_TABLE_MARGIN = 1.0
+
+
+@scalar_kernel
+def mode_starts(
+    x: Any,
+    inverse_sigma: Any,
+    z: Any,
+    f: Any,
+    log_width: Any,
+    block_centre: Any,
+    block_radius: Any,
+    block_log_mass: Any,
+    e: Any,
+    starts: Any,
+) -> int:
+    """Write (μ, log s, −log mass) of the posterior modes, by their Laplace approximation."""
+    total = z.shape[0]
+    floor = -np.inf
+    for b in range(block_centre.shape[0]):
+        far = distance(x, block_centre[b], inverse_sigma) + block_radius[b]
+        floor = max(floor, block_log_mass[b] - 0.5 * far * far)
+    for b in range(block_centre.shape[0]):
+        first = b * BLOCK * ORDER
+        last = min(first + BLOCK * ORDER, total)
+        near = max(distance(x, block_centre[b], inverse_sigma) - block_radius[b], 0.0)
+        if block_log_mass[b] - 0.5 * near * near < floor - 40.0:
+            for i in range(first, last):
+                e[i] = -np.inf
+            continue
+        for i in range(first, last):
+            e[i] = -0.5 * z[i] * z[i]
+        for d in range(f.shape[0]):
+            for i in range(first, last):
+                r = (x[d] - f[d, i]) * inverse_sigma[d]
+                e[i] -= 0.5 * r * r
+    best = -np.inf
+    for i in range(total):
+        if e[i] > best - 40.0:
+            best = max(best, e[i] + log_width[i])
+    count = 0
+    for i in range(total):
+        if e[i] == -np.inf:
+            continue
+        before = e[i - 1] if i > 0 else -np.inf
+        after = e[i + 1] if i + 1 < total else -np.inf
+        if e[i] < before or e[i] <= after:
+            continue
+        mass = e[i] + log_width[i]
+        if mass < best - _MODE_MARGIN or count >= starts.shape[0]:
+            continue
+        starts[count, 0] = z[i]
+        starts[count, 1] = log_width[i]
+        starts[count, 2] = -mass
+        count += 1
+    return count
+
+
+@scalar_kernel
+def table_starts(
+    x: Any,
+    table_mean: Any,
+    table_log_scale: Any,
+    table_offset: Any,
+    table_slope: Any,
+    scan: Any,
+    starts: Any,
+    count: int,
+) -> int:
+    """Append the minima along μ of the affine table −ELBO_x = offset − x·slope."""
+    size = table_mean.shape[0]
+    for i in range(size):
+        scan[i] = table_offset[i]
+    for d in range(x.shape[0]):
+        here = x[d]
+        for i in range(size):
+            scan[i] -= here * table_slope[d, i]
+    lowest = np.inf
+    for i in range(size):
+        lowest = min(lowest, scan[i])
+    for i in range(size):
+        if scan[i] > lowest + _TABLE_MARGIN:
+            continue
+        same_before = i > 0 and table_log_scale[i - 1] == table_log_scale[i]
+        same_after = i + 1 < size and table_log_scale[i + 1] == table_log_scale[i]
+        if (same_before and scan[i - 1] < scan[i]) or (same_after and scan[i + 1] <= scan[i]):
+            continue
+        # Of minima that lie close together, at neighbouring s say, keep the lower. Close in units
+        # of the smaller s, or a chain of merges walks from one basin into the next.
+        taken = False
+        for k in range(count):
+            s = math.exp(min(starts[k, 1], table_log_scale[i]))
+            if (
+                abs(starts[k, 0] - table_mean[i]) < 0.8 * s
+                and abs(starts[k, 1] - table_log_scale[i]) < 0.8
+                and starts[k, 2] < 1e300
+            ):
+                if scan[i] < starts[k, 2]:
+                    starts[k, 0] = table_mean[i]
+                    starts[k, 1] = table_log_scale[i]
+                    starts[k, 2] = scan[i]
+                taken = True
+                break
+        if not taken and count < starts.shape[0]:
+            starts[count, 0] = table_mean[i]
+            starts[count, 1] = table_log_scale[i]
+            starts[count, 2] = scan[i]
+            count += 1
+    return count
