@@ -1,0 +1,102 @@
+"""Cells of the latent line on which a decoder is constant (MATH.md section 2, optimisation)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.polynomial.legendre import leggauss
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from theorycheck.errors import SettingError
+
+Array = NDArray[np.float64]
+
+#: Standard deviation of the normal whose quantiles are the boundaries. √3 is the density ~ φ^{1/3}
+#: that is asymptotically best for a piecewise constant approximation under N(0, 1).
+_SPREAD = np.sqrt(3.0)
+#: Nodes a cell for averages of f over it.
+_NODES = 6
+
+
+@dataclass(frozen=True, eq=False)
+class LatentCells:
+    """A partition of the latent line into cells.
+
+    Parameters
+    ----------
+    boundary : ndarray, shape (M − 1,)
+        Inner boundaries, ascending; the first and last cell reach to infinity.
+    """
+
+    boundary: Array
+
+    @property
+    def count(self) -> int:
+        """M."""
+        return self.boundary.size + 1
+
+    @cached_property
+    def prior_mass(self) -> Array:
+        """π_j = P(z in cell j) under N(0, 1), shape (M,)."""
+        # From the side on which the tail is small, so that no mass is lost to cancellation.
+        upper, lower = ndtr(-self.boundary), ndtr(self.boundary)
+        left = np.concatenate([[0.0], lower])
+        right = np.concatenate([lower, [1.0]])
+        left_tail = np.concatenate([[1.0], upper])
+        right_tail = np.concatenate([upper, [0.0]])
+        return np.where(left > 0.5, left_tail - right_tail, right - left)
+
+    @cached_property
+    def z(self) -> Array:
+        """A latent inside every cell, shape (M,); the middle in probability of the spread."""
+        edges = np.concatenate([[0.0], ndtr(self.boundary / _SPREAD), [1.0]])
+        return np.asarray(_SPREAD * ndtri(0.5 * (edges[:-1] + edges[1:])), dtype=np.float64)
+
+    def average(self, function: Callable[[Array], Array]) -> Array:
+        """Average f over every cell under the prior, shape (M, D).
+
+        Parameters
+        ----------
+        function : callable
+            f: (n,) -> (n, D).
+
+        Returns
+        -------
+        ndarray, shape (M, D)
+        """
+        node, weight = leggauss(_NODES)
+        edges = np.concatenate([[0.0], ndtr(self.boundary / _SPREAD), [1.0]])
+        half = 0.5 * np.diff(edges)
+        u = 0.5 * (edges[:-1] + edges[1:])[:, None] + half[:, None] * node
+        z = _SPREAD * ndtri(u)
+        # Density of N(0, 1) against that of the spread.
+        mass = weight * np.exp(-0.5 * z**2 * (1.0 - 1.0 / _SPREAD**2))
+        values = np.asarray(function(z.ravel()), dtype=np.float64).reshape(*z.shape, -1)
+        weighted = np.einsum("mn,mnd->md", mass, values)
+        return np.asarray(weighted / mass.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def latent_cells(count: int) -> LatentCells:
+    """Lay cells so that a piecewise constant f is as good as it can be for their number.
+
+    Parameters
+    ----------
+    count : int
+        M, at least 2.
+
+    Returns
+    -------
+    LatentCells
+
+    Raises
+    ------
+    SettingError
+        If `count` < 2.
+    """
+    if count < 2:
+        raise SettingError(f"a decoder on cells needs at least 2 of them, not {count}")
+    return LatentCells(np.asarray(_SPREAD * ndtri(np.arange(1, count) / count), dtype=np.float64))
