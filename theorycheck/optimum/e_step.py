@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from theorycheck.optimum.nodes import DataNodes
 from theorycheck.quadrature.kernels.cells import (
     CARRIED,
     cell_e_step_batch,
@@ -26,24 +27,6 @@ _TABLE_MEAN_STEP = 0.7
 #: The table goes down to this share of the narrowest q in use, and never to more entries.
 _TABLE_MARGIN = 0.7
 _TABLE_LARGEST = 12_000
-
-
-@dataclass(frozen=True, eq=False)
-class DataNodes:
-    """Weighted points that stand for p(x).
-
-    Parameters
-    ----------
-    x : ndarray, shape (n, D)
-    mass : ndarray, shape (n,)
-        Adds up to one.
-    log_density : ndarray, shape (n,)
-        log p(x), nats.
-    """
-
-    x: Array
-    mass: Array
-    log_density: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +95,8 @@ class EStep:
         -------
         Responsibilities
         """
-        x, mass = self.nodes.x, self.nodes.mass
-        size, dim = x.shape
+        x = self.nodes.x
+        size = len(x)
         inverse_sigma = 1.0 / np.sqrt(noise_variance)
         if previous is None:
             previous = np.full((size, CARRIED, 3), np.nan)
@@ -184,9 +167,7 @@ class EStep:
             self._floor = 0.0
         self._mean, self._log_scale = np.concatenate(means), np.concatenate(log_scales)
         self._masses = np.empty((self._mean.size, self.cells.count))
-        cell_masses_batch(
-            self._mean, np.exp(self._log_scale), self.cells.boundary, self._masses
-        )
+        cell_masses_batch(self._mean, np.exp(self._log_scale), self.cells.boundary, self._masses)
         self._table = (self._mean, self._log_scale, *_neighbours(means))
         s2 = np.exp(2.0 * self._log_scale)
         self._prior = 0.5 * (s2 + self._mean**2 - 1.0) - self._log_scale

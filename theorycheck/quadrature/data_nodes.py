@@ -79,7 +79,7 @@ class TrapezoidGrid:
         return fine, abs(fine - coarse)
 
 
-def trapezoid_grid(panels: LatentPanels, step: float) -> TrapezoidGrid:
+def trapezoid_grid(panels: LatentPanels, step: float, shift: float = 0.0) -> TrapezoidGrid:
     """Lay a grid around the decoder means and compute log p_θ on it.
 
     Parameters
@@ -88,6 +88,8 @@ def trapezoid_grid(panels: LatentPanels, step: float) -> TrapezoidGrid:
         Of the data's generative model, D <= 2.
     step : float
         Grid step in σ.
+    shift : float
+        Where in the step the grid lies, in [0, 1): the rule is as good anywhere.
 
     Returns
     -------
@@ -121,9 +123,11 @@ def trapezoid_grid(panels: LatentPanels, step: float) -> TrapezoidGrid:
             )
     points, densities, coarse = [], [], []
     for block, chosen in zip(blocks, np.split(members, starts[1:]), strict=True):
-        indices, density = _block_density(block, f[:, chosen], weight[chosen], spacing, sigma)
+        indices, density = _block_density(
+            block, f[:, chosen] - shift * spacing[:, None], weight[chosen], spacing, sigma
+        )
         keep = density > math.exp(-_DEPTH) * weight.max()
-        points.append(indices[keep] * spacing)
+        points.append((indices[keep] + shift) * spacing)
         coarse.append(np.all(indices[keep] % 2 == 0, axis=1))
         densities.append(density[keep])
     log_density = np.log(np.concatenate(densities)) + panels.peak_log_density

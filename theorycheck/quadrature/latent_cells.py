@@ -20,6 +20,9 @@ Array = NDArray[np.float64]
 _SPREAD = np.sqrt(3.0)
 #: Nodes a cell for averages of f over it.
 _NODES = 6
+#: |z| up to which cells are adapted to f, and the share of the cells that is.
+_ADAPTED_REACH = 6.0
+_ADAPTED_SHARE = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +51,22 @@ class LatentCells:
         right = np.concatenate([lower, [1.0]])
         left_tail = np.concatenate([[1.0], upper])
         right_tail = np.concatenate([upper, [0.0]])
-        return np.where(left > 0.5, left_tail - right_tail, right - left)
+        mass: Array = np.where(left > 0.5, left_tail - right_tail, right - left)
+        return mass
 
     @cached_property
     def z(self) -> Array:
         """A latent inside every cell, shape (M,); the middle in probability of the spread."""
-        edges = np.concatenate([[0.0], ndtr(self.boundary / _SPREAD), [1.0]])
+        edges = self._quantiles
         return np.asarray(_SPREAD * ndtri(0.5 * (edges[:-1] + edges[1:])), dtype=np.float64)
+
+    @cached_property
+    def _quantiles(self) -> Array:
+        return np.concatenate([[0.0], ndtr(self.boundary / _SPREAD), [1.0]])
+
+    def interpolate(self, f: Array, z: Array) -> Array:
+        """Carry an f on these cells (M, D) over to other latents, linearly: shape (n, D)."""
+        return np.stack([np.interp(z, self.z, column) for column in f.T], axis=1)
 
     def average(self, function: Callable[[Array], Array]) -> Array:
         """Average f over every cell under the prior, shape (M, D).
@@ -69,7 +81,7 @@ class LatentCells:
         ndarray, shape (M, D)
         """
         node, weight = leggauss(_NODES)
-        edges = np.concatenate([[0.0], ndtr(self.boundary / _SPREAD), [1.0]])
+        edges = self._quantiles
         half = 0.5 * np.diff(edges)
         u = 0.5 * (edges[:-1] + edges[1:])[:, None] + half[:, None] * node
         z = _SPREAD * ndtri(u)
@@ -100,3 +112,37 @@ def latent_cells(count: int) -> LatentCells:
     if count < 2:
         raise SettingError(f"a decoder on cells needs at least 2 of them, not {count}")
     return LatentCells(np.asarray(_SPREAD * ndtri(np.arange(1, count) / count), dtype=np.float64))
+
+
+def adapted_cells(count: int, cells: LatentCells, f: Array, noise_variance: Array) -> LatentCells:
+    """Lay cells where a given f needs them, a share of them everywhere.
+
+    The error of a piecewise constant f is Σ π_j h_j² |f′|²/24σ²; for a given number of cells it
+    is least for h ∝ (φ |f′|²/σ²)^{-1/3}.
+
+    Parameters
+    ----------
+    count : int
+        M, at least 2.
+    cells : LatentCells
+    f : ndarray, shape (M', D)
+        The decoder on `cells`.
+    noise_variance : ndarray, shape (D,)
+
+    Returns
+    -------
+    LatentCells
+    """
+    plain = latent_cells(count)
+    z = np.linspace(-_ADAPTED_REACH, _ADAPTED_REACH, 20 * count + 1)
+    at = cells.interpolate(f, z)
+    move = np.sqrt((np.diff(at, axis=0) ** 2 / noise_variance).sum(axis=1)) / np.diff(z)
+    middle = 0.5 * (z[1:] + z[:-1])
+    density = np.cbrt(np.exp(-0.5 * middle**2) * move**2)
+    if not density.sum() > 0.0:
+        return plain
+    share = np.concatenate([[0.0], np.cumsum(density) / density.sum()])
+    everywhere = ndtr(z / _SPREAD)
+    mixed = _ADAPTED_SHARE * share + (1.0 - _ADAPTED_SHARE) * everywhere
+    inner = np.interp(np.arange(1, count) / count, mixed, z)
+    return LatentCells(inner)

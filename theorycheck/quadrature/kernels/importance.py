@@ -17,81 +17,28 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from theorycheck.quadrature.kernels.exponential import exp_nonpositive
+from theorycheck.quadrature.kernels.importance_steps import (
+    BLOCK,
+    FAINT,
+    LOG_2,
+    SATURATED,
+    advance,
+    evidence,
+    finished,
+    first_step,
+    integrand,
+    one_minus_exp,
+    schedule,
+)
 from theorycheck.quadrature.kernels.jit import scalar_kernel
 
 #: Rules: steps an octave of t; what is left out at either end, nats; accuracy in z on one front.
 #: The first gives the result, and the second how far it may be off.
 RESULT = (3, 1e-17, 1e-14)
 CHECK = (2, 1e-17, 1e-11)
-#: log τw below which 1 − e^{−τw} is taken as 0, and above which e^{−τw} is: both below 1e-17.
-FAINT = -40.0
-SATURATED = 3.75
-#: Octaves between two looks at which nodes are in between.
-BLOCK = 16
-#: Steps of the rule at most; with three a octave they reach over 15,000 nats. What lies beyond is
-#: bounded.
-STEPS = 65_536
-LOG_2 = 0.6931471805599453
 #: Half-width of the strip for the error of the trapezoid rule, below π/2.
 _STRIP = 1.5
-
-
-@scalar_kernel
-def integral_buffers(capacity: int) -> tuple[Any, Any, Any]:
-    """Allocate what one thread needs for up to `capacity` nodes."""
-    return np.empty(capacity, dtype=np.int64), np.empty((9, capacity)), np.empty(STEPS)
-
-
-@scalar_kernel
-def one_minus_exp(v: float) -> float:
-    """Return 1 − e^{−v} for 0 ≤ v ≤ 700 to full relative accuracy."""
-    p = -1.0 / 6227020800.0
-    p = p * v + 1.0 / 479001600.0
-    p = p * v - 1.0 / 39916800.0
-    p = p * v + 1.0 / 3628800.0
-    p = p * v - 1.0 / 362880.0
-    p = p * v + 1.0 / 40320.0
-    p = p * v - 1.0 / 5040.0
-    p = p * v + 1.0 / 720.0
-    p = p * v - 1.0 / 120.0
-    p = p * v + 1.0 / 24.0
-    p = p * v - 1.0 / 6.0
-    p = p * v + 0.5
-    p = p * v - 1.0
-    return -p * v if v < 0.5 else 1.0 - exp_nonpositive(-v)
-
-
-@scalar_kernel
-def evidence(mass: Any, log_w: Any, count: int) -> tuple[float, float, float, float]:
-    """Return log E_q w, log (E_q w² / (E_q w)²), and the least and mean of log w."""
-    top = -np.inf
-    lowest = np.inf
-    for i in range(count):
-        top = max(top, log_w[i])
-        lowest = min(lowest, log_w[i])
-    first = 0.0
-    second = 0.0
-    average = 0.0
-    for i in range(count):
-        e = exp_nonpositive(log_w[i] - top)
-        first += mass[i] * e
-        second += mass[i] * e * e
-        average += mass[i] * log_w[i]
-    log_first = math.log(first)
-    return top + log_first, math.log(second) - 2.0 * log_first, lowest, average
-
-
-@scalar_kernel
-def first_step(samples: float, log_second: float, truncation: float) -> float:
-    """Return log τ from which on the integral counts.
-
-    Below t the integral is at most t, and at most t² E w²/(2 S (E w)²).
-    """
-    by_second = 0.5 * (math.log(2.0 * samples * truncation) - log_second)
-    return min(max(math.log(truncation), by_second), -3.0) - math.log(samples)
 
 
 @scalar_kernel
@@ -108,44 +55,6 @@ def trapezoid_error(gap: float, phases: int) -> float:
 
 
 @scalar_kernel
-def select(mass: Any, log_w: Any, count: int, log_tau: float, chosen: Any) -> tuple[int, float]:
-    """List the nodes on which exp(−τw) changes within a block; return their number.
-
-    The second result is the mass on which it has vanished already.
-    """
-    active = 0
-    gone = 0.0
-    lowest = FAINT - BLOCK * LOG_2
-    for i in range(count):
-        y = log_w[i] + log_tau
-        if y > SATURATED:
-            gone += mass[i]
-        elif y > lowest:
-            chosen[active] = i
-            active += 1
-    return active, gone
-
-
-@scalar_kernel
-def integrand(a: float, t: float, samples: float) -> float:
-    """Return e^{−t} − (1 − a)^S, for a = 1 − φ."""
-    if a >= 1.0:
-        return math.exp(-t)
-    y = samples * math.log1p(-a)
-    return -math.exp(-t) * math.expm1(y + t) if t < 30.0 else math.exp(-t) - math.exp(y)
-
-
-@scalar_kernel
-def finished(phi: float, samples: float, log_tau: float, largest: float, truncation: float) -> bool:
-    """Tell whether the integral from log τ on is negligible; `largest` is that of −log w.
-
-    φ falls, and has vanished beyond the largest 1/w.
-    """
-    left = largest + SATURATED - log_tau
-    return left <= 0.0 or phi**samples * (left + 1.0) < truncation
-
-
-@scalar_kernel
 def log_mean_weight(
     mass: Any, log_w: Any, count: int, samples: float, rule: Any, floor: float, buffers: Any
 ) -> tuple[float, float, float, int]:
@@ -154,9 +63,9 @@ def log_mean_weight(
     Where L_S turns out to be below `floor`, some number below it is returned instead of L_S.
 
     `mass` and `log_w` (≥ count,) are any nodes; `buffers` come from :func:`integral_buffers`, and
-    the last of them receives 1 − φ at the steps log τ = start + k log 2/phases.
+    the third of them receives 1 − φ at the steps log τ = start + k log 2/phases.
     """
-    chosen, work, absent = buffers
+    chosen, work, absent = buffers[0][0], buffers[1], buffers[2]
     phases, truncation = rule[0], rule[1]
     log_mean, log_second, lowest, _unused = evidence(mass, log_w, count)
     start = first_step(samples, log_second, rule[1])
@@ -166,8 +75,15 @@ def log_mean_weight(
     done = 0
     left_out = 2.0 * truncation
     log_tau = start
+    schedule(log_w, count, lowest, start - log_mean, buffers)
+    active = 0
+    gone = 0.0
     while True:
-        active, gone = select(mass, log_w, count, log_tau - log_mean, chosen)
+        active, vanished = advance(
+            log_w, log_tau - log_mean, done // (BLOCK * phases), active, buffers
+        )
+        for i in range(active, active + vanished):
+            gone += mass[chosen[i]]
         for i in range(active):
             weight[i] = mass[chosen[i]]
         for p in range(phases):
@@ -232,4 +148,6 @@ def expected_weights(
         for k in range(first, last):
             v = exp_nonpositive(y + k * step)
             total += absent[k] * v * exp_nonpositive(-v)
+        # Below the first step φ is 1 and e^{−v} too: a geometric series.
+        total += samples * step * exp_nonpositive(y) / math.expm1(step)
         share[i] = mass[i] * total

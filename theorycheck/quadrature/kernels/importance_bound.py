@@ -12,8 +12,6 @@ from theorycheck.quadrature.kernels.exponential import exp_nonpositive
 from theorycheck.quadrature.kernels.importance import (
     CHECK,
     RESULT,
-    evidence,
-    integral_buffers,
     log_mean_weight,
 )
 from theorycheck.quadrature.kernels.importance_nodes import (
@@ -24,6 +22,7 @@ from theorycheck.quadrature.kernels.importance_nodes import (
     node_buffers,
     node_capacity,
 )
+from theorycheck.quadrature.kernels.importance_steps import evidence, integral_buffers
 from theorycheck.quadrature.kernels.jit import batch_kernel
 
 #: Chunks of x, so that buffers are allocated per chunk and threads stay balanced.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from theorycheck.quadrature.kernels.importance import integral_buffers, log_mean_weight
+from theorycheck.quadrature.kernels.importance import log_mean_weight
 from theorycheck.quadrature.kernels.importance_nodes import (
     LOG_W,
     MASS,
@@ -20,6 +20,7 @@ from theorycheck.quadrature.kernels.importance_nodes import (
     node_capacity,
 )
 from theorycheck.quadrature.kernels.importance_slopes import derivatives
+from theorycheck.quadrature.kernels.importance_steps import integral_buffers
 from theorycheck.quadrature.kernels.jit import batch_kernel, scalar_kernel
 
 #: Distinct local optima kept for an x.

@@ -12,19 +12,19 @@ import math
 from typing import Any
 
 from theorycheck.quadrature.kernels.exponential import exp_nonpositive
-from theorycheck.quadrature.kernels.importance import (
+from theorycheck.quadrature.kernels.importance_nodes import LOG_W, MASS, T
+from theorycheck.quadrature.kernels.importance_steps import (
     BLOCK,
     LOG_2,
-    SATURATED,
     STEPS,
+    advance,
     evidence,
     finished,
     first_step,
     integrand,
     one_minus_exp,
-    select,
+    schedule,
 )
-from theorycheck.quadrature.kernels.importance_nodes import LOG_W, MASS, T
 from theorycheck.quadrature.kernels.jit import scalar_kernel
 
 
@@ -37,7 +37,7 @@ def derivatives(
     `nodes` has the rows T, MASS and LOG_W of :mod:`importance_nodes`; log w may be changed at will,
     as long as it is log p(x, z) − log q(z) with q = N(μ, s²).
     """
-    chosen, work, _unused_steps = buffers
+    chosen, work = buffers[0][0], buffers[1]
     log_w, masses, t = nodes[LOG_W], nodes[MASS], nodes[T]
     log_mean, log_second, lowest, _unused = evidence(masses, log_w, count)
     phases, truncation = rule[0], rule[1]
@@ -53,23 +53,28 @@ def derivatives(
     h12 = 0.0
     h22 = 0.0
     done = 0
+    schedule(log_w, count, lowest, log_tau - log_mean, buffers)
+    active = 0
+    # Sums over the nodes on which exp(−τw) has vanished.
+    gone = 0.0
+    gone_1 = 0.0
+    gone_2 = 0.0
+    gone_11 = 0.0
+    gone_12 = 0.0
+    gone_22 = 0.0
     while True:
-        active, gone = select(masses, log_w, count, log_tau - log_mean, chosen)
-        # Sums over the nodes on which exp(−τw) has vanished.
-        gone_1 = 0.0
-        gone_2 = 0.0
-        gone_11 = 0.0
-        gone_12 = 0.0
-        gone_22 = 0.0
-        if gone > 0.0:
-            for i in range(count):
-                if log_w[i] + log_tau - log_mean > SATURATED:
-                    u = t[i] * t[i] - 1.0
-                    gone_1 += masses[i] * t[i]
-                    gone_2 += masses[i] * u
-                    gone_11 += masses[i] * t[i] * t[i]
-                    gone_12 += masses[i] * t[i] * u
-                    gone_22 += masses[i] * u * u
+        active, vanished = advance(
+            log_w, log_tau - log_mean, done // (BLOCK * phases), active, buffers
+        )
+        for i in range(active, active + vanished):
+            m = masses[chosen[i]]
+            u = t[chosen[i]]
+            gone += m
+            gone_1 += m * u
+            gone_2 += m * (u * u - 1.0)
+            gone_11 += m * u * u
+            gone_12 += m * u * (u * u - 1.0)
+            gone_22 += m * (u * u - 1.0) ** 2
         for i in range(active):
             c = chosen[i]
             m0[i] = masses[c]

@@ -1,0 +1,198 @@
+"""The predicted optimum: the best decoder found, its exact figures, and how it was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorycheck.estimate import Estimate
+from theorycheck.models.generative import GenerativeModel
+from theorycheck.models.table import decoder_from_table
+from theorycheck.objectives.decomposition import Decomposition
+from theorycheck.quadrature.latent_cells import LatentCells
+
+Array = NDArray[np.float64]
+
+#: Values of J, in nats, that differ by less count as the same optimum.
+SAME_OPTIMUM = 1e-3
+
+
+@dataclass(frozen=True)
+class StartOutcome:
+    """Where one start of the search ended.
+
+    Parameters
+    ----------
+    kind : str
+        What it started from.
+    excess : float
+        J on the coarse data nodes of the search, nats: a guide to compare starts by, without an
+        error radius.
+    refined : float or None
+        J after refinement on more cells and nodes, for the starts that were worth it.
+    evaluations : int
+        E-steps taken.
+    """
+
+    kind: str
+    excess: float
+    refined: float | None
+    evaluations: int
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the entries for JSON."""
+        return {
+            "kind": self.kind,
+            "excess": self.excess,
+            "refined": self.refined,
+            "evaluations": self.evaluations,
+        }
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """How close to a stationary point the last ascent ended.
+
+    Parameters
+    ----------
+    converged : bool
+    evaluations : int
+        E-steps of the last ascent.
+    displacement : float
+        Root mean square |f_new − f|/σ of one more M-step.
+    gradient_norm : float
+        Of −ELBO in the cells' f in units of σ, nats.
+    node_excess : float
+        J on the search's own data nodes, nats; below the exact J by what f hides between them.
+    """
+
+    converged: bool
+    evaluations: int
+    displacement: float
+    gradient_norm: float
+    node_excess: float
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the entries for JSON."""
+        return {
+            "converged": self.converged,
+            "evaluations": self.evaluations,
+            "displacement": self.displacement,
+            "gradient_norm": self.gradient_norm,
+            "node_excess": self.node_excess,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedOptimum:
+    """What ELBO training should reach: an upper bound on inf_f J, and the f that attains it.
+
+    Parameters
+    ----------
+    cells : LatentCells
+    f : ndarray, shape (M, D)
+        On the cells; the decoder joins these values by straight lines.
+    decomposition : Decomposition
+        Of that decoder against the data, evaluated exactly on nodes that the search never saw.
+    ground_truth_ascent : float
+        J (on the search's nodes) that the ascent from the ground truth alone ends at, nats.
+    starts : tuple of StartOutcome
+        Best first.
+    hops : tuple of float
+        J of every basin hop on the search's nodes, nats, in the order made.
+    found : int
+        How many of the starts ended within SAME_OPTIMUM of the best of them.
+    convergence : Convergence
+    steepness : float or None
+        Bound on |f′| that was imposed.
+    fit_noise : str
+        Whether σ² was optimised: "no", "shared" or "each".
+    seed : int
+    """
+
+    cells: LatentCells
+    f: Array
+    decomposition: Decomposition
+    ground_truth_ascent: float
+    starts: tuple[StartOutcome, ...]
+    hops: tuple[float, ...]
+    found: int
+    convergence: Convergence
+    steepness: float | None
+    fit_noise: str
+    seed: int
+
+    @property
+    def model(self) -> GenerativeModel:
+        """The decoder found, with its σ²."""
+        return self.decomposition.model
+
+    @property
+    def data(self) -> GenerativeModel:
+        """The model that p(x) belongs to."""
+        return self.decomposition.data
+
+    @property
+    def excess(self) -> Estimate:
+        """J = MLEO + PMO of the decoder found."""
+        return self.decomposition.excess
+
+    @property
+    def mleo(self) -> Estimate:
+        """KL[p ‖ p_f]."""
+        return self.decomposition.mleo
+
+    @property
+    def pmo(self) -> Estimate:
+        """E_p KL[q* ‖ p_f(z|x)]."""
+        return self.decomposition.pmo
+
+    @property
+    def largest_slope(self) -> float:
+        """The largest |f′| of the decoder found."""
+        return float(
+            (np.linalg.norm(np.diff(self.f, axis=0), axis=1) / np.diff(self.cells.z)).max()
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """Return what ``theorycheck optimum --json`` prints, without the decoder's file."""
+        return {
+            "data": self.data.name,
+            "noise_variance": self.model.noise_variance.tolist(),
+            "excess": self.excess.to_dict(),
+            "mleo": self.mleo.to_dict(),
+            "pmo": self.pmo.to_dict(),
+            "entropy": self.decomposition.entropy.to_dict(),
+            "ground_truth_ascent": self.ground_truth_ascent,
+            "starts": [start.to_dict() for start in self.starts],
+            "found": self.found,
+            "hops": list(self.hops),
+            "convergence": self.convergence.to_dict(),
+            "largest_slope": self.largest_slope,
+            "steepness": self.steepness,
+            "fit_noise": self.fit_noise,
+            "seed": self.seed,
+        }
+
+
+def decoder_on_cells(
+    cells: LatentCells, f: Array, noise_variance: Array, name: str
+) -> GenerativeModel:
+    """Join the values on the cells by straight lines, flat beyond the outermost.
+
+    Parameters
+    ----------
+    cells : LatentCells
+    f : ndarray, shape (M, D)
+    noise_variance : ndarray, shape (D,)
+    name : str
+
+    Returns
+    -------
+    GenerativeModel
+        Whose |f′| is that between neighbouring cells; its J is lower than that of the steps.
+    """
+    decoder = decoder_from_table(cells.z, f, kind="linear", name=name)
+    return GenerativeModel(decoder, noise_variance)
