@@ -308,7 +308,8 @@ def _jump_steepness(mesh: _Mesh, sigma: Array) -> Array:
     width = 0.5 * (mesh.right[1:] - mesh.left[:-1])
     # Of a continuous f the two values agree but for the error of its series.
     steep = np.where(size > 1e-6, size / width, 0.0)
-    return np.maximum(np.append(steep, 0.0), np.insert(steep, 0, 0.0))
+    result: Array = np.maximum(np.append(steep, 0.0), np.insert(steep, 0, 0.0))
+    return result
 
 
 def _differentiate(coefficients: Array) -> Array:

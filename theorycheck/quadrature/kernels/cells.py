@@ -38,8 +38,8 @@ _HIGHEST_LOG_SCALE = 3.0
 @scalar_kernel
 def _reach(boundary: Any, mean: float, scale: float) -> tuple[int, int]:
     """Return the range of boundaries that q = N(mean, scale²) sees."""
-    first = np.searchsorted(boundary, mean - REACH * scale)
-    last = np.searchsorted(boundary, mean + REACH * scale)
+    first: Any = np.searchsorted(boundary, mean - REACH * scale)
+    last: Any = np.searchsorted(boundary, mean + REACH * scale)
     return first, last
 
 
