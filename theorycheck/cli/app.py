@@ -12,7 +12,17 @@ import typer
 from typer.core import TyperGroup
 
 from theorycheck import __version__
-from theorycheck.cli import listing, report, theorems, verify
+from theorycheck.cli import (
+    judge,
+    listing,
+    noise,
+    optimum,
+    prove,
+    report,
+    theorems,
+    train,
+    verify,
+)
 from theorycheck.cli.decompose import decompose
 from theorycheck.errors import SettingError, nearest
 
@@ -24,7 +34,8 @@ _MODELS = (
     "  decoder.py:f                a function, or a torch module, in a Python file\n"
     "  'expr:[cos(z), sin(z)]'     an expression in z\n"
     "  table.csv, table.npz        a table of z, f(z)\n"
-    "  decoder.pt2                 a network saved by torch.export.save"
+    "  decoder.pt2                 a network saved by torch.export.save\n"
+    "  run/checkpoint.pt           the selected restart of theorycheck train"
 )
 
 
@@ -112,12 +123,58 @@ _add(
     short="Theorem 1's premise and conditions",
 )
 _add(
-    theorems.noise,
+    optimum.optimum,
+    "optimum",
+    "Find the decoder that the ELBO prefers to all others, without any network.\n\n"
+    "Many ascents over functions f, basin hopping, then an exact evaluation on data that the search "
+    "never saw. J is an upper bound on the infimum over all f, attained by the decoder that is "
+    "written; read it back with: theorycheck decompose FILE.npz --data MODEL. --steepness bounds "
+    f"|f'|; given several times, a table shows what J costs at each bound.\n\n{_MODELS}",
+    "figure8 --seed 1 -o best.npz",
+    "mine.py:f --effort thorough --jobs 2",
+    "absolute_value --steepness 1 --steepness 2 --steepness inf --json",
+    short="what training should reach, over all decoders",
+)
+_add(
+    noise.noise,
     "noise",
-    "Check Theorem 2: the noise variance that the ELBO fits at the true decoder.\n\n" + _MODELS,
+    "Check Theorem 2: the noise variance that the ELBO fits.\n\n"
+    "At the true decoder, at the best decoder found with the true noise variance held, and where "
+    f"decoder, q and noise variance are all optimised.\n\n{_MODELS}",
     "spiral_dots",
-    "mine.py:f --noise-variance 0.01,0.04 --json",
+    "figure8 --search thorough --fit each",
+    "mine.py:f --noise-variance 0.01,0.04 --search none --json",
     short="Theorem 2: the noise variance that is fitted",
+)
+_add(
+    prove.prove,
+    "prove",
+    "Print a derivation step by step, each step checked; without NAME list all of them.\n\n"
+    "Exit code 1 if a step is not proved.",
+    "",
+    "theorem1_repair",
+    "theorem1_gap --latex",
+    short="derivations that run",
+)
+_add(
+    train.train,
+    "train",
+    "Train VAE, IWAE or LIN networks on the data of a model, and judge each exactly.\n\n"
+    "All restarts are trained as one batch, half of them from the ground truth; the one with the "
+    f"best objective is selected.\n\n{_MODELS}",
+    "figure8 --method vae -o run",
+    "circle --method iwae --samples 20 --estimator dreg",
+    "spiral_dots --method vae --learn-noise --data-size 5000 --json",
+    short="networks, judged by the exact engine",
+)
+_add(
+    judge.judge,
+    "judge",
+    "Judge a network that was trained on the data of another model.\n\n"
+    f"Reports J, MLEO and PMO at the optimal q, and what its own encoder loses.\n\n{_MODELS}",
+    "run/checkpoint.pt --data figure8",
+    "mine.py:decoder --encoder mine.py:encoder --data circle --json",
+    short="a trained network against its data",
 )
 _add(
     report.report,

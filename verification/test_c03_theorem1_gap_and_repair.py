@@ -1,0 +1,220 @@
+"""C03: Theorem 1 as stated, its gap, and its repairs.
+
+Setting: a class F of decoders that holds the ground truth G, and one threshold η.
+Statement: Theorem 1 of the paper: if (1) some f ∈ F has P_G (H_G − L_G) > P_f H_f + MLEO(f) and
+L_G ≥ L_f, and (2) no such f has MLEO = 0, then the global minimum of −ELBO has MLEO ≠ 0. Here
+P = Pr[X_Hi], H = D_Hi, L = D_Lo.
+Kind: proof; ∃ for the counterexample.
+Reference: Theorem 1; derivations theorem1_* (`theorycheck prove`).
+Measured: whether every step of the derivations is proved, by sympy and by z3. For the
+counterexample, on the data of absolute_value with η = 0.1 and F = {G, f, g}: both sides of both
+inequalities for f and for g, MLEO and J of all three, with error radii. f is the linear decoder of
+p(x)'s mean and variance; g is a V-shaped rearrangement of |z| whose left branch has mass 1/20.
+Verdict: the theorem as stated is refuted if both conditions hold and the minimum over F has
+MLEO = 0, each with a margin above the radius. What (1) proves and the repair (2′) are verified if
+their derivations are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import and_
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from proofs.catalogue import load
+from proofs.solver import Entailment
+from theorycheck.estimate import Estimate, Verdict, nonnegative, positive
+from theorycheck.models.benchmarks import benchmark
+from theorycheck.models.decoder import Decoder
+from theorycheck.models.generative import GenerativeModel
+from theorycheck.objectives.decomposition import Decomposition, decompose
+from theorycheck.report.evidence import ClaimVerdict, Evidence
+from theorycheck.theorems.stationarity import check_stationarity
+from theorycheck.theorems.theorem1 import condition_1_at
+
+Array = NDArray[np.float64]
+
+#: Threshold, nats, and prior mass of g's left branch. At this η, L_g is twice L_G.
+_ETA, _LEFT = 0.1, 0.05
+#: Largest MLEO(g) that counts as none, nats; it is 0 by the derivation `rearrangement`.
+_NONE = 1e-9
+
+
+def _both(values: Array) -> Array:
+    return np.stack([values, values], axis=-1)
+
+
+def _linear(z: Array) -> Array:
+    """The mean and standard deviation of |z| times z."""
+    return _both(math.sqrt(2.0 / math.pi) + math.sqrt(1.0 - 2.0 / math.pi) * z)
+
+
+def _v_shape(z: Array) -> Array:
+    """−Φ⁻¹(Φ(z)/2w) left of Φ⁻¹(w), −Φ⁻¹(Φ(−z)/2(1 − w)) right of it: the law of |z|."""
+    left = -ndtri(np.minimum(ndtr(z) / (2.0 * _LEFT), 0.5))
+    right = -ndtri(np.minimum(ndtr(-z) / (2.0 * (1.0 - _LEFT)), 0.5))
+    return _both(np.where(z < ndtri(_LEFT), left, right))
+
+
+@pytest.fixture(scope="module")
+def class_f() -> dict[str, Decomposition]:
+    truth = benchmark("absolute_value")
+    variance = truth.noise_variance
+    linear = Decoder.from_function(_linear, name="linear f", breakpoints=())
+    v_shape = Decoder.from_function(_v_shape, name="V-shaped g", breakpoints=[float(ndtri(_LEFT))])
+    return {
+        "G": decompose(truth),
+        "f": decompose(GenerativeModel(linear, variance), truth),
+        "g": decompose(GenerativeModel(v_shape, variance), truth),
+    }
+
+
+def test_the_theorem_as_stated_fails_for_real_decoders(
+    class_f: dict[str, Decomposition], evidence: Callable[[Evidence], Evidence]
+) -> None:
+    truth, f, g = class_f["G"], class_f["f"], class_f["g"]
+    parts = {name: d.kl_distribution.partition(_ETA) for name, d in class_f.items()}
+    condition_f = condition_1_at(parts["G"], parts["f"], f.mleo)
+    escapes = parts["g"].d_lo - parts["G"].d_lo
+    own = truth.pmo - (parts["G"].high - parts["G"].pr_hi * parts["G"].d_lo)
+    holds = {
+        "every D_Lo is defined": _all(positive(p.pr_lo) for p in parts.values()),
+        "f meets condition (1)": condition_f.verdict,
+        "f has MLEO > 0": positive(f.mleo),
+        "g misses the second inequality": positive(escapes),
+        "G misses the first inequality": positive(own),
+        "J(f) > J(g)": positive(f.excess - g.excess),
+        "J(G) > J(g)": positive(truth.excess - g.excess),
+    }
+    no_mleo = g.mleo.contains(0.0) and g.mleo.upper < _NONE and truth.mleo == Estimate(0.0, 0.0)
+    refuted = no_mleo and _all(holds.values()) is Verdict.HOLDS
+    # Over all decoders g is no minimum: an M-step moves it, as the repaired theorem demands.
+    moved = check_stationarity(g.model, truth.data)
+    evidence(
+        Evidence(
+            claim="C03",
+            where="Theorem 1, as stated",
+            statement="conditions (1) and (2) imply that the global minimum has MLEO ≠ 0",
+            kind="one-sided",
+            measured={
+                "J(G)": truth.excess,
+                "J(f)": f.excess,
+                "J(g)": g.excess,
+                "MLEO(f)": f.mleo,
+                "MLEO(g)": g.mleo,
+                "first margin of f": condition_f.first,
+                "D_Lo of G": parts["G"].d_lo,
+                "D_Lo of f": parts["f"].d_lo,
+                "D_Lo of g": parts["g"].d_lo,
+                "gain of an M-step from g": moved.m_step_gain,
+            },
+            predicted="MLEO ≠ 0 at the minimum",
+            margin=f.excess - g.excess,
+            verdict=ClaimVerdict.REFUTED if refuted else ClaimVerdict.INCONCLUSIVE,
+            witness={
+                "data": "absolute_value, σ² = 0.01",
+                "η": _ETA,
+                "f": "√(2/π) + √(1 − 2/π) z, in both dimensions",
+                "g": f"the law of |z| with branches of prior mass {_LEFT} and {1.0 - _LEFT}",
+            },
+            over="F = {G, f, g}",
+            notes="The gap is in the statement: condition (2) says nothing about g, since g does "
+            "not meet the second inequality of (1). G is exempt too. In the class of all decoders "
+            "an M-step moves g, so that the minimum is another; the repair asks for that.",
+        )
+    )
+    assert holds == dict.fromkeys(holds, Verdict.HOLDS)
+    assert refuted
+    assert moved.verdict is Verdict.FAILS
+
+
+def _all(verdicts: Iterable[Verdict]) -> Verdict:
+    return reduce(and_, verdicts, Verdict.HOLDS)
+
+
+def test_the_engine_agrees_with_what_condition_1_proves(class_f: dict[str, Decomposition]) -> None:
+    """The difference identity, number by number: J_G − J_f from the parts at η."""
+    parts = {name: d.kl_distribution.partition(_ETA) for name, d in class_f.items()}
+    for name in ("f", "g"):
+        condition = condition_1_at(parts["G"], parts[name], class_f[name].mleo)
+        rest = parts[name].pr_hi * parts[name].d_lo
+        split = condition.first + condition.second + rest
+        whole = class_f["G"].excess - class_f[name].excess
+        assert (split - whole).contains(0.0)
+        assert nonnegative(rest) is not Verdict.FAILS
+
+
+_PROVED = [
+    (
+        "theorem1_difference",
+        "condition (1) implies J(f) < J(ground truth)",
+        "any class F, any η at which D_Lo and D_Hi are defined",
+    ),
+    (
+        "theorem1_repair",
+        "(2′): if every g with MLEO(g) = 0 has PMO(g) > J(f) for some f ∈ F, every global minimum "
+        "has MLEO ≠ 0",
+        "any class F",
+    ),
+    (
+        "theorem1_stationarity",
+        "a decoder that an M-step moves is no minimum, even with MLEO = 0",
+        "classes that contain a small move towards the M-step's decoder",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "statement", "over"), _PROVED)
+def test_what_is_proved(
+    name: str, statement: str, over: str, evidence: Callable[[Evidence], Evidence]
+) -> None:
+    derivation = load(name)
+    outcome = derivation.run()
+    evidence(
+        Evidence(
+            claim="C03",
+            where=derivation.paper,
+            statement=statement,
+            kind="proof",
+            measured={"steps": float(len(outcome.steps)), "proved": float(sum(outcome.steps))},
+            predicted="every step is proved",
+            margin=None,
+            verdict=ClaimVerdict.VERIFIED if outcome.proved else ClaimVerdict.INCONCLUSIVE,
+            witness=f"theorycheck prove {name}",
+            over=over,
+        )
+    )
+    assert outcome.proved
+
+
+def test_a_second_prover_agrees(evidence: Callable[[Evidence], Evidence]) -> None:
+    derivation = load("theorem1_solver")
+    outcome = derivation.run()
+    gap = next(s for s in derivation.steps if isinstance(s, Entailment) and not s.holds_always)
+    found = gap.counterexample or {}
+    numbers = {str(symbol): str(value) for symbol, value in sorted(found.items(), key=str)}
+    agrees = outcome.proved and load("theorem1_gap").run().proved
+    evidence(
+        Evidence(
+            claim="C03",
+            where="Theorem 1, as stated",
+            statement="conditions (1) and (2) imply MLEO ≠ 0, as a statement about the numbers P, "
+            "D_Hi, D_Lo and MLEO",
+            kind="one-sided",
+            measured={"counterexample found by z3": str(bool(numbers))},
+            predicted="no counterexample",
+            margin=None,
+            verdict=ClaimVerdict.REFUTED if agrees else ClaimVerdict.INCONCLUSIVE,
+            witness=numbers,
+            over="all real values that three partitions at one η allow",
+            notes="With (2′) in place of (2) z3 shows that there is none, for a class of any size.",
+        )
+    )
+    assert agrees
+    assert numbers
