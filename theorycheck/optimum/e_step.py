@@ -53,6 +53,24 @@ class Responsibilities:
     target: Array
     square: Array
 
+    @classmethod
+    def from_sums(
+        cls, mass: Array, minima: Array, f: Array, aggregates: Array, moments: Array, squares: Array
+    ) -> Responsibilities:
+        """Add up the chunks that the kernels fill; cells that no q reaches keep their f."""
+        aggregate = aggregates.sum(axis=0)
+        moment = moments.sum(axis=0)
+        seen = aggregate > 1e-14
+        target = f.copy()
+        target[seen] = moment[seen] / aggregate[seen, None]
+        return cls(
+            minima=minima,
+            negative_elbo=float(mass @ minima[:, 0, 2]),
+            aggregate=np.where(seen, aggregate, 0.0),
+            target=target,
+            square=np.where(seen[:, None], squares.sum(axis=0), 0.0),
+        )
+
     @property
     def mean(self) -> Array:
         """μ of the best q, shape (n,)."""
@@ -131,18 +149,7 @@ class EStep:
             np.ascontiguousarray(minima[:, 0, 0]), np.ascontiguousarray(minima[:, 0, 1]),
             self.cells.boundary, aggregates, moments, squares,
         )  # fmt: skip
-        aggregate = aggregates.sum(axis=0)
-        moment = moments.sum(axis=0)
-        seen = aggregate > 1e-14
-        target = f.copy()
-        target[seen] = moment[seen] / aggregate[seen, None]
-        return Responsibilities(
-            minima=minima,
-            negative_elbo=float(mass @ minima[:, 0, 2]),
-            aggregate=np.where(seen, aggregate, 0.0),
-            target=target,
-            square=np.where(seen[:, None], squares.sum(axis=0), 0.0),
-        )
+        return Responsibilities.from_sums(mass, minima, f, aggregates, moments, squares)
 
     def _lay_table(self, narrowest: float) -> None:
         """Extend the scan table to narrower q where the last E-step used them."""

@@ -19,10 +19,13 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from theorycheck.errors import ModelError, SettingError
+from theorycheck.inference.importance import checked_samples
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.objectives.decomposition import decompose
+from theorycheck.objectives.importance import iwae_objective
 from theorycheck.optimum.coordinate_ascent import Ascent, NoiseFit, ascend
 from theorycheck.optimum.e_step import EStep
+from theorycheck.optimum.importance import make_e_step
 from theorycheck.optimum.nodes import DataNodes, data_nodes
 from theorycheck.optimum.result import (
     SAME_OPTIMUM,
@@ -87,13 +90,23 @@ class Effort:
 #: Under half a minute a benchmark, for `report`; and under five minutes, for a result.
 QUICK = Effort(starts=20, fine_cells=600, fine_step=0.45, refined=3)
 THOROUGH = Effort(starts=96, refined=8, rounds=6, hops=6)
+#: The same for the IWAE objective, whose E-step is about twenty times dearer.
+IWAE_QUICK = Effort(
+    starts=10, coarse_cells=96, middle_cells=160, fine_cells=320, fine_step=0.6,
+    most_nodes=600, refined=2, rounds=0, most=60,
+)  # fmt: skip
+IWAE_THOROUGH = Effort(
+    starts=48, coarse_cells=96, middle_cells=200, fine_cells=480, fine_step=0.5,
+    most_nodes=800, refined=4, rounds=2, most=100,
+)  # fmt: skip
 
 
 def find_optimum(
     data: GenerativeModel,
     *,
-    effort: Effort = QUICK,
+    effort: Effort | None = None,
     given: Sequence[GenerativeModel] = (),
+    samples: int = 1,
     fit_noise: NoiseFit = "no",
     steepness: float | None = None,
     seed: int = 0,
@@ -102,16 +115,19 @@ def find_optimum(
     resume: bool = False,
     progress: Progress = NO_PROGRESS,
 ) -> PredictedOptimum:
-    """Find the decoder that the ELBO prefers to all others.
+    """Find the decoder that the ELBO, or the IWAE bound, prefers to all others.
 
     Parameters
     ----------
     data : GenerativeModel
         Whose p(x) is the data; its f is the ground truth.
-    effort : Effort
-        ``QUICK`` or ``THOROUGH``, or one's own.
+    effort : Effort, optional
+        ``QUICK`` (the default) or ``THOROUGH``, for S > 1 ``IWAE_QUICK`` (the default) or
+        ``IWAE_THOROUGH``, or one's own.
     given : sequence of GenerativeModel
         Decoders to start from too; K = 1 and the data's D.
+    samples : int
+        S of the objective: 1 for the ELBO, more for the IWAE bound L_S (MATH.md section 8).
     fit_noise : {"no", "shared", "each"}
         Optimise σ² along with f and q: one for all data dimensions, or one each.
     steepness : float, optional
@@ -137,18 +153,22 @@ def find_optimum(
     ModelError
         If a given decoder has another D.
     """
-    _check(data, effort, given, steepness)
+    checked_samples(samples)
+    if effort is None:
+        effort = QUICK if samples == 1 else IWAE_QUICK
+    _check(data, effort, given, steepness, seed)
     settings = {
         "data": data.name,
         "data_values": _digest(data),
         "given": [_digest(model) for model in given],
         "effort": asdict(effort),
+        "samples": samples,
         "fit_noise": fit_noise,
         "steepness": steepness,
         "seed": seed,
     }
     state = SearchState(settings, state_file, resume=resume)
-    rule = _Rule(data.noise_variance, fit_noise, steepness, effort)
+    rule = _Rule(data.noise_variance, samples, fit_noise, steepness, effort)
     search = _Search(data, rule, seed, jobs, state, progress)
     try:
         starts = search.starts(given)
@@ -160,15 +180,16 @@ def find_optimum(
         state.save()
     model = decoder_on_cells(cells, ascent.f, ascent.noise_variance, f"optimum of {data.name}")
     decomposition = decompose(model, data, tolerance=effort.tolerance, progress=progress)
-    rows = [
-        StartOutcome(o.kind, o.value, refined[i].value if i in refined else None, o.evaluations)
-        for i, o in enumerate(starts)
-    ]
+    bound = None
+    if samples > 1:
+        bound = iwae_objective(model, data, samples=samples, progress=progress)
+    rows = [_row(outcome, refined.get(i)) for i, outcome in enumerate(starts)]
     lowest = min(row.excess for row in rows)
     return PredictedOptimum(
         cells=cells,
         f=ascent.f,
         decomposition=decomposition,
+        importance=bound,
         ground_truth_ascent=refined[0].value,
         starts=tuple(sorted(rows, key=lambda row: row.excess)),
         hops=hops,
@@ -191,9 +212,13 @@ class _Rule:
     """What every ascent of a search has in common."""
 
     noise_variance: Array
+    samples: int
     fit_noise: NoiseFit
     steepness: float | None
     effort: Effort
+
+    def e_step(self, nodes: DataNodes, cells: LatentCells) -> EStep:
+        return make_e_step(nodes, cells, self.samples)
 
 
 #: A name, and the function and arguments whose outcome belongs to it.
@@ -280,7 +305,7 @@ class _Search:
         )
         cells, f = _adapt(effort.fine_cells, best)
         last = ascend(
-            EStep(nodes, cells), f, best.noise_variance,
+            self.rule.e_step(nodes, cells), f, best.noise_variance,
             fit_noise=self.rule.fit_noise, steepness=self.rule.steepness,
             most=effort.most, watch=lambda _evaluations, _value: advance(),
         )  # fmt: skip
@@ -312,7 +337,7 @@ def _coarse_start(
     rule: _Rule,
     seed: tuple[int, ...],
 ) -> Outcome:
-    e_step = EStep(nodes, cells)
+    e_step = rule.e_step(nodes, cells)
     if start is None:
         start = random_start(np.random.default_rng(seed), e_step, truth)
     return _ascend(e_step, start, rule.noise_variance, rule)
@@ -320,13 +345,14 @@ def _coarse_start(
 
 def _refinement(nodes: DataNodes, outcome: Outcome, rule: _Rule) -> Outcome:
     cells, f = _adapt(rule.effort.middle_cells, outcome)
-    return _ascend(EStep(nodes, cells), Start(outcome.kind, f), outcome.noise_variance, rule)
+    e_step = rule.e_step(nodes, cells)
+    return _ascend(e_step, Start(outcome.kind, f), outcome.noise_variance, rule)
 
 
 def _hop(
     coarse: DataNodes, middle: DataNodes, best: Outcome, rule: _Rule, seed: tuple[int, ...]
 ) -> Outcome:
-    e_step = EStep(coarse, latent_cells(rule.effort.coarse_cells))
+    e_step = rule.e_step(coarse, latent_cells(rule.effort.coarse_cells))
     f = LatentCells(best.boundary).interpolate(best.f, e_step.cells.z)
     still = _ascend(e_step, Start("hop", f), best.noise_variance, rule)
     start = torn(np.random.default_rng(seed), e_step, f, "hop")
@@ -350,6 +376,17 @@ def _adapt(count: int, outcome: Outcome) -> tuple[LatentCells, Array]:
     return cells, old.interpolate(outcome.f, cells.z)
 
 
+def _row(coarse: Outcome, refined: Outcome | None) -> StartOutcome:
+    ended = coarse if refined is None else refined
+    return StartOutcome(
+        kind=coarse.kind,
+        excess=coarse.value,
+        refined=None if refined is None else refined.value,
+        evaluations=coarse.evaluations,
+        noise_variance=tuple(ended.noise_variance.tolist()),
+    )
+
+
 def _digest(model: GenerativeModel) -> str:
     """Tell decoders apart by their values: names need not."""
     z = np.linspace(-5.0, 5.0, 101)
@@ -362,6 +399,7 @@ def _check(
     effort: Effort,
     given: Sequence[GenerativeModel],
     steepness: float | None,
+    seed: int,
 ) -> None:
     for model in given:
         if model.data_dim != data.data_dim:
@@ -373,3 +411,5 @@ def _check(
         raise SettingError("a search needs at least one start, one refinement and one hop a round")
     if steepness is not None and not steepness > 0.0:
         raise SettingError(f"the bound on the steepness must be positive, not {steepness}")
+    if seed < 0:
+        raise SettingError(f"the seed must not be negative, not {seed}")

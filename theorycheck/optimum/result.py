@@ -11,6 +11,7 @@ from theorycheck.estimate import Estimate
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.models.table import decoder_from_table
 from theorycheck.objectives.decomposition import Decomposition
+from theorycheck.objectives.importance import IwaeObjective
 from theorycheck.quadrature.latent_cells import LatentCells
 
 Array = NDArray[np.float64]
@@ -34,12 +35,15 @@ class StartOutcome:
         J after refinement on more cells and nodes, for the starts that were worth it.
     evaluations : int
         E-steps taken.
+    noise_variance : tuple of float
+        σ_d² where it ended, after refinement if there was one.
     """
 
     kind: str
     excess: float
     refined: float | None
     evaluations: int
+    noise_variance: tuple[float, ...]
 
     def to_dict(self) -> dict[str, object]:
         """Return the entries for JSON."""
@@ -48,6 +52,7 @@ class StartOutcome:
             "excess": self.excess,
             "refined": self.refined,
             "evaluations": self.evaluations,
+            "noise_variance": list(self.noise_variance),
         }
 
 
@@ -96,6 +101,8 @@ class PredictedOptimum:
         On the cells; the decoder joins these values by straight lines.
     decomposition : Decomposition
         Of that decoder against the data, evaluated exactly on nodes that the search never saw.
+    importance : IwaeObjective or None
+        The exact IWAE objective of that decoder, where S > 1 was asked for.
     ground_truth_ascent : float
         J (on the search's nodes) that the ascent from the ground truth alone ends at, nats.
     starts : tuple of StartOutcome
@@ -115,6 +122,7 @@ class PredictedOptimum:
     cells: LatentCells
     f: Array
     decomposition: Decomposition
+    importance: IwaeObjective | None
     ground_truth_ascent: float
     starts: tuple[StartOutcome, ...]
     hops: tuple[float, ...]
@@ -136,8 +144,8 @@ class PredictedOptimum:
 
     @property
     def excess(self) -> Estimate:
-        """J = MLEO + PMO of the decoder found."""
-        return self.decomposition.excess
+        """J = MLEO + PMO of the decoder found; for S > 1, J_S = −E_p L_S − H."""
+        return self.decomposition.excess if self.importance is None else self.importance.excess
 
     @property
     def mleo(self) -> Estimate:
@@ -146,8 +154,13 @@ class PredictedOptimum:
 
     @property
     def pmo(self) -> Estimate:
-        """E_p KL[q* ‖ p_f(z|x)]."""
+        """E_p KL[q* ‖ p_f(z|x)] at the q that is best for S = 1."""
         return self.decomposition.pmo
+
+    @property
+    def samples(self) -> int:
+        """S of the objective, 1 for the ELBO."""
+        return 1 if self.importance is None else self.importance.samples
 
     @property
     def largest_slope(self) -> float:
@@ -161,6 +174,7 @@ class PredictedOptimum:
         return {
             "data": self.data.name,
             "noise_variance": self.model.noise_variance.tolist(),
+            "samples": self.samples,
             "excess": self.excess.to_dict(),
             "mleo": self.mleo.to_dict(),
             "pmo": self.pmo.to_dict(),

@@ -127,7 +127,54 @@ class SearchState:
             self._path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a state file says about an interrupted search.
+
+    Parameters
+    ----------
+    starts : int
+        Starts done.
+    best : float or None
+        The lowest J so far on the finest level reached, nats; a guide, not a result.
+    """
+
+    starts: int
+    best: float | None
+
+
+def peek(path: Path) -> Seen | None:
+    """Look into a state file without going on from it; None if it is not one.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Seen or None
+    """
+    try:
+        outcomes, _ = _load(path)
+    except SettingError:
+        return None
+    starts = [o.value for name, o in outcomes.items() if name.startswith("start ")]
+    finer = [o.value for name, o in outcomes.items() if not name.startswith("start ")]
+    return Seen(len(starts), min(finer or starts, default=None))
+
+
 def _read(path: Path, settings: str) -> dict[str, Outcome]:
+    outcomes, found = _load(path)
+    if found != settings:
+        differing = _difference(json.loads(found), json.loads(settings))
+        raise SettingError(
+            f"{path}: the state of another search ({differing}); nothing was changed"
+        )
+    return outcomes
+
+
+def _load(path: Path) -> tuple[dict[str, Outcome], str]:
+    """Return the outcomes in a file and the settings that they belong to."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             header = json.loads(str(archive["header"].item()))
@@ -149,12 +196,7 @@ def _read(path: Path, settings: str) -> dict[str, Outcome]:
         ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile,
     ) as error:  # fmt: skip
         raise SettingError(f"{path}: damaged, or not the state of a search") from error
-    if found != settings:
-        differing = _difference(json.loads(found), json.loads(settings))
-        raise SettingError(
-            f"{path}: the state of another search ({differing}); nothing was changed"
-        )
-    return outcomes
+    return outcomes, found
 
 
 def _difference(found: dict[str, object], wanted: dict[str, object]) -> str:

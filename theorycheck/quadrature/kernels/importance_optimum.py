@@ -71,15 +71,9 @@ def _rough_value(
 
 @scalar_kernel
 def _fine_derivatives(
-    x: Any,
-    mean: float,
-    log_scale: float,
-    samples: float,
-    model: Any,
-    rule: Any,
-    buffers: Any,
-    integral: Any,
-) -> tuple[float, float, float, float, float, float]:
+    x: Any, mean: float, log_scale: float, samples: float, model: Any, rule: Any,
+    buffers: Any, integral: Any,
+) -> tuple[float, float, float, float, float, float]:  # fmt: skip
     """Return −L_S and its scaled derivatives at one q."""
     inverse_sigma, panels, defect, peak = model
     count = importance_nodes(
@@ -176,6 +170,21 @@ def _keep(mean: float, log_scale: float, value: float, optima: Any, kept: int) -
     return min(kept + 1, OPTIMA)
 
 
+@scalar_kernel
+def _put_best_first(optima: Any, kept: int) -> None:
+    """Swap the best optimum to the front; of mirror images, which tie, the one of larger μ."""
+    first = 0
+    for m in range(1, kept):
+        if optima[m, 2] < optima[first, 2] - _TIE or (
+            optima[m, 2] < optima[first, 2] + _TIE and optima[m, 0] > optima[first, 0]
+        ):
+            first = m
+    for i in range(3):
+        swapped = optima[0, i]
+        optima[0, i] = optima[first, i]
+        optima[first, i] = swapped
+
+
 @batch_kernel
 def optimal_importance_q_batch(
     x: Any,
@@ -242,15 +251,4 @@ def optimal_importance_q_batch(
                         x[k], optima[k, m, 0], optima[k, m, 1], samples, model, _POLISH,
                         optima[k], 0, buffers, integral,
                     )  # fmt: skip
-            # Mirror images tie to rounding: prefer the larger μ, so that noise decides nothing.
-            first = 0
-            for m in range(1, kept):
-                if (
-                    optima[k, m, 2] < optima[k, 0, 2] + _TIE
-                    and optima[k, m, 0] > optima[k, first, 0]
-                ):
-                    first = m
-            for i in range(3):
-                swapped = optima[k, 0, i]
-                optima[k, 0, i] = optima[k, first, i]
-                optima[k, first, i] = swapped
+            _put_best_first(optima[k], kept)
