@@ -32,6 +32,10 @@ _MOST_STEPS = 4_000
 _NEGLIGIBLE = 1e-11
 #: Mass of q in a cell below which the cell is left out: it is hardly ever drawn.
 _LEAST_MASS = 1e-12
+#: Log-likelihood, below the best cell's, at which it is cut, nats: further down the weights would
+#: leave the range of the numbers. A cell that is cut has no slope.
+_FAINTEST = -600.0
+_CUT = 1.0000001 * math.exp(_FAINTEST)
 #: 1 − e^{−τw} above which it is set to 1.
 _SATURATED = 1.0 - 1e-14
 _ITERATIONS = 40
@@ -61,7 +65,7 @@ def fill_likelihood(x: Any, inverse_sigma: Any, f: Any, work: Any) -> float:
     for j in range(count):
         top = max(top, row[j])
     for j in range(count):
-        row[j] = exp_nonpositive(row[j] - top)
+        row[j] = exp_nonpositive(max(row[j] - top, _FAINTEST))
     return top
 
 
@@ -136,7 +140,7 @@ def cell_iwae(
     by_scale = 0.0
     for j in range(first, last + 1):
         gain[j] = (gain[j] - share[j]) * _OCTAVE
-        share[j] *= kappa[j] * _OCTAVE
+        share[j] *= kappa[j] * _OCTAVE if likelihood[j] > _CUT else 0.0
         if kappa[j] == 0.0:
             continue
         left_density = density[j - 1] if j > first else 0.0
