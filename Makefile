@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCHMARKS := figure8 circle absolute_value clusters spiral_dots
 
-.PHONY: report test check bench clean
+.PHONY: report test check bench docs claims clean
 
 # The stamp is remade when the dependencies change, so that an old environment is brought up to date.
 $(VENV)/.core: pyproject.toml constraints.txt
@@ -19,6 +19,10 @@ $(VENV)/.test: $(VENV)/.core
 
 $(VENV)/.bench: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
 report: $(VENV)/.core
@@ -36,5 +40,15 @@ test: check
 bench: $(VENV)/.bench
 	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,rounds --benchmark-sort=name
 
+# Warnings are errors: a page that nobody lists, a link to nowhere, a formula that is not one.
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs docs/_build/html
+	@echo "The documentation: $(CURDIR)/docs/_build/html/index.html"
+
+# All claims are run; then their table is a page of the documentation.
+claims: $(VENV)/.test
+	$(BIN)/theorycheck verify -o out/claims
+	$(BIN)/python docs/_ext/claims_page.py out/claims/claims.json docs/claims.md
+
 clean:
-	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) out docs/_build .pytest_cache .mypy_cache .ruff_cache

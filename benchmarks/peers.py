@@ -84,6 +84,25 @@ def importance_log_density(
     return result + constant
 
 
+def sampled_iwae_bound(
+    model: GenerativeModel, x: Array, mean: Array, scale: Array, samples: int,
+    draws: int = 100_000, seed: int = 0,
+) -> tuple[Array, Array]:  # fmt: skip
+    """L_S by averaging over draws of S samples each, and its standard error: shapes (n,)."""
+    rng = np.random.default_rng(seed)
+    value, error = np.empty(len(x)), np.empty(len(x))
+    constant = -0.5 * model.data_dim * math.log(2 * math.pi) - np.log(model.sigma).sum()
+    for k, point in enumerate(x):
+        t = rng.standard_normal((draws, samples))
+        z = mean[k] + scale[k] * t
+        f = model.decoder(z.ravel()).reshape(*z.shape, -1)
+        r = (point - f) / model.sigma
+        log_w = -0.5 * z**2 - 0.5 * (r**2).sum(axis=-1) + 0.5 * t**2
+        bound = logsumexp(log_w, axis=1) - math.log(samples) + math.log(scale[k]) + constant
+        value[k], error[k] = bound.mean(), bound.std() / math.sqrt(draws)
+    return value, error
+
+
 def lbfgs_optimal_q(
     model: GenerativeModel, x: Array, starts: int = 10, nodes: int = 2001, seed: int = 0
 ) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from theorycheck.inference.importance import iwae_bound, optimal_iwae_q
 from theorycheck.inference.marginal import log_density
 from theorycheck.inference.mean_field import MeanField
 from theorycheck.models.decoder import Decoder
@@ -107,6 +108,46 @@ def test_scaling_of_data_and_noise(f: Wavy, factor: float) -> None:
     a, b = log_density(field.panels, f.x).value, log_density(scaled.panels, factor * f.x).value
     assert _close(b + shift, a, 1e-10)
     assert np.abs(scaled.kl(factor * f.x) - field.kl(f.x)).max() < 1e-8
+
+
+@every
+@given(decoders(1, 2, 3), _number(-2.0, 2.0), _number(-3.0, 0.7))
+def test_iwae_bounds_rise_from_the_elbo_to_the_evidence(
+    f: Wavy, mean: float, log_scale: float
+) -> None:
+    field, x, scale = MeanField(f.model), f.x, math.exp(log_scale)
+    elbo = -field.negative_elbo(x, mean, scale)
+    below = iwae_bound(field, x, mean, scale, 1)
+    assert _close(below.value, elbo, 1e-12)
+    for samples in (2, 3, 20, 1000):
+        found = iwae_bound(field, x, mean, scale, samples)
+        assert (found.value >= below.value - found.error - below.error).all()
+        below = found
+    evidence = log_density(field.panels, x)
+    assert (below.value <= evidence.value + below.error + evidence.error).all()
+
+
+@few
+@given(decoders(1, 2))
+def test_best_iwae_bound_is_no_worse_than_the_best_elbo(f: Wavy) -> None:
+    field = MeanField(f.model)
+    elbo = -field.optimal_q(f.x).negative_elbo
+    best = optimal_iwae_q(field, f.x, 5).bound
+    assert (best.value >= elbo - 1e-9).all()
+    evidence = log_density(field.panels, f.x)
+    assert (best.value <= evidence.value + best.error + evidence.error).all()
+
+
+@every
+@given(decoders(2), _number(-3.2, 3.2), _number(-5.0, 5.0), _number(-1.5, 1.5))
+def test_iwae_bound_under_reflection_and_rigid_motion(
+    f: Wavy, angle: float, shift: float, mean: float
+) -> None:
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    moved = f.changed(lambda z: f(-z) @ turn.T + shift, f.sigma)
+    here = iwae_bound(f.model, f.x, mean, 0.6, 7)
+    there = iwae_bound(moved, f.x @ turn.T + shift, -mean, 0.6, 7)
+    assert _close(there.value, here.value, 1e-10)
 
 
 @every

@@ -6,9 +6,7 @@ the function as it is, so that a referee which accepts anything shows up here.
 
 from __future__ import annotations
 
-import inspect
 import math
-import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -17,27 +15,23 @@ import pytest
 from numpy.polynomial import legendre
 
 from tests import brute_force
+from tests.mutants import mutant
 from tests.problems import PROBLEMS
 from theorycheck.estimate import Estimate
 from theorycheck.inference import marginal
 from theorycheck.objectives.partition import KlDistribution
 from theorycheck.quadrature import data_nodes, rules
-from theorycheck.quadrature.kernels import gaussian_expectation, mean_field
+from theorycheck.quadrature.kernels import (
+    gaussian_expectation,
+    importance,
+    importance_nodes,
+    importance_slopes,
+    importance_steps,
+    mean_field,
+)
 
 #: Discrepancy that the checks below allow.
 ALLOWED = 1e-9
-
-
-def mutant(function: Any, old: str, new: str) -> Callable[..., Any]:
-    """Return the function with one piece of its source replaced (uncompiled)."""
-    plain = getattr(function, "py_func", function)
-    source = textwrap.dedent(inspect.getsource(plain))
-    source = source[source.index("def ") :]
-    assert old in source, f"{plain.__name__} has no {old!r} any more"
-    namespace = dict(plain.__globals__)
-    exec(compile(source.replace(old, new), "<mutant>", "exec"), namespace)
-    result: Callable[..., Any] = namespace[plain.__name__]
-    return result
 
 
 def _negative_elbo(function: Callable[..., Any]) -> float:
@@ -112,6 +106,65 @@ def _transform(function: Callable[..., Any]) -> float:
     return float(np.abs(function(16) @ legendre.legval(nodes, series) - series).max())
 
 
+def _two_weights(function: Callable[..., Any]) -> float:
+    """L_3 of two weights, against the sum over how many of the draws have which."""
+    worst = 0.0
+    for share, nats in ((0.3, 1.0), (0.01, 7.0)):
+        exact = sum(
+            math.comb(3, k) * share**k * (1.0 - share) ** (3 - k)
+            * math.log((3 - k + k * math.exp(nats)) / 3.0)
+            for k in range(4)
+        )  # fmt: skip
+        found = function(
+            np.array([1.0 - share, share]), np.array([0.0, nats]), 2, 3.0, importance.RESULT,
+            -np.inf, importance_steps.integral_buffers(2),
+        )  # fmt: skip
+        worst = max(worst, abs(found[0] - exact))
+    return worst
+
+
+def _integrand(function: Callable[..., Any]) -> float:
+    """e^{−t} − φ^S, against its definition."""
+    points = ((0.3, 0.5), (0.99, 5.0), (0.02, 40.0), (1.0, 3.0))
+    return max(abs(function(a, t, 4.0) - (math.exp(-t) - (1.0 - a) ** 4)) for a, t in points)
+
+
+def _importance_nodes(function: Callable[..., Any]) -> float:
+    """E_q log w on the nodes, against the ELBO from its definition."""
+    worst = 0.0
+    for name in ("ramp", "linear_plane"):
+        problem = PROBLEMS[name]
+        buffers = importance_nodes.node_buffers(problem.panels.size, problem.model.data_dim)
+        _, x = problem.model.sample(1, 2)
+        for mean, s in ((0.6, 0.4), (-0.2, 1.3)):
+            count = function(
+                x[0], mean, math.log(s), 1.0 / problem.model.sigma, problem.mean_field.arrays[0],
+                problem.panels.defect, problem.panels.peak_log_density, 2.0, 1e-11, buffers,
+            )  # fmt: skip
+            nodes = buffers[0][:, :count]
+            elbo = nodes[importance_nodes.MASS] @ nodes[importance_nodes.LOG_W]
+            exact, _ = brute_force.negative_elbo(problem.model, x[0], mean, math.log(s))
+            worst = max(worst, abs(float(elbo + exact)))
+    return worst / 1e3
+
+
+def _importance_slopes(function: Callable[..., Any]) -> float:
+    """The derivatives of −L_1, against those of −ELBO."""
+    problem = PROBLEMS["ramp"]
+    buffers = importance_nodes.node_buffers(problem.panels.size, 1)
+    capacity = importance_nodes.node_capacity(problem.panels.size)
+    count = importance_nodes.importance_nodes(
+        np.array([0.7]), 0.6, math.log(0.4), 1.0 / problem.model.sigma,
+        problem.mean_field.arrays[0], problem.panels.defect, problem.panels.peak_log_density,
+        1.0, 1e-14, buffers,
+    )  # fmt: skip
+    found = function(
+        buffers[0], count, 1.0, importance.RESULT, importance_steps.integral_buffers(capacity)
+    )
+    exact = problem.mean_field.derivatives([[0.7]], 0.6, 0.4)[0]
+    return float(np.abs(np.array(found) - exact).max()) / 1e3
+
+
 MUTATIONS: dict[str, tuple[Callable[..., float], Any, str, str]] = {
     "sign of log s": (
         _negative_elbo, mean_field.negative_elbo, "- log_scale + m0", "+ log_scale + m0",
@@ -148,6 +201,40 @@ MUTATIONS: dict[str, tuple[Callable[..., float], Any, str, str]] = {
     ),
     "norm of the Legendre series": (
         _transform, rules.legendre_transform, "degrees[:, None] + 0.5", "degrees[:, None] + 1.0",
+    ),
+    "sign of the IWAE integral": (
+        _two_weights, importance.log_mean_weight, "return log_mean + total",
+        "return log_mean - total",
+    ),
+    "S missing in the IWAE integral": (
+        _two_weights, importance.log_mean_weight, "integrand(sum_a, samples * tau",
+        "integrand(sum_a, tau",
+    ),
+    "step of the IWAE integral": (
+        _two_weights, importance.log_mean_weight, "total *= step", "total *= LOG_2",
+    ),
+    "doubling of the weights": (
+        _two_weights, importance.log_mean_weight, "a[i] *= 2.0 - a[i]", "a[i] *= 2.0",
+    ),
+    "power of phi": (
+        _integrand, importance_steps.integrand, "y = samples * math.log1p(-a)",
+        "y = math.log1p(-a)",
+    ),
+    "sign in phi": (_integrand, importance_steps.integrand, "math.log1p(-a)", "-math.log1p(a)"),
+    "log q missing in the weight": (
+        _importance_nodes, importance_nodes.importance_nodes, "constant = log_scale + peak",
+        "constant = peak",
+    ),
+    "mass of the cut pieces": (
+        _importance_nodes, importance_nodes.importance_nodes,
+        "else here\n", "else here + 0.1 * width\n",
+    ),
+    "second moment in the IWAE slope": (
+        _importance_slopes, importance_slopes.derivatives, "u = t[c] * t[c] - 1.0",
+        "u = t[c] * t[c]",
+    ),
+    "curvature of the IWAE bound": (
+        _importance_slopes, importance_slopes.derivatives, "2.0 * c1 - d12", "c1 - d12",
     ),
 }  # fmt: skip
 

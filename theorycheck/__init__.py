@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from theorycheck.estimate import Estimate, Verdict
+    from theorycheck.inference.importance import iwae_bound, optimal_iwae_q
     from theorycheck.inference.marginal import log_density
     from theorycheck.inference.mean_field import MeanField, optimal_q
     from theorycheck.inference.posterior import posterior
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from theorycheck.models.generative import GenerativeModel
     from theorycheck.models.loading import load_model
     from theorycheck.objectives.decomposition import decompose
+    from theorycheck.objectives.importance import iwae_objective
     from theorycheck.objectives.landscape import kl_map, pmo_landscape
+    from theorycheck.optimum.global_search import find_optimum
+    from theorycheck.optimum.result import PredictedOptimum
     from theorycheck.quadrature.latent_panels import latent_panels
     from theorycheck.theorems.theorem1 import check_theorem1
     from theorycheck.theorems.theorem2 import check_theorem2
@@ -34,16 +38,21 @@ __all__ = [
     "Estimate",
     "GenerativeModel",
     "MeanField",
+    "PredictedOptimum",
     "Verdict",
     "__version__",
     "benchmark",
     "check_theorem1",
     "check_theorem2",
     "decompose",
+    "find_optimum",
+    "iwae_bound",
+    "iwae_objective",
     "kl_map",
     "latent_panels",
     "load_model",
     "log_density",
+    "optimal_iwae_q",
     "optimal_q",
     "pmo_landscape",
     "posterior",
@@ -55,15 +64,20 @@ _HOMES = {
     "Estimate": "estimate",
     "GenerativeModel": "models.generative",
     "MeanField": "inference.mean_field",
+    "PredictedOptimum": "optimum.result",
     "Verdict": "estimate",
     "benchmark": "models.benchmarks",
     "check_theorem1": "theorems.theorem1",
     "check_theorem2": "theorems.theorem2",
     "decompose": "objectives.decomposition",
+    "find_optimum": "optimum.global_search",
+    "iwae_bound": "inference.importance",
+    "iwae_objective": "objectives.importance",
     "kl_map": "objectives.landscape",
     "latent_panels": "quadrature.latent_panels",
     "load_model": "models.loading",
     "log_density": "inference.marginal",
+    "optimal_iwae_q": "inference.importance",
     "optimal_q": "inference.mean_field",
     "pmo_landscape": "objectives.landscape",
     "posterior": "inference.posterior",

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from theorycheck.models.benchmarks import benchmark
+from theorycheck.optimum.global_search import QUICK, find_optimum
+from theorycheck.optimum.result import PredictedOptimum
 from theorycheck.report.evidence import Evidence, Ledger
 from theorycheck.report.verification_run import claim_of, claims_with_test
 
@@ -36,6 +39,19 @@ def pytest_configure(config: pytest.Config) -> None:
 def evidence(request: pytest.FixtureRequest) -> Callable[[Evidence], Evidence]:
     """Record one piece of evidence."""
     return request.config.stash[_LEDGER].record
+
+
+@pytest.fixture(scope="session")
+def predicted_optimum() -> Callable[[str], PredictedOptimum]:
+    """Search for a benchmark's optimum, quickly and once for all claims of the session."""
+    found: dict[str, PredictedOptimum] = {}
+
+    def search(name: str) -> PredictedOptimum:
+        if name not in found:
+            found[name] = find_optimum(benchmark(name), effort=QUICK, seed=0, jobs=2)
+        return found[name]
+
+    return search
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,24 +1,32 @@
-"""C10, first half: on the Circle few x have non-Gaussian posteriors.
+"""C10, exact side: on the Circle few posteriors are not Gaussian, and the optimum recovers p(x).
 
 Setting: the ground truth circle, σ² = 0.01; the two ends of z meet at (1, 0).
-Statement: section 4.2 of the paper: few x have non-Gaussian posteriors.
+Statement: section 4.2 of the paper: few x have non-Gaussian posteriors; the VAE recovers p(x) from
+random and from ground-truth starts.
 Kind: one-sided.
 Reference: section 4.2.
 Measured: Pr_p[KL(x) > 0.1 nat], KL(x) = KL[q*(z|x) ‖ p(z|x)]; and, without q, the probability
-that p(z|x) has a second mode of more than 5 % of the mass, on a sample.
+that p(z|x) has a second mode of more than 5 % of the mass, on a sample. The total variation
+distance ½ ∫ |p_f − p| dx and MLEO at the predicted optimum, and where the ascent from the ground
+truth alone ends.
 Verdict: the paper does not say how few "few" is; this file takes less than 10 % of p(x), a margin
-beyond the error radius.
+beyond the error radius. p(x) counts as recovered where less than 2 % of it is misplaced. Literally
+it is not: MLEO is above zero beyond its radius, which is recorded.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.inference.posterior import posterior
 from theorycheck.models.benchmarks import benchmark
 from theorycheck.objectives.decomposition import decompose
+from theorycheck.objectives.total_variation import total_variation
+from theorycheck.optimum.global_search import QUICK, find_optimum
+from theorycheck.optimum.result import PredictedOptimum
 from theorycheck.quadrature.latent_panels import latent_panels
 from theorycheck.report.evidence import Evidence, claim_verdict
 
@@ -28,7 +36,11 @@ _FEW = Estimate(0.1, 0.0)
 #: Mass from which a second mode counts; draws and their seed.
 _SECOND_MODE = 0.05
 _DRAWS, _SEED = 1500, 10
-_UNTESTED = "that the VAE recovers p(x) from random and from ground-truth starts"
+#: Share of p(x) that may be misplaced where it counts as recovered.
+_RECOVERED = Estimate(0.02, 0.0)
+#: The ascent from the ground truth alone, on the last cells and nodes of the quick search.
+_FROM_TRUTH = replace(QUICK, starts=1, refined=1, rounds=0)
+_UNTESTED = "that trained networks recover p(x) from random and from ground-truth starts"
 
 
 def test_few_posteriors_are_far_from_gaussian(evidence: Callable[[Evidence], Evidence]) -> None:
@@ -84,3 +96,50 @@ def test_few_posteriors_have_two_modes(evidence: Callable[[Evidence], Evidence])
         )
     )
     assert verdict is Verdict.HOLDS
+
+
+def test_the_optimum_recovers_p(
+    predicted_optimum: Callable[[str], PredictedOptimum],
+    evidence: Callable[[Evidence], Evidence],
+) -> None:
+    model = benchmark("circle")
+    truth = decompose(model, tolerance=1e-5)
+    best = predicted_optimum("circle")
+    from_truth = find_optimum(model, effort=_FROM_TRUTH, jobs=1)
+    misplaced = total_variation(best.model, model)
+    misplaced_from_truth = total_variation(from_truth.model, model)
+    margin = _RECOVERED - max(misplaced, misplaced_from_truth, key=lambda share: share.upper)
+    verdict = positive(margin)
+    random_starts = [start for start in best.starts if start.kind != "ground truth"]
+    evidence(
+        Evidence(
+            claim="C10",
+            where="4.2",
+            statement="circle: the optimum from all starts and the one from the ground truth "
+            "alone misplace less than 2 % of the probability",
+            kind="one-sided",
+            measured={
+                "misplaced, best of all starts": misplaced,
+                "misplaced, from the ground truth": misplaced_from_truth,
+                "MLEO, best of all starts": best.mleo,
+                "MLEO, from the ground truth": from_truth.mleo,
+                "J, best of all starts": best.excess,
+                "J, from the ground truth": from_truth.excess,
+                "J of the ground truth itself": truth.excess,
+                "best random start began as": random_starts[0].kind,
+                "starts that found the best": f"{best.found} of {len(best.starts)}",
+            },
+            predicted="below 0.02",
+            margin=margin,
+            verdict=claim_verdict(verdict),
+            over="all decoders, by the quick search with seed 0; coordinate ascent from the "
+            "ground truth",
+            notes="The threshold of 2 % is this project's reading of “recovers”. Exactly p(x) is "
+            "not recovered: the optimum opens a gap in the circle, MLEO > 0 beyond its radius, and "
+            "its J is below the ground truth's.",
+            untested=_UNTESTED,
+        )
+    )
+    assert verdict is Verdict.HOLDS
+    assert positive(best.mleo) is Verdict.HOLDS
+    assert positive(truth.excess - best.excess) is Verdict.HOLDS

@@ -1,4 +1,4 @@
-"""C11, first half: on Absolute-Value another f has the same p(x) and simple posteriors.
+"""C11, exact side: on Absolute-Value the ELBO selects another f, near one with the same p(x).
 
 Setting: the ground truth f(z) = (|z|, |z|), σ² = 0.01, and the monotone rearrangement
 g(z) = Φ⁻¹((1 + Φ(z))/2)·(1, 1): |z| and Φ⁻¹((1 + Φ(z))/2) have the same law under z ~ N(0, 1).
@@ -6,9 +6,14 @@ Statement: section 4.2 of the paper: posteriors are complex on most of p(x); ano
 p(x) and simple posteriors, and is what the ELBO selects.
 Kind: one-sided; g is the witness.
 Reference: section 4.2, Theorem 1.
-Measured: Pr_p[KL(x) > 0.1 nat]; log p(x) − log p_g(x) at draws from p(x), and MLEO(g); PMO of both.
+Measured: Pr_p[KL(x) > 0.1 nat]; log p(x) − log p_g(x) at draws from p(x), and MLEO(g); PMO of
+both; J of the best decoder that a search over all decoders found, against J(g), and where the
+ascent from the ground truth alone ends.
 Verdict: "most" is taken as more than 80 % of p(x), "simple" as a PMO below a tenth of the ground
 truth's; "the same p(x)" as a difference within the error radius, which must be below 1e-9.
+"Selected": the best J of all starts, the ground truth among them, is below J(g) beyond the radius,
+and by less than 0.01 nats. Coordinate ascent from the ground truth alone does not get there: it
+stays in a fold of the curve, and that is recorded.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ from theorycheck.models.benchmarks import benchmark
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.models.loading import load_model
 from theorycheck.objectives.decomposition import Decomposition, decompose
+from theorycheck.optimum.result import PredictedOptimum
 from theorycheck.report.evidence import ClaimVerdict, Evidence, claim_verdict
 
 #: KL above which a posterior counts as complex (nats), and the share that is "most".
@@ -37,7 +43,11 @@ _SHARP = 1e-9
 _DRAWS, _SEED = 4000, 11
 #: Φ⁻¹((1 + Φ(z))/2) in a form that keeps its digits for large z, where 1 + Φ(z) rounds to 2.
 _MONOTONE = "-Phi_inv(Phi(-z)/2)"
-_UNTESTED = "that g, or its like, is the global optimum of the ELBO and reached from either start"
+#: Nats of J within which the decoder selected counts as near g.
+_NEAR = Estimate(0.01, 0.0)
+#: Latents at which decoders are compared, and the prior's weights there.
+_LATENTS = np.linspace(-3.0, 3.0, 601)
+_UNTESTED = "that trained networks select it from random and from ground-truth starts"
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +157,58 @@ def test_the_monotone_f_has_simple_posteriors_and_a_smaller_j(
         )
     )
     assert verdict is Verdict.HOLDS
+
+
+def test_the_search_selects_a_decoder_near_g_and_below(
+    predicted_optimum: Callable[[str], PredictedOptimum],
+    truth: Decomposition,
+    monotone: Decomposition,
+    evidence: Callable[[Evidence], Evidence],
+) -> None:
+    best = predicted_optimum("absolute_value")
+    below = monotone.excess - best.excess
+    near = _NEAR - below
+    verdict = positive(below) & positive(near)
+    evidence(
+        Evidence(
+            claim="C11",
+            where="4.2",
+            statement="absolute_value: of all starts, the ground truth among them, the best ends "
+            "below J(g), by less than 0.01 nats",
+            kind="one-sided",
+            measured={
+                "J selected": best.excess,
+                "J of g": monotone.excess,
+                "J of the ground truth": truth.excess,
+                "MLEO of the selected": best.mleo,
+                "PMO of the selected": best.pmo,
+                "distance of the selected from g, in σ": _distance(best.model, monotone.model),
+                "starts that found the best": f"{best.found} of {len(best.starts)}",
+                "J where the ascent from the ground truth alone ends": best.ground_truth_ascent,
+            },
+            predicted="below J(g), near it",
+            margin=below,
+            verdict=claim_verdict(verdict),
+            witness="the decoder that `theorycheck optimum absolute_value` writes",
+            over="all decoders, by the quick search with seed 0: an upper bound on the optimum",
+            notes="“From either start” does not hold for coordinate ascent: from the ground truth "
+            "alone it ends in a local optimum that is far above, with the curve still folded. "
+            "What is selected is the best of all starts. It pays a little in p(x) for simpler "
+            "posteriors: g itself is not the optimum.",
+            untested=_UNTESTED,
+        )
+    )
+    assert verdict is Verdict.HOLDS
+    # A local optimum far from the best: the note above says so.
+    assert best.ground_truth_ascent > best.excess.upper + 0.1
+
+
+def _distance(found: GenerativeModel, g: GenerativeModel) -> float:
+    """Return the root mean square of |f − g|/σ under the prior, of f or its mirror image."""
+    weight = np.exp(-0.5 * _LATENTS**2)
+    weight /= weight.sum()
+    squares = [
+        (((found.decoder(sign * _LATENTS) - g.decoder(_LATENTS)) / g.sigma) ** 2).sum(axis=1)
+        for sign in (1.0, -1.0)
+    ]
+    return float(np.sqrt(min(weight @ square for square in squares)))

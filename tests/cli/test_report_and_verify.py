@@ -12,6 +12,8 @@ from types import ModuleType
 import pytest
 
 from theorycheck.cli import main
+from theorycheck.optimum.global_search import QUICK
+from theorycheck.report.analysis import Search
 
 Capture = pytest.CaptureFixture[str]
 
@@ -109,6 +111,9 @@ def test_report(monkeypatch: pytest.MonkeyPatch, capfd: Capture, tmp_path: Path)
         "models": ["circle", "figure8"],
     }
     assert seen["eta"] == [0.1]
+    search = seen["search"]
+    assert isinstance(search, Search)
+    assert (search.name, search.seed, search.effort) == ("quick", 0, QUICK)
     alternatives = seen["alternatives"]
     assert isinstance(alternatives, dict)
     # Having no σ² of its own it takes that of the model it is held against.
@@ -118,9 +123,23 @@ def test_report(monkeypatch: pytest.MonkeyPatch, capfd: Capture, tmp_path: Path)
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--search", "quik"], "--search: there is no 'quik'"),
+        (["--seed", "-1"], "--seed must be >= 0"),
+    ],
+)
+def test_bad_searches(tmp_path: Path, capfd: Capture, options: list[str], says: str) -> None:
+    assert main(["report", "circle", "-o", str(tmp_path / "new"), *options]) == 2
+    assert says in capfd.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_real_report(tmp_path: Path, capfd: Capture) -> None:
     out = tmp_path / "new"
     line = ["report", "expr:[z, 2*z]", "--noise-variance", "0.5", "--tolerance", "1e-3"]
+    line += ["--search", "none"]
     assert main([*line, "-o", str(out)]) == 0
     assert capfd.readouterr().out == f"Wrote {out / 'report.html'}\n"
     assert "</html>" in (out / "report.html").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.problems import PROBLEMS
 from theorycheck.models.benchmarks import benchmark
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.optimum.e_step import EStep
@@ -42,6 +43,18 @@ def small() -> Small:
 @pytest.fixture(scope="session")
 def tiny_effort() -> Effort:
     return TINY
+
+
+@pytest.fixture(scope="session")
+def cheap() -> GenerativeModel:
+    """Return a model with D = 1, whose exact evaluation takes a moment too."""
+    return PROBLEMS["wave"].model
+
+
+@pytest.fixture(scope="session")
+def cheap_optimum(cheap: GenerativeModel) -> PredictedOptimum:
+    """Return a search on it with the least effort."""
+    return find_optimum(cheap, effort=TINY, seed=3)
 
 
 @pytest.fixture(scope="session")

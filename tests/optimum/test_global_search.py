@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.problems import PROBLEMS
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference.mean_field import MeanField
 from theorycheck.models.benchmarks import benchmark
@@ -54,8 +55,8 @@ def test_figures(tiny_optimum: PredictedOptimum, figure8: GenerativeModel) -> No
     assert 0.0 < result.excess.value < truth.excess.value
     assert result.mleo.value >= -result.mleo.error
     assert result.excess.value == pytest.approx(result.mleo.value + result.pmo.value)
-    # The nodes of the search are the ones that f was fitted to.
-    assert 0.0 < result.convergence.node_excess < result.excess.value + result.excess.error
+    # Steps on so few cells are worse than the lines that join them.
+    assert result.convergence.node_excess > 0.0
     assert result.ground_truth_ascent > 0.0
     assert len(result.starts) == 4
     assert len(result.hops) == 2
@@ -96,18 +97,18 @@ def test_table_reads_back_to_the_same_numbers(
 
 
 def test_it_depends_on_the_seed_alone(
-    tiny_optimum: PredictedOptimum, figure8: GenerativeModel, tiny_effort: Effort
+    cheap_optimum: PredictedOptimum, cheap: GenerativeModel, tiny_effort: Effort
 ) -> None:
-    assert same(tiny_optimum, find_optimum(figure8, effort=tiny_effort, seed=3, jobs=2))
-    other = find_optimum(figure8, effort=tiny_effort, seed=4)
+    assert same(cheap_optimum, find_optimum(cheap, effort=tiny_effort, seed=3, jobs=2))
+    other = find_optimum(cheap, effort=tiny_effort, seed=4)
     assert other.seed == 4
-    assert not np.array_equal(other.f, tiny_optimum.f)
+    assert not np.array_equal(other.f, cheap_optimum.f)
 
 
 @pytest.mark.parametrize("after", [2, 5, 12])
 def test_resumed_it_ends_at_the_same_values(
-    tiny_optimum: PredictedOptimum,
-    figure8: GenerativeModel,
+    cheap_optimum: PredictedOptimum,
+    cheap: GenerativeModel,
     tiny_effort: Effort,
     tmp_path: Path,
     after: int,
@@ -115,65 +116,63 @@ def test_resumed_it_ends_at_the_same_values(
     """Interrupted among the starts, among the refinements, and in the last ascent."""
     state = tmp_path / "state"
     with pytest.raises(KeyboardInterrupt):
-        find_optimum(figure8, effort=tiny_effort, seed=3, state_file=state, progress=Stop(after))
+        find_optimum(cheap, effort=tiny_effort, seed=3, state_file=state, progress=Stop(after))
     assert state.exists()
-    resumed = find_optimum(figure8, effort=tiny_effort, seed=3, state_file=state, resume=True)
-    assert same(resumed, tiny_optimum)
+    resumed = find_optimum(cheap, effort=tiny_effort, seed=3, state_file=state, resume=True)
+    assert same(resumed, cheap_optimum)
 
 
 def test_foreign_and_damaged_states_are_left_alone(
-    figure8: GenerativeModel, tiny_effort: Effort, tmp_path: Path
+    cheap: GenerativeModel, tiny_effort: Effort, tmp_path: Path
 ) -> None:
     state = tmp_path / "state"
     with pytest.raises(KeyboardInterrupt):
-        find_optimum(figure8, effort=tiny_effort, state_file=state, progress=Stop(1))
+        find_optimum(cheap, effort=tiny_effort, state_file=state, progress=Stop(1))
     before = state.read_bytes()
 
     def go_on(data: GenerativeModel, **options: int) -> None:
         find_optimum(data, effort=tiny_effort, state_file=state, resume=True, **options)
 
     with pytest.raises(SettingError, match=r"another search \(seed: 0 there, 1 here\)"):
-        go_on(figure8, seed=1)
-    with pytest.raises(SettingError, match=r"another search \(data: figure8 there, circle"):
+        go_on(cheap, seed=1)
+    with pytest.raises(SettingError, match=r"another search \(data: wave there, circle"):
         go_on(benchmark("circle"))
     # The same name, another σ².
     with pytest.raises(SettingError, match="data_values"):
-        go_on(figure8.with_noise_variance(0.03))
+        go_on(cheap.with_noise_variance(0.03))
     assert state.read_bytes() == before
     state.write_bytes(before[:-100])
     with pytest.raises(SettingError, match="damaged"):
-        go_on(figure8)
+        go_on(cheap)
     assert state.read_bytes() == before[:-100]
 
 
 def test_a_given_decoder_is_a_start(tiny_effort: Effort) -> None:
-    data = benchmark("absolute_value")
-    formula = "[Phi_inv((1+Phi(z))/2), Phi_inv((1+Phi(z))/2)]"
-    monotone = GenerativeModel(parse_expression(formula).to_decoder(name="monotone"), 0.01)
+    data = PROBLEMS["half_line"].model
+    formula = "Phi_inv((1+Phi(z))/2)"
+    monotone = GenerativeModel(parse_expression(formula).to_decoder(name="monotone"), 0.04)
     least = replace(tiny_effort, starts=2, refined=1, rounds=0)
     result = find_optimum(data, effort=least, given=[monotone])
     assert {start.kind for start in result.starts} == {"ground truth", "monotone"}
     assert result.starts[0].kind == "monotone"
 
 
-def test_noise_is_fitted_too(figure8: GenerativeModel, tiny_effort: Effort) -> None:
+def test_noise_is_fitted_too(cheap: GenerativeModel, tiny_effort: Effort) -> None:
     least = replace(tiny_effort, starts=2, refined=1, rounds=0)
-    held = find_optimum(figure8, effort=least)
-    shared = find_optimum(figure8, effort=least, given=[held.model], fit_noise="shared")
+    held = find_optimum(cheap, effort=least)
+    fitted = find_optimum(cheap, effort=least, given=[held.model], fit_noise="shared")
     assert held.fit_noise == "no"
-    assert shared.model.noise_variance[0] == shared.model.noise_variance[1] != 0.02
-    assert shared.excess.value < held.excess.value + held.excess.error
-    residual = shared.decomposition.residual_variance
-    mean = sum(e.value for e in residual) / 2
-    # On these few data nodes f is fitted too closely: the exact residual is larger.
-    assert mean == pytest.approx(shared.model.noise_variance[0], rel=0.1)
+    assert held.model.noise_variance[0] == 0.01
+    assert fitted.model.noise_variance[0] != 0.01
+    assert fitted.excess.value < held.excess.value + held.excess.error
+    residual = fitted.decomposition.residual_variance[0]
+    assert residual.value == pytest.approx(fitted.model.noise_variance[0], rel=0.1)
+    assert fitted.starts[0].noise_variance != (0.01,)
 
 
 @pytest.mark.parametrize("name", ["linear_narrow", "helix"])
 def test_other_dimensions(name: str, tiny_effort: Effort) -> None:
     """One data dimension, and three, where p(x) is sampled."""
-    from tests.problems import PROBLEMS
-
     model = PROBLEMS[name].model
     least = replace(
         tiny_effort, starts=1, refined=1, rounds=0, most=15, fine_step=1.0, most_nodes=64
@@ -196,6 +195,7 @@ def test_bad_settings(figure8: GenerativeModel, tiny_effort: Effort) -> None:
         find_optimum(figure8, given=[line])
 
 
+@pytest.mark.slow
 def test_absolute_value_leaves_its_ground_truth() -> None:
     """From the ground truth and from random starts: near the monotone rearrangement, and below."""
     data = benchmark("absolute_value")

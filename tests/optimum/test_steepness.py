@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from tests.optimum.conftest import Small
 from theorycheck.errors import SettingError
 from theorycheck.models.benchmarks import benchmark
+from theorycheck.models.generative import GenerativeModel
 from theorycheck.optimum.coordinate_ascent import ascend
 from theorycheck.optimum.global_search import Effort
 from theorycheck.optimum.steepness import limit_steepness
@@ -103,11 +104,10 @@ def test_minus_elbo_falls_as_the_bound_is_loosened(small: Small) -> None:
     assert values == sorted(values, reverse=True)
 
 
-def test_path(tiny_effort: Effort) -> None:
-    data = benchmark("figure8")
+def test_path(cheap: GenerativeModel, tiny_effort: Effort) -> None:
     bounds = (0.5, math.inf)
     least = replace(tiny_effort, starts=2, refined=1, rounds=0, most=10)
-    path = excess_against_steepness(data, bounds, effort=least, seed=1)
+    path = excess_against_steepness(cheap, bounds, effort=least, seed=1)
     assert [result.steepness for result in path] == [0.5, None]
     for result, bound in zip(path, bounds, strict=True):
         assert result.largest_slope <= bound * (1.0 + 1e-9)

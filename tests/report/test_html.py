@@ -15,7 +15,9 @@ from theorycheck import files
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.models import Decoder, GenerativeModel, load_model
+from theorycheck.optimum.global_search import Effort
 from theorycheck.report import html
+from theorycheck.report.analysis import Search
 from theorycheck.report.html import write_report
 from theorycheck.report.numbers import shown
 
@@ -37,7 +39,40 @@ EXACT = {
     "tolerance",
     "pmo_tolerance",
     "seconds",
+    # Of the search: its own nodes' J, a guide without a radius, and what it was told.
+    "excess",
+    "refined",
+    "evaluations",
+    "ground_truth_ascent",
+    "found",
+    "hops",
+    "displacement",
+    "gradient_norm",
+    "node_excess",
+    "largest_slope",
+    "seed",
+    "samples",
+    "share",
+    "draws",
+    "mode_mass",
 }
+#: As little of a search as there can be.
+TINY = Search(
+    Effort(
+        starts=2,
+        coarse_cells=24,
+        middle_cells=32,
+        fine_cells=48,
+        most_nodes=100,
+        refined=1,
+        hops=1,
+        most=8,
+        fine_step=0.9,
+        tolerance=1e-3,
+    ),
+    "tiny",
+    seed=3,
+)
 
 
 class Page(HTMLParser):
@@ -100,6 +135,57 @@ def test_self_contained(page: str) -> None:
     assert "script" not in parsed.tags
     assert "link" not in parsed.tags
     assert not re.search(r"url\(|@import", page)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("searched")
+    models = [
+        load_model("expr:[abs(z), abs(z)]", noise_variance=0.1),
+        load_model("expr:[z**2]", noise_variance=0.1),
+        hostile(),
+    ]
+    write_report(models, path, tolerance=1e-3, search=TINY)
+    return path
+
+
+def test_the_optimum_stands_beside_the_ground_truth(searched: Path) -> None:
+    page = (searched / "report.html").read_text(encoding="utf-8")
+    found = json.loads((searched / "report.json").read_text(encoding="utf-8"))
+    text = re.sub(r"<[^>]*>", "", page)
+    assert not Page(page).open
+    assert "<script" not in page
+    assert text.count("The predicted optimum: what training should reach") == 3
+    assert text.count("densest 10 %") == 3
+    assert "tiny, seed 3" in text
+    folded = found["models"][0]["optimum"]
+    for key in ("excess", "mleo", "pmo"):
+        assert shown(Estimate(**folded[key]), 6) in text
+    gain = Estimate(**folded["gain"])
+    assert gain.lower > 0.1
+    assert "The ELBO prefers another decoder" in text
+    # What was found is an alternative for condition (1) too.
+    names = [a["name"] for a in found["models"][0]["conditions"]["condition_1"]["alternatives"]]
+    assert names[-1].startswith("optimum of")
+    assert folded["search"] == "tiny"
+    assert len(folded["starts"]) == 2
+    assert 0.0 < folded["total_variation"]["value"] < 1.0
+    assert found["settings"]["search"] == "tiny"
+    assert found["settings"]["seed"] == 3
+    # A line has nothing to gain: the headline does not claim so.
+    assert found["models"][2]["optimum"]["gain"]["value"] <= 1e-3
+    for path, value in _numbers(found):
+        if path[-1] == "error":
+            assert value >= 0.0
+        elif path[-1] not in EXACT and path[-2] != "q":
+            assert path[-1] == "value", path
+
+
+def test_without_a_search_nothing_is_said_of_it(page: str, numbers: dict[str, Any]) -> None:
+    assert "predicted optimum: what" not in page
+    assert "J, predicted optimum" not in page
+    assert all(model["optimum"] is None for model in numbers["models"])
+    assert numbers["settings"]["search"] == "none"
 
 
 def test_hostile_names_are_escaped(page: str) -> None:

@@ -13,6 +13,9 @@ from typer.core import TyperGroup
 
 from theorycheck import __version__
 from theorycheck.cli import (
+    cite,
+    dataset,
+    export,
     judge,
     listing,
     noise,
@@ -116,20 +119,23 @@ _add(
     theorems.conditions,
     "conditions",
     "Check Theorem 1: is the ground truth not the best that a VAE can learn?\n\n"
-    "Reports the premise, condition (1) for each --alternative, and whether an M-step moves the "
-    f"ground truth. Without --eta the whole range of thresholds is looked at.\n\n{_MODELS}",
+    "Searches for the predicted optimum and checks the premise, condition (1) for it and for each "
+    "--alternative, conditions (2) and (2') over rearrangements of the ground truth with the same "
+    "p(x), and whether an M-step moves the ground truth. Without --eta the whole range of "
+    f"thresholds is looked at.\n\n{_MODELS}",
     "absolute_value --alternative 'expr:[g(z), g(z)]'".replace("g(z)", "Phi_inv((1+Phi(z))/2)"),
-    "figure8 --eta 0.5 --json",
+    "figure8 --search thorough --tears 10",
+    "figure8 --search none --eta 0.5 --json",
     short="Theorem 1's premise and conditions",
 )
 _add(
     optimum.optimum,
     "optimum",
     "Find the decoder that the ELBO prefers to all others, without any network.\n\n"
-    "Many ascents over functions f, basin hopping, then an exact evaluation on data that the search "
-    "never saw. J is an upper bound on the infimum over all f, attained by the decoder that is "
-    "written; read it back with: theorycheck decompose FILE.npz --data MODEL. --steepness bounds "
-    f"|f'|; given several times, a table shows what J costs at each bound.\n\n{_MODELS}",
+    "Many ascents over functions f, basin hopping, then an exact evaluation on data that the "
+    "search never saw. J is an upper bound on the infimum over all f, attained by the decoder that "
+    "is written; read it back with: theorycheck decompose FILE.npz --data MODEL. --steepness "
+    f"bounds |f'|; given several times, a table shows what each bound costs.\n\n{_MODELS}",
     "figure8 --seed 1 -o best.npz",
     "mine.py:f --effort thorough --jobs 2",
     "absolute_value --steepness 1 --steepness 2 --steepness inf --json",
@@ -191,6 +197,44 @@ _add(
     "Exit code 1 if a claim's test fails.",
     "-o evidence",
     short="run the claims, write the evidence",
+)
+
+_add(
+    dataset.dataset,
+    "dataset",
+    "Write draws from a benchmark with exact log p, the optimal q and its KL at each.\n\n"
+    "NAME.npz has the arrays; NAME.json, its card, says what they are, how they were made and what "
+    "was checked, with H and J of the ground truth and of the best decoder found.",
+    "figure8 -o data --size 10000 --seed 1",
+    short="draws with exact answers, for other frameworks",
+)
+_add(
+    dataset.score,
+    "score",
+    "Score a decoder on a benchmark: J, against the ground truth and the best decoder found.\n\n"
+    + _MODELS,
+    "'expr:[z, 0*z]' --on figure8",
+    "mine.py:f --on circle --json",
+    short="a decoder on a benchmark, against the best found",
+)
+_add(
+    export.export,
+    "export",
+    "Write a result as a netCDF file that xarray opens.\n\n"
+    "decomposition: the averages and the nodes behind them; kl-map: KL over x; landscape: KL over "
+    f"q at one x; optimum: the decoder found by a quick search, its starts and hops.\n\n{_MODELS}",
+    "figure8 --what kl-map -o kl.nc",
+    "figure8 --what landscape --at 0,0 -o landscape.nc",
+    short="a result as netCDF, for xarray",
+)
+_add(
+    cite.cite,
+    "cite",
+    "Print BibTeX of what a run used: this software, the paper, the methods.\n\n"
+    "RUN is what a verb wrote: report.json, the JSON of a verb, a checkpoint or folder of train.",
+    "figure8 --verb optimum",
+    "out/report.json",
+    short="BibTeX of what a run used",
 )
 
 

@@ -24,6 +24,7 @@ from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
     from theorycheck.objectives.decomposition import Decomposition
+    from theorycheck.objectives.importance import IwaeObjective
 
 _MEANINGS = {
     "entropy": "entropy H of the data",
@@ -62,6 +63,15 @@ def decompose(
             help="Prove at N draws from p(x) that q* is the global optimum, to 1e-9 nats.",
         ),
     ] = 0,
+    iwae: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--iwae",
+            metavar="S",
+            help="Add J of the IWAE objective with S samples, at the best q for that S; "
+            "repeatable, or separate by commas.",
+        ),
+    ] = None,
     noise_variance: NoiseVariance = None,
     data_noise_variance: DataNoiseVariance = None,
     vectorize: Vectorize = False,
@@ -79,6 +89,7 @@ def decompose(
 
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind)
     thresholds = parse_eta(eta)
+    all_samples = _parse_samples(iwae)
     with stdout_kept_for_result():
         loaded = options.load(model)
         source = None
@@ -86,23 +97,42 @@ def decompose(
             source = options.load_other(data, data_noise_variance, "--data-noise-variance", loaded)
         # Last, because it takes a second that a mistake above need not.
         from theorycheck.objectives.decomposition import decompose as run
+        from theorycheck.objectives.importance import iwae_objective
 
+        points = None if sample is None else read_sample(sample)
         result = run(
             loaded,
             source,
             eta=thresholds,
             tolerance=tolerance,
-            sample=None if sample is None else read_sample(sample),
+            sample=points,
             certify=certify,
             progress=terminal_progress(),
         )
+        objectives = [
+            iwae_objective(
+                loaded, source, samples=count, sample=points, progress=terminal_progress()
+            )
+            for count in all_samples
+        ]
     if as_json:
-        print_json(result.to_dict())
+        added = {"iwae": [one.to_dict() for one in objectives]} if objectives else {}
+        print_json(result.to_dict() | added)
     else:
-        _show(result, tolerance)
+        _show(result, tolerance, objectives)
 
 
-def _show(result: Decomposition, tolerance: float) -> None:
+def _parse_samples(texts: list[str] | None) -> list[int]:
+    """Return the S of every --iwae, before anything takes time."""
+    counts = []
+    for part in (part.strip() for text in texts or () for part in text.split(",")):
+        if not part.isascii() or not part.isdigit() or int(part) < 1:
+            raise SettingError(f"--iwae: the number of samples must be an integer >= 1, not {part}")
+        counts.append(int(part))
+    return counts
+
+
+def _show(result: Decomposition, tolerance: float, objectives: list[IwaeObjective]) -> None:
     from theorycheck.cli.render import console, estimate_text, say, table
 
     out = console()
@@ -112,6 +142,10 @@ def _show(result: Decomposition, tolerance: float) -> None:
         title += f", on the data of {result.data.name}"
     figures = [(text, str(getattr(result, name))) for name, text in _MEANINGS.items()]
     out.print(table(title, ("", "nats"), figures))
+    if objectives:
+        lines = [(str(one.samples), str(one.excess), str(one.gap)) for one in objectives]
+        heads = ("S", "J_S = MLEO + gap", "gap = E[log p_f − L_S]")
+        out.print(table("IWAE objective at the best q for each S, nats", heads, lines))
     if result.eta:
         rows = [
             [f"{part.eta:g}", *(estimate_text(e) for e in (part.pr_lo, part.pr_hi))]

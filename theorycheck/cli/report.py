@@ -24,6 +24,11 @@ from theorycheck.cli.options import (
     checked_tolerance,
     parse_eta,
 )
+from theorycheck.errors import SettingError, nearest
+
+#: What --search and --figures-format may be.
+_SEARCHES = ("quick", "thorough", "none")
+_FORMATS = ("svg", "pdf", "png")
 
 
 def report(
@@ -37,6 +42,29 @@ def report(
     tolerance: Annotated[
         float, typer.Option("--tolerance", metavar="T", help="Error radius of every PMO, nats.")
     ] = 1e-6,
+    search: Annotated[
+        str,
+        typer.Option(
+            "--search",
+            metavar="HOW",
+            help="How hard to search for the predicted optimum: quick, thorough or none.",
+        ),
+    ] = "quick",
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the search.")] = 0,
+    figures_format: Annotated[
+        str | None,
+        typer.Option(
+            "--figures-format",
+            metavar="F",
+            help="Write the figures as files for a paper too: svg, pdf or png, in DIR/figures.",
+        ),
+    ] = None,
+    figures_columns: Annotated[
+        int,
+        typer.Option(
+            "--figures-columns", metavar="C", help="Columns of the page that they span: 1 or 2."
+        ),
+    ] = 2,
     noise_variance: NoiseVariance = None,
     alternative_noise_variance: AlternativeNoiseVariance = None,
     vectorize: Vectorize = False,
@@ -48,6 +76,15 @@ def report(
     checked_alternatives(alternative, alternative_noise_variance)
     checked_tolerance(tolerance)
     checked_directory(directory)
+    if search not in _SEARCHES:
+        raise SettingError(f"--search: there is no '{search}': {nearest(search, _SEARCHES)}")
+    if seed < 0:
+        raise SettingError(f"--seed must be >= 0, not {seed}")
+    if figures_format is not None and figures_format not in _FORMATS:
+        known = nearest(figures_format, _FORMATS)
+        raise SettingError(f"--figures-format: there is no '{figures_format}': {known}")
+    if figures_columns not in (1, 2):
+        raise SettingError(f"--figures-columns must be 1 or 2, not {figures_columns}")
     from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import console, print_json, say, stdout_kept_for_result
 
@@ -61,8 +98,12 @@ def report(
             for one in loaded
         }
         # Last, because it takes a second that a mistake above need not.
+        from theorycheck.optimum.global_search import QUICK, THOROUGH
+        from theorycheck.report.analysis import Search
+        from theorycheck.report.figure_files import figure_files
         from theorycheck.report.html import write_report
 
+        effort = {"quick": QUICK, "thorough": THOROUGH}.get(search)
         try:
             page = write_report(
                 loaded,
@@ -70,6 +111,8 @@ def report(
                 alternatives=others,
                 eta=thresholds,
                 tolerance=tolerance,
+                figure_files=figure_files(figures_format, figures_columns),
+                search=None if effort is None else Search(effort, search, seed, jobs=-1),
                 progress=terminal_progress(),
             )
         except OSError as error:

@@ -1,12 +1,12 @@
-"""``theorycheck conditions`` and ``theorycheck noise``: the two theorems."""
+"""``theorycheck conditions``: Theorem 1."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from theorycheck.cli.optimum import Jobs, Seed, checked_search, chosen_effort
 from theorycheck.cli.options import (
     AlternativeNoiseVariance,
     Alternatives,
@@ -21,23 +21,51 @@ from theorycheck.cli.options import (
     checked_alternatives,
     checked_tolerance,
     parse_eta,
+    parse_numbers,
 )
+from theorycheck.errors import SettingError, nearest
 
-if TYPE_CHECKING:
-    from theorycheck.theorems.theorem1 import PremiseAt, Theorem1Check
-    from theorycheck.theorems.theorem2 import Theorem2Check
-
-#: Rows of the premise shown of a scan over η; --json has all.
-_ROWS = 8
+_SEARCHES = ("quick", "thorough", "none")
+#: What is looked at of the zero-MLEO class by default.
+_FOLDS, _TEARS = (2, 3), 2
 
 
 def conditions(
     model: Model,
     alternative: Alternatives = None,
     eta: Eta = None,
+    search: Annotated[
+        str,
+        typer.Option(
+            "--search",
+            metavar="S",
+            help="Search for the predicted optimum: quick, thorough or none. With none the "
+            "zero-MLEO class is left out too, unless --folds or --tears asks for it.",
+        ),
+    ] = "quick",
+    folds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--folds",
+            metavar="K",
+            help="Branches of the folds in the zero-MLEO class, comma-separated or repeated; by "
+            "default 2,3.",
+        ),
+    ] = None,
+    tears: Annotated[
+        int | None,
+        typer.Option(
+            "--tears",
+            metavar="N",
+            help="Random tears in the class, besides three systematic ones; by default 2, and -1 "
+            "is no tears at all.",
+        ),
+    ] = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
     tolerance: Annotated[
         float, typer.Option("--tolerance", metavar="T", help="Error radius of every PMO, nats.")
-    ] = 1e-6,
+    ] = 1e-5,
     noise_variance: NoiseVariance = None,
     alternative_noise_variance: AlternativeNoiseVariance = None,
     vectorize: Vectorize = False,
@@ -48,6 +76,11 @@ def conditions(
     """Run the verb."""
     checked_alternatives(alternative, alternative_noise_variance)
     checked_tolerance(tolerance)
+    if search not in _SEARCHES:
+        raise SettingError(f"--search: there is no '{search}': {nearest(search, _SEARCHES)}")
+    checked_search("quick", seed, jobs)
+    branches = _checked_class(folds, tears)
+    surveyed = search != "none" or folds is not None or tears is not None
     from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import print_json, stdout_kept_for_result
 
@@ -57,114 +90,58 @@ def conditions(
         loaded = options.load(model)
         others = options.load_alternatives(alternative, alternative_noise_variance, loaded)
         # Last, because it takes a second that a mistake above need not.
+        from theorycheck.objectives.decomposition import decompose
+        from theorycheck.optimum.global_search import find_optimum
         from theorycheck.theorems.theorem1 import check_theorem1
+        from theorycheck.theorems.zero_mleo_class import survey_zero_mleo
 
-        result = check_theorem1(
-            loaded, others, eta=thresholds, tolerance=tolerance, progress=terminal_progress()
-        )
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        _show_theorem1(result)
-
-
-def noise(
-    model: Model,
-    tolerance: Annotated[
-        float,
-        typer.Option("--tolerance", metavar="T", help="Error radius of the fit, relative to σ²."),
-    ] = 1e-4,
-    noise_variance: NoiseVariance = None,
-    vectorize: Vectorize = False,
-    breakpoints: Breakpoints = None,
-    table_kind: TableKind = None,
-    as_json: AsJson = False,
-) -> None:
-    """Run the verb."""
-    checked_tolerance(tolerance)
-    from theorycheck.cli.progress import terminal_progress
-    from theorycheck.cli.render import print_json, stdout_kept_for_result
-
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind)
-    with stdout_kept_for_result():
-        loaded = options.load(model)
-        from theorycheck.theorems.theorem2 import check_theorem2
-
-        result = check_theorem2(loaded, tolerance=tolerance, progress=terminal_progress())
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        _show_theorem2(result)
-
-
-def _show_theorem1(result: Theorem1Check) -> None:
-    from theorycheck.cli.render import console, estimate_text, say, table, verdict_text
-
-    out = console()
-    rows = [
-        (
-            f"{part.eta:.4g}",
-            estimate_text(part.high),
-            estimate_text(part.low),
-            estimate_text(part.margin),
-            verdict_text(part.verdict),
-        )
-        for part in _telling(result.premise)
-    ]
-    title = f"Premise at {result.ground_truth.model.name}: Pr[X_Hi] D_Hi > Pr[X_Lo] D_Lo"
-    if len(result.premise) > len(rows):
-        title += f" ({len(rows)} of {len(result.premise)} thresholds)"
-    out.print(table(title, ("η", "high side", "low side", "margin", "verdict"), rows))
-    if result.alternatives:
-        checks = [
-            (
-                check.decomposition.model.name,
-                estimate_text(check.decomposition.mleo),
-                estimate_text(check.decomposition.pmo),
-                estimate_text(check.gain),
-                verdict_text(check.prefers),
-                verdict_text(check.verdict),
-                "—" if check.witness_eta is None else f"{check.witness_eta:.4g}",
+        progress = terminal_progress()
+        truth = decompose(loaded, eta=thresholds, tolerance=tolerance, progress=progress)
+        found = members = None
+        if search != "none":
+            found = find_optimum(
+                loaded,
+                effort=chosen_effort(search),
+                given=others,
+                seed=seed,
+                jobs=jobs,
+                progress=progress,
             )
-            for check in result.alternatives
-        ]
-        columns = ("alternative", "MLEO", "PMO", "J_G − J_f", "preferred", "condition (1)", "at η")
-        out.print(table("Alternatives", columns, checks))
-    verdicts = [
-        ("premise", verdict_text(result.premise_verdict)),
-        ("condition (1)", verdict_text(result.condition_1)),
-        ("condition (2)", verdict_text(result.condition_2)),
-        ("ground truth is stationary", verdict_text(result.stationarity.verdict)),
-        ("ground truth is a minimum", verdict_text(str(result.to_dict()["verdict"]))),
-    ]
-    out.print(table("Theorem 1", ("", "verdict"), verdicts))
-    say(out, result.summary)
-
-
-def _telling(premise: Sequence[PremiseAt]) -> list[PremiseAt]:
-    """Pick a few rows of a scan: evenly spaced, and those on either side of a change of verdict."""
-    if len(premise) <= _ROWS:
-        return list(premise)
-    step = (len(premise) - 1) / (_ROWS - 1)
-    chosen = {round(step * k) for k in range(_ROWS)}
-    for index in range(1, len(premise)):
-        if premise[index].verdict is not premise[index - 1].verdict and len(chosen) < 2 * _ROWS:
-            chosen |= {index - 1, index}
-    return [premise[index] for index in sorted(chosen)]
-
-
-def _show_theorem2(result: Theorem2Check) -> None:
-    from theorycheck.cli.render import console, estimate_text, say, table, verdict_text
-
-    out = console()
-    rows = [
-        (f"{d}", f"{true:g}", estimate_text(refit), estimate_text(exact))
-        for d, (true, refit, exact) in enumerate(
-            zip(result.true, result.refit_at_ground_truth, result.exact_posterior, strict=True),
-            start=1,
+        if surveyed:
+            members = survey_zero_mleo(
+                loaded,
+                truth=truth,
+                folds=branches,
+                tears=_TEARS if tears is None else tears,
+                seed=seed,
+                jobs=jobs,
+                progress=progress,
+            )
+        result = check_theorem1(
+            loaded,
+            others,
+            optimum=found,
+            zero_mleo=members,
+            eta=thresholds,
+            tolerance=tolerance,
+            truth=truth,
+            progress=progress,
         )
-    ]
-    columns = ("dimension", "true σ²", "fit, mean-field q", "fit, exact posterior")
-    out.print(table(f"Noise variance fitted at {result.model.name}", columns, rows))
-    out.print(table("Theorem 2", ("", "verdict"), [("σ² is biased", verdict_text(result.verdict))]))
-    say(out, result.summary)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        from theorycheck.cli.conditions_tables import show
+
+        show(result)
+
+
+def _checked_class(folds: list[str] | None, tears: int | None) -> tuple[int, ...]:
+    """Return the folds' branches, and refuse a class that cannot be."""
+    numbers = parse_numbers(folds, "--folds")
+    if tears is not None and tears < -1:
+        raise SettingError(f"--tears must be at least -1, not {tears}")
+    if numbers is None:
+        return _FOLDS
+    if any(number < 2.0 or number != round(number) for number in numbers):
+        raise SettingError(f"--folds: a fold has 2 or more branches, not {min(numbers):g}")
+    return tuple(int(number) for number in numbers)

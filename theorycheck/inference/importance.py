@@ -84,7 +84,7 @@ class OptimalImportanceQ:
     def ambiguous(self) -> NDArray[np.bool_]:
         """Where another optimum lies within 1e-9 nats of the best."""
         gaps = self.optima[:, 1:, 2] - self.optima[:, :1, 2]
-        result: NDArray[np.bool_] = (np.nan_to_num(gaps, nan=np.inf) < 1e-9).any(axis=1)
+        result: NDArray[np.bool_] = np.nan_to_num(gaps, nan=np.inf).min(axis=1) < 1e-9
         return result
 
 

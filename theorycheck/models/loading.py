@@ -26,7 +26,7 @@ __all__ = ["from_torch_module", "load_model"]
 
 _FORMS = (
     "a model is a benchmark's name, file.py:function, expr:[cos(z), sin(z)], "
-    "a .csv or .npz table, or a .pt2 file"
+    "a .csv or .npz table, a .pt2 file, or a .pt file that train wrote"
 )
 #: Module attribute of a user's file that gives σ².
 _NOISE_ATTRIBUTE = "NOISE_VARIANCE"
@@ -48,10 +48,11 @@ def load_model(
     spec : str or GenerativeModel or Decoder
         A benchmark's name; ``file.py:name``, where name is a function, a Decoder, a
         GenerativeModel or an ``nn.Module`` (the file is run: trust it); ``expr:...`` (parsed,
-        never run); a ``.csv`` or ``.npz`` table; or a ``.pt2`` file of ``torch.export.save``.
+        never run); a ``.csv`` or ``.npz`` table; a ``.pt2`` file of ``torch.export.save``; or a
+        ``.pt`` file that ``train`` wrote.
     noise_variance : float or sequence of D floats, optional
-        σ². Needed where the model has none: benchmarks do, an ``.npz`` table may, and a Python
-        file may define ``NOISE_VARIANCE``. Given, it wins.
+        σ². Needed where the model has none: benchmarks and trained networks have one, an ``.npz``
+        table may, and a Python file may define ``NOISE_VARIANCE``. Given, it wins.
     vectorize : bool
         For a function of one latent at a time.
     breakpoints : sequence of float, optional
@@ -108,7 +109,7 @@ def _resolve(
             )
             return decoder, table.noise_variance
         case ".pt" | ".pt2" | ".pth":
-            return load_torch_file(text), None
+            return load_torch_file(text)
         case ".py":
             return _from_python_file(Path(text), "", vectorize)
     raise LoadingError(
@@ -119,12 +120,7 @@ def _resolve(
 def _from_python_file(path: Path, name: str, vectorize: bool) -> tuple[Decoder, ArrayLike | None]:
     module = _run(path)
     noise: ArrayLike | None = getattr(module, _NOISE_ATTRIBUTE, None)
-    found = getattr(module, name, None) if name else None
-    if found is None:
-        offered = [key for key, value in vars(module).items() if _is_offered(module, value)]
-        hint = nearest(name, offered) if offered else "it defines no function"
-        what = f"has no function '{name}'" if name else "needs a function: file.py:function"
-        raise LoadingError(f"{path}: {what}; {hint}")
+    found = _found(module, path, name)
     if isinstance(found, GenerativeModel):
         return found.decoder, found.noise_variance
     if isinstance(found, Decoder):
@@ -138,6 +134,37 @@ def _from_python_file(path: Path, name: str, vectorize: bool) -> tuple[Decoder, 
     if isinstance(found, type):
         raise LoadingError(f"{path}: '{name}' is a class; give a function or an object made of it")
     return Decoder.from_function(found, name=name, vectorize=vectorize), noise
+
+
+def object_in_file(path: Path, name: str) -> Any:
+    """Run a user's Python file and return what it calls `name`.
+
+    Parameters
+    ----------
+    path : Path
+    name : str
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    LoadingError
+        One line, if there is no such file or name, or running the file fails.
+    """
+    return _found(_run(path), path, name)
+
+
+def _found(module: ModuleType, path: Path, name: str) -> Any:
+    """Return the object of that name, or say which there are."""
+    found = getattr(module, name, None) if name else None
+    if found is None:
+        offered = [key for key, value in vars(module).items() if _is_offered(module, value)]
+        hint = nearest(name, offered) if offered else "it defines no function"
+        what = f"has no function '{name}'" if name else "needs a function: file.py:function"
+        raise LoadingError(f"{path}: {what}; {hint}")
+    return found
 
 
 def _is_offered(module: ModuleType, value: object) -> bool:

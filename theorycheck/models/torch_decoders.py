@@ -61,12 +61,15 @@ def from_torch_module(module: Any, name: str | None = None) -> Decoder:
     return _wrap(torch, network.eval().requires_grad_(False), label)
 
 
-def load_torch_file(path: str | Path, name: str | None = None) -> Decoder:
-    """Load a ``.pt2`` program, or say in one line why a ``.pt`` file cannot be used.
+def load_torch_file(
+    path: str | Path, name: str | None = None
+) -> tuple[Decoder, tuple[float, ...] | None]:
+    """Load a ``.pt2`` program or a ``.pt`` file that ``train`` wrote.
 
     A ``.pt2`` file is what ``torch.export.save`` writes: the network and its weights. TorchScript
     is deprecated by PyTorch and not read. A ``.pt`` file is opened with ``weights_only=True``
-    and never runs code; on its own it holds weights, not the network that they belong to.
+    and never runs code. What ``train`` wrote has the network's architecture and σ² beside its
+    weights; of other files one line says what they lack.
 
     Parameters
     ----------
@@ -77,7 +80,10 @@ def load_torch_file(path: str | Path, name: str | None = None) -> Decoder:
 
     Returns
     -------
-    Decoder
+    decoder : Decoder
+        Of the selected restart, where ``train`` wrote the file.
+    noise_variance : tuple of float or None
+        σ², where the file has it.
 
     Raises
     ------
@@ -101,7 +107,7 @@ def load_torch_file(path: str | Path, name: str | None = None) -> Decoder:
             network(torch.zeros(3, 1, dtype=torch.float64))
         except Exception as error:
             raise LoadingError(f"{path}: not usable ({_line(error)}); {_EXPORT}") from error
-        return _wrap(torch, network, name or file.stem)
+        return _wrap(torch, network, name or file.stem), None
     _refuse_torchscript(file)
     try:
         held = torch.load(file, map_location="cpu", weights_only=True)
@@ -111,6 +117,11 @@ def load_torch_file(path: str | Path, name: str | None = None) -> Decoder:
         ) from error
     except Exception as error:
         raise LoadingError(f"{path}: not a PyTorch file: {_line(error)}") from error
+    # Not at the top: the networks need PyTorch, and the rest of this package does not.
+    checkpoints = importlib.import_module("neural.checkpoints")
+    if checkpoints.is_ours(held):
+        saved = checkpoints.networks_of(held, file, name)
+        return saved.decoder, saved.noise_variance
     raise LoadingError(_lacking(path, held))
 
 

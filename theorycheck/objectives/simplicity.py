@@ -217,7 +217,9 @@ def _region(
 ) -> RegionComparison:
     mass = Estimate(1.0, 0.0) if share == 1.0 else _average(inside.astype(float), 1.0)
     truth, other = (
-        Complexity(_average(values), _average(count, 1.0), _average((count > 1.0) * 1.0, 1.0))
+        Complexity(
+            _average(values), _average(count, 1.0), _average((count > 1.0).astype(np.float64), 1.0)
+        )
         for values, count in zip(kl, modes, strict=True)
     )
     kl_saved = _average(kl[0] - kl[1])

@@ -194,6 +194,8 @@ def _load(path: Path) -> tuple[dict[str, Outcome], str]:
             found = str(header["settings"])
     except (
         ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile,
+        # What zipfile says of a flag or version that damage has set: encrypted, not supported.
+        RuntimeError,
     ) as error:  # fmt: skip
         raise SettingError(f"{path}: damaged, or not the state of a search") from error
     return outcomes, found

@@ -9,14 +9,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.inference.mean_field import MeanField
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.objectives.decomposition import PMO_TOLERANCE, Decomposition
 from theorycheck.objectives.landscape import KlMap, Landscape, kl_map
 from theorycheck.objectives.partition import Partition
+from theorycheck.optimum.global_search import Effort, find_optimum
+from theorycheck.optimum.result import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature.latent_panels import LatentPanels
+from theorycheck.report.optimum_analysis import OptimumAnalysis, analyse_optimum
 from theorycheck.report.telling_points import TellingPoint, telling_landscape, telling_points
 from theorycheck.theorems.theorem1 import (
     Condition1At,
@@ -30,6 +34,39 @@ Array = NDArray[np.float64]
 
 #: η, in nats, for the table where none is asked for: those below the largest KL are shown.
 _DEFAULT_ETA = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Search:
+    """How the predicted optimum is to be searched for.
+
+    Parameters
+    ----------
+    effort : Effort
+    name : str
+        What a reader is told about it, ``"quick"`` for example.
+    seed : int
+    jobs : int, optional
+        Processes; by default what ``joblib.parallel_config`` says.
+    """
+
+    effort: Effort
+    name: str
+    seed: int = 0
+    jobs: int | None = None
+
+    def run(
+        self, model: GenerativeModel, given: Sequence[GenerativeModel], progress: Progress
+    ) -> PredictedOptimum:
+        """Search, from the given decoders too."""
+        return find_optimum(
+            model,
+            effort=self.effort,
+            given=given,
+            seed=self.seed,
+            jobs=self.jobs,
+            progress=progress,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +92,8 @@ class ModelAnalysis:
         Error radius that was asked for, nats.
     panels : LatentPanels
         f at its nodes.
+    optimum : OptimumAnalysis or None
+        The predicted optimum; None where it was not searched for.
     seconds : float
         Time taken.
     """
@@ -69,6 +108,7 @@ class ModelAnalysis:
     eta: tuple[float, ...]
     tolerance: float
     panels: LatentPanels = field(repr=False)
+    optimum: OptimumAnalysis | None
     seconds: float
 
     @property
@@ -123,6 +163,7 @@ class ModelAnalysis:
                 "point": self.landscape_letter,
                 "local_minima": int(np.isfinite(self.landscape.optimum.minima[0, :, 2]).sum()),
             },
+            "optimum": None if self.optimum is None else self.optimum.to_dict(),
             "tolerance": self.tolerance,
             "seconds": self.seconds,
         }
@@ -134,6 +175,7 @@ def analyse(
     alternatives: Sequence[GenerativeModel] = (),
     eta: Sequence[float] = (),
     tolerance: float = PMO_TOLERANCE,
+    search: Search | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> ModelAnalysis:
     """Compute all that a report says about one model.
@@ -148,6 +190,8 @@ def analyse(
         Thresholds for the table of the η-partition, nats; by default some round ones.
     tolerance : float
         Error radius wanted for every PMO, nats.
+    search : Search, optional
+        How to search for the predicted optimum, which is then one of the alternatives too.
     progress : Progress
 
     Returns
@@ -162,18 +206,35 @@ def analyse(
         If an alternative has another D.
     """
     start = time.perf_counter()
+    # A bad η is an error now, not after minutes.
+    if any(not (np.isfinite(e) and e > 0.0) for e in eta):
+        raise SettingError(f"eta must be positive and finite, not {list(eta)}")
+    predicted = None if search is None else search.run(model, alternatives, progress)
+    searched = time.perf_counter() - start
+    tried = [*alternatives, *([] if predicted is None else [predicted.model])]
     # The scan over all η is what the figures need; the caller's η are for the table.
-    theorem1 = check_theorem1(model, alternatives, tolerance=tolerance, progress=progress)
+    theorem1 = check_theorem1(model, tried, tolerance=tolerance, progress=progress)
     distribution = theorem1.ground_truth.kl_distribution
     largest = float(distribution.kl[-1])
     table = tuple(float(e) for e in eta) or tuple(e for e in _DEFAULT_ETA if e < largest)
-    distribution.partitions(np.array(table, dtype=float))  # a bad η is an error now, not later
     # The refit rides along with the PMO; its radius there, about 1e-4 of σ², does for a report.
     theorem2 = check_theorem2(model, decomposition=theorem1.ground_truth, progress=progress)
     mean_field = MeanField(model)
     surface = kl_map(mean_field) if model.data_dim <= 2 else None
     points = telling_points(mean_field, theorem1.ground_truth, surface)
     landscape, letter = telling_landscape(mean_field, points)
+    optimum = None
+    if search is not None and predicted is not None:
+        optimum = analyse_optimum(
+            predicted,
+            theorem1.ground_truth,
+            mean_field,
+            surface,
+            points,
+            effort=search.name,
+            seed=search.seed,
+            seconds=searched,
+        )
     return ModelAnalysis(
         model=model,
         theorem1=theorem1,
@@ -185,5 +246,6 @@ def analyse(
         eta=table,
         tolerance=tolerance,
         panels=mean_field.panels,
+        optimum=optimum,
         seconds=time.perf_counter() - start,
     )

@@ -104,13 +104,13 @@ def render_html(rows: Sequence[Mapping[str, Any]]) -> str:
     str
     """
     environment = page_environment()
-    environment.filters["figure"] = _figure
+    environment.filters["figure"] = figure_text
     verdicts = [row["verdict"] for row in rows]
     counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
     return environment.get_template("claims.html.j2").render(rows=rows, counts=counts)
 
 
-def _figure(value: Any) -> str:
+def figure_text(value: Any) -> str:
     """Show a number of the JSON form."""
     if value is None:
         return "–"
@@ -120,5 +120,5 @@ def _figure(value: Any) -> str:
         error = float("inf") if value["error"] is None else value["error"]
         return str(Estimate(value["value"], error))
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {_figure(entry)}" for name, entry in value.items())
+        return ", ".join(f"{name}: {figure_text(entry)}" for name, entry in value.items())
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 
 from theorycheck.report.telling_points import TellingPoint
 
@@ -109,8 +110,19 @@ def encode(figure: Figure, kind: Literal["png", "svg"]) -> str:
         # No date: the same numbers give the same file.
         metadata = {"Date": None} if kind == "svg" else {"Software": None}
         figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
+    if kind == "png":
+        buffer = _in_few_colours(buffer)
     media = "image/svg+xml" if kind == "svg" else "image/png"
     return f"data:{media};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def _in_few_colours(picture: io.BytesIO) -> io.BytesIO:
+    """Rewrite a PNG with a palette of its own: a third of the size, and no difference to see."""
+    result = io.BytesIO()
+    with Image.open(picture) as image:
+        few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few.save(result, format="png", optimize=True)
+    return result
 
 
 def plain(text: str, longest: int = 40) -> str:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from theorycheck.objectives.landscape import KlMap
+from theorycheck.quadrature.latent_panels import LatentPanels
 from theorycheck.report.analysis import ModelAnalysis
 from theorycheck.report.figure_style import EXACT, GAUSSIAN, mark_points, new_figure
 from theorycheck.report.telling_points import ROUNDING_KL
@@ -23,18 +24,17 @@ LATENT_REACH = 3.3
 _JUMP = 4.0
 
 
-def curve_pieces(analysis: ModelAnalysis) -> list[Array]:
+def curve_pieces(panels: LatentPanels) -> list[Array]:
     """Return the pieces of the curve between jumps: arrays with columns z, f₁, ..., f_D."""
-    panels = analysis.panels
     inner = np.abs(panels.z) <= LATENT_REACH
     rows = np.column_stack([panels.z[inner], panels.f[:, inner].T])
     # Panels end at kinks and jumps: the values on both sides complete the pieces there.
     ends = np.array([b for b in panels.breakpoints if abs(b) < LATENT_REACH])
     if ends.size:
         sides = np.concatenate([np.nextafter(ends, -np.inf), np.nextafter(ends, np.inf)])
-        rows = np.concatenate([rows, np.column_stack([sides, analysis.model.decoder(sides)])])
+        rows = np.concatenate([rows, np.column_stack([sides, panels.model.decoder(sides)])])
         rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    moves = np.abs(np.diff(rows[:, 1:], axis=0)) / analysis.model.sigma
+    moves = np.abs(np.diff(rows[:, 1:], axis=0)) / panels.model.sigma
     jumps = np.flatnonzero(moves.max(axis=1) > _JUMP) + 1
     return list(np.split(rows, jumps))
 
@@ -54,7 +54,7 @@ def line_data_figure(analysis: ModelAnalysis, surface: KlMap) -> Figure:
     upper.fill_between(surface.axes[0], surface.density, color="#B8B8B8", lw=0)
     upper.set_ylim(0.0, 1.18 * surface.density.max())
     upper.set_ylabel("p(x) (per unit of x)")
-    for piece in curve_pieces(analysis):
+    for piece in curve_pieces(analysis.panels):
         lower.plot(piece[:, 1], piece[:, 0], color=EXACT, linewidth=2.0, solid_capstyle="round")
     lower.set_ylabel("z (prior std. dev.)")
     heights = [np.exp(p.posterior.log_density_x.value) for p in analysis.points]

@@ -31,6 +31,8 @@ _CUT = 1e-3
 _Q_REACH = 3.3
 #: Posterior mass that makes a mode worth counting in a title.
 _COUNTED = 0.01
+#: Nodes that a posterior is drawn through at most.
+_MOST_NODES = 400
 #: KL above the minimum at which a landscape changes colour, nats.
 _LEVELS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 #: Labels on local minima at most.
@@ -55,7 +57,7 @@ def posterior_figure(analysis: ModelAnalysis) -> Figure:
     figure = new_figure(0.7 + 2.7 * rows)
     for k, point in enumerate(points):
         axes = figure.add_subplot(rows, columns, k + 1)
-        _posterior_panel(axes, point)
+        posterior_panel(axes, point)
         axes.set_xlabel("z (prior std. dev.)")
         if k % columns == 0:
             axes.set_ylabel("density (per unit of z)")
@@ -64,11 +66,20 @@ def posterior_figure(analysis: ModelAnalysis) -> Figure:
     return figure
 
 
-def _posterior_panel(axes: Axes, point: TellingPoint) -> None:
+def posterior_panel(axes: Axes, point: TellingPoint, whose: str = "") -> None:
+    """Draw one posterior and its best Gaussian.
+
+    Parameters
+    ----------
+    axes : Axes
+    point : TellingPoint
+    whose : str
+        Stands in the title instead of why the x was chosen.
+    """
     exact = point.posterior
     low, high = _window(point)
     shown = (exact.z >= low) & (exact.z <= high)
-    z, density = exact.z[shown], exact.density[shown]
+    z, density = _thinned(exact.z[shown], exact.density[shown])
     axes.fill_between(z, density, color=EXACT, alpha=0.30, linewidth=0, label="posterior p(z|x)")
     axes.plot(z, density, color=EXACT, linewidth=1.2)
     near = point.mean + point.scale * np.linspace(-6.0, 6.0, 241)
@@ -81,11 +92,26 @@ def _posterior_panel(axes: Axes, point: TellingPoint) -> None:
     axes.set_ylim(0.0, 1.12 * max(float(density.max()), float(q.max())))
     modes = sum(mode.mass > _COUNTED for mode in exact.modes)
     counted = f"{modes} modes" if modes > 1 else "1 mode"
+    measured = f"KL = {nats(point.kl.value)} nats, {counted}"
+    if whose:
+        axes.set_title(f"{point.letter}, {whose}: {measured}", fontsize=10)
+        return
     axes.set_title(
-        f"{point.letter}: {_wrapped(point.role)}\nKL = {nats(point.kl.value)} nats, {counted}"
-        f"\nx = {_coordinates(exact.x)}",
+        f"{point.letter}: {_wrapped(point.role)}\n{measured}\nx = {_coordinates(exact.x)}",
         fontsize=10,
     )
+
+
+def _thinned(z: Array, density: Array) -> tuple[Array, Array]:
+    """Leave out nodes that a figure does not show: decoders of many pieces have thousands."""
+    if z.size <= _MOST_NODES:
+        return z, density
+    # The highest node of every bin stays, so that no peak is cut.
+    owner = ((z - z[0]) / (z[-1] - z[0]) * (_MOST_NODES - 1)).astype(int)
+    highest = np.lexsort((-density, owner))
+    kept = highest[np.unique(owner[highest], return_index=True)[1]]
+    chosen = np.sort(np.concatenate([kept, [0, z.size - 1]]))
+    return z[chosen], density[chosen]
 
 
 def _wrapped(role: str) -> str:

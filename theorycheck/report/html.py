@@ -12,19 +12,21 @@ from pathlib import Path
 
 import theorycheck
 from theorycheck.errors import SettingError
-from theorycheck.estimate import Verdict
+from theorycheck.estimate import Verdict, positive
 from theorycheck.files import replace_files
 from theorycheck.json_values import jsonable
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.objectives.decomposition import PMO_TOLERANCE
 from theorycheck.progress import NO_PROGRESS, Progress
-from theorycheck.report.analysis import ModelAnalysis, analyse
+from theorycheck.report.analysis import ModelAnalysis, Search, analyse
+from theorycheck.report.figure_files import FigureFiles
 from theorycheck.report.figures import ReportFigure, figures_of
 from theorycheck.report.numbers import shown
 from theorycheck.report.pages import page_environment
 
 HTML_NAME = "report.html"
 JSON_NAME = "report.json"
+FIGURES_NAME = "figures"
 
 #: Decimals that a number is shown with where space is short.
 _PLACES = 6
@@ -45,6 +47,8 @@ def write_report(
     alternatives: Mapping[str, Sequence[GenerativeModel]] | None = None,
     eta: Sequence[float] = (),
     tolerance: float = PMO_TOLERANCE,
+    search: Search | None = None,
+    figure_files: FigureFiles | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Path:
     """Analyse models and write ``report.html`` and ``report.json``.
@@ -61,6 +65,10 @@ def write_report(
         Thresholds for the η tables, nats; by default some round ones.
     tolerance : float
         Error radius wanted for every PMO, nats.
+    search : Search, optional
+        How to search for the predicted optimum of each model; by default it is not.
+    figure_files : FigureFiles, optional
+        Write the figures as files for a paper too, into the folder ``figures``.
     progress : Progress
 
     Returns
@@ -89,13 +97,15 @@ def write_report(
                 alternatives=others.get(model.name, ()),
                 eta=eta,
                 tolerance=tolerance,
+                search=search,
                 progress=progress,
             )
             sections.append(_Section(analysis, figures_of(analysis)))
             advance(1)
     about: dict[str, object] = {
         "versions": _versions(),
-        "settings": {"pmo_tolerance": tolerance, "eta": list(eta) or "default"},
+        "settings": {"pmo_tolerance": tolerance, "eta": list(eta) or "default"}
+        | ({"search": "none"} if search is None else {"search": search.name, "seed": search.seed}),
         "seconds": time.perf_counter() - start,
     }
     numbers = {**about, "models": [section.analysis.to_dict() for section in sections]}
@@ -103,9 +113,14 @@ def write_report(
     page = render(sections, about)
     text = json.dumps(jsonable(numbers), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     folder = Path(directory)
+    contents = {folder / JSON_NAME: text.encode(), folder / HTML_NAME: page.encode()}
+    if figure_files is not None:
+        for section in sections:
+            contents |= figure_files.render(section.analysis, folder / FIGURES_NAME)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_files({folder / JSON_NAME: text.encode(), folder / HTML_NAME: page.encode()})
+        for parent in {path.parent for path in contents}:
+            parent.mkdir(parents=True, exist_ok=True)
+        replace_files(contents)
     except OSError as error:
         raise SettingError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return folder / HTML_NAME
@@ -128,6 +143,7 @@ def render(sections: Sequence[_Section], about: Mapping[str, object]) -> str:
     environment.filters["short"] = lambda estimate: shown(estimate, _PLACES)
     environment.filters["full"] = shown
     environment.filters["percent"] = lambda e: shown(e.scaled(100.0), 3, " %", signed=True)
+    environment.filters["share"] = lambda e: shown(e.scaled(100.0), 1, " %")
     environment.filters["g"] = lambda value: f"{value:.4g}"
     environment.globals.update(words=_WORDS, minimum=_minimum_words)
     return environment.get_template("report.html.j2").render(sections=sections, about=about)
@@ -155,6 +171,11 @@ _WORDS: Mapping[str, Mapping[Verdict, str]] = {
         Verdict.FAILS: "✗ moves",
         Verdict.INCONCLUSIVE: "? inconclusive",
     },
+    "simpler": {
+        Verdict.HOLDS: "✓ simpler",
+        Verdict.FAILS: "✗ not simpler",
+        Verdict.INCONCLUSIVE: "? inconclusive",
+    },
     "prefers": {
         Verdict.HOLDS: "✓ preferred",
         Verdict.FAILS: "✗ not preferred",
@@ -170,6 +191,14 @@ def _minimum_words(analysis: ModelAnalysis) -> str:
         return (
             "Unresolved: the error radius is too large for a conclusion. f is probably too steep "
             "or too rough for the quadrature at this noise variance."
+        )
+    if analysis.optimum is not None and positive(analysis.optimum.gain) is Verdict.HOLDS:
+        found = analysis.optimum.predicted
+        return (
+            f"The ELBO prefers another decoder: J = {found.excess.value:.3g} nats against the "
+            f"ground truth’s {analysis.decomposition.excess.value:.3g}. That decoder has another "
+            f"p(x), MLEO = {found.mleo.value:.2g} nats, and posteriors nearer to Gaussians, PMO = "
+            f"{found.pmo.value:.2g} instead of {analysis.decomposition.pmo.value:.3g}."
         )
     if theorem1.ground_truth_is_minimum is Verdict.FAILS:
         return (

@@ -117,7 +117,7 @@ def telling_points(
         else:
             places.append(([role], x[index]))
     return tuple(
-        _telling_point(mean_field, "ABCD"[k], ", ".join(roles), place)
+        telling_point(mean_field, "ABCD"[k], ", ".join(roles), place)
         for k, (roles, place) in enumerate(places)
     )
 
@@ -176,7 +176,21 @@ def _likeliest(density: Array, among: NDArray[np.bool_]) -> int:
     return int(np.argmax(np.where(among, density, -math.inf)))
 
 
-def _telling_point(mean_field: MeanField, letter: str, role: str, x: Array) -> TellingPoint:
+def telling_point(mean_field: MeanField, letter: str, role: str, x: Array) -> TellingPoint:
+    """Compute the posterior and the optimal q of a decoder at one x.
+
+    Parameters
+    ----------
+    mean_field : MeanField
+        Of the decoder.
+    letter, role : str
+        How figures mark it, and why it was chosen.
+    x : ndarray, shape (D,)
+
+    Returns
+    -------
+    TellingPoint
+    """
     optimum = mean_field.optimal_q(x[None, :])
     exact = posterior(mean_field.panels, x)
     best = float(optimum.negative_elbo[0])

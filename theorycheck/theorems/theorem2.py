@@ -2,7 +2,7 @@
 
 With θ and φ fixed, −ELBO in σ_d² is ½ log σ_d² + E_p E_q (x_d − f_d)²/(2σ_d²) + const, whence
 σ̂_d² = E_p E_q (x_d − f_d(z))². At the true f it is σ_d² if q is the exact posterior, and differs
-from it where q is not.
+from it where q is not. At the optimum of the ELBO, where f is another one, see `noise_optimum`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.objectives.decomposition import Decomposition, decompose
+from theorycheck.optimum.result import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature.data_nodes import quasi_monte_carlo, trapezoid_grid
 from theorycheck.quadrature.latent_panels import UNRESOLVED_MASS, LatentPanels, latent_panels
+from theorycheck.theorems.noise_optimum import NoiseAtOptimum, checked_optimum, mean_of, noise_at
 
 Array = NDArray[np.float64]
 
@@ -45,6 +47,10 @@ class Theorem2Check:
     verdict : Verdict
         HOLDS if the mean-field refit is biased in some dimension beyond the error radius, FAILS
         if it is unbiased in all (exactly Gaussian posteriors), else INCONCLUSIVE.
+    optimum : NoiseAtOptimum or None
+        The refit at the best decoder found with σ² held, if there was a search.
+    joint : NoiseAtOptimum or None
+        The best decoder and σ² found together.
     """
 
     model: GenerativeModel
@@ -53,15 +59,27 @@ class Theorem2Check:
     exact_posterior: tuple[Estimate, ...]
     bias: tuple[Estimate, ...]
     verdict: Verdict
+    optimum: NoiseAtOptimum | None = None
+    joint: NoiseAtOptimum | None = None
 
     @property
     def shared(self) -> Estimate:
         """The refit where one σ² is shared by all data dimensions: the mean over them."""
-        count = len(self.refit_at_ground_truth)
-        return Estimate(
-            sum(e.value for e in self.refit_at_ground_truth) / count,
-            sum(e.error for e in self.refit_at_ground_truth) / count,
-        )
+        return mean_of(self.refit_at_ground_truth)
+
+    @property
+    def refit_at_optimum(self) -> tuple[Estimate, ...] | None:
+        """E_p E_q* (x_d − f_d)² at the best decoder found with σ² held; None without a search."""
+        return None if self.optimum is None else self.optimum.refit
+
+    @property
+    def joint_optimum(self) -> tuple[Estimate, ...] | None:
+        """σ_d² of the best decoder and σ² found together; None without a search.
+
+        The radius says how well the σ² found is a fixed point of the fit, exactly evaluated. The
+        optimum itself is the best that a search found: see `NoiseAtOptimum.spread`.
+        """
+        return None if self.joint is None else self.joint.noise_variance
 
     @property
     def summary(self) -> str:
@@ -91,8 +109,10 @@ class Theorem2Check:
             "exact_posterior": [e.to_dict() for e in self.exact_posterior],
             "bias": [e.to_dict() for e in self.bias],
             "verdict": self.verdict.value,
-            "refit_at_optimum": None,
-            "joint_optimum": None,
+            "refit_at_optimum": _dicts(self.refit_at_optimum),
+            "joint_optimum": _dicts(self.joint_optimum),
+            "optimum": None if self.optimum is None else self.optimum.to_dict(),
+            "joint": None if self.joint is None else self.joint.to_dict(),
         }
 
 
@@ -105,6 +125,8 @@ def check_theorem2(
     *,
     tolerance: float = 1e-4,
     decomposition: Decomposition | None = None,
+    optimum: PredictedOptimum | None = None,
+    joint: PredictedOptimum | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Theorem2Check:
     """Refit σ² at the ground truth, with the mean-field q and with the exact posterior.
@@ -117,6 +139,8 @@ def check_theorem2(
         Error radius wanted for the refit, relative to σ_d².
     decomposition : Decomposition, optional
         Of this model against itself, if there is one already: its residuals are used as they are.
+    optimum, joint : PredictedOptimum, optional
+        On this model's data, with σ² held and with σ² optimised, as from `find_noise_optima`.
     progress : Progress
 
     Returns
@@ -127,9 +151,13 @@ def check_theorem2(
     ------
     SettingError
         If the tolerance is not positive.
+    ModelError
+        If an optimum belongs to other data.
     """
     if not tolerance > 0.0:
         raise SettingError(f"the tolerance must be positive, not {tolerance}")
+    held = checked_optimum(optimum, model, joint=False)
+    together = checked_optimum(joint, model, joint=True)
     result = decomposition or decompose(
         model, tolerance=1e-4, residual_tolerance=tolerance, progress=progress
     )
@@ -139,7 +167,16 @@ def check_theorem2(
     if not result.resolved:
         refit = tuple(Estimate(r.value, np.inf) for r in refit)
     bias = tuple(Estimate(r.value - t, r.error) for r, t in zip(refit, true, strict=True))
-    return Theorem2Check(model, true, refit, exact, bias, _verdict(bias, true))
+    at_optimum, at_joint = (
+        None if found is None else noise_at(found, tolerance=10.0 * tolerance, progress=progress)
+        for found in (held, together)
+    )
+    verdict = _verdict(bias, true)
+    return Theorem2Check(model, true, refit, exact, bias, verdict, at_optimum, at_joint)
+
+
+def _dicts(estimates: tuple[Estimate, ...] | None) -> list[dict[str, float]] | None:
+    return None if estimates is None else [e.to_dict() for e in estimates]
 
 
 def _verdict(bias: tuple[Estimate, ...], true: tuple[float, ...]) -> Verdict:

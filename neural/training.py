@@ -1,0 +1,138 @@
+"""Training all restarts of one run, from first weights or from a checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neural.data import checked_sample, split_sample
+from neural.loop import Run
+from neural.networks import EncoderModule
+from neural.restarts import TruthFit, start_at_truth
+from neural.run_files import saved_run
+from neural.settings import TrainingSettings, chosen_device
+from neural.trainer import Trainer
+from theorycheck.models.decoder import Decoder
+from theorycheck.models.generative import GenerativeModel
+from theorycheck.models.torch_decoders import from_torch_module
+from theorycheck.progress import NO_PROGRESS, Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The networks that a run ended with.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    objective, objective_error : ndarray, shape (R,)
+        Negative bound on the validation data, nats, and its standard error.
+    fit : TruthFit or None
+        How near the ground truth the restarts there began; None too for a run that went on.
+    seconds : float
+        Wall time of the steps, those before an interruption included.
+    """
+
+    trainer: Trainer
+    objective: Any
+    objective_error: Any
+    fit: TruthFit | None
+    seconds: float
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """What was asked for."""
+        return self.trainer.settings
+
+    @property
+    def selected(self) -> int:
+        """The restart with the best objective."""
+        return int(np.argmin(self.objective))
+
+    def noise_variance(self, restart: int) -> list[float]:
+        """σ² of a restart."""
+        return self.trainer.noise_variance(restart)
+
+    def model(self, restart: int) -> GenerativeModel:
+        """Return a restart's decoder and σ², in float64."""
+        return GenerativeModel(self.decoder(restart), self.noise_variance(restart))
+
+    def decoder(self, restart: int) -> Decoder:
+        """Return a restart's decoder, in float64."""
+        name = f"{self.settings.method} on {self.trainer.model.name}, restart {restart}"
+        return from_torch_module(self.trainer.decoder.module(restart), name)
+
+    def encoder(self, restart: int) -> Any:
+        """Return a restart's encoder as a module in float64: (n, D) to μ and log s, (n, 2)."""
+        return EncoderModule(self.trainer.encoder.module(restart))
+
+
+def train(
+    model: GenerativeModel,
+    settings: TrainingSettings,
+    *,
+    sample: Any = None,
+    device: str = "auto",
+    directory: Path | None = None,
+    resume: bool = False,
+    progress: Progress = NO_PROGRESS,
+) -> Trained:
+    """Train all restarts of a run.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+        Ground truth.
+    settings : TrainingSettings
+    sample : array_like, shape (N, D), optional
+        Train on this data set, split into training and validation points, and not on fresh draws.
+    device : {"auto", "cpu", "cuda"}
+    directory : Path, optional
+        Where checkpoint and metrics go; without it nothing is written.
+    resume : bool
+        Go on from the checkpoint there. On the CPU, with the same number of threads, the run ends
+        at bitwise the same weights as one that was never interrupted.
+    progress : Progress
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    SettingError
+        If the device or the data set is not usable, the directory already has a run (without
+        `resume`) or has one with other settings (with it).
+    LoadingError
+        If the checkpoint is missing, damaged or foreign, or files cannot be written.
+    FittingError
+        If a decoder cannot be fitted to the ground truth.
+    DivergenceError
+        If a loss or weight is not finite: at which step and restart. The last good checkpoint
+        stays.
+    """
+    where = chosen_device(device)
+    parts: tuple[Any, Any] = (None, None)
+    identity = ""
+    if sample is not None:
+        points = checked_sample(sample, model.data_dim)
+        parts = split_sample(points, settings.validation_share, settings.seed)
+        identity = hashlib.sha256(points.tobytes()).hexdigest()
+    saved = saved_run(directory, resume, model, settings, identity)
+    trainer = Trainer(model, settings, where, *parts)
+    run = Run(trainer, directory, identity, progress)
+    fit = None
+    if saved is None:
+        fit = start_at_truth(trainer, progress)
+    else:
+        run.restore(saved)
+    run.to_the_end()
+    objective, error = trainer.bounds()
+    result = Trained(trainer, objective.cpu().numpy(), error.cpu().numpy(), fit, run.seconds)
+    if directory is not None:
+        run.save(result.selected)
+    return result

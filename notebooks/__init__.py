@@ -1,0 +1,1 @@
+"""Notebooks: sources in ``src/``, built by ``python -m notebooks.build``."""

@@ -1,0 +1,73 @@
+"""Search the optima that the notebooks look at: ``python -m notebooks.optima [NAME]...``.
+
+Only decoders are stored, as tables that ``load_model`` reads. Every figure that a notebook shows of
+them is computed anew, exactly, from the table.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from theorycheck.models.benchmarks import benchmark
+from theorycheck.models.generative import GenerativeModel
+from theorycheck.models.loading import load_model
+from theorycheck.models.table_files import write_table
+from theorycheck.optimum.global_search import IWAE_QUICK, QUICK, find_optimum
+from theorycheck.optimum.result import PredictedOptimum
+
+HERE = Path(__file__).parent / "decoders"
+
+
+def elbo(name: str) -> PredictedOptimum:
+    """Search for the optimum of the ELBO."""
+    return find_optimum(benchmark(name), effort=QUICK, seed=0, jobs=2)
+
+
+def iwae(name: str, samples: int) -> PredictedOptimum:
+    """Search for the optimum of the IWAE bound, from the ELBO's optimum too."""
+    held = stored(f"{name}_elbo")
+    data = benchmark(name)
+    return find_optimum(data, effort=IWAE_QUICK, samples=samples, given=[held], seed=0, jobs=2)
+
+
+def joint(name: str) -> PredictedOptimum:
+    """Search for the best f and σ² together, one σ² for all data dimensions."""
+    held = stored(f"{name}_elbo")
+    return find_optimum(
+        benchmark(name), effort=QUICK, given=[held], fit_noise="shared", seed=0, jobs=2
+    )
+
+
+def stored(name: str) -> GenerativeModel:
+    """Return a stored decoder with its σ²."""
+    return load_model(str(HERE / f"{name}.npz"))
+
+
+#: What is searched for, in order: later ones start from earlier ones.
+SEARCHES: dict[str, Callable[[], PredictedOptimum]] = {
+    "figure8_elbo": lambda: elbo("figure8"),
+    "clusters_elbo": lambda: elbo("clusters"),
+    "figure8_joint": lambda: joint("figure8"),
+    "clusters_joint": lambda: joint("clusters"),
+    "figure8_iwae2": lambda: iwae("figure8", 2),
+    "figure8_iwae5": lambda: iwae("figure8", 5),
+    "figure8_iwae20": lambda: iwae("figure8", 20),
+}
+
+
+def main() -> None:
+    """Search for all, or for those named, and store their decoders."""
+    for name in sys.argv[1:] or SEARCHES:
+        start = time.perf_counter()
+        found = SEARCHES[name]()
+        z, sigma2 = found.cells.z, found.model.noise_variance
+        write_table(HERE / f"{name}.npz", z, found.f, "linear", sigma2)
+        seconds = time.perf_counter() - start
+        print(f"{name}: J {found.excess}, MLEO {found.mleo}, {seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

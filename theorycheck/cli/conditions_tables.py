@@ -1,0 +1,95 @@
+"""The tables and plain words of ``theorycheck conditions``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from theorycheck.cli.render import console, estimate_text, say, table, verdict_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from theorycheck.theorems.theorem1 import PremiseAt, Theorem1Check
+    from theorycheck.theorems.zero_mleo_class import ZeroMleoClass
+
+#: Rows of the premise shown of a scan over η; --json has all.
+_ROWS = 8
+
+
+def show(result: Theorem1Check) -> None:
+    """Print the tables, the verdicts and what they say."""
+    out = console()
+    rows = [
+        (
+            f"{part.eta:.4g}",
+            estimate_text(part.high),
+            estimate_text(part.low),
+            estimate_text(part.margin),
+            verdict_text(part.verdict),
+        )
+        for part in _telling(result.premise)
+    ]
+    title = f"Premise at {result.ground_truth.model.name}: Pr[X_Hi] D_Hi > Pr[X_Lo] D_Lo"
+    if len(result.premise) > len(rows):
+        title += f" ({len(rows)} of {len(result.premise)} thresholds)"
+    out.print(table(title, ("η", "high side", "low side", "margin", "verdict"), rows))
+    if result.alternatives:
+        checks = [
+            (
+                check.decomposition.model.name,
+                estimate_text(check.decomposition.mleo),
+                estimate_text(check.decomposition.pmo),
+                estimate_text(check.gain),
+                verdict_text(check.prefers),
+                verdict_text(check.verdict),
+                "—" if check.witness_eta is None else f"{check.witness_eta:.4g}",
+            )
+            for check in result.alternatives
+        ]
+        columns = ("alternative", "MLEO", "PMO", "J_G − J_f", "preferred", "condition (1)", "at η")
+        out.print(table("Alternatives", columns, checks))
+    if result.zero_mleo is not None:
+        _show_class(out, result.zero_mleo)
+    verdicts = [
+        ("premise", verdict_text(result.premise_verdict)),
+        ("condition (1)", verdict_text(result.condition_1)),
+        ("condition (2) as it stands", verdict_text(result.condition_2)),
+        ("condition (2′)", verdict_text(result.condition_2_repaired)),
+        ("ground truth is stationary", verdict_text(result.stationarity.verdict)),
+        ("ground truth is a minimum", verdict_text(str(result.to_dict()["verdict"]))),
+    ]
+    out.print(table("Theorem 1", ("", "verdict"), verdicts))
+    # A sentence a line: each is a finding of its own.
+    for sentence in result.findings:
+        say(out, sentence)
+
+
+def _show_class(out: Console, found: ZeroMleoClass) -> None:
+    rows = [
+        (
+            one.name,
+            one.member.kind,
+            "yes" if one.member.continuous else "no",
+            estimate_text(one.mleo),
+            estimate_text(one.pmo),
+        )
+        for one in (*found.members, *found.left_out)
+    ]
+    columns = ("decoder with MLEO = 0", "kind", "continuous", "MLEO", "PMO")
+    title = "Zero-MLEO class, smallest PMO first"
+    if found.left_out:
+        title += f"; the last {len(found.left_out)} could not be resolved and do not count"
+    out.print(table(title, columns, rows))
+
+
+def _telling(premise: Sequence[PremiseAt]) -> list[PremiseAt]:
+    """Pick a few rows of a scan: evenly spaced, and those on either side of a change of verdict."""
+    if len(premise) <= _ROWS:
+        return list(premise)
+    step = (len(premise) - 1) / (_ROWS - 1)
+    chosen = {round(step * k) for k in range(_ROWS)}
+    for index in range(1, len(premise)):
+        if premise[index].verdict is not premise[index - 1].verdict and len(chosen) < 2 * _ROWS:
+            chosen |= {index - 1, index}
+    return [premise[index] for index in sorted(chosen)]

@@ -1,0 +1,105 @@
+"""``theorycheck export``: a result as a netCDF file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from theorycheck.cli.options import (
+    Breakpoints,
+    DataNoiseVariance,
+    Model,
+    ModelOptions,
+    NoiseVariance,
+    TableKind,
+    Vectorize,
+    checked_tolerance,
+    parse_numbers,
+)
+from theorycheck.errors import SettingError, nearest
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from theorycheck.models.generative import GenerativeModel
+
+_RESULTS = ("kl-map", "landscape", "decomposition", "optimum")
+
+
+def export(
+    model: Model,
+    file: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="FILE.nc", help="Where to.", show_default=False),
+    ],
+    result: Annotated[
+        str,
+        typer.Option("--what", metavar="W", help=f"Which result: {', '.join(_RESULTS)}."),
+    ] = "decomposition",
+    at: Annotated[
+        list[str] | None,
+        typer.Option("--at", metavar="X", help="landscape: the x, its D numbers by commas."),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="MODEL", help="kl-map, decomposition: the ground truth."),
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", metavar="T", help="decomposition: radius of the PMO.")
+    ] = 1e-6,
+    seed: Annotated[int, typer.Option("--seed", metavar="K", help="optimum: of the search.")] = 0,
+    noise_variance: NoiseVariance = None,
+    data_noise_variance: DataNoiseVariance = None,
+    vectorize: Vectorize = False,
+    breakpoints: Breakpoints = None,
+    table_kind: TableKind = None,
+) -> None:
+    """Run the verb."""
+    checked_tolerance(tolerance)
+    if result not in _RESULTS:
+        raise SettingError(f"--what: there is no '{result}': {nearest(result, _RESULTS)}")
+    if (result == "landscape") != (at is not None):
+        raise SettingError("--at is needed for --what landscape, and for nothing else")
+    folder = file.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingError(f"-o {file}: {folder} is no folder that may be written")
+    from theorycheck.cli.render import console, say, stdout_kept_for_result
+    from theorycheck.report.to_xarray import need_xarray, write_netcdf
+
+    need_xarray()
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind)
+    with stdout_kept_for_result():
+        loaded = options.load(model)
+        truth = None
+        if data is not None:
+            option = "--data-noise-variance"
+            truth = options.load_other(data, data_noise_variance, option, loaded)
+        x = parse_numbers(at, "--at")
+        write_netcdf(_compute(result, loaded, truth, x, tolerance, seed), file)
+    say(console(), f"Wrote {file}")
+
+
+def _compute(
+    result: str,
+    model: GenerativeModel,
+    truth: GenerativeModel | None,
+    x: list[float] | None,
+    tolerance: float,
+    seed: int,
+) -> xr.Dataset:
+    from theorycheck import decompose, find_optimum, kl_map, pmo_landscape
+    from theorycheck.cli.progress import terminal_progress
+    from theorycheck.report.to_xarray import to_xarray
+
+    progress = terminal_progress()
+    match result:
+        case "kl-map":
+            return to_xarray(kl_map(model, truth))
+        case "landscape":
+            return to_xarray(pmo_landscape(model, x or []))
+        case "optimum":
+            return to_xarray(find_optimum(model, seed=seed, progress=progress))
+    return to_xarray(decompose(model, truth, tolerance=tolerance, progress=progress))

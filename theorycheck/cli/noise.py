@@ -1,0 +1,147 @@
+"""``theorycheck noise``: Theorem 2, the noise variance that the ELBO fits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from theorycheck.cli.optimum import Jobs, Seed, checked_search, chosen_effort
+from theorycheck.cli.options import (
+    AsJson,
+    Breakpoints,
+    Model,
+    ModelOptions,
+    NoiseVariance,
+    TableKind,
+    Vectorize,
+    checked_tolerance,
+)
+from theorycheck.errors import SettingError, nearest
+
+if TYPE_CHECKING:
+    from theorycheck.theorems.theorem2 import Theorem2Check
+
+
+_SEARCHES = ("quick", "thorough", "none")
+_FITS = ("shared", "each")
+
+
+def noise(
+    model: Model,
+    search: Annotated[
+        str,
+        typer.Option(
+            "--search",
+            metavar="S",
+            help="Search for the optimum with σ² held and the joint one: quick, thorough or none.",
+        ),
+    ] = "quick",
+    fit: Annotated[
+        str,
+        typer.Option(
+            "--fit",
+            metavar="F",
+            help="At the joint optimum: shared, one σ² for all data dimensions, or each.",
+        ),
+    ] = "shared",
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    tolerance: Annotated[
+        float,
+        typer.Option("--tolerance", metavar="T", help="Error radius of the fit, relative to σ²."),
+    ] = 1e-4,
+    noise_variance: NoiseVariance = None,
+    vectorize: Vectorize = False,
+    breakpoints: Breakpoints = None,
+    table_kind: TableKind = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the verb."""
+    checked_tolerance(tolerance)
+    if search not in _SEARCHES:
+        raise SettingError(f"--search: there is no '{search}': {nearest(search, _SEARCHES)}")
+    if fit not in _FITS:
+        raise SettingError(f"--fit: there is no '{fit}': {nearest(fit, _FITS)}")
+    checked_search("quick", seed, jobs)
+    from theorycheck.cli.progress import terminal_progress
+    from theorycheck.cli.render import print_json, stdout_kept_for_result
+
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind)
+    with stdout_kept_for_result():
+        loaded = options.load(model)
+        from theorycheck.theorems.noise_optimum import find_noise_optima
+        from theorycheck.theorems.theorem2 import check_theorem2
+
+        progress = terminal_progress()
+        held = joint = None
+        if search != "none":
+            held, joint = find_noise_optima(
+                loaded,
+                effort=chosen_effort(search),
+                fit=fit,  # type: ignore[arg-type]
+                seed=seed,
+                jobs=jobs,
+                progress=progress,
+            )
+        result = check_theorem2(
+            loaded, tolerance=tolerance, optimum=held, joint=joint, progress=progress
+        )
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _show(result)
+
+
+def _show(result: Theorem2Check) -> None:
+    from theorycheck.cli.render import console, estimate_text, say, table, verdict_text
+
+    out = console()
+    columns = ["dimension", "true σ²", "refit at f true", "the same, exact posterior"]
+    figures = [result.refit_at_ground_truth, result.exact_posterior]
+    for heading, estimates in (
+        ("refit at the optimum", result.refit_at_optimum),
+        ("joint optimum", result.joint_optimum),
+    ):
+        if estimates is not None:
+            columns.append(heading)
+            figures.append(estimates)
+    rows = [
+        (f"{d + 1}", f"{true:g}", *(estimate_text(estimates[d]) for estimates in figures))
+        for d, true in enumerate(result.true)
+    ]
+    out.print(table(f"Noise variance fitted at {result.model.name}", columns, rows))
+    out.print(table("Theorem 2", ("", "verdict"), [("σ² is biased", verdict_text(result.verdict))]))
+    say(out, result.summary)
+    for line in in_words(result):
+        say(out, line)
+
+
+def in_words(result: Theorem2Check) -> list[str]:
+    """Say what the two optima are, and how surely they were found.
+
+    Parameters
+    ----------
+    result : Theorem2Check
+
+    Returns
+    -------
+    list of str
+        Empty without a search.
+    """
+    lines = []
+    if result.optimum is not None:
+        found = result.optimum.found
+        lines.append(
+            f"Optimum with σ² held: J {found.excess}; the refit with one σ² for all dimensions is "
+            f"{result.optimum.shared}."
+        )
+    if result.joint is not None:
+        found = result.joint.found
+        lines.append(
+            f"Joint optimum ({found.fit_noise} σ²): J {found.excess}. Both are the best of a "
+            f"search; where other starts came as low, σ² differed by {result.joint.spread:.1%} at "
+            f"most, and {found.found} of {len(found.starts)} starts came as low on the search's "
+            "data nodes."
+        )
+    return lines

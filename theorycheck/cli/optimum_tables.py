@@ -1,0 +1,133 @@
+"""What ``theorycheck optimum`` prints for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from theorycheck.cli.render import console, say, table
+
+if TYPE_CHECKING:
+    from theorycheck.objectives.decomposition import Decomposition
+    from theorycheck.optimum.result import PredictedOptimum, StartOutcome
+
+
+def show(result: PredictedOptimum, path: str, truth: Decomposition) -> None:
+    """Print one optimum beside the ground truth, and how it was found.
+
+    Parameters
+    ----------
+    result : PredictedOptimum
+    path : str
+        Where its decoder was written.
+    truth : Decomposition
+        Of the data's own decoder.
+    """
+    out = console()
+    rows = [
+        (text, str(getattr(truth, name)), str(getattr(result.decomposition, name)))
+        for name, text in (
+            ("excess", "J = MLEO + PMO"),
+            ("mleo", "MLEO = KL[p ‖ p_f]"),
+            ("pmo", "PMO = E KL[q* ‖ p_f(z|x)]"),
+        )
+    ]
+    variances = (_numbers(truth.model.noise_variance), _numbers(result.model.noise_variance))
+    rows.append(("σ²", *variances))
+    columns = ("nats", "ground truth", "optimum found")
+    out.print(table(f"Optimum of the ELBO on the data of {result.data.name}", columns, rows))
+    kinds = [
+        (kind, f"{len(group)}", f"{group[0].excess:.5f}", f"{_middle(group):.5f}",
+         f"{group[-1].excess:.5f}", f"{near}")
+        for kind, group, near in grouped(result)
+    ]  # fmt: skip
+    heads = ("start", "number", "lowest J", "median J", "highest J", "within 1e-3 of the best")
+    out.print(table("Where the starts ended, on the search's coarse data nodes", heads, kinds))
+    for line in in_words(result, truth):
+        say(out, line)
+    say(out, f"The decoder is in {path}; theorycheck decompose {path} --data MODEL judges it.")
+
+
+def show_path(
+    results: Sequence[PredictedOptimum], paths: Sequence[str], truth: Decomposition
+) -> None:
+    """Print J and MLEO at the optimum, one row a bound on |f′|."""
+    out = console()
+    rows = [
+        (
+            "none" if result.steepness is None else f"{result.steepness:g}",
+            str(result.excess),
+            str(result.mleo),
+            str(result.pmo),
+            f"{result.largest_slope:.3g}",
+            path,
+        )
+        for result, path in zip(results, paths, strict=True)
+    ]
+    columns = ("bound on |f′|", "J", "MLEO", "PMO", "largest |f′|", "decoder")
+    out.print(table(f"Optima on the data of {results[0].data.name}, nats", columns, rows))
+    say(out, f"J of the ground truth: {truth.excess}. Each J is an upper bound on its class's.")
+
+
+def grouped(result: PredictedOptimum) -> list[tuple[str, list[StartOutcome], int]]:
+    """Group the starts by kind: kind, its starts from the best, and how many came near the best.
+
+    Parameters
+    ----------
+    result : PredictedOptimum
+
+    Returns
+    -------
+    list of (str, list of StartOutcome, int)
+        The kind with the lowest J first.
+    """
+    from theorycheck.optimum.result import SAME_OPTIMUM
+
+    groups: dict[str, list[StartOutcome]] = {}
+    for start in result.starts:
+        groups.setdefault(start.kind, []).append(start)
+    limit = result.starts[0].excess + SAME_OPTIMUM
+    return [
+        (kind, group, sum(start.excess < limit for start in group))
+        for kind, group in groups.items()
+    ]
+
+
+def in_words(result: PredictedOptimum, truth: Decomposition) -> list[str]:
+    """Say what was gained, how surely, and what the figure is."""
+    gap = truth.excess - result.excess
+    sense = "below" if gap.value >= 0.0 else "above"
+    node_excess = result.convergence.node_excess
+    gain = result.ground_truth_ascent - result.excess.value
+    lines = [
+        f"J at the optimum found is {abs(gap.value):.5g} nats {sense} the ground truth's. It is an "
+        "upper bound: another f may do better still.",
+        f"The ascent from the ground truth alone ends at J ≈ {result.ground_truth_ascent:.5f}, "
+        f"{abs(gain):.2g} nats {'above' if gain >= 0.0 else 'below'} it.",
+        f"{result.found} of {len(result.starts)} starts ended within 1e-3 nats of the best of them"
+        + (f"; {_hops(result)}." if result.hops else "."),
+    ]
+    state = "stands still" if result.convergence.converged else "was cut off"
+    lines.append(
+        f"The last ascent {state} after {result.convergence.evaluations} E-steps: one more M-step "
+        f"would move f by {result.convergence.displacement:.1e} σ, gradient norm "
+        f"{result.convergence.gradient_norm:.1e} nats; largest |f′| {result.largest_slope:.3g}. "
+        f"On the search's own data nodes J = {node_excess:.6f}."
+    )
+    if not math.isfinite(result.excess.error):
+        lines.append("J is not resolved: f is too steep for σ.")
+    return lines
+
+
+def _hops(result: PredictedOptimum) -> str:
+    near = sum(value < min(result.hops) + 1e-3 for value in result.hops)
+    return f"{near} of {len(result.hops)} basin hops within 1e-3 of the best hop"
+
+
+def _middle(group: Sequence[StartOutcome]) -> float:
+    return group[len(group) // 2].excess
+
+
+def _numbers(values: object) -> str:
+    return ", ".join(f"{value:g}" for value in values)  # type: ignore[attr-defined]

@@ -1,0 +1,275 @@
+"""``theorycheck train``: networks trained on a model's data, each judged by the exact engine."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from theorycheck.cli.options import (
+    AsJson,
+    Breakpoints,
+    Model,
+    ModelOptions,
+    NoiseVariance,
+    TableKind,
+    Vectorize,
+    cannot_write,
+    checked_directory,
+)
+from theorycheck.errors import MissingExtraError, SettingError
+
+if TYPE_CHECKING:
+    from neural.results import RunResult
+    from theorycheck.models.generative import GenerativeModel
+
+#: What a run leaves in its folder beside checkpoint and metrics.
+RESULT = "result.json"
+
+
+def train(
+    model: Model,
+    method: Annotated[
+        str, typer.Option("--method", metavar="M", help="vae, iwae or lin.", show_default=False)
+    ],
+    samples: Annotated[
+        int | None,
+        typer.Option("--samples", metavar="S", help="Latents a point; by default 20 for iwae."),
+    ] = None,
+    estimator: Annotated[
+        str | None,
+        typer.Option(
+            "--estimator",
+            metavar="E",
+            help="Gradient of iwae: reparametrised (default), dreg or rws.",
+        ),
+    ] = None,
+    restarts: Annotated[
+        int, typer.Option("--restarts", metavar="N", help="Trained at once, half from the truth.")
+    ] = 10,
+    from_truth: Annotated[
+        int | None,
+        typer.Option("--from-truth", metavar="N", help="Restarts that begin at the ground truth."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="N", help="Decoder steps; by method.")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", help="Data points a step; by method.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", metavar="R", help="Of Adam, at the start.")
+    ] = None,
+    hidden: Annotated[
+        str | None,
+        typer.Option("--hidden", metavar="W,W,...", help="Widths of the hidden layers."),
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option("--activation", metavar="A", help="gelu, silu, tanh or softplus.")
+    ] = None,
+    decoder_l2: Annotated[
+        float | None, typer.Option("--decoder-l2", metavar="L", help="L2 penalty on its weights.")
+    ] = None,
+    clip: Annotated[
+        float | None, typer.Option("--clip", metavar="C", help="Largest gradient norm a restart.")
+    ] = None,
+    learn_noise: Annotated[bool, typer.Option("--learn-noise", help="Train σ² too.")] = False,
+    data_size: Annotated[
+        int | None,
+        typer.Option(
+            "--data-size", metavar="N", help="Train on N draws; by default on fresh ones each step."
+        ),
+    ] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option(
+            "--sample", metavar="FILE", help="Train on this sample of x (.csv, .npy, .npz)."
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="D", help="auto, cpu or cuda.")
+    ] = "auto",
+    seed: Annotated[int, typer.Option("--seed", metavar="K", help="Of all randomness.")] = 0,
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Where checkpoint, metrics and result go."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in DIR, to the same weights.")
+    ] = False,
+    noise_variance: NoiseVariance = None,
+    vectorize: Vectorize = False,
+    breakpoints: Breakpoints = None,
+    table_kind: TableKind = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the verb."""
+    need_torch("train")
+    if directory is not None:
+        checked_directory(directory)
+    from neural.settings import TrainingSettings, chosen_device
+    from theorycheck.cli.progress import terminal_progress
+    from theorycheck.cli.render import print_json, stdout_kept_for_result
+
+    settings = TrainingSettings.of(
+        method,
+        samples=samples,
+        estimator=estimator,
+        restarts=restarts,
+        from_truth=from_truth,
+        steps=steps,
+        batch=batch,
+        learning_rate=learning_rate,
+        hidden=_widths(hidden),
+        activation=activation,
+        decoder_l2=decoder_l2,
+        clip=clip,
+        learn_noise=learn_noise,
+        seed=seed,
+    )
+    chosen_device(device)
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind)
+    with stdout_kept_for_result():
+        truth = options.load(model)
+        points = _data_set(truth, data_size, sample, seed)
+        # Last, because it takes seconds that a mistake above need not.
+        from neural.results import judge_run
+        from neural.training import train as run
+
+        progress = terminal_progress()
+        try:
+            trained = run(
+                truth,
+                settings,
+                sample=points,
+                device=device,
+                directory=directory,
+                resume=resume,
+                progress=progress,
+            )
+        except KeyboardInterrupt:
+            if directory is not None and (directory / "checkpoint.pt").exists():
+                print(f"{directory}: its checkpoint is kept; go on with --resume", file=sys.stderr)
+            raise
+        result = judge_run(trained, progress=progress)
+    if directory is not None:
+        _write(result, directory)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _show(result)
+
+
+def need_torch(purpose: str) -> Any:
+    """Return PyTorch, or say which extra brings it."""
+    try:
+        return importlib.import_module("torch")
+    except ImportError as error:
+        raise MissingExtraError("torch", "neural", purpose) from error
+
+
+def _widths(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise SettingError(f"--hidden: '{text}' is not a list of widths like 50,50,50") from None
+
+
+def _data_set(truth: GenerativeModel, data_size: int | None, sample: Path | None, seed: int) -> Any:
+    """Return the fixed sample to train on; None for fresh draws."""
+    if data_size is not None and sample is not None:
+        raise SettingError("--data-size draws a sample, --sample reads one: give one of them")
+    if sample is not None:
+        from theorycheck.cli.samples import read_sample
+
+        return read_sample(sample)
+    if data_size is None:
+        return None
+    if data_size < 2:
+        raise SettingError(
+            f"--data-size must be at least 2, one point to train on and one to validate, not "
+            f"{data_size}"
+        )
+    # Another stream than that of the weights, which begins from the same seed.
+    return truth.sample(data_size, seed + 10_000)[1]
+
+
+def _write(result: RunResult, directory: Path) -> None:
+    import json
+
+    from theorycheck.files import replace_files
+    from theorycheck.json_values import jsonable
+
+    text = json.dumps(jsonable(result.to_dict()), indent=2, allow_nan=False)
+    try:
+        replace_files({directory / RESULT: (text + "\n").encode()})
+    except OSError as error:
+        raise cannot_write(directory, error) from error
+
+
+def _show(result: RunResult) -> None:
+    from theorycheck.cli.render import console, estimate_text, say, table
+
+    trained, settings = result.trained, result.trained.settings
+    rows = []
+    for number, (init, judged) in enumerate(zip(settings.inits, result.restarts, strict=True)):
+        objective = f"{trained.objective[number]:.4f} ± {trained.objective_error[number]:.4f}"
+        figures = (estimate_text(part) for part in (judged.excess, judged.mleo, judged.pmo))
+        mark = "selected" if number == trained.selected else ""
+        rows.append([str(number), init.replace("_", " "), objective, *figures, mark])
+    for name, optimum in result.predicted.items():
+        parts = (optimum.excess, optimum.mleo, optimum.pmo)
+        rows.append(["", f"predicted, {name}", "", *map(estimate_text, parts), ""])
+    for name, distance in result.distances.items():
+        parts = (distance.excess, distance.mleo, distance.pmo)
+        rows.append(["", f"gap, {name}", "", *map(estimate_text, parts), ""])
+    label = settings.method + (f", S = {settings.samples}" if settings.samples > 1 else "")
+    out = console()
+    title = f"{label} on {trained.trainer.model.name}, {settings.steps} steps"
+    bound = "−L_S" if settings.method == "iwae" else "−ELBO"
+    out.print(table(title, ("", "start", f"{bound} (own q)", "J", "MLEO", "PMO", ""), rows))
+    for line in in_words(result.selected.to_dict()):
+        say(out, line)
+    say(
+        out,
+        f"Trained in {trained.seconds:.0f} s on {trained.trainer.device}, seed {settings.seed}.",
+    )
+
+
+def in_words(judged: dict[str, Any]) -> list[str]:
+    """Say what was found out about one trained model."""
+    from theorycheck.estimate import Estimate
+
+    def text(value: dict[str, float]) -> str:
+        return str(Estimate(value["value"], value["error"]))
+
+    lines = [
+        f"Log-likelihood {text(judged['log_likelihood'])} nats; steepest at "
+        f"|f′| = {judged['steepness']:.3g}."
+    ]
+    if judged["amortisation_gap"] is not None:
+        lines.append(
+            f"Its own encoder loses {text(judged['amortisation_gap'])} nats against the optimal q."
+        )
+    if judged["posteriors"] is not None:
+        true, learned = judged["posteriors"]["truth"], judged["posteriors"]["learned"]
+        lines.append(
+            f"On {judged['posteriors']['where']}: E KL[q* ‖ posterior] is {text(learned['kl'])} "
+            f"nats, for the truth {text(true['kl'])}; "
+            f"multi-modal {100 * learned['multi_modal']['value']:.0f} %, for the truth "
+            f"{100 * true['multi_modal']['value']:.0f} %."
+        )
+    if judged["two_sample"] is not None:
+        test = judged["two_sample"]
+        lines.append(
+            f"Energy distance of {test['size']} draws to as many of the data "
+            f"{test['energy_distance']:.2g}, p = {test['p_value']:.3g} (permutations)."
+        )
+    return lines
