@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.polynomial import legendre
+from scipy.special import ndtr
 
 from tests import brute_force
 from tests.mutants import mutant
@@ -165,6 +167,110 @@ def _importance_slopes(function: Callable[..., Any]) -> float:
     return float(np.abs(np.array(found) - exact).max()) / 1e3
 
 
+def _cells() -> tuple[Any, ...]:
+    """Make x, boundaries, f, σ² and a q."""
+    rng = np.random.default_rng(8)
+    boundary, f = np.sort(rng.normal(size=24)), rng.normal(size=(25, 2))
+    return np.array([0.3, -0.6]), boundary, f, np.array([0.04, 0.3]), (0.2, -0.7)
+
+
+def _masses(boundary: Any, mean: float, scale: float) -> Any:
+    edges = np.concatenate([[-np.inf], boundary, [np.inf]])
+    return np.diff(ndtr((edges - mean) / scale))
+
+
+def _cell_negative_elbo(function: Callable[..., Any]) -> float:
+    """−ELBO of a decoder on cells and its derivatives, against differences of the definition."""
+    x, boundary, f, variance, (mean, log_scale) = _cells()
+
+    def value(a: float, b: float) -> float:
+        s = math.exp(log_scale + b)
+        m = mean + math.exp(log_scale) * a
+        cost = (0.5 * (x - f) ** 2 / variance).sum(axis=1)
+        return float(0.5 * (s * s + m * m - 1.0) - math.log(s) + _masses(boundary, m, s) @ cost)
+
+    found = function(
+        x, mean, log_scale, 1.0 / np.sqrt(variance),
+        (boundary, np.diff(f, axis=0).T.copy(), (0.5 * (f[1:] + f[:-1])).T.copy(), f),
+        np.empty((4, boundary.size)),
+    )  # fmt: skip
+    h, centre = 2e-4, value(0.0, 0.0)
+    expected = (
+        centre,
+        (value(h, 0) - value(-h, 0)) / (2 * h),
+        (value(0, h) - value(0, -h)) / (2 * h),
+        (value(h, 0) - 2 * centre + value(-h, 0)) / h**2,
+        (value(h, h) - value(h, -h) - value(-h, h) + value(-h, -h)) / (4 * h**2),
+        (value(0, h) - 2 * centre + value(0, -h)) / h**2,
+    )
+    # Differences are good to about 1e-6.
+    return float(np.abs(np.array(found) - np.array(expected)).max()) / 1e4
+
+
+def _m_step_sums(function: Callable[..., Any]) -> float:
+    """Aggregate, first and second moments, against κ as a matrix."""
+    _, boundary, _, _, _ = _cells()
+    rng = np.random.default_rng(9)
+    mass, x = rng.dirichlet(np.ones(11)), rng.normal(size=(11, 2))
+    mean, log_scale = rng.normal(size=11), rng.uniform(-2.0, 0.0, size=11)
+    sums = np.zeros((2, 25)), np.zeros((2, 25, 2)), np.zeros((2, 25, 2))
+    function(mass, x, mean, log_scale, boundary, *sums)
+    kappa = np.stack(
+        [_masses(boundary, m, math.exp(s)) for m, s in zip(mean, log_scale, strict=True)]
+    )
+    weighted = mass[:, None] * kappa
+    exact = weighted.sum(axis=0), weighted.T @ x, weighted.T @ x**2
+    return max(float(np.abs(a.sum(axis=0) - b).max()) for a, b in zip(sums, exact, strict=True))
+
+
+def _residual(function: Callable[..., Any]) -> float:
+    """E_p E_q (x_d − f_d)², against the sum over pairs."""
+    rng = np.random.default_rng(10)
+    mass, x, f = rng.dirichlet(np.ones(9)), rng.normal(size=(9, 2)), rng.normal(size=(6, 2))
+    weighted = mass[:, None] * rng.dirichlet(np.ones(6), size=9)
+    aggregate = weighted.sum(axis=0)
+    found = Responsibilities(
+        np.zeros((9, 3, 3)), 0.0, aggregate, weighted.T @ x / aggregate[:, None], weighted.T @ x**2
+    )
+    exact = np.einsum("nm,nmd->d", weighted, (x[:, None] - f[None]) ** 2)
+    return float(np.abs(function(found, f) - exact).max())
+
+
+class _Contraction:
+    """In the place of `_Step`: f goes to half of itself, and −ELBO = |f|², or worse if it leaps."""
+
+    fit_noise = "no"
+
+    def __init__(self, penalty: float) -> None:
+        self.penalty = penalty
+
+    def m_step(self, point: Any) -> Any:
+        return SimpleNamespace(f=0.5 * point.f, noise_variance=point.noise_variance)
+
+    def feasible(self, f: Any, noise_variance: Any) -> Any:  # noqa: ARG002
+        return f
+
+    def evaluate(self, f: Any, noise_variance: Any, previous: Any) -> Any:  # noqa: ARG002
+        value = float((f**2).sum())
+        leapt = value < 0.01
+        return SimpleNamespace(
+            f=f, noise_variance=noise_variance,
+            negative_elbo=value + (self.penalty if leapt else 0.0),
+            responsibilities=SimpleNamespace(minima=None, aggregate=np.ones(len(f))),
+        )  # fmt: skip
+
+
+def _squarem(function: Callable[..., Any]) -> float:
+    """On a map that halves f the leap ends at its fixed point; where that is worse, two halvings."""
+    start = np.array([[1.0, 2.0], [-1.0, 0.5]])
+    worst = 0.0
+    for penalty, end in ((0.0, 0.0 * start), (100.0, 0.25 * start)):
+        step = _Contraction(penalty)
+        ended = function(step, step.evaluate(start, np.ones(2), None))
+        worst = max(worst, float(np.abs(ended.f - end).max()))
+    return worst
+
+
 MUTATIONS: dict[str, tuple[Callable[..., float], Any, str, str]] = {
     "sign of log s": (
         _negative_elbo, mean_field.negative_elbo, "- log_scale + m0", "+ log_scale + m0",
@@ -195,6 +301,35 @@ MUTATIONS: dict[str, tuple[Callable[..., float], Any, str, str]] = {
         _above, KlDistribution._above, "(high - eta) / (high - low)", "(eta - low) / (high - low)",
     ),
     "partition keeps ties above": (_above, KlDistribution._above, "kl > eta)", "kl >= eta)"),
+    "factor 1/2 of the cells' cost": (
+        _cell_negative_elbo, cells.cell_negative_elbo, "base += 0.5 * r * r", "base += r * r",
+    ),
+    "sign of the cells' slope in the mean": (
+        _cell_negative_elbo, cells.cell_negative_elbo, "s * mean + p0", "s * mean - p0",
+    ),
+    "order of the cells' slope in the scale": (
+        _cell_negative_elbo, cells.cell_negative_elbo, "s2 - 1.0 + p1", "s2 - 1.0 + p2",
+    ),
+    "missing term of the cells' mixed derivative": (
+        _cell_negative_elbo, cells.cell_negative_elbo, "p2 - p0,", "p2,",
+    ),
+    "missing term of the cells' second derivative": (
+        _cell_negative_elbo, cells.cell_negative_elbo, "2.0 * s2 + p3 - p1", "2.0 * s2 + p3",
+    ),
+    "M-step forgets p(x)": (
+        _m_step_sums, cells.cell_m_step_batch, "mass[k] * (above - below)", "(above - below)",
+    ),
+    "M-step's square of x": (
+        _m_step_sums, cells.cell_m_step_batch, "v * x[k, d] * x[k, d]", "v * x[k, d]",
+    ),
+    "cross term of the residual": (
+        _residual, Responsibilities.residual_variance, "2.0 * f", "f",
+    ),
+    "leap accepted where it is worse": (
+        _squarem, _Step.squarem, "leap.negative_elbo <= one", "leap.negative_elbo >= one",
+    ),
+    "leap of half the first step": (_squarem, _Step.squarem, "2.0 * stretch * d1", "stretch * d1"),
+    "leap without its square": (_squarem, _Step.squarem, "stretch**2 * (d2", "stretch * (d2"),
     "order of the Legendre series": (
         _transform, rules.legendre_transform, "legendre_values(nodes, order - 1)",
         "legendre_values(nodes, order)[:, 1:]",

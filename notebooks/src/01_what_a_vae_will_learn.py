@@ -54,8 +54,9 @@ show(data_figure(analysis), "Heat map of p(x) with the curve f(z), coloured by z
 # * PMO, the *posterior matching objective*: zero where posteriors are Gaussian.
 #
 # So training minimises $J = \mathrm{MLEO} + \mathrm{PMO}$. The ground truth pays nothing for
-# MLEO, but its posteriors near the crossing have three modes, and a Gaussian $q$ can cover one.
-# The other row is the best decoder that a search over *all* decoders found.
+# MLEO, but its posteriors have several modes where the curve comes near itself, and a Gaussian
+# $q$ can cover only one. The other row is the best decoder that a search over *all* decoders
+# found.
 
 # %%
 truth, found = analysis.decomposition, analysis.optimum.predicted
@@ -77,8 +78,8 @@ say(
 # %% [markdown]
 # ## What it learns instead
 #
-# The learned curve covers the same figure eight, but in another order, and with gaps: it is torn
-# where the true posteriors were complicated.
+# The true curve crosses itself. The learned one does not: it runs once around the outline of the
+# eight, and its two ends, far out in the prior, leave on the left.
 
 # %%
 show(curves_figure(analysis), "The true curve and the learned one, coloured by the latent z")
@@ -93,8 +94,10 @@ show(densities_figure(analysis), "True density, learned density, and their diffe
 # %% [markdown]
 # ## Why it pays
 #
-# What the ELBO buys with it: at the same $x$, the posteriors of the learned decoder (right) have
-# one mode, and a Gaussian fits them.
+# What the ELBO buys with it, at the points A to D of the figures above. Where the true curve
+# comes near itself (B), two far apart $z$ explain the same $x$: the true posterior has two modes,
+# and a Gaussian covers one. Under the learned decoder (right) one mode is left, and the Gaussian
+# fits. Only where data are rare (C) it stays bad.
 
 # %%
 show(paired_posteriors_figure(analysis), "Posteriors of both decoders at the same points x")
@@ -105,7 +108,7 @@ table(
     ["where", "true: several modes", "learned: several modes", "true: mean KL", "learned: mean KL"],
     [
         [
-            f"the densest {region.share:.0%} of the data",
+            f"the densest {region.share:.0%} of the data" if region.share < 1 else "all data",
             f"{region.truth.several.value:.0%}",
             f"{region.other.several.value:.0%}",
             f"{region.truth.kl.value:.3f} nats",

@@ -10,8 +10,12 @@ import pytest
 from tests.optimum.conftest import Small
 from theorycheck.errors import SettingError
 from theorycheck.models.benchmarks import benchmark
+from theorycheck.models.expression import parse_expression
+from theorycheck.models.generative import GenerativeModel
 from theorycheck.optimum.coordinate_ascent import ascend
 from theorycheck.optimum.e_step import EStep
+from theorycheck.optimum.nodes import data_nodes
+from theorycheck.quadrature.latent_cells import latent_cells
 
 VARIANCE = {"figure8": np.full(2, 0.02), "circle": np.full(2, 0.01)}
 
@@ -115,6 +119,19 @@ def test_noise_is_fitted(small: Small) -> None:
         each.responsibilities.residual_variance(each.f), each.noise_variance, rtol=2e-3
     )
     assert each.negative_elbo < shared.negative_elbo < held.negative_elbo
+
+
+def test_noise_does_not_collapse_onto_the_data_nodes() -> None:
+    """D = 1, and more cells than data nodes: f could go through every node, and σ² to zero."""
+    model = GenerativeModel(parse_expression("sin(3*z)").to_decoder(), 0.01)
+    nodes = data_nodes(model, 0.9, tail=1e-3)
+    e_step = EStep(nodes, latent_cells(120))
+    f = e_step.cells.average(model.decoder)
+    for fit in ("shared", "each"):
+        ended = ascend(e_step, f, model.noise_variance, fit_noise=fit, most=150)  # type: ignore[arg-type]
+        assert (np.diff(ended.history) <= 1e-8).all()
+        assert ended.noise_variance[0] >= nodes.smallest_noise[0] * (1.0 - 1e-12)
+        assert ended.negative_elbo - nodes.entropy > -1e-3
 
 
 def test_a_rise_is_a_defect(small: Small) -> None:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tests.optimum.conftest import TINY
 from tests.problems import PROBLEMS
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference.mean_field import MeanField
@@ -163,10 +166,10 @@ def test_noise_is_fitted_too(cheap: GenerativeModel, tiny_effort: Effort) -> Non
     fitted = find_optimum(cheap, effort=least, given=[held.model], fit_noise="shared")
     assert held.fit_noise == "no"
     assert held.model.noise_variance[0] == 0.01
-    assert fitted.model.noise_variance[0] != 0.01
-    assert fitted.excess.value < held.excess.value + held.excess.error
-    residual = fitted.decomposition.residual_variance[0]
-    assert residual.value == pytest.approx(fitted.model.noise_variance[0], rel=0.1)
+    assert -fitted.excess.error <= fitted.excess.value < held.excess.value
+    # With D = K a steep f without noise has any law, so that J → 0 as σ² → 0; but no less than
+    # the data nodes can tell.
+    assert (0.8 / 1.5) ** 2 * 0.01 <= fitted.model.noise_variance[0] < 0.01
     assert fitted.starts[0].noise_variance != (0.01,)
 
 
@@ -180,6 +183,27 @@ def test_other_dimensions(name: str, tiny_effort: Effort) -> None:
     result = find_optimum(model, effort=least)
     assert result.f.shape == (64, model.data_dim)
     assert result.excess.value >= -result.excess.error
+
+
+@settings(deadline=None, derandomize=True, max_examples=4)
+@given(
+    st.tuples(*[st.floats(-2.0, 2.0).map(lambda v: round(v, 2))] * 3),
+    st.sampled_from([0.05, 0.3]),
+)
+def test_j_is_never_negative(numbers: tuple[float, float, float], variance: float) -> None:
+    """J = MLEO + PMO of whatever is found, on the nodes of the search and exactly."""
+    a, b, c = numbers
+    formula = f"{a!r}*z + {b!r}*sin(2*z) + {c!r}*tanh(4*z)"
+    model = GenerativeModel(parse_expression(formula).to_decoder(), variance)
+    least = replace(TINY, starts=2, refined=1, rounds=0, most=20)
+    result = find_optimum(model, effort=least)
+    assert result.excess.value >= -result.excess.error
+    assert result.mleo.value >= -result.mleo.error
+    assert result.pmo.value >= -result.pmo.error
+    assert result.convergence.node_excess > -1e-3
+    truth = decompose(model, tolerance=1e-4)
+    # Up to what 64 cells cannot say of f, it is no worse than the ground truth.
+    assert result.excess.value < truth.excess.value + 2e-2
 
 
 def test_bad_settings(figure8: GenerativeModel, tiny_effort: Effort) -> None:

@@ -39,9 +39,10 @@ def test_landscape() -> None:
     data = to_xarray(surface)
     np.testing.assert_array_equal(data["kl"], surface.kl)
     assert data["kl"].dims == ("scale", "mean")
-    # Two branches, two minima of equal KL; the lowest is the optimum's.
-    assert data.sizes["minimum"] == 2
-    np.testing.assert_allclose(data["minimum_kl"], surface.optimal_kl, atol=1e-9)
+    # One minimum on each branch, of equal KL, the optimum's; and perhaps a wide one across.
+    assert data.sizes["minimum"] >= 2
+    np.testing.assert_allclose(data["minimum_kl"][:2], surface.optimal_kl, atol=1e-9)
+    np.testing.assert_allclose(data["minimum_mean"][0], -data["minimum_mean"][1], atol=1e-6)
     assert float(data["kl"].min()) >= surface.optimal_kl - 1e-9
 
 

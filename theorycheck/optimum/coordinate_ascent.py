@@ -202,9 +202,11 @@ class _Step:
         if self.fit_noise == "no":
             return _Parameters(f, point.noise_variance)
         variance = r.residual_variance(f)
+        floor = self.e_step.nodes.smallest_noise
         if self.fit_noise == "shared":
-            variance = np.full_like(variance, variance.mean())
-        return _Parameters(f, variance)
+            variance, floor = np.full_like(variance, variance.mean()), floor.mean()
+        # −ELBO has one minimum in each σ², so that the nearest allowed σ² is the best of them.
+        return _Parameters(f, np.maximum(variance, floor))
 
     def squarem(self, point: _Point) -> _Point:
         first = self.m_step(point)
@@ -223,6 +225,11 @@ class _Step:
         exponent = 2.0 * stretch * log1 + stretch**2 * (log2 - log1)
         if np.abs(exponent).max() < 1.0:
             variance = point.noise_variance * np.exp(exponent)
+            if self.fit_noise != "no":
+                floor = self.e_step.nodes.smallest_noise
+                variance = np.maximum(
+                    variance, floor.mean() if self.fit_noise == "shared" else floor
+                )
             minima = one.responsibilities.minima
             leap = self.evaluate(self.feasible(f, variance), variance, minima)
             if leap.negative_elbo <= one.negative_elbo:

@@ -32,12 +32,25 @@ class DataNodes:
         log p(x), nats.
     noise_variance : ndarray, shape (D,)
         σ² of the data's model, to which the spacing belongs.
+    step : float
+        Grid step in σ.
     """
 
     x: Array
     mass: Array
     log_density: Array
     noise_variance: Array
+    step: float = 0.4
+
+    @property
+    def smallest_noise(self) -> Array:
+        """The least σ_d² that a fit may take on these nodes, shape (D,).
+
+        They are point masses: an f through all of them with σ² → 0 has −ELBO → −∞ there, which no
+        f has on p(x). A normal density of σ = step/1.5 is the narrowest that a trapezoid rule sums
+        to rounding.
+        """
+        return np.asarray((self.step / 1.5) ** 2 * self.noise_variance, dtype=np.float64)
 
     @property
     def entropy(self) -> float:
@@ -81,7 +94,8 @@ def data_nodes(
         size = 1024 if most is None else most
         draws = quasi_monte_carlo(panels.model, size=size, repeats=4, seed=seed)
         x = draws.x.reshape(-1, panels.model.data_dim)
-        return DataNodes(x, np.full(len(x), 1.0 / len(x)), log_density(panels, x).value, variance)
+        mass = np.full(len(x), 1.0 / len(x))
+        return DataNodes(x, mass, log_density(panels, x).value, variance, step)
     grid = trapezoid_grid(panels, step, shift)
     mass = np.exp(grid.log_density)
     mass /= mass.sum()
@@ -95,6 +109,6 @@ def data_nodes(
         at = (start + np.arange(most)) / most * share[-1]
         kept, times = np.unique(np.searchsorted(share, at), return_counts=True)
         chosen = chosen[np.minimum(kept, chosen.size - 1)]
-        return DataNodes(grid.x[chosen], times / most, grid.log_density[chosen], variance)
+        return DataNodes(grid.x[chosen], times / most, grid.log_density[chosen], variance, step)
     mass = mass[chosen] / mass[chosen].sum()
-    return DataNodes(grid.x[chosen], mass, grid.log_density[chosen], variance)
+    return DataNodes(grid.x[chosen], mass, grid.log_density[chosen], variance, step)

@@ -176,7 +176,8 @@ def _read(path: Path, settings: str) -> dict[str, Outcome]:
 def _load(path: Path) -> tuple[dict[str, Outcome], str]:
     """Return the outcomes in a file and the settings that they belong to."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # np.load would leave a damaged file open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             header = json.loads(str(archive["header"].item()))
             if header["format"] != _FORMAT:
                 raise KeyError
