@@ -14,7 +14,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.test: $(VENV)/.core
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,neural,rigorous,proofs]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,neural,rigorous,proofs,notebooks]'
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.test

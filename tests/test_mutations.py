@@ -22,8 +22,11 @@ from tests.problems import PROBLEMS
 from theorycheck.estimate import Estimate
 from theorycheck.inference import marginal
 from theorycheck.objectives.partition import KlDistribution
+from theorycheck.optimum.coordinate_ascent import _Step
+from theorycheck.optimum.e_step import Responsibilities
 from theorycheck.quadrature import data_nodes, rules
 from theorycheck.quadrature.kernels import (
+    cells,
     gaussian_expectation,
     importance,
     importance_nodes,
@@ -261,7 +264,7 @@ class _Contraction:
 
 
 def _squarem(function: Callable[..., Any]) -> float:
-    """On a map that halves f the leap ends at its fixed point; where that is worse, two halvings."""
+    """On a map that halves f the leap ends at its fixed point, or, worse there, at two halvings."""
     start = np.array([[1.0, 2.0], [-1.0, 0.5]])
     worst = 0.0
     for penalty, end in ((0.0, 0.0 * start), (100.0, 0.25 * start)):

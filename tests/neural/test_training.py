@@ -13,7 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural import loop, restarts  # noqa: E402
+from neural import lagging, loop, restarts  # noqa: E402
 from neural.checkpoints import FORMAT, read_networks  # noqa: E402
 from neural.loop import DivergenceError  # noqa: E402
 from neural.settings import TrainingSettings, chosen_device  # noqa: E402
@@ -60,6 +60,8 @@ class Interrupting:
 def short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "CHUNK", 10)
     monkeypatch.setattr(loop, "_STEPS_BETWEEN", 20)
+    # A fifth of the encoder steps: the rules of LIN are tested by themselves.
+    monkeypatch.setattr(lagging, "MOST_STEPS", 20)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_other_seeds_end_elsewhere() -> None:
 @pytest.mark.parametrize("method", ["vae", "iwae", "lin"])
 def test_training_helps_and_selects_the_best(method: str) -> None:
     begun = Trainer(MODEL, settings(method)).bounds()[0].numpy()
-    trained = train(MODEL, settings(method, steps=300), device="cpu")
+    trained = train(MODEL, settings(method, steps=150), device="cpu")
     assert (trained.objective < begun).all()
     assert trained.selected == int(np.argmin(trained.objective))
     # A bound cannot beat the entropy but for Monte-Carlo error.
@@ -140,7 +142,7 @@ def test_lin_steps_encoder_and_decoder_apart() -> None:
 
 def test_penalty_is_on_decoder_weights() -> None:
     free, held = (
-        train(MODEL, settings(decoder_l2=value, steps=200), device="cpu") for value in (0.0, 1.0)
+        train(MODEL, settings(decoder_l2=value, steps=100), device="cpu") for value in (0.0, 1.0)
     )
     mask = held.trainer.decoder.is_weight().bool()
     size = [float(run.trainer.decoder.flat[:, mask].square().sum()) for run in (free, held)]

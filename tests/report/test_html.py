@@ -44,6 +44,7 @@ EXACT = {
     "refined",
     "evaluations",
     "ground_truth_ascent",
+    "search_gain",
     "found",
     "hops",
     "displacement",

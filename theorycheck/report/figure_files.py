@@ -29,6 +29,7 @@ _DPI = 300
 _SMALLEST_TYPE = 0.67
 #: Nor the height: type that does not shrink needs room.
 _SMALLEST_HEIGHT = 0.6
+_SMALLEST_MAP = 0.5
 
 _STYLE: Any = {
     # TrueType in PDF and outlines in SVG: the fonts are in the file, wherever it is opened.
@@ -123,8 +124,12 @@ def paper_figure(figure: Figure, kind: Kind, columns: Columns = 2) -> bytes:
     """
     width, height = figure.get_size_inches()
     scale = PAPER_WIDTH[columns] / width
-    figure.set_size_inches(PAPER_WIDTH[columns], height * max(scale, _SMALLEST_HEIGHT))
+    # A map has the shape of its data, whatever room it is given.
+    mapped = any(axes.get_aspect() == 1.0 for axes in figure.axes)
+    lowest = _SMALLEST_MAP if mapped else _SMALLEST_HEIGHT
+    figure.set_size_inches(PAPER_WIDTH[columns], height * max(scale, lowest))
     _scale_type(figure, max(scale, _SMALLEST_TYPE))
+    _wrap_titles(figure)
     stream = io.BytesIO()
     with mpl.rc_context(_STYLE):
         figure.savefig(stream, format=kind, dpi=_DPI, metadata=dict(_METADATA[kind]))
@@ -142,3 +147,26 @@ def _scale_type(figure: Figure, factor: float) -> None:
             labels = axis.get_ticklabels()
             if size is None and labels:
                 axis.set_tick_params(labelsize=labels[0].get_fontsize())
+
+
+def _wrap_titles(figure: Figure) -> None:
+    """Break titles that reach beyond the figure, or into the axes at their right."""
+    FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    lefts = [axes.get_window_extent().x0 for axes in figure.axes]
+    ends = [axes.get_window_extent().x1 for axes in figure.axes]
+    for text in figure.findobj(_is_title):
+        if not isinstance(text, Text):
+            continue
+        box = text.get_window_extent()
+        # The next axes that begin to the right of where this title's own begin, if any.
+        room = min([figure.bbox.x1, *(left for left in lefts if left > box.x0 + 0.1 * box.width)])
+        own_end = max([end for end in ends if end <= room], default=room)
+        if figure.axes and text is figure._suptitle:  # type: ignore[attr-defined]
+            room = own_end = figure.bbox.x1
+        share = (max(room, own_end) - box.x0) / box.width
+        if share < 1.0:
+            longest = max(map(len, text.get_text().splitlines()))
+            width = max(12, int(longest * share) - 1)
+            lines = [textwrap.fill(line, width) for line in text.get_text().splitlines()]
+            text.set_text("\n".join(lines))

@@ -74,8 +74,8 @@ def starts_figure(analysis: ModelAnalysis) -> Figure:
     axes.set_ylabel("J at the end (nats)")
     often = "once" if predicted.found == 1 else f"{predicted.found} times"
     axes.set_title(
-        f"{len(starts)} starts: the best end was found {often} (to {SAME_OPTIMUM:g} nats); the "
-        f"search gains\n{nats(optimum.search_gain)} nats on the ascent from the ground truth alone"
+        f"{len(starts)} starts: the best end was found {often} (to {SAME_OPTIMUM:g} nats);\n"
+        f"{optimum.search_words}"
     )
     figure.legend(loc="outside lower left", ncols=4, columnspacing=1.2, handletextpad=0.2)
     return figure

@@ -1,0 +1,193 @@
+"""``optimum`` and ``noise``: the numbers of the Python interface, files, interruption, mistakes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import ROOT
+from theorycheck import find_optimum, load_model
+from theorycheck.cli.optimum import chosen_effort
+from theorycheck.cli.render import jsonable
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+WAVE = ("expr:sin(3*z)", "--noise-variance", "0.01")
+#: The least of a search, at the quick effort's cells and nodes.
+LEAST = ("--starts", "2", "--hops", "0")
+
+
+def printed(run: Run, *arguments: str) -> dict[str, Any]:
+    result = run(*arguments, "--json")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    parsed = json.loads(result.stdout)
+    assert isinstance(parsed, dict)
+    return parsed
+
+
+def test_optimum(run: Run, tmp_path: Path) -> None:
+    found = printed(run, "optimum", *WAVE, *LEAST, "--seed", "5")
+    assert {"excess", "mleo", "pmo", "starts", "decoder", "ground_truth"} <= set(found)
+    data = load_model(WAVE[0], noise_variance=0.01)
+    expected = find_optimum(data, effort=chosen_effort("quick", 2, 0), seed=5)
+    for key, value in jsonable(expected.to_dict()).items():
+        assert found[key] == value, key
+    assert found["excess"]["value"] < found["ground_truth"]["excess"]["value"]
+    # The decoder is read back to the same numbers, and the state is gone.
+    assert found["decoder"] == "optimum-sin_3_z.npz"
+    assert [path.name for path in tmp_path.iterdir()] == ["optimum-sin_3_z.npz"]
+    again = printed(
+        run, "decompose", found["decoder"], "--data", WAVE[0], "--data-noise-variance", "0.01",
+        "--tolerance", "1e-5",
+    )  # fmt: skip
+    for key in ("excess", "mleo", "pmo", "noise_variance"):
+        assert again[key] == found[key]
+
+
+def test_optimum_in_words(run: Run) -> None:
+    result = run("optimum", *WAVE, *LEAST, "--start-from", "expr:z", "-o", "best.npz")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    for words in (
+        "optimum found", "±", "upper bound", "ascent from the ground truth alone", "of 2 starts",
+        "best.npz", "│ z ",
+    ):  # fmt: skip
+        assert words in result.stdout
+
+
+def test_steepness(run: Run, tmp_path: Path) -> None:
+    bounds = ("--steepness", "1", "--steepness", "inf")
+    found = printed(run, "optimum", *WAVE, *LEAST, *bounds, "-o", "w.npz")
+    tight, free = found["against_steepness"]
+    assert (tight["steepness"], free["steepness"]) == (1.0, None)
+    assert free["excess"]["value"] < tight["excess"]["value"]
+    assert tight["largest_slope"] <= 1.0 + 1e-9
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "w-steepness-1.npz", "w-steepness-inf.npz",
+    ]  # fmt: skip
+    assert Path(tight["decoder"]).name == "w-steepness-1.npz"
+
+
+def interrupted(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    """Start a search and press Ctrl-C once its state file is there."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "theorycheck", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    try:
+        limit = time.monotonic() + 200.0
+        while not (folder / "c.npz.state").exists() and time.monotonic() < limit:
+            time.sleep(0.1)
+            assert process.poll() is None, process.communicate()
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=100)
+    finally:
+        process.kill()
+    return process.returncode, out, errors
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_interrupted_and_resumed(run: Run, tmp_path: Path) -> None:
+    # Enough starts that they cannot be over when the state is first written, after two seconds.
+    arguments = ("optimum", *WAVE, "--starts", "200", "--hops", "0", "-o", "c.npz", "--json")
+    code, out, errors = interrupted(tmp_path, *arguments)
+    assert (code, out) == (130, "")
+    lines = errors.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("interrupted; so far J ≈ 0.")
+    assert lines[0].endswith("of 200 starts; go on with --resume")
+    assert not (tmp_path / "c.npz").exists()
+    state = tmp_path / "c.npz.state"
+    before = state.read_bytes()
+    # Another search, or damage: one line, and the file stays as it is.
+    other = run("optimum", *WAVE, *LEAST, "-o", "c.npz", "--resume")
+    assert other.returncode == 2
+    assert "another search (effort" in other.stderr
+    assert len(other.stderr.splitlines()) == 1
+    assert state.read_bytes() == before
+    state.write_bytes(before[: len(before) // 2])
+    damaged = run(*arguments, "--resume")
+    assert (damaged.returncode, damaged.stdout) == (2, "")
+    assert "c.npz.state: damaged" in damaged.stderr
+    assert state.read_bytes() == before[: len(before) // 2]
+
+
+def test_resume_without_a_state_begins(run: Run, tmp_path: Path) -> None:
+    found = printed(run, "optimum", *WAVE, *LEAST, "-o", "a.npz", "--resume")
+    assert len(found["starts"]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
+@pytest.mark.slow
+def test_noise(run: Run) -> None:
+    found = printed(run, "noise", *WAVE, "--tolerance", "1e-3", "--fit", "each")
+    assert len(found["refit_at_optimum"]) == len(found["joint_optimum"]) == 1
+    # σ² is confounded with f where D = K: the joint optimum has less of it.
+    assert found["joint_optimum"][0]["value"] < found["refit_at_optimum"][0]["value"]
+    assert found["joint"]["excess"]["value"] < found["optimum"]["excess"]["value"]
+    assert found["joint"]["fit_noise"] == "each"
+    assert found["optimum"]["fit_noise"] == "no"
+
+
+def test_effort() -> None:
+    assert chosen_effort("thorough").starts == 96
+    effort = chosen_effort("quick", 7, 10)
+    assert effort.starts == 7
+    assert effort.rounds * effort.hops >= 10
+    assert chosen_effort("quick", None, 0).rounds == 0
+    assert chosen_effort("quick", None, 1).hops == 1
+
+
+MISTAKES = [
+    (["optimum"], "Missing argument 'MODEL'"),
+    (["optimum", "circl"], "did you mean 'circle'"),
+    (["optimum", "circle", "--effort", "quik"], "did you mean 'quick'"),
+    (["optimum", "circle", "--starts", "0"], "--starts must be at least 1"),
+    (["optimum", "circle", "--hops", "-1"], "--hops must not be negative"),
+    (["optimum", "circle", "--seed", "-1"], "--seed must not be negative"),
+    (["optimum", "circle", "--jobs", "0"], "--jobs must not be 0"),
+    (["optimum", "circle", "--steepness", "0"], "--steepness must be positive"),
+    (["optimum", "circle", "--steepness", "1,1"], "a bound is given twice"),
+    (["optimum", "circle", "--steepness", "flat"], "'flat' is not a number"),
+    (["optimum", "circle", "--steepness", "nan"], "--steepness must be positive"),
+    (["optimum", "circle", "--fit-noise", "yes"], "known: no, shared, each"),
+    (["optimum", "circle", "--start-from", "expr:z"], "data dimensions"),
+    (["optimum", "circle", "--start-from", "gone.csv"], "gone.csv: no such file"),
+    (["optimum", "circle", "-o", "best.csv"], "name it so"),
+    (["optimum", "circle", "-o", "gone/best.npz"], "no directory gone"),
+    (["noise", "circle", "--search", "all"], "known: quick, thorough, none"),
+    (["noise", "circle", "--fit", "no"], "known: shared, each"),
+    (["noise", "circle", "--seed", "-2"], "--seed must not be negative"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), MISTAKES, ids=lambda v: str(v)[:50])
+def test_mistakes(run: Run, tmp_path: Path, arguments: list[str], says: str) -> None:
+    result = run(*arguments, "--json")
+    lines = result.stderr.splitlines()
+    assert (result.returncode, result.stdout, len(lines)) == (2, "", 1), result.stderr
+    assert lines[0].startswith("theorycheck: error: ")
+    assert says in lines[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_state_is_not_overwritten(run: Run, tmp_path: Path) -> None:
+    state = tmp_path / "c.npz.state"
+    np.savez(tmp_path / "c.npz", z=np.arange(3.0), f=np.arange(3.0))
+    state.write_bytes((tmp_path / "c.npz").read_bytes())
+    before = state.read_bytes()
+    result = run("optimum", *WAVE, *LEAST, "-o", "c.npz", "--resume")
+    assert result.returncode == 2
+    assert "damaged, or not the state of a search" in result.stderr
+    assert state.read_bytes() == before
