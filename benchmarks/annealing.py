@@ -7,6 +7,7 @@ p(x) without bias (its logarithm lies below on average).
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -50,7 +51,7 @@ def annealed_log_density(
     beta = np.linspace(0.0, 1.0, temperatures + 1) ** 4
     log_weight = np.zeros(len(target))
     misfit = _misfit(model, target, z)
-    for previous, now in zip(beta[:-1], beta[1:], strict=True):
+    for previous, now in itertools.pairwise(beta):
         log_weight -= (now - previous) * misfit
         z, misfit, accepted = _move(model, target, z, misfit, now, step, rng)
         # A chain is steered by its own acceptance only, so that chains stay independent.

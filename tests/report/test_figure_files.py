@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from theorycheck.errors import SettingError
@@ -51,6 +52,20 @@ def test_type_stays_readable() -> None:
     # Once, not once for every way in which matplotlib reaches a text.
     label = figure.axes[0].get_xticklabels()[0]
     assert 6.0 < float(label.get_fontsize()) < 7.5
+
+
+def test_long_titles_are_broken_where_they_would_be_cut() -> None:
+    figure = Figure(figsize=(7.6, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.set_title("a title that is much longer than the plot is wide, and then some", loc="left")
+    right.set_title(r"$x^2 + y^2 + z^2 + x^2 + y^2 + z^2 + x^2 + y^2 + z^2$", loc="left")
+    figure.suptitle("words " * 25, x=0.01, ha="left")
+    paper_figure(figure, "svg", 1)
+    assert left.get_title("left").count("\n") >= 1
+    assert "\n" not in right.get_title("left")
+    assert figure.get_suptitle().count("\n") >= 1
+    for text in (*figure.texts, *left.findobj(Text)):
+        assert text.get_window_extent().x1 <= figure.bbox.x1 + 12.0
 
 
 def test_fonts_are_in_the_file() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -30,6 +32,8 @@ _SMALLEST_TYPE = 0.67
 #: Nor the height: type that does not shrink needs room.
 _SMALLEST_HEIGHT = 0.6
 _SMALLEST_MAP = 0.5
+#: Characters in a line of a title at least.
+_SHORTEST_LINE = 12
 
 _STYLE: Any = {
     # TrueType in PDF and outlines in SVG: the fonts are in the file, wherever it is opened.
@@ -150,23 +154,31 @@ def _scale_type(figure: Figure, factor: float) -> None:
 
 
 def _wrap_titles(figure: Figure) -> None:
-    """Break titles that reach beyond the figure, or into the axes at their right."""
+    """Break titles that reach beyond the figure, or over the plot at their right."""
     FigureCanvasAgg(figure)
     figure.draw_without_rendering()
-    lefts = [axes.get_window_extent().x0 for axes in figure.axes]
-    ends = [axes.get_window_extent().x1 for axes in figure.axes]
-    for text in figure.findobj(_is_title):
-        if not isinstance(text, Text):
-            continue
-        box = text.get_window_extent()
-        # The next axes that begin to the right of where this title's own begin, if any.
-        room = min([figure.bbox.x1, *(left for left in lefts if left > box.x0 + 0.1 * box.width)])
-        own_end = max([end for end in ends if end <= room], default=room)
-        if figure.axes and text is figure._suptitle:  # type: ignore[attr-defined]
-            room = own_end = figure.bbox.x1
-        share = (max(room, own_end) - box.x0) / box.width
-        if share < 1.0:
-            longest = max(map(len, text.get_text().splitlines()))
-            width = max(12, int(longest * share) - 1)
-            lines = [textwrap.fill(line, width) for line in text.get_text().splitlines()]
-            text.set_text("\n".join(lines))
+    edge = figure.bbox.x1
+    for text in figure.texts:
+        _fit(text, edge)
+    plots = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    lefts = [axes.get_window_extent().x0 for axes in plots]
+    for axes, left in zip(plots, lefts, strict=True):
+        titles = {axes.get_title(place) for place in ("left", "center", "right")} - {""}
+        limit = min([edge, *(other for other in lefts if other > left + 1.0)])
+        for text in axes.findobj(Text):
+            if isinstance(text, Text) and text.get_text() in titles:
+                _fit(text, limit)
+
+
+def _fit(text: Text, limit: float) -> None:
+    """Break a text's lines so that it ends before `limit`, in pixels; formulas are set smaller."""
+    box = text.get_window_extent()
+    share = (limit - box.x0) / max(box.width, 1.0)
+    if share >= 1.0 or share <= 0.0:
+        return
+    if "$" in text.get_text():
+        text.set_fontsize(float(text.get_fontsize()) * share)
+        return
+    lines = text.get_text().splitlines()
+    width = max(_SHORTEST_LINE, int(max(map(len, lines)) * share) - 1)
+    text.set_text("\n".join(textwrap.fill(line, width) for line in lines))
