@@ -138,7 +138,7 @@ def test_a_network_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (["--method", "vae", "--resume"], "--resume needs -o"),
         (["--method", "vae", "-o", "file.txt"], "is not a directory"),
         (["--method", "vae", "-o", "foreign", "--resume"], "not a checkpoint that train wrote"),
-        (["--method", "vae", "-o", "broken", "--resume"], "not a PyTorch file"),
+        (["--method", "vae", "-o", "broken", "--resume"], "checkpoint"),
         (["--method", "vae", "-o", "foreign"], "already has a run"),
         ([], "--method"),
     ],

@@ -127,7 +127,7 @@ def ascend(
     while step.evaluations < most and not converged:
         accepted = step.squarem(current)
         if accepted.negative_elbo > current.negative_elbo + MONOTONE_TOLERANCE:
-            if steepness is None:
+            if steepness is None and fit_noise == "no":
                 raise FloatingPointError(
                     f"-ELBO rose by {accepted.negative_elbo - current.negative_elbo:.3g} nats "
                     "in a step that cannot raise it"
