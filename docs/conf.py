@@ -28,6 +28,8 @@ exclude_patterns = ["_build", "_ext", "_*.md"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "fieldlist", "colon_fence"]
 myst_heading_anchors = 3
+# Quotes are made curly; `--strict` keeps its hyphens.
+smartquotes_action = "qe"
 
 napoleon_google_docstring = False
 napoleon_numpy_docstring = True

@@ -19,7 +19,7 @@ Yacoby, Pan, Doshi-Velez, "Failure Modes of Variational Autoencoders and Their E
 Downstream Tasks" ({ref}`arXiv 2007.07124 <yacoby2020failure>`). Every number carries an error
 radius; a verdict needs a margin above it and is otherwise inconclusive. Kinds: = tight, ≥ or ≤
 one-sided, ∃ needs a witness, ∀ over a stated class. A claim is verified only if all of its parts
-are; a refuted claim stays, with its witness.
+are; a refuted claim stays, with its witness. Not run: it has a check, which this run left out.
 
 Made by `make claims` from what `theorycheck verify` wrote.
 """

@@ -88,5 +88,16 @@ def test_formulas_are_translated(page: Path, mathml: ModuleType) -> None:
         assert not re.search(r"frac\s*\d", formula), f"{formula}: braces are needed"
 
 
+def test_the_bibliography_is_current() -> None:
+    """It is written at each build; what is committed must be what the list of references says."""
+    pytest.importorskip("sphinx")
+    spec = importlib.util.spec_from_file_location("pages", DOCS / "_ext" / "generated_pages.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (DOCS / "bibliography.md").read_text(encoding="utf-8") == module.bibliography()
+
+
 def test_the_longest_subscript_of_sympy(mathml: ModuleType) -> None:
     assert "substack" not in mathml.to_mathml(r"\left. v \right|_{\substack{ v=r }}", True)
