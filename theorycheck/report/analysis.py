@@ -211,9 +211,10 @@ def analyse(
         raise SettingError(f"eta must be positive and finite, not {list(eta)}")
     predicted = None if search is None else search.run(model, alternatives, progress)
     searched = time.perf_counter() - start
-    tried = [*alternatives, *([] if predicted is None else [predicted.model])]
     # The scan over all η is what the figures need; the caller's η are for the table.
-    theorem1 = check_theorem1(model, tried, tolerance=tolerance, progress=progress)
+    theorem1 = check_theorem1(
+        model, alternatives, optimum=predicted, tolerance=tolerance, progress=progress
+    )
     distribution = theorem1.ground_truth.kl_distribution
     largest = float(distribution.kl[-1])
     table = tuple(float(e) for e in eta) or tuple(e for e in _DEFAULT_ETA if e < largest)
