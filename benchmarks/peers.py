@@ -32,10 +32,12 @@ def grid_log_density(model: GenerativeModel, x: Array, nodes: int, reach: float 
     return np.concatenate(parts) + constant
 
 
-def cheapest_grid(model: GenerativeModel, x: Array, exact: Array, accuracy: float) -> int:
-    """The fewest uniform nodes that reach the accuracy at all x, or -1 if 200,000 do not."""
+def cheapest_grid(
+    model: GenerativeModel, x: Array, exact: Array, accuracy: float, most: int = 200_000
+) -> int:
+    """The fewest uniform nodes that reach the accuracy at all x, or -1 if `most` do not."""
     nodes = 24
-    while nodes < 200_000:
+    while nodes < most:
         if np.abs(grid_log_density(model, x, nodes) - exact).max() < accuracy:
             return nodes
         nodes = int(nodes * 1.15) + 1

@@ -1,151 +1,170 @@
-"""Ratios, accuracies and scaling in one run: ``python -m benchmarks.table``.
+"""All tables and figures of ``docs/speed.md`` in one run: ``python -m benchmarks.table --write``.
 
-Prints the Markdown that ``docs/speed.md`` shows.
+Without ``--write`` the Markdown is printed and nothing is changed. ``--small`` is a rehearsal: it
+runs every part at a size at which the numbers mean nothing, and never writes.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from pathlib import Path
 
+import matplotlib as mpl
+import numba
 import numpy as np
+from matplotlib.figure import Figure
 
-from benchmarks.peers import (
-    cheapest_grid,
-    grid_log_density,
-    importance_log_density,
-    lbfgs_optimal_q,
-    quad_log_density,
-)
-from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import MeanField
+from benchmarks import scaling
+from benchmarks.log_density_table import Timed, log_density_figure, timed_log_densities
+from benchmarks.optimal_q_table import optimal_q_row
+from benchmarks.roofline import measure
+from benchmarks.timing import FULL, SMALL, Size, seconds
+from benchmarks.training_table import training_rows
 from theorycheck.models.benchmarks import benchmark
 from theorycheck.objectives.decomposition import decompose
-from theorycheck.quadrature.data_nodes import trapezoid_grid
-from theorycheck.quadrature.latent_panels import latent_panels
+
+DOCS = Path(__file__).parent.parent / "docs"
+#: The lines of docs/speed.md between which the tables stand.
+BEGIN, END = "<!-- made by `python -m benchmarks.table --write` -->", "<!-- end -->"
+_STARTED = time.perf_counter()
 
 
-def seconds(job: Callable[[], object], rounds: int = 3) -> float:
-    """Return the least time of a few rounds."""
-    best = np.inf
-    for _ in range(rounds):
-        start = time.perf_counter()
-        job()
-        best = min(best, time.perf_counter() - start)
-    return best
+def note(text: str) -> None:
+    """Tell on stderr what is being timed."""
+    print(f"{time.perf_counter() - _STARTED:4.0f} s  {text}", file=sys.stderr, flush=True)
 
 
-def log_density_rows(name: str) -> list[str]:
-    """Compare log p at all data nodes (grid step σ/3)."""
-    panels = latent_panels(benchmark(name))
-    model = panels.model
-    grid = trapezoid_grid(panels, 1.0 / 3.0)
-    count = len(grid.x)
-    ours = seconds(lambda: trapezoid_grid(panels, 1.0 / 3.0)) / count
-    points = seconds(lambda: log_density(panels, grid.x)) / count
-    x = grid.x[grid.log_density > grid.log_density.max() - 25.0]
-    probe = x[:: max(1, len(x) // 400)]
-    exact = log_density(panels, probe)
-    on_grid = grid.log_density[grid.log_density > grid.log_density.max() - 25.0]
-    accuracy = float(np.abs(on_grid[:: max(1, len(x) // 400)] - exact.value).max())
-    nodes = cheapest_grid(model, probe, exact.value, 1e-10)
-    reached = "1e-10"
-    if nodes < 0:
-        # Uniform grids never get there across a kink, a jump or steps this steep.
-        nodes = 20_000
-        missed = np.abs(grid_log_density(model, probe, nodes) - exact.value).max()
-        reached = f"{missed:.0e}, not reached"
-    numpy_time = seconds(lambda: grid_log_density(model, probe, nodes)) / len(probe)
-    few = probe[:: max(1, len(probe) // 12)]
-    breaks = np.array([*panels.breakpoints]) if panels.breakpoints else np.linspace(-2, 2, 5)
-    start = time.perf_counter()
-    integrated = quad_log_density(model, few, breaks)
-    quad_time = (time.perf_counter() - start) / len(few)
-    quad_error = float(np.abs(integrated - exact.value[:: max(1, len(probe) // 12)]).max())
-    optimum = MeanField(panels).optimal_q(probe)
-    sampled = importance_log_density(model, probe, optimum.mean, optimum.scale)
-    sampling_time = seconds(
-        lambda: importance_log_density(model, probe, optimum.mean, optimum.scale), 2
-    ) / len(probe)
-    worse = float(np.sqrt(np.mean((sampled - exact.value) ** 2)))
+def log_density_section(size: Size, figures: dict[str, Figure]) -> list[str]:
+    """Compare log p."""
+    lines = [
+        "## log p(x)", "",
+        "| benchmark | log p by | points | µs a point | ratio | error (nats) |",
+        "|---|---|---:|---:|---:|---:|",
+    ]  # fmt: skip
+    first: list[Timed] = []
+    for name in size.names:
+        note(f"log p: {name}")
+        timed = timed_log_densities(name, size)
+        first = first or timed
+        lines += [one.row(timed[0].time) for one in timed]
+    figures["speed_log_density"] = log_density_figure(first)
+    return [*lines, "", "![Error against time](figures/speed_log_density.svg)"]
+
+
+def optimal_q_section(size: Size) -> list[str]:
+    """Compare the optimal q."""
+    lines = [
+        "## The optimal q", "",
+        "| benchmark | theorycheck, µs a point | 10 x L-BFGS, µs | ratio | missed it | "
+        f"Adam, {size.adam_steps:,} steps, µs | ratio | missed it |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]  # fmt: skip
+    for name in size.names:
+        note(f"optimal q: {name}")
+        lines.append(optimal_q_row(name, size))
+    return lines
+
+
+def optimum_section(size: Size) -> list[str]:
+    """Compare the predicted optimum with training."""
+    note("the optimum against training")
     return [
-        f"| {name} | data nodes of the grid | {count:,} | {ours * 1e6:.3f} | 1 | {accuracy:.0e} |",
-        f"| {name} | arbitrary points | {count:,} | {points * 1e6:.2f} | {points / ours:.0f} | "
-        f"{float(np.median(exact.error)):.0e} |",
-        f"| {name} | numpy + scipy logsumexp, {nodes:,} latents | {len(probe)} | "
-        f"{numpy_time * 1e6:.2f} | {numpy_time / ours:,.0f} | {reached} |",
-        f"| {name} | scipy quad with breakpoints | {len(few)} | {quad_time * 1e6:,.0f} | "
-        f"{quad_time / ours:,.0f} | {quad_error:.0e} |",
-        f"| {name} | importance sampling, 5,000 draws, torch | {len(probe)} | "
-        f"{sampling_time * 1e6:,.0f} | {sampling_time / ours:,.0f} | {worse:.0e} |",
-    ]
+        "## The predicted optimum against training, figure8", "",
+        "| by | seconds | best J (nats) | above the prediction | median J |",
+        "|---|---:|---:|---:|---:|",
+        *training_rows(size, note),
+    ]  # fmt: skip
 
 
-def optimal_q_row(name: str) -> str:
-    """Compare the optimal q with multi-start L-BFGS."""
-    field = MeanField(benchmark(name))
-    _, x = field.model.sample(5_000, 0)
-    field.optimal_q(x[:10])
-    ours = seconds(lambda: field.optimal_q(x)) / len(x)
-    few = x[:20]
-    found = lbfgs_optimal_q(field.model, few)
-    peer = seconds(lambda: lbfgs_optimal_q(field.model, few), 1) / len(few)
-    missed = int(np.sum(found > field.optimal_q(few).negative_elbo + 1e-6))
-    return (
-        f"| {name} | {ours * 1e6:.1f} | {peer * 1e6:,.0f} | {peer / ours:,.0f} | "
-        f"{missed} of {len(few)} |"
+def decompose_section(size: Size) -> list[str]:
+    """Time the main verb, and the import."""
+    lines = ["## decompose", "", "| what | seconds |", "|---|---:|"]
+    for name in size.names:
+        note(f"decompose: {name}")
+        model = benchmark(name)
+        spent = seconds(lambda model=model: decompose(model), 1)
+        lines.append(f"| decompose {name}, to 1e-6 nats | {spent:.2f} |")
+    command = [sys.executable, "-c", "import theorycheck"]
+    spent = seconds(lambda: subprocess.run(command, check=True), 5)
+    what = "import theorycheck in a fresh process, Python's start included"
+    return [*lines, f"| {what} | {spent:.2f} |"]
+
+
+def scaling_section(size: Size, figures: dict[str, Figure]) -> list[str]:
+    """Show how the cost grows, and how near the machine's limit it is."""
+    note("scaling")
+    nodes, noise = scaling.over_data_nodes(size), scaling.over_noise(size)
+    cells, threads = scaling.over_cells(size), scaling.over_threads(size)
+    figures["speed_scaling"] = scaling.scaling_figure(nodes, noise, cells, threads)
+    curves = [nodes, noise, scaling.over_tolerance(size), cells, *threads]
+    note("exponentials")
+    line = measure(size.rounds)
+    return [
+        "## How cost grows", "",
+        "| what | at | milliseconds |", "|---|---|---:|",
+        *(row for curve in curves for row in curve.rows()), "",
+        "![Scaling](figures/speed_scaling.svg)", "",
+        f"Roofline, one thread: log p(x) takes {line.log_density:.2f} · 10⁹ exponentials a second, "
+        "with the squares before and the seven sums after each. The best loop that does nothing "
+        f"but exponentials reaches {max(line.own_loop, line.numpy_loop):.2f} · 10⁹ (the "
+        f"project's own {line.own_loop:.2f}, numpy's {line.numpy_loop:.2f}): "
+        f"{line.share:.0%} of it.",
+    ]  # fmt: skip
+
+
+def document(size: Size) -> tuple[str, dict[str, Figure]]:
+    """Time everything and return the Markdown, and the figures by name."""
+    figures: dict[str, Figure] = {}
+    machine = (
+        f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, "
+        f"{numba.config.NUMBA_NUM_THREADS} numba threads, one BLAS thread, numpy {np.__version__}, "
+        f"numba {numba.__version__}."
     )
+    parts = [
+        [machine],
+        log_density_section(size, figures),
+        optimal_q_section(size),
+        optimum_section(size),
+        decompose_section(size),
+        scaling_section(size, figures),
+    ]
+    note("done")
+    return "\n\n".join("\n".join(part) for part in parts), figures
 
 
-def scaling_rows() -> list[str]:
-    """Show how the cost grows with data nodes, with 1/σ and with accuracy."""
-    rows = []
-    panels = latent_panels(benchmark("figure8"))
-    for step in (1 / 3, 1 / 6, 1 / 12):
-        grid = trapezoid_grid(panels, step)
-        spent = seconds(lambda step=step: trapezoid_grid(panels, step))
-        rows.append(f"| log p on a grid, step σ/{1 / step:.0f} | {len(grid.x):,} nodes | "
-                    f"{spent * 1e3:.1f} |")  # fmt: skip
-    for variance in (2e-2, 2e-3, 2e-4):
-        model = benchmark("figure8").with_noise_variance(variance)
-        spent = seconds(lambda model=model: decompose(model, tolerance=1e-5), 1)
-        rows.append(
-            f"| decompose figure8, tolerance 1e-5 | σ² = {variance:g} | {spent * 1e3:,.0f} |"
-        )
-    for tolerance in (1e-4, 1e-5, 1e-6, 1e-7):
-        model = benchmark("figure8")
-        spent = seconds(lambda t=tolerance, model=model: decompose(model, tolerance=t), 2)
-        rows.append(
-            f"| decompose figure8, σ² = 0.02 | tolerance {tolerance:g} | {spent * 1e3:,.0f} |"
-        )
-    return rows
+def write(text: str, figures: dict[str, Figure]) -> None:
+    """Put tables and figures into the documentation."""
+    page = DOCS / "speed.md"
+    old = page.read_text(encoding="utf-8")
+    head, begin, rest = old.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"{page} lacks the lines {BEGIN} and {END}")
+    page.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}", encoding="utf-8")
+    (DOCS / "figures").mkdir(exist_ok=True)
+    for name, figure in figures.items():
+        with mpl.rc_context({"svg.hashsalt": "theorycheck"}):
+            figure.savefig(DOCS / "figures" / f"{name}.svg", metadata={"Date": None})
 
 
 def main() -> None:
-    """Print the tables."""
-    names = ["figure8", "circle", "absolute_value", "clusters", "spiral_dots"]
-    print(f"Python {platform.python_version()}, {platform.machine()}, numpy {np.__version__}\n")
-    print("| benchmark | log p by | points | µs a point | ratio | error (nats) |")
-    print("|---|---|---:|---:|---:|---:|")
-    for name in names:
-        print("\n".join(log_density_rows(name)), flush=True)
-    print("\n| benchmark | optimal q, µs a point | 10 x L-BFGS, µs | ratio | L-BFGS missed it |")
-    print("|---|---:|---:|---:|---:|")
-    for name in names:
-        print(optimal_q_row(name), flush=True)
-    print("\n| benchmark | decompose, seconds |\n|---|---:|")
-    for name in names:
-        model = benchmark(name)
-        decompose(model, tolerance=1e-2)
-        print(f"| {name} | {seconds(lambda model=model: decompose(model), 2):.2f} |", flush=True)
-    command = [sys.executable, "-c", "import theorycheck"]
-    spent = seconds(lambda: subprocess.run(command, check=True), 5)
-    print(f"| import theorycheck (a fresh process, Python's own start included) | {spent:.2f} |")
-    print("\n| what | at | milliseconds |\n|---|---|---:|")
-    print("\n".join(scaling_rows()))
+    """Print the tables, or write them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="into docs/speed.md and docs/figures")
+    parser.add_argument("--small", action="store_true", help="a rehearsal; never writes")
+    options = parser.parse_args()
+    if options.write and options.small:
+        parser.error("--small never writes")
+    text, figures = document(SMALL if options.small else FULL)
+    if options.write:
+        write(text, figures)
+    else:
+        print(text)
 
 
 if __name__ == "__main__":

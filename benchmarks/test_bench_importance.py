@@ -35,7 +35,7 @@ def test_optimal_iwae_q(benchmark: Any, name: str, samples: int) -> None:
 
 @pytest.mark.parametrize("samples", [2, 20])
 def test_monte_carlo(benchmark: Any, samples: int) -> None:
-    """100,000 draws of L_S an x reach about 1e-3 nats; the engine reaches 1e-12."""
+    """100,000 draws of L_S an x leave a standard error of 4e-4 (S = 2) and 3e-4 nats (S = 20)."""
     field = MeanField(model_of("figure8"))
     _, x = field.model.sample(4, 0)
     best = field.optimal_q(x)

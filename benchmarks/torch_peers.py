@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -54,6 +55,10 @@ DECODERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+#: Batches that pythae's data set holds: enough that it cannot be learned by heart.
+_EPOCH = 400
+
+
 def adam_optimal_q(
     model: GenerativeModel, x: Array, *, steps: int = 1000, samples: int = 100, seed: int = 0
 ) -> tuple[Array, Array]:
@@ -96,6 +101,17 @@ def adam_optimal_q(
         schedule.step()
     mean, log_scale = q.detach().numpy()
     return mean.copy(), np.exp(log_scale)
+
+
+@contextlib.contextmanager
+def torch_threads(count: int) -> Any:
+    """Networks this small are fastest on one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def network(inputs: int, outputs: int, width: int = 50) -> Any:
@@ -192,9 +208,9 @@ def pythae_training(
             return ModelOutput(reconstruction=self.body(z))
 
     torch.manual_seed(seed)
-    _, x = model.sample(100 * batch, seed)
+    _, x = model.sample(_EPOCH * batch, seed)
     data = BaseDataset(torch.from_numpy(x / model.sigma).float(), torch.zeros(len(x)))
-    epochs = math.ceil(steps / 100)
+    epochs = math.ceil(steps / _EPOCH)
     vae = VAE(
         VAEConfig(input_dim=(dim,), latent_dim=1, reconstruction_loss="mse"), Encoder(), Decoder()
     )

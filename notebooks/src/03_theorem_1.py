@@ -28,7 +28,7 @@ from theorycheck.theorems.condition1 import condition_1_at
 from theorycheck.theorems.stationarity import check_stationarity
 from theorycheck.theorems.zero_mleo_class import survey_zero_mleo
 
-tolerance = sized(1e-6, 1e-3)
+tolerance = sized(1e-6, 1e-2)
 figure8 = tc.benchmark("figure8")
 check = tc.check_theorem1(figure8, [stored("figure8_elbo")], tolerance=tolerance)
 
@@ -50,13 +50,15 @@ def values(estimates):
 def draw_premise():
     figure = new_figure(3.0)
     axes = figure.subplots()
-    axes.plot(eta, values(at.high for at in check.premise), color=EXACT, lw=2)
-    axes.plot(eta, values(at.low for at in check.premise), "--", color=GAUSSIAN, lw=2)
+    shown = eta > 1e-3
+    axes.plot(eta[shown], values(at.high for at in check.premise)[shown], color=EXACT, lw=2)
+    low = values(at.low for at in check.premise)[shown]
+    axes.plot(eta[shown], low, "--", color=GAUSSIAN, lw=2)
     top = check.ground_truth.pmo.value
-    axes.text(eta[0], 0.93 * top, "P H: from complex posteriors", color=EXACT, va="top")
-    axes.text(eta[0], 0.07 * top, "(1 − P) L: from simple ones", color=GAUSSIAN)
+    axes.text(1.1e-3, 0.93 * top, "P H: from complex posteriors", color=EXACT, va="top")
+    axes.text(1.1e-3, 0.07 * top, "(1 − P) L: from simple ones", color=GAUSSIAN)
     holding = [at.eta for at in check.premise if at.verdict == "holds"]
-    axes.axvspan(eta[0], max(holding), color=HOLDS, alpha=0.15, lw=0)
+    axes.axvspan(1e-3, max(holding), color=HOLDS, alpha=0.15, lw=0)
     axes.set(xscale="log", xlabel="η (nats)", ylabel="part of the PMO (nats)")
     axes.set_ylim(0, 1.05 * top)
     axes.set_title(f"The premise holds (green) up to η = {max(holding):.3f} nats")
@@ -87,9 +89,18 @@ def draw_condition_1():
         axes.plot(eta[known], values(margins)[known], color=EXACT, lw=2)
         axes.axhline(0.0, color="black", lw=1)
         axes.set(xscale="log", xlabel="η (nats)", title=name)
-        for c in alternative.condition_1:
-            if c.verdict == "holds":
-                axes.axvline(c.eta, color=HOLDS, alpha=0.25, lw=2, zorder=0)
+        at = np.array([c.eta for c in alternative.condition_1])
+        holds = [c.verdict == "holds" for c in alternative.condition_1]
+        axes.fill_between(
+            at,
+            0,
+            1,
+            where=holds,
+            transform=axes.get_xaxis_transform(),
+            color=HOLDS,
+            alpha=0.15,
+            lw=0,
+        )
     panels[0].set_ylabel("margin (nats)")
     return figure
 
@@ -106,7 +117,7 @@ say(alternative.summary)
 # decoders.
 
 # %%
-settings = sized({}, {"folds": (), "tears": 0, "tolerance": 1e-3})
+settings = sized({}, {"folds": (), "tears": -1, "tolerance": 1e-2})
 cases = ("figure8", "absolute_value")
 surveys = {name: survey_zero_mleo(tc.benchmark(name), **settings) for name in cases}
 best = {"figure8": alternative.decomposition.excess.value}
@@ -138,8 +149,10 @@ show(draw_surveys(), "PMO of rearrangements with zero MLEO for two benchmarks")
 
 # %% [markdown]
 # On *figure8* every rearrangement that was tried is worse than a decoder with a wrong $p(x)$:
-# training gives up $p(x)$. On *absolute_value* one rearrangement has almost no PMO: training
-# changes the decoder, but $p(x)$ stays right. What "every" means is part of the result:
+# training gives up $p(x)$. On *absolute_value* one rearrangement has almost no PMO. There
+# training changes the decoder, but $p(x)$ stays nearly right: at the optimum
+# $\mathrm{MLEO} \le J$, and $J$ is at most the PMO of that dot. What "every" means is part of the
+# result:
 
 # %%
 for name, survey in surveys.items():
@@ -184,23 +197,18 @@ members = {
 }
 parts = {name: d.kl_distribution.partition(eta_gap) for name, d in members.items()}
 condition = {n: condition_1_at(parts["G"], parts[n], members[n].mleo) for n in ("f", "g")}
+
+
+def four(estimate):
+    return f"{round(estimate.value, 4) + 0.0:.4f}"
+
+
+margins = {"G": ["", "", ""]}
+for name, c in condition.items():
+    margins[name] = [f"{c.first.value:+.4f}", f"{c.second.value:+.4f}", c.verdict]
 table(
     ["decoder", "MLEO", "PMO", "J", "first margin of (1)", "second margin", "satisfies (1)?"],
-    [
-        ["G, ground truth", members["G"].mleo, members["G"].pmo, members["G"].excess, "", "", ""],
-        *(
-            [
-                name,
-                f"{members[name].mleo.value:.4f}",
-                f"{members[name].pmo.value:.4f}",
-                f"{members[name].excess.value:.4f}",
-                f"{condition[name].first.value:+.4f}",
-                f"{condition[name].second.value:+.4f}",
-                condition[name].verdict,
-            ]
-            for name in ("f", "g")
-        ),
-    ],
+    [[n, four(d.mleo), four(d.pmo), four(d.excess), *margins[n]] for n, d in members.items()],
 )
 
 
@@ -220,6 +228,7 @@ def draw_gap():
         bars.bar(k, d.mleo.value, bottom=d.pmo.value, color="black", label="" if k else "MLEO")
     bars.set_xticks(range(3), list(members))
     bars.set_ylabel("J (nats)")
+    bars.margins(y=0.1)
     bars.set_title("the minimum over {G, f, g} is g")
     bars.legend()
     return figure

@@ -20,7 +20,7 @@ model = tc.benchmark("figure8")
 check = tc.check_theorem2(model, tolerance=tolerance)
 
 # %% [markdown]
-# ## The two parabolas
+# ## Two minima
 #
 # $-\mathrm{ELBO}$ over $\sigma_1^2$ at the true $f$ of the figure eight, with the best Gaussian
 # $q$ and with the exact posterior. Dots are the minima.
@@ -33,7 +33,7 @@ def draw_profiles():
     figure = new_figure(3.2)
     axes = figure.subplots()
     true = check.true[0]
-    variance = np.linspace(0.7, 1.4, 301) * true
+    variance = np.linspace(0.56, 1.45, 301) * true
     for label, residual, colour in (
         ("exact posterior", check.exact_posterior[0].value, EXACT),
         ("best Gaussian q", check.refit_at_ground_truth[0].value, GAUSSIAN),
@@ -41,10 +41,8 @@ def draw_profiles():
         profile = 0.5 * np.log(variance / residual) + 0.5 * residual / variance - 0.5
         axes.plot(variance, profile, color=colour, lw=2)
         axes.plot(residual, 0.0, "o", color=colour, ms=9, zorder=5)
-        axes.annotate(
-            f"{label}:\nσ₁² = {residual:.4f}", (residual, 0.0), xytext=(0, 22),
-            textcoords="offset points", ha="center", color=colour,
-        )  # fmt: skip
+        place = (0.0133, 0.001) if colour == GAUSSIAN else (0.0258, 0.001)
+        axes.text(*place, f"{label}:\nσ₁² = {residual:.4f}", ha="center", color=colour)
     axes.axvline(true, color="black", lw=1, ls=":", zorder=0)
     axes.text(true, 0.024, " true σ²", va="top")
     axes.set_ylim(-0.001, 0.025)
@@ -58,8 +56,7 @@ say(check.summary)
 # %% [markdown]
 # ## Which decoders, and which way
 #
-# The bias has no fixed sign. A Gaussian that covers one posterior mode only, the near one, makes
-# the residual too small; one that spreads over a region where $f$ bends makes it too large.
+# The bias has no fixed sign, and it can differ between data dimensions.
 
 # %%
 names = sized(["figure8", "circle", "absolute_value", "clusters"], ["circle"])
@@ -80,7 +77,9 @@ def draw_biases():
         for row, value, colour in zip((k - 0.19, k + 0.19), shift, SERIES, strict=False):
             axes.barh(row, value, 0.34, color=colour)
             side = "left" if value >= 0 else "right"
-            axes.text(value, row, f" {value:+.1f} % ", ha=side, va="center", fontsize=9)
+            axes.text(
+                value, row, f" {value:+.1f} % ".replace("-", "−"), ha=side, va="center", fontsize=9
+            )
     axes.axvline(0.0, color="black", lw=1)
     axes.set_yticks(range(len(checks)), list(checks))
     axes.invert_yaxis()

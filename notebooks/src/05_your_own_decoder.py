@@ -54,7 +54,7 @@ NOISE_VARIANCE = 0.02
 
 def f(z):
     steps = np.floor(z) + np.clip(5.0 * (z - np.floor(z) - 0.5) + 0.5, 0.0, 1.0)
-    return np.stack([steps, 0.2 * steps**2], axis=-1)
+    return np.stack([steps, 0.6 * z], axis=-1)
 """
 )
 staircase = tc.load_model(f"{folder / 'staircase.py'}:f")
@@ -106,8 +106,8 @@ def draw_decoders():
         axes.plot(*x.T, ".", color="#BDBDBD", ms=2, rasterized=True)
         axes.plot(*model.decoder(latents).T, color=colour, lw=2)
         axes.set_title(name)
-        axes.set_xlabel("x₁")
-    panels[0].set_ylabel("x₂")
+        axes.set_xlabel("x₁ (data units)")
+    panels[0].set_ylabel("x₂ (data units)")
     return figure
 
 

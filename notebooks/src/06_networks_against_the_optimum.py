@@ -16,6 +16,7 @@ from neural.judging import judge
 from neural.settings import TrainingSettings
 from neural.training import train
 from theorycheck.report.figure_style import EXACT, GAUSSIAN, HOLDS, new_figure, styled
+from theorycheck.report.plane import draw_curve
 
 truth = tc.benchmark("figure8")
 tolerance = sized(1e-4, 1e-2)
@@ -35,7 +36,7 @@ settings = TrainingSettings.of(
     "vae",
     restarts=sized(8, 2),
     from_truth=sized(4, 0),
-    steps=sized(6000, 40),
+    steps=sized(20_000, 40),
     seed=1,
 )
 trained = train(truth, settings, device="cpu")
@@ -48,8 +49,8 @@ judged = [
 # ## Where they ended
 #
 # Each network is a point: what it pays in MLEO, and in PMO. Along a grey line the sum $J$ is the
-# same; lower left is better. The ground truth (diamond) pays only PMO; the predicted optimum
-# (star) trades.
+# same, namely its height at the left edge; lower is better. The ground truth (diamond) pays only
+# PMO; the predicted optimum (star) trades.
 
 # %%
 
@@ -63,7 +64,7 @@ def draw_plane():
     right = max(0.03, 1.15 * float(mleo.max()))
     top = max(0.13, 1.15 * float(pmo.max()))
     line = np.array([0.0, right])
-    for level in np.arange(0.04, right + top, 0.02):
+    for level in np.arange(0.02, right + top, 0.02):
         axes.plot(line, level - line, color="#D0D0D0", lw=1, zorder=0)
     start = np.array([init == "ground_truth" for init in settings.inits])
     axes.plot(mleo[~start], pmo[~start], "o", color=GAUSSIAN, ms=9, mec="white",
@@ -111,7 +112,8 @@ say(
 # %% [markdown]
 # ## What they drew
 #
-# The selected network (best training objective) beside the prediction.
+# The selected network (best training objective) beside the prediction. The data have a symmetry,
+# a turn by 180 degrees, so that a decoder and its turned image are equally good.
 
 # %%
 
@@ -120,7 +122,6 @@ say(
 def draw_curves():
     figure = new_figure(3.2)
     panels = figure.subplots(1, 3, sharex=True, sharey=True)
-    z = np.linspace(-2.8, 2.8, 3001)
     _, x = truth.sample(3000, 0)
     shown = {
         "ground truth": truth,
@@ -128,12 +129,11 @@ def draw_curves():
         "selected network": trained.model(best),
     }
     for axes, (name, model) in zip(panels, shown.items(), strict=True):
-        axes.plot(*x.T, ".", color="#D5D5D5", ms=2, rasterized=True)
-        curve = model.decoder(z)
-        points = axes.scatter(*curve.T, c=z, cmap="plasma", s=5)
+        axes.plot(*x.T, ".", color="#DDDDDD", ms=1.5, rasterized=True)
+        curve = draw_curve(axes, tc.latent_panels(model), thin=0.7)
         axes.set(aspect="equal", title=name, xlabel="x₁ (data units)")
     panels[0].set_ylabel("x₂ (data units)")
-    bar = figure.colorbar(points, ax=panels, shrink=0.8, pad=0.02)
+    bar = figure.colorbar(curve, ax=panels, shrink=0.8, pad=0.02)
     bar.set_label("z (prior std. dev.)")
     return figure
 

@@ -11,10 +11,6 @@ from notebooks.build import HERE, complaints, names, read_source, run
 LARGEST = 600_000
 
 
-#: Five of the seven are being written; the two that are there have been looked at.
-pytestmark = pytest.mark.skip(reason="the notebooks are being written")
-
-
 @pytest.mark.parametrize("name", names())
 def test_committed_notebook_is_made_of_its_source(name: str) -> None:
     """Rebuild with ``python -m notebooks.build NAME`` where this fails."""
