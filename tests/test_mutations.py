@@ -253,6 +253,9 @@ class _Contraction:
     def feasible(self, f: Any, noise_variance: Any) -> Any:  # noqa: ARG002
         return f
 
+    def resolved(self, noise_variance: Any) -> Any:
+        return noise_variance
+
     def evaluate(self, f: Any, noise_variance: Any, previous: Any) -> Any:  # noqa: ARG002
         value = float((f**2).sum())
         leapt = value < 0.01

@@ -28,7 +28,7 @@ from theorycheck.objectives.decomposition import decompose
 from theorycheck.objectives.total_variation import total_variation
 from theorycheck.optimum.result import PredictedOptimum
 from theorycheck.report.evidence import ClaimVerdict, Evidence, claim_verdict
-from theorycheck.theorems.measure_preserving import exchange
+from theorycheck.theorems.interval_exchange import exchange
 from theorycheck.theorems.monotone import monotone_rearrangement
 from theorycheck.theorems.rearrangement import rearranged, zero_mleo_members
 from theorycheck.theorems.theorem1 import Theorem1Check, check_theorem1

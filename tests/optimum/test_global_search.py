@@ -160,6 +160,17 @@ def test_a_given_decoder_is_a_start(tiny_effort: Effort) -> None:
     assert result.starts[0].kind == "monotone"
 
 
+def test_a_steep_f_is_not_lost_on_coarse_cells(tiny_effort: Effort) -> None:
+    """The ground truth is refined as it is, too, on cells that lie where it is steep."""
+    data = GenerativeModel(parse_expression("tanh(60*(z - 0.7))").to_decoder(name="wall"), 0.01)
+    least = replace(tiny_effort, coarse_cells=4, starts=1, refined=1, rounds=0)
+    result = find_optimum(data, effort=least)
+    truth = decompose(data, tolerance=1e-4)
+    assert result.excess.value <= truth.excess.value + 1e-3
+    assert result.starts[0].refined is not None
+    assert result.starts[0].refined < result.starts[0].excess - 0.05
+
+
 def test_noise_is_fitted_too(cheap: GenerativeModel, tiny_effort: Effort) -> None:
     least = replace(tiny_effort, starts=2, refined=1, rounds=0)
     held = find_optimum(cheap, effort=least)
@@ -221,9 +232,15 @@ def test_bad_settings(figure8: GenerativeModel, tiny_effort: Effort) -> None:
 
 @pytest.mark.slow
 def test_absolute_value_leaves_its_ground_truth() -> None:
-    """From the ground truth and from random starts: near the monotone rearrangement, and below."""
+    """From the ground truth and from random starts: near the monotone rearrangement, and below.
+
+    Six starts are few: of the two seeds tried, 2 ended at 0.0164. The quick search has twenty.
+    """
     data = benchmark("absolute_value")
-    effort = replace(QUICK, starts=8, refined=2, rounds=1, hops=2, fine_cells=300, tolerance=1e-4)
+    effort = replace(
+        QUICK, starts=6, refined=1, rounds=0, middle_cells=160, fine_cells=200, most=60,
+        tolerance=1e-4,
+    )  # fmt: skip
     result = find_optimum(data, effort=effort, seed=1)
     assert result.excess.upper < MONOTONE
     assert result.excess.value > 0.5 * MONOTONE

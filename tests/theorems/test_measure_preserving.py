@@ -8,16 +8,9 @@ import pytest
 from scipy.special import ndtr, ndtri
 
 from theorycheck.errors import SettingError
-from theorycheck.theorems.measure_preserving import (
-    LatentMap,
-    exchange,
-    fold,
-    normal_mass,
-    random_exchange,
-    reflection,
-    rotation,
-    uneven_fold,
-)
+from theorycheck.theorems.interval_exchange import exchange, random_exchange, rotation
+from theorycheck.theorems.measure_preserving import LatentMap, fold, reflection, uneven_fold
+from theorycheck.theorems.normal_mass import normal_mass
 
 MAPS = [
     reflection(),

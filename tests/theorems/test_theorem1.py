@@ -10,7 +10,10 @@ from theorycheck.estimate import Verdict
 from theorycheck.models.benchmarks import benchmark
 from theorycheck.models.expression import parse_expression
 from theorycheck.models.generative import GenerativeModel
+from theorycheck.optimum.global_search import Effort, find_optimum
+from theorycheck.theorems.condition2 import check_condition_2, check_repaired
 from theorycheck.theorems.theorem1 import Theorem1Check, check_theorem1
+from theorycheck.theorems.zero_mleo_class import survey_zero_mleo
 
 MONOTONE = "[-Phi_inv(Phi(-z)/2), -Phi_inv(Phi(-z)/2)]"
 
@@ -91,6 +94,7 @@ def test_json_keys(absolute_value: Theorem1Check) -> None:
         "premise",
         "condition_1",
         "condition_2",
+        "condition_2_repaired",
         "stationarity",
         "verdict",
         "class_searched",
@@ -98,6 +102,90 @@ def test_json_keys(absolute_value: Theorem1Check) -> None:
     }
     assert keys <= absolute_value.to_dict().keys()
     assert "monotone" in absolute_value.summary
+
+
+#: A search of a second, where finding the optimum is not the point.
+TINY = Effort(
+    starts=4, coarse_cells=48, middle_cells=64, fine_cells=96, coarse_step=1.2, middle_step=1.0,
+    fine_step=0.9, refined=1, rounds=0,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def user_decoder() -> Theorem1Check:
+    """A user's expression: a ground truth with a mirror image of every mode."""
+    data = model("abs(z) + z/10", 0.05, "user")
+    optimum = find_optimum(data, effort=TINY, jobs=1)
+    members = survey_zero_mleo(data, folds=(2,), tears=0, tolerance=1e-3)
+    return check_theorem1(data, optimum=optimum, zero_mleo=members, tolerance=1e-3)
+
+
+def test_optimum_is_the_witness_of_condition_1(user_decoder: Theorem1Check) -> None:
+    assert [a.name for a in user_decoder.alternatives] == ["optimum of user"]
+    assert user_decoder.condition_1 is Verdict.HOLDS
+    assert user_decoder.witness is not None
+    assert user_decoder.witness["alternative"] == "optimum of user"
+
+
+def test_literal_condition_2_fails_with_its_witness(user_decoder: Theorem1Check) -> None:
+    assert user_decoder.condition_2 is Verdict.FAILS
+    witness = user_decoder.condition_2_check.witness
+    assert witness is not None
+    assert witness.decomposition.mleo.contains(0.0)
+    at = next(c for c in witness.condition_1 if c.eta == witness.witness_eta)
+    assert at.first.lower > 0.0
+    assert at.second.lower >= 0.0
+    assert "Condition (2) as it stands fails" in user_decoder.summary
+
+
+def test_repaired_condition_2_holds_over_the_class(user_decoder: Theorem1Check) -> None:
+    repaired = user_decoder.repaired
+    assert user_decoder.zero_mleo is not None
+    assert repaired.verdict is Verdict.HOLDS
+    assert repaired.margin.lower > 0.0
+    # Every member lies above the J of the witness.
+    for member in user_decoder.zero_mleo.members:
+        assert member.pmo.upper > repaired.excess.lower
+    assert "holds over the class" in repaired.summary
+    assert user_decoder.zero_mleo.description in user_decoder.class_searched
+
+
+def test_class_that_stays_below_the_truth_leaves_condition_2(user_decoder: Theorem1Check) -> None:
+    """Without the monotone rearrangement no member satisfies (1): HOLDS, over that class."""
+    worse = [c for c in user_decoder.condition_2_check.checks if c.verdict is Verdict.FAILS]
+    assert worse
+    assert check_condition_2(worse, "some", surveyed=True).verdict is Verdict.HOLDS
+    assert check_condition_2(worse, "some", surveyed=False).verdict is Verdict.INCONCLUSIVE
+
+
+def test_gap_of_the_theorem_is_seen() -> None:
+    """A line has J = 0, the least there is: (2′) fails, and says so."""
+    check = check_theorem1(model("2*z", 0.3, "line"))
+    assert check.condition_2_repaired is Verdict.FAILS
+    assert "nothing better was found" in check.repaired.summary
+
+
+def test_m_step_alone_witnesses_the_repaired_condition(absolute_value: Theorem1Check) -> None:
+    """The monotone rearrangement is moved by an M-step, so it is no minimum either."""
+    repaired = absolute_value.repaired
+    assert repaired.smallest.model.name == "monotone"
+    assert repaired.stationarity.verdict is Verdict.FAILS
+    assert repaired.lowest == "one M-step from monotone"
+    assert repaired.margin.lower > 0.0
+    # Two decoders are no class that says something.
+    assert repaired.verdict is Verdict.INCONCLUSIVE
+    members = [repaired.smallest, absolute_value.ground_truth]
+    again = check_repaired(members, [], "two", repaired.stationarity, surveyed=True)
+    assert again.verdict is Verdict.HOLDS
+    bound = repaired.smallest.pmo - repaired.stationarity.m_step_gain
+    assert repaired.excess == bound
+
+
+def test_optimum_of_other_data_is_refused(user_decoder: Theorem1Check) -> None:
+    other = model("abs(z)", 0.05, "other")
+    optimum = find_optimum(other, effort=TINY, jobs=1)
+    with pytest.raises(ModelError, match="the optimum is that of other"):
+        check_theorem1(user_decoder.ground_truth.model, optimum=optimum, tolerance=1e-2)
 
 
 def test_bad_input() -> None:

@@ -115,6 +115,11 @@ def in_words(result: PredictedOptimum, truth: Decomposition) -> list[str]:
         f"{result.convergence.gradient_norm:.1e} nats; largest |f′| {result.largest_slope:.3g}. "
         f"On the search's own data nodes J = {node_excess:.6f}."
     )
+    if node_excess < 0.0:
+        lines.append(
+            "That is below 0, which no decoder is: f exploits the gaps between those nodes. Only "
+            "the exact J counts."
+        )
     if not math.isfinite(result.excess.error):
         lines.append("J is not resolved: f is too steep for σ.")
     return lines

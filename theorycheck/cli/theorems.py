@@ -98,7 +98,8 @@ def conditions(
         progress = terminal_progress()
         truth = decompose(loaded, eta=thresholds, tolerance=tolerance, progress=progress)
         found = members = None
-        if search != "none":
+        # Where f itself is not resolved there is nothing to search for.
+        if search != "none" and truth.resolved:
             found = find_optimum(
                 loaded,
                 effort=chosen_effort(search),
@@ -107,7 +108,7 @@ def conditions(
                 jobs=jobs,
                 progress=progress,
             )
-        if surveyed:
+        if surveyed and truth.resolved:
             members = survey_zero_mleo(
                 loaded,
                 truth=truth,

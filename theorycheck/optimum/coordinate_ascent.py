@@ -121,6 +121,8 @@ def ascend(
     if most < 1 or not tolerance > 0.0:
         raise SettingError(f"most must be at least 1 and the tolerance positive, not {most}")
     step = _Step(e_step, fit_noise, steepness)
+    # Coarser data nodes may resolve less than those on which this σ² was found.
+    noise_variance = step.resolved(noise_variance)
     current = step.evaluate(step.feasible(f, noise_variance), noise_variance, previous)
     history = [current.negative_elbo]
     converged = False
@@ -202,11 +204,21 @@ class _Step:
         if self.fit_noise == "no":
             return _Parameters(f, point.noise_variance)
         variance = r.residual_variance(f)
+        if self.fit_noise == "shared":
+            variance = np.full_like(variance, variance.mean())
+        return _Parameters(f, self.resolved(variance))
+
+    def resolved(self, variance: Array) -> Array:
+        """Keep a σ² that is fitted above what the data nodes resolve.
+
+        −ELBO has one minimum in each σ², so that the nearest allowed σ² is the best of them.
+        """
+        if self.fit_noise == "no":
+            return variance
         floor = self.e_step.nodes.smallest_noise
         if self.fit_noise == "shared":
-            variance, floor = np.full_like(variance, variance.mean()), floor.mean()
-        # −ELBO has one minimum in each σ², so that the nearest allowed σ² is the best of them.
-        return _Parameters(f, np.maximum(variance, floor))
+            floor = np.full_like(floor, floor.mean())
+        return np.maximum(variance, floor)
 
     def squarem(self, point: _Point) -> _Point:
         first = self.m_step(point)
@@ -224,12 +236,7 @@ class _Step:
         f = point.f + 2.0 * stretch * d1 + stretch**2 * (d2 - d1)
         exponent = 2.0 * stretch * log1 + stretch**2 * (log2 - log1)
         if np.abs(exponent).max() < 1.0:
-            variance = point.noise_variance * np.exp(exponent)
-            if self.fit_noise != "no":
-                floor = self.e_step.nodes.smallest_noise
-                variance = np.maximum(
-                    variance, floor.mean() if self.fit_noise == "shared" else floor
-                )
+            variance = self.resolved(point.noise_variance * np.exp(exponent))
             minima = one.responsibilities.minima
             leap = self.evaluate(self.feasible(f, variance), variance, minima)
             if leap.negative_elbo <= one.negative_elbo:

@@ -9,6 +9,7 @@ independent evaluation, on data nodes that no ascent saw.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,6 +47,9 @@ Array = NDArray[np.float64]
 _SHIFTS = (0.0, 0.25, 0.5, 0.75)
 #: J above the best at which a coarse hop is not refined, nats: coarse values err by about this.
 _PROMISING = 0.004
+
+#: Cells, in those of the middle level, on which a known f is handed over to it.
+_DENSER = 8
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,7 @@ def find_optimum(
     search = _Search(data, rule, seed, jobs, state, progress)
     try:
         starts = search.starts(given)
-        refined = search.refine(starts)
+        refined = search.refine(starts, given)
         best, hops = search.hop(min(refined.values(), key=lambda outcome: outcome.value))
         with progress.task("last ascent", effort.most) as advance:
             cells, fine, ascent = search.finish(best, lambda: advance(1))
@@ -267,14 +271,30 @@ class _Search:
             work.append((f"start {i}", _coarse_start, arguments))
         return self._run("starts", work)
 
-    def refine(self, starts: list[Outcome]) -> dict[int, Outcome]:
-        """Ascend on, on finer cells and nodes, from the ground truth's end and the best ones."""
+    def refine(self, starts: list[Outcome], given: Sequence[GenerativeModel]) -> dict[int, Outcome]:
+        """Ascend on, on finer cells and nodes, from the ground truth's end and the best ones.
+
+        The ground truth and the given decoders are refined as they are, too: coarse cells that know
+        nothing of f lose a steep one before the first step. The better end counts.
+        """
         order = sorted(range(len(starts)), key=lambda i: starts[i].value)
         chosen = sorted({0, *order[: self.rule.effort.refined]})
         work: list[_Work] = [
             (f"refinement {i}", _refinement, (self.middle, starts[i], self.rule)) for i in chosen
         ]
-        return dict(zip(chosen, self._run("refinements", work), strict=True))
+        dense = latent_cells(_DENSER * self.rule.effort.middle_cells)
+        for i, model in enumerate((self.data, *given)):
+            variance = self.rule.noise_variance
+            if self.rule.fit_noise != "no":
+                variance = model.noise_variance
+            f = dense.average(model.decoder)
+            whole = Outcome(starts[i].kind, math.inf, f, dense.boundary, variance, 0)
+            work.append((f"direct {i}", _refinement, (self.middle, whole, self.rule)))
+        ended = self._run("refinements", work)
+        refined = dict(zip(chosen, ended[: len(chosen)], strict=True))
+        for i, direct in enumerate(ended[len(chosen) :]):
+            refined[i] = min(refined.get(i, direct), direct, key=lambda outcome: outcome.value)
+        return refined
 
     def hop(self, best: Outcome) -> tuple[Outcome, tuple[float, ...]]:
         """Tear the best anew, ascend, keep the better; a round of hops starts from one best."""

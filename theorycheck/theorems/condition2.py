@@ -151,17 +151,26 @@ def check_condition_2(
 
 
 def check_repaired(
-    members: Sequence[Decomposition], others: Sequence[Decomposition], class_searched: str
+    members: Sequence[Decomposition],
+    others: Sequence[Decomposition],
+    class_searched: str,
+    truth: Stationarity,
+    *,
+    surveyed: bool,
 ) -> RepairedCheck:
     """Judge condition (2′).
 
     Parameters
     ----------
     members : sequence of Decomposition
-        Of decoders with MLEO = 0, the ground truth among them.
+        Of decoders with MLEO = 0, the ground truth first.
     others : sequence of Decomposition
         Of the decoders that may be better.
     class_searched : str
+    truth : Stationarity
+        Of the ground truth.
+    surveyed : bool
+        As for :func:`check_condition_2`.
 
     Returns
     -------
@@ -169,7 +178,8 @@ def check_repaired(
     """
     # Of those that agree to rounding the first, which is the ground truth.
     smallest = min(members, key=lambda m: round(m.pmo.value, 9))
-    moved = check_stationarity(smallest.model, smallest.data)
+    is_truth = smallest is members[0]
+    moved = truth if is_truth else check_stationarity(smallest.model, smallest.data)
     gain = moved.m_step_gain
     # g is better than its own image under the M-step by minus the gain, whatever its PMO's radius.
     margins = [
@@ -187,4 +197,6 @@ def check_repaired(
     if verdict is not Verdict.HOLDS or not all(m.resolved for m in members):
         stays = moved.verdict is Verdict.HOLDS and all(v is Verdict.FAILS for v in better)
         verdict = Verdict.FAILS if stays and smallest.resolved else Verdict.INCONCLUSIVE
+    elif not surveyed:
+        verdict = Verdict.INCONCLUSIVE
     return RepairedCheck(smallest, moved, lowest, excess, margin, verdict, class_searched)

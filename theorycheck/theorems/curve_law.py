@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from theorycheck.theorems.measure_preserving import normal_mass
+from theorycheck.theorems.normal_mass import normal_mass
 from theorycheck.theorems.traced_curve import TracedCurve
 
 Array = NDArray[np.float64]
@@ -141,25 +141,21 @@ class CurveLaw:
         """F, 1 − F and F′ at the labels."""
         below, above, density = (np.zeros(label.shape) for _ in range(3))
         for i, strand in enumerate(self.curve.strands):
-            z = self.on_strand(i, label)
             # The first and the last strand carry the tails beyond the panels too.
             left = -np.inf if i == 0 else strand.left
             right = np.inf if i + 1 == len(self.curve.strands) else strand.right
             inside = (label > strand.low) & (label < strand.high)
-            over = label >= strand.high
-            z = np.where(inside, z, np.where(over == strand.rising, right, left))
+            z = np.where((label >= strand.high) == strand.rising, right, left)
+            at = self.on_strand(i, label[inside])
+            z[inside] = at
             before, after = normal_mass(left, z), normal_mass(z, right)
             below += before if strand.rising else after
             above += after if strand.rising else before
-            at = np.where(inside, z, 0.0)
-            panel = np.clip(
-                np.searchsorted(self.curve.panels.left, at, side="right") - 1,
-                strand.first,
-                strand.last - 1,
-            )
+            panel = np.searchsorted(self.curve.panels.left, at, side="right") - 1
+            panel = np.clip(panel, strand.first, strand.last - 1)
             slope = np.abs(self.curve.on_panel(self.curve.slope_series, panel, at))
             normal = np.exp(-0.5 * at**2) / np.sqrt(2.0 * np.pi)
-            density += np.where(inside, normal / np.maximum(slope, 1e-300), 0.0)
+            density[inside] += normal / np.maximum(slope, 1e-300)
         return below, above, density
 
 

@@ -17,7 +17,7 @@ from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.objectives.decomposition import decompose
-from theorycheck.quadrature.latent_panels import LatentPanels, latent_panels
+from theorycheck.quadrature.latent_panels import NOISE, LatentPanels, latent_panels
 
 Array = NDArray[np.float64]
 
@@ -26,8 +26,8 @@ SHARP = 1e-6
 #: Frequencies, in how many directions, and the highest of them times σ: there the 16 nodes of a
 #: panel, on which f moves by 3σ at most, still integrate exp(i t·f) to 1e-12.
 _LENGTHS, _DIRECTIONS, _HIGHEST = 24, 16, 3.0
-#: Rounding of a sum over the nodes.
-_ROUNDING = 1e-12
+#: Difference that the resolution of f, 1e-10 σ where it is not smooth, can make: |t|σ times it.
+_RESOLUTION = _HIGHEST * NOISE
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def characteristic_difference(
         waves = damped[0] * _waves(one, t) - damped[1] * _waves(other, t)
     missing = one.missing_mass + other.missing_mass
     # Panels that do not resolve f contribute something, of modulus at most their mass, twice.
-    return Estimate(float(np.abs(waves).max()), 2.0 * missing + _ROUNDING), len(t)
+    return Estimate(float(np.abs(waves).max()), 2.0 * missing + _RESOLUTION), len(t)
 
 
 def _frequencies(panels: LatentPanels) -> Array:

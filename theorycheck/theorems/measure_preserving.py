@@ -8,62 +8,16 @@ its digits beside a cut and in both tails: f∘T is then as smooth as f between 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from theorycheck.errors import SettingError
-from theorycheck.quadrature.rules import gauss_legendre
+from theorycheck.theorems.normal_mass import normal_mass, normal_quantile
 
 Array = NDArray[np.float64]
-
-#: Interval length up to which a normal mass is integrated rather than taken as a difference.
-_SHORT = 0.5
-#: The rule for it: on half a unit of z the normal density is a polynomial of degree 23 to rounding.
-_NODES, _WEIGHTS = gauss_legendre(12)
-
-
-def normal_mass(a: Array | float, b: Array | float) -> Array:
-    """Return Φ(b) − Φ(a) to nearly full relative precision.
-
-    Parameters
-    ----------
-    a, b : ndarray of shapes that go together, or float
-        a <= b; infinite ends are allowed.
-
-    Returns
-    -------
-    ndarray
-    """
-    a, b = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
-    # In the tail where both values are small.
-    flip = a + b > 0.0
-    result: Array = np.where(flip, ndtr(-a) - ndtr(-b), ndtr(b) - ndtr(a))
-    bounded = np.isfinite(a) & np.isfinite(b)
-    short = np.subtract(b, a, where=bounded, out=np.full(a.shape, np.inf)) < _SHORT
-    if short.any():
-        half = 0.5 * (b[short] - a[short])
-        z = a[short][:, None] + half[:, None] * (1.0 + _NODES)
-        result[short] = half * (np.exp(-0.5 * z**2) @ _WEIGHTS) / np.sqrt(2.0 * np.pi)
-    return result
-
-
-def normal_quantile(lower: Array, upper: Array) -> Array:
-    """Return z with Φ(z) = lower and 1 − Φ(z) = upper, from the smaller of the two.
-
-    Parameters
-    ----------
-    lower, upper : ndarray of one shape
-        Masses below and above z.
-
-    Returns
-    -------
-    ndarray
-    """
-    z = np.where(lower < upper, ndtri(lower), -ndtri(upper))
-    return np.asarray(z, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -196,78 +150,10 @@ def uneven_fold(name: str, shares: Sequence[float], guard: float = 0.0) -> Laten
     inner[-1] = 1.0 - guard
     body = (guard, 1.0 - guard)
     flips = [i % 2 == 1 for i in range(len(shares))]
-    return _guarded(name, inner.tolist(), [body] * len(shares), flips, "fold", guard)
+    return guarded(name, inner.tolist(), [body] * len(shares), flips, "fold", guard)
 
 
-def exchange(
-    name: str,
-    edges: Sequence[float],
-    order: Sequence[int],
-    flipped: Sequence[bool],
-    guard: float = 0.0,
-) -> LatentMap:
-    """Cut Φ(z) into intervals, permute and flip them.
-
-    Parameters
-    ----------
-    name : str
-    edges : sequence of float
-        Ends of the n intervals that are cut out: 0 = edges[0] < … < edges[n] = 1.
-    order : sequence of int
-        Which interval is traced first, second, …
-    flipped : sequence of bool
-        Whether the first, second, … of these is traced backwards.
-    guard : float
-        Prior mass of either tail that stays where it is.
-
-    Returns
-    -------
-    LatentMap
-
-    Raises
-    ------
-    SettingError
-        If the edges do not ascend from 0 to 1, or the order is no permutation.
-    """
-    pieces = len(edges) - 1
-    if edges[0] != 0.0 or edges[-1] != 1.0 or np.any(np.diff(edges) <= 0.0):
-        raise SettingError(f"the cuts of a tear must ascend from 0 to 1, not {list(edges)}")
-    if sorted(order) != list(range(pieces)) or len(flipped) != pieces:
-        raise SettingError(f"{list(order)} does not say in which order {pieces} pieces follow")
-    scaled = guard + (1.0 - 2.0 * guard) * np.asarray(edges, dtype=float)
-    targets = [(float(scaled[i]), float(scaled[i + 1])) for i in order]
-    inner = np.concatenate([[guard], guard + np.cumsum([d - c for c, d in targets])])
-    inner[-1] = 1.0 - guard
-    return _guarded(name, inner.tolist(), targets, list(flipped), "tear", guard)
-
-
-def rotation(share: float) -> LatentMap:
-    """Start at another place: T adds `share` to Φ(z), modulo 1; continuous on a closed curve."""
-    swapped = exchange("", (0.0, share, 1.0), (1, 0), (False, False))
-    return replace(swapped, name=f"rotation by {share:g}", kind="rotation")
-
-
-def random_exchange(rng: np.random.Generator, pieces: int, guard: float = 0.0) -> LatentMap:
-    """Draw a tear into so many pieces; cuts uniform in Φ(z), order and flips at random.
-
-    The identity and the reflection are not drawn.
-    """
-    if pieces < 2:
-        raise SettingError(f"a tear has at least 2 pieces, not {pieces}")
-    edges = np.concatenate([[0.0], np.sort(rng.uniform(size=pieces - 1)), [1.0]])
-    while True:
-        order = rng.permutation(pieces).tolist()
-        flipped = (rng.uniform(size=pieces) < 0.5).tolist()
-        straight = order == sorted(order) and not any(flipped)
-        turned = order == sorted(order, reverse=True) and all(flipped)
-        if not (straight or turned):
-            break
-    text = " ".join(f"{i + 1}{'′' if flip else ''}" for i, flip in zip(order, flipped, strict=True))
-    cuts = ", ".join(f"{edge:.3f}" for edge in edges[1:-1])
-    return exchange(f"tear at Φ = {cuts} to {text}", edges.tolist(), order, flipped, guard)
-
-
-def _guarded(
+def guarded(
     name: str,
     edges: list[float],
     targets: list[tuple[float, float]],
@@ -275,6 +161,7 @@ def _guarded(
     kind: str,
     guard: float,
 ) -> LatentMap:
+    """Make a map of pieces, with the tails beyond them left alone."""
     if guard > 0.0:
         edges = [0.0, *edges, 1.0]
         targets = [(0.0, guard), *targets, (1.0 - guard, 1.0)]

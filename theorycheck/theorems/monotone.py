@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 
 #: Labels at which two strands are compared.
 _COMPARED = 64
+#: Strands of a curve at most; each costs a solve at every latent.
+_MOST_STRANDS = 200
 #: Points along the curve between which it is searched for places where it runs over itself.
 _POINTS = 4000
 #: Cosine from which two stretches that meet run along each other rather than cross.
@@ -79,9 +81,11 @@ def monotone_rearrangement(model: GenerativeModel) -> MonotoneRearrangement:
     DecoderError
         If f misbehaves.
     """
-    curve = trace_curve(model)
-    if curve.panels.unresolved_mass > UNRESOLVED_MASS:
+    if latent_panels(model).unresolved_mass > UNRESOLVED_MASS:
         return _none("f is too steep or too rough to be followed")
+    curve = trace_curve(model)
+    if len(curve.strands) > _MOST_STRANDS:
+        return _none(f"f turns or jumps {len(curve.strands) - 1} times, too often to be followed")
     if model.data_dim > 1 and curve.jumps:
         return _none(f"f jumps, first at z = {curve.jumps[0]:.6g}: its image is not one curve")
     if not _consistent(curve):

@@ -17,15 +17,8 @@ from theorycheck.errors import SettingError
 from theorycheck.models.decoder import Decoder
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.quadrature.latent_panels import latent_panels
-from theorycheck.theorems.measure_preserving import (
-    LatentMap,
-    exchange,
-    fold,
-    random_exchange,
-    reflection,
-    rotation,
-    uneven_fold,
-)
+from theorycheck.theorems.interval_exchange import random_exchange, rotation, systematic_tears
+from theorycheck.theorems.measure_preserving import LatentMap, fold, reflection, uneven_fold
 from theorycheck.theorems.monotone import MonotoneRearrangement, Tracing, monotone_rearrangement
 
 Array = NDArray[np.float64]
@@ -172,8 +165,8 @@ def zero_mleo_members(
     Returns
     -------
     tuple of Member
-        The ground truth, its monotone rearrangement where that is another decoder, and folds and
-        tears of both; rotations where f ends where it began.
+        The ground truth, its monotone rearrangement where that is another decoder, folds of both,
+        tears of the latter; rotations where f ends where it began.
     MonotoneRearrangement
         What is known of it.
 
@@ -195,7 +188,8 @@ def zero_mleo_members(
         members.append(Member(monotone.model, "monotone", smooth))
         bases.append((monotone.model, smooth))
     for base, smooth in bases:
-        maps = _maps(base, folds, tears, seed)
+        # f is itself a fold of its monotone rearrangement, whose tears are the simpler ones.
+        maps = _maps(base, folds, tears if base is bases[-1][0] else -1, seed)
         if smooth and is_continuous(base, rotation(0.5)):
             maps += [rotation(share) for share in _ROTATIONS]
         for latent_map in maps:
@@ -222,26 +216,6 @@ def _maps(base: GenerativeModel, folds: Sequence[int], tears: int, seed: int) ->
     maps += systematic_tears(guard)
     rng = np.random.default_rng(seed)
     return maps + [random_exchange(rng, _PIECES[i % len(_PIECES)], guard) for i in range(tears)]
-
-
-def systematic_tears(guard: float = 0.0) -> list[LatentMap]:
-    """Return three tears that differ by more than a reflection: halves and the middle.
-
-    Parameters
-    ----------
-    guard : float
-        Prior mass of either tail that stays where it is.
-
-    Returns
-    -------
-    list of LatentMap
-    """
-    halves, middle = (0.0, 0.5, 1.0), (0.0, 0.25, 0.75, 1.0)
-    return [
-        exchange("halves swapped", halves, (1, 0), (False, False), guard),
-        exchange("first half reversed", halves, (0, 1), (True, False), guard),
-        exchange("middle half reversed", middle, (0, 1, 2), (False, True, False), guard),
-    ]
 
 
 def _jumps(model: GenerativeModel) -> bool:

@@ -101,17 +101,17 @@ class ZeroMleoClass:
         """Say in plain words what was looked at."""
         folds = " and ".join(str(k) for k in self.folds)
         parts = ["the ground truth"]
-        bases = "of it"
+        bases, base = "of it", "of it"
         if any(m.member.kind == "monotone" for m in (*self.members, *self.left_out)):
             parts.append("its monotone rearrangement")
-            bases = "of both"
+            bases, base = "of both", "of the latter"
         if self.folds:
             parts.append(f"folds {bases} with {folds} branches and of the first and last 5 %")
         if any(m.member.kind == "rotation" for m in self.members):
             parts.append("rotations of the closed curve")
         if self.tears >= 0:
             random = f" and {self.tears} random (seed {self.seed})" if self.tears else ""
-            parts.append(f"3 systematic{random} tears {bases}")
+            parts.append(f"3 systematic{random} tears {base}")
         return (
             f"{len(self.members)} rearrangements with MLEO = 0: {', '.join(parts)}, and the "
             "mirror image z → −z of each"
