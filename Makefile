@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCHMARKS := figure8 circle absolute_value clusters spiral_dots
 
-.PHONY: report test check bench docs claims clean
+.PHONY: report test slow check bench docs claims clean
 
 # The stamp is remade when the dependencies change, so that an old environment is brought up to date.
 $(VENV)/.core: pyproject.toml constraints.txt
@@ -34,8 +34,15 @@ check: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# A process a core, one thread each. The tests marked slow train networks for minutes: `make slow`,
+# and `make claims`, which needs what they measure.
+PYTEST := NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadfile
+
 test: check
-	$(BIN)/python -m pytest -q
+	$(PYTEST) -m 'not slow'
+
+slow: $(VENV)/.test
+	$(PYTEST) -m slow
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,rounds --benchmark-sort=name

@@ -124,9 +124,9 @@ def test_numbers_hang_together(analysis: ModelAnalysis) -> None:
     assert optimum.gain.value == pytest.approx(gain, abs=1e-12)
     assert f"{optimum.predicted.excess.value:.4g}" in optimum.summary
     # Like is compared with like: both ends are those on the search's own cells and nodes.
-    assert optimum.search_gain >= 0.0
+    assert optimum.predicted.search_gain >= 0.0
     refined = [s.refined for s in optimum.predicted.starts if s.refined is not None]
-    assert optimum.search_gain >= optimum.predicted.ground_truth_ascent - min(refined)
+    assert optimum.predicted.search_gain >= optimum.predicted.ground_truth_ascent - min(refined)
     kept = analysis.theorem1.alternatives[-1].decomposition
     assert abs(kept.excess.value - optimum.predicted.excess.value) <= (
         kept.excess.error + optimum.predicted.excess.error

@@ -129,7 +129,7 @@ def ascend(
     while step.evaluations < most and not converged:
         accepted = step.squarem(current)
         if accepted.negative_elbo > current.negative_elbo + MONOTONE_TOLERANCE:
-            if steepness is None and fit_noise == "no":
+            if steepness is None:
                 raise FloatingPointError(
                     f"-ELBO rose by {accepted.negative_elbo - current.negative_elbo:.3g} nats "
                     "in a step that cannot raise it"

@@ -196,7 +196,7 @@ def find_optimum(
         importance=bound,
         ground_truth_ascent=refined[0].value,
         starts=tuple(sorted(rows, key=lambda row: row.excess)),
-        hops=hops,
+        hops=tuple(_row(coarse, finer) for coarse, finer in hops),
         found=sum(row.excess < lowest + SAME_OPTIMUM for row in rows),
         convergence=Convergence(
             ascent.converged,
@@ -296,24 +296,38 @@ class _Search:
             refined[i] = min(refined.get(i, direct), direct, key=lambda outcome: outcome.value)
         return refined
 
-    def hop(self, best: Outcome) -> tuple[Outcome, tuple[float, ...]]:
-        """Tear the best anew, ascend, keep the better; a round of hops starts from one best."""
+    def hop(self, best: Outcome) -> tuple[Outcome, list[tuple[Outcome, Outcome | None]]]:
+        """Tear the best anew, ascend, keep the better; a round of hops starts from one best.
+
+        Coarse values are compared with the best's own on the same coarse nodes, and refined ones
+        with the best: values of different levels are never compared.
+        """
         effort = self.rule.effort
-        values: list[float] = []
+        made: list[tuple[Outcome, Outcome | None]] = []
         for k in range(effort.rounds):
+            levels = range(min(effort.hops, len(_SHIFTS)))
             work: list[_Work] = [
-                (
-                    f"hop {k}.{i}",
-                    _hop,
-                    (self.coarse[i % len(_SHIFTS)], self.middle, best, self.rule,
-                     (self.seed, 1, k, i)),
-                )
-                for i in range(effort.hops)
-            ]  # fmt: skip
-            ended = self._run(f"basin hopping {k + 1}/{effort.rounds}", work)
-            values += [outcome.value for outcome in ended]
-            best = min([best, *ended], key=lambda outcome: outcome.value)
-        return best, tuple(values)
+                (f"still {k}.{i}", _still, (self.coarse[i], best, self.rule)) for i in levels
+            ]
+            for i in range(effort.hops):
+                arguments = (self.coarse[i % len(_SHIFTS)], best, self.rule, (self.seed, 1, k, i))
+                work.append((f"hop {k}.{i}", _hop, arguments))
+            label = f"basin hopping {k + 1}/{effort.rounds}"
+            ended = self._run(label, work)
+            still, hops = ended[: len(levels)], ended[len(levels) :]
+            promising = [
+                i
+                for i, outcome in enumerate(hops)
+                if outcome.value <= still[i % len(_SHIFTS)].value + _PROMISING
+            ]
+            finer: list[_Work] = [
+                (f"refined hop {k}.{i}", _refinement, (self.middle, hops[i], self.rule))
+                for i in promising
+            ]
+            refined = dict(zip(promising, self._run(label, finer), strict=True))
+            made += [(outcome, refined.get(i)) for i, outcome in enumerate(hops)]
+            best = min([best, *refined.values()], key=lambda outcome: outcome.value)
+        return best, made
 
     def finish(
         self, best: Outcome, advance: Callable[[], None]
@@ -369,17 +383,18 @@ def _refinement(nodes: DataNodes, outcome: Outcome, rule: _Rule) -> Outcome:
     return _ascend(e_step, Start(outcome.kind, f), outcome.noise_variance, rule)
 
 
-def _hop(
-    coarse: DataNodes, middle: DataNodes, best: Outcome, rule: _Rule, seed: tuple[int, ...]
-) -> Outcome:
+def _still(coarse: DataNodes, best: Outcome, rule: _Rule) -> Outcome:
+    """Ascend from the best itself on coarse nodes: what hops there are measured by."""
     e_step = rule.e_step(coarse, latent_cells(rule.effort.coarse_cells))
     f = LatentCells(best.boundary).interpolate(best.f, e_step.cells.z)
-    still = _ascend(e_step, Start("hop", f), best.noise_variance, rule)
+    return _ascend(e_step, Start("still", f), best.noise_variance, rule)
+
+
+def _hop(coarse: DataNodes, best: Outcome, rule: _Rule, seed: tuple[int, ...]) -> Outcome:
+    e_step = rule.e_step(coarse, latent_cells(rule.effort.coarse_cells))
+    f = LatentCells(best.boundary).interpolate(best.f, e_step.cells.z)
     start = torn(np.random.default_rng(seed), e_step, f, "hop")
-    ended = _ascend(e_step, start, best.noise_variance, rule)
-    if ended.value > still.value + _PROMISING:
-        return ended
-    return _refinement(middle, ended, rule)
+    return _ascend(e_step, start, best.noise_variance, rule)
 
 
 def _ascend(e_step: EStep, start: Start, noise_variance: Array, rule: _Rule) -> Outcome:

@@ -22,7 +22,7 @@ SAME_OPTIMUM = 1e-3
 
 @dataclass(frozen=True)
 class StartOutcome:
-    """Where one start of the search ended.
+    """Where one start of the search, or one basin hop, ended.
 
     Parameters
     ----------
@@ -107,8 +107,8 @@ class PredictedOptimum:
         J (on the search's nodes) that the ascent from the ground truth alone ends at, nats.
     starts : tuple of StartOutcome
         Best first.
-    hops : tuple of float
-        J of every basin hop on the search's nodes, nats, in the order made.
+    hops : tuple of StartOutcome
+        Basin hops in the order made; those that came near the best were refined.
     found : int
         How many of the starts ended within SAME_OPTIMUM of the best of them.
     convergence : Convergence
@@ -125,7 +125,7 @@ class PredictedOptimum:
     importance: IwaeObjective | None
     ground_truth_ascent: float
     starts: tuple[StartOutcome, ...]
-    hops: tuple[float, ...]
+    hops: tuple[StartOutcome, ...]
     found: int
     convergence: Convergence
     steepness: float | None
@@ -163,6 +163,23 @@ class PredictedOptimum:
         return 1 if self.importance is None else self.importance.samples
 
     @property
+    def best_of_search(self) -> float:
+        """The lowest J of any refined start or hop, on the search's own nodes, nats.
+
+        Comparable with `ground_truth_ascent`, which the reported J, of finer cells, is not.
+        """
+        ended = (*self.starts, *self.hops)
+        return min(one.refined for one in ended if one.refined is not None)
+
+    @property
+    def search_gain(self) -> float:
+        """How far above the best of the search the ascent from the ground truth ended, nats.
+
+        Both on the search's own cells and nodes, hence without an error radius.
+        """
+        return max(self.ground_truth_ascent - self.best_of_search, 0.0)
+
+    @property
     def largest_slope(self) -> float:
         """The largest |f′| of the decoder found."""
         return float(
@@ -180,9 +197,10 @@ class PredictedOptimum:
             "pmo": self.pmo.to_dict(),
             "entropy": self.decomposition.entropy.to_dict(),
             "ground_truth_ascent": self.ground_truth_ascent,
+            "search_gain": self.search_gain,
             "starts": [start.to_dict() for start in self.starts],
             "found": self.found,
-            "hops": list(self.hops),
+            "hops": [hop.to_dict() for hop in self.hops],
             "convergence": self.convergence.to_dict(),
             "largest_slope": self.largest_slope,
             "steepness": self.steepness,

@@ -55,14 +55,22 @@ def starts_figure(analysis: ModelAnalysis) -> Figure:
             label="refined", **style,
         )  # fmt: skip
     if predicted.hops:
-        hops = np.sort(predicted.hops)
+        hops = sorted(predicted.hops, key=lambda hop: hop.excess)
         places = len(starts) + 1.5 + np.arange(len(hops))
         axes.plot(
-            places, hops, "s", markerfacecolor="white", markeredgecolor=HOLDS,
-            label="the best, torn anew", **style,
+            places, [hop.excess for hop in hops], "s", markerfacecolor="white",
+            markeredgecolor=HOLDS, label="the best, torn anew", **style,
         )  # fmt: skip
+        finer = [(x, h.refined) for x, h in zip(places, hops, strict=True) if h.refined is not None]
+        if finer:
+            axes.plot(
+                *zip(*finer, strict=True), "v", markerfacecolor=GAUSSIAN, markeredgecolor="black",
+                **style,
+            )  # fmt: skip
+            refined += finer
     _levels(figure, optimum.truth.excess.value, predicted.excess.value)
-    every = np.concatenate([value, predicted.hops, [optimum.truth.excess.value]])
+    hopped = [hop.excess for hop in predicted.hops]
+    every = np.concatenate([value, hopped, [optimum.truth.excess.value]])
     top = float(every.max())
     low = min(float(every.min()), predicted.excess.value, *(r for _, r in refined), 0.0)
     low -= _HEADROOM * (top - low)

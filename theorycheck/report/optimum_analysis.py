@@ -106,28 +106,13 @@ class OptimumAnalysis:
         return self.truth.excess - self.predicted.excess
 
     @property
-    def best_on_search(self) -> float:
-        """The lowest J of any refined start or hop, on the search's own cells and nodes; nats."""
-        refined = [s.refined for s in self.predicted.starts if s.refined is not None]
-        return min([*refined, *self.predicted.hops])
-
-    @property
-    def search_gain(self) -> float:
-        """J that the ascent from the ground truth alone ends at, minus that of the best; nats.
-
-        Both on the search's own cells and nodes, hence without an error radius. The J reported is
-        that of finer cells and is no measure for this: it is lower by what refinement gains.
-        """
-        return max(self.predicted.ground_truth_ascent - self.best_on_search, 0.0)
-
-    @property
     def search_words(self) -> str:
         """Say what the search gained over the ascent from the ground truth alone."""
-        if self.search_gain < SAME_OPTIMUM:
+        if self.predicted.search_gain < SAME_OPTIMUM:
             return "the ascent from the ground truth alone ended at the same J"
         return (
-            f"the ascent from the ground truth alone ended {self.search_gain:.3g} nats above the "
-            "best of the search"
+            f"the ascent from the ground truth alone ended {self.predicted.search_gain:.3g} nats "
+            "above the best of the search"
         )
 
     @property
@@ -150,7 +135,7 @@ class OptimumAnalysis:
             "total_variation": None
             if self.total_variation is None
             else self.total_variation.to_dict(),
-            "search_gain": self.search_gain,
+            "search_gain": self.predicted.search_gain,
             "search": self.effort,
             "posteriors": self.comparison.to_dict(),
             "points": [point.to_dict() for point in self.points],

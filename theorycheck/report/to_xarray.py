@@ -142,7 +142,20 @@ def _(result: PredictedOptimum) -> xr.Dataset:
             "",
             "E-steps taken",
         ),
-        "hop_excess": (("hop",), np.array(result.hops, dtype=float), "nat", "J of a basin hop"),
+        "hop_excess": (
+            ("hop",),
+            np.array([hop.excess for hop in result.hops], dtype=float),
+            "nat",
+            "J of a basin hop's end on the coarse nodes of the search",
+        ),
+        "hop_refined": (
+            ("hop",),
+            np.array(
+                [np.nan if h.refined is None else h.refined for h in result.hops], dtype=float
+            ),
+            "nat",
+            "J after refinement; NaN where it was not refined",
+        ),
     }
     for name, meaning in (("excess", "J"), ("mleo", "MLEO"), ("pmo", "PMO")):
         variables |= _estimate(name, meaning, getattr(result, name))
