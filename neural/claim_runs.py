@@ -1,0 +1,163 @@
+"""Networks for the checks of the claims: each trained once a session, every restart judged exactly.
+
+A check runs in minutes or not at all, so that by default fewer restarts and steps are taken than
+the paper's protocol asks for; a full run follows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neural.judging import Judged
+from neural.results import RunResult, judge_run
+from neural.run_files import CHECKPOINT
+from neural.settings import STEPS, TrainingSettings
+from neural.training import train
+from theorycheck.errors import SettingError
+from theorycheck.models.benchmarks import benchmark
+
+#: Restarts, half of them from the ground truth: the paper's, and enough to have two of each start.
+RESTARTS, FEWER_RESTARTS = 10, 4
+#: By what the default number of steps is divided where a check must not take long. J of the best
+#: restart is then within a few thousandths of a nat of where the whole run ends.
+SHORTER = 3
+
+
+@dataclass(eq=False)
+class ClaimRuns:
+    """The runs of a session.
+
+    Parameters
+    ----------
+    full : bool
+        Follow the paper's protocol: ten restarts, all steps.
+    directory : Path, optional
+        Where checkpoints are kept, so that a later session need not train again.
+    """
+
+    full: bool = False
+    directory: Path | None = None
+    _done: dict[tuple[Any, ...], RunResult] = field(default_factory=dict)
+
+    def settings(self, method: str, **given: Any) -> TrainingSettings:
+        """Return what a run is trained with; what is given replaces what the session asks for."""
+        wanted: dict[str, Any] = {
+            "restarts": RESTARTS if self.full else FEWER_RESTARTS,
+            "steps": STEPS[method] if self.full else STEPS[method] // SHORTER,
+        }
+        return TrainingSettings.of(method, **{**wanted, **given})
+
+    def run(self, model: str, method: str = "vae", **given: Any) -> RunResult:
+        """Train a method on a benchmark and judge it, unless that was done.
+
+        Parameters
+        ----------
+        model, method : str
+        given
+            Settings in place of the session's.
+
+        Returns
+        -------
+        RunResult
+        """
+        key = (model, method, *sorted(given.items()))
+        if key not in self._done:
+            folder = None
+            if self.directory is not None:
+                name = "-".join([model, method, *(f"{k}={v}" for k, v in sorted(given.items()))])
+                folder = self.directory / name
+            trained = train(
+                benchmark(model),
+                self.settings(method, **given),
+                directory=folder,
+                resume=folder is not None and (folder / CHECKPOINT).is_file(),
+            )
+            self._done[key] = judge_run(trained, details=False)
+        return self._done[key]
+
+
+def best_from(run: RunResult, init: str) -> Judged:
+    """Return the restart with the best objective of those that began alike.
+
+    Parameters
+    ----------
+    run : RunResult
+    init : {"random", "ground_truth"}
+
+    Returns
+    -------
+    Judged
+
+    Raises
+    ------
+    SettingError
+        If none began there.
+    """
+    objective = run.trained.objective
+    of_kind = [k for k, kind in enumerate(run.trained.settings.inits) if kind == init]
+    if not of_kind:
+        raise SettingError(f"no restart of this run began at '{init}'")
+    return run.restarts[min(of_kind, key=lambda k: float(objective[k]))]
+
+
+def spread(run: RunResult, part: str) -> str:
+    """Say between which values a figure of all restarts lies.
+
+    Parameters
+    ----------
+    run : RunResult
+    part : {"excess", "mleo", "pmo"}
+
+    Returns
+    -------
+    str
+    """
+    values = [getattr(judged, part).value for judged in run.restarts]
+    return f"{min(values):.4f} to {max(values):.4f}"
+
+
+def figures(run: RunResult, what: str) -> dict[str, Any]:
+    """Return the exact figures of a run's selected restart, and their spread, for a table.
+
+    Parameters
+    ----------
+    run : RunResult
+    what : str
+        Whose they are, such as "VAE".
+
+    Returns
+    -------
+    dict
+    """
+    chosen = run.trained.settings.inits[run.trained.selected].replace("_", " ")
+    return {
+        f"MLEO, {what}": run.selected.mleo,
+        f"PMO, {what}": run.selected.pmo,
+        f"J, {what}": run.selected.excess,
+        f"J of all restarts, {what}": spread(run, "excess"),
+        f"MLEO of all restarts, {what}": spread(run, "mleo"),
+        f"start of the selected, {what}": chosen,
+    }
+
+
+def protocol(run: RunResult) -> str:
+    """Say in one line what was trained.
+
+    Parameters
+    ----------
+    run : RunResult
+
+    Returns
+    -------
+    str
+    """
+    s = run.trained.settings
+    method = f"iwae, S = {s.samples} ({s.estimator})" if s.method == "iwae" else s.method
+    start = "random" if s.truth_starts == 0 else f"{s.truth_starts} from the ground truth"
+    return (
+        f"{method}: {s.restarts} restarts ({start}), the best objective selected; {s.steps:,} "
+        f"steps of {s.batch} fresh draws, {len(s.hidden)} hidden layers of {s.hidden[0]}, "
+        f"seed {s.seed}"
+    )
