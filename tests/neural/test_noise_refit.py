@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from neural.noise_refit import own_refit, refit_of_restart  # noqa: E402
-from neural.settings import TrainingSettings  # noqa: E402
-from neural.training import train  # noqa: E402
-from theorycheck.models.loading import load_model  # noqa: E402
+from neural.noise_refit import own_refit, refit_of_restart
+from neural.settings import TrainingSettings
+from neural.training import train
+from theorycheck.models.loading import load_model
 
 #: f(z) = (2z, z) with one σ² for both: the posterior is Gaussian.
 LINEAR = load_model("expr:[2*z, z]", noise_variance=0.5)
