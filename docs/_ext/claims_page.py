@@ -1,4 +1,8 @@
-"""The table of claims as a page: ``python docs/_ext/claims_page.py claims.json docs/claims.md``."""
+"""The table of claims as a page, and its short form in the README.
+
+``python docs/_ext/claims_page.py claims.json docs/claims.md`` writes the page; the README beside
+``docs`` has the short form between two comments, and that is written anew, too.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,24 @@ are; a refuted claim stays, with its witness. Not run: it has a check, which thi
 
 Made by `make claims` from what `theorycheck verify` wrote.
 """
+
+#: What stands in the README: the claims that say most, in few words.
+_SHORT = {
+    "C01": "−ELBO = H + MLEO + PMO (eq. 3)",
+    "C03": "conditions (1) and (2) imply that the optimum has MLEO ≠ 0 (Theorem 1)",
+    "C05": "Figure-8: some decoder meets condition (1)",
+    "C07": "Figure-8: the optimum has MLEO > 0 and simpler posteriors where p(x) is high",
+    "C08": "Figure-8: IWAE learns p(x) better than LIN, LIN better than VAE",
+    "C09": "LIN does not repair it: it shares the VAE's optimum",
+    "C10": "Circle: the VAE recovers p(x)",
+    "C11": "Absolute-Value: the ELBO selects another f with the same p(x)",
+    "C13": "the σ² that minimises −ELBO, in closed form (Theorem 2)",
+    "C14": "σ² is biased at the true f unless q is the posterior",
+    "C15": "Spiral Dots: σ² comes out as 0.014 and 0.020 against 0.01",
+    "C17": "the ELBO can prefer an entangled representation with the same p(x)",
+}
+_START = "<!-- claims: this table is made by `make claims` -->"
+_END = "<!-- end of claims -->"
 
 
 def page(rows: list[dict[str, Any]]) -> str:
@@ -51,6 +73,29 @@ def page(rows: list[dict[str, Any]]) -> str:
             for entry in row["evidence"]:
                 lines += ["", *_evidence(entry)]
     return "\n".join(lines) + "\n"
+
+
+def short_table(rows: list[dict[str, Any]]) -> str:
+    """Return the README's table: the claims in few words, and their verdicts."""
+    counts = Counter(row["verdict"] for row in rows)
+    verdicts = {row["id"]: row["verdict"] for row in rows}
+    lines = ["| | the paper's claim | verdict |", "|---|---|---|"]
+    lines += [f"| {n} | {text} | **{verdicts[n]}** |" for n, text in _SHORT.items()]
+    total = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
+    lines += [
+        "",
+        f"All {len(rows)}, with the evidence: [docs/claims.md](docs/claims.md) ({total}).",
+    ]
+    return "\n".join(lines)
+
+
+def with_short_table(readme: str, rows: list[dict[str, Any]]) -> str:
+    """Return a README with the table between its two comments written anew."""
+    head, _, rest = readme.partition(_START)
+    _, _, tail = rest.partition(_END)
+    if not tail:
+        return readme
+    return f"{head}{_START}\n\n{short_table(rows)}\n\n{_END}{tail}"
 
 
 def _evidence(entry: Mapping[str, Any]) -> list[str]:
@@ -87,10 +132,15 @@ def _cell(text: str) -> str:
 def main(arguments: list[str]) -> int:
     """Write the page."""
     if len(arguments) != 2:
-        print("usage: claims_page.py CLAIMS.json PAGE.md", file=sys.stderr)
+        print("usage: claims_page.py CLAIMS.json docs/claims.md", file=sys.stderr)
         return 2
     rows = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))["claims"]
-    replace_files({Path(arguments[1]): page(rows).encode()})
+    target = Path(arguments[1])
+    files = {target: page(rows).encode()}
+    readme = target.resolve().parent.parent / "README.md"
+    if readme.is_file():
+        files[readme] = with_short_table(readme.read_text(encoding="utf-8"), rows).encode()
+    replace_files(files)
     return 0
 
 

@@ -26,8 +26,8 @@ from theorycheck.report.figures import (
 # %% [markdown]
 # ## The decoder
 #
-# A figure eight. The middle of the prior, $z \approx 0$, and both of its tails meet at the
-# crossing.
+# A figure eight. The middle of the prior, $z \approx 0$, runs through the centre of the eight, and
+# both tails of the prior end on either side of it, less than $2\sigma$ away.
 
 # %%
 model = tc.benchmark("figure8")
@@ -78,8 +78,9 @@ say(
 # %% [markdown]
 # ## What it learns instead
 #
-# The true curve crosses itself. The learned one does not: it runs once around the outline of the
-# eight, and its two ends, far out in the prior, leave on the left.
+# The true curve runs through the centre, between its own two ends. The learned one does not: it
+# runs once around the outline of the eight, and its two ends, far out in the prior, leave on the
+# left.
 
 # %%
 show(curves_figure(analysis), "The true curve and the learned one, coloured by the latent z")
@@ -117,6 +118,8 @@ table(
         for region in regions.regions
     ],
 )
+draws = max(region.draws for region in regions.regions)
+say(f"(Means over {draws:,} draws from $p(x)$, so not the PMO to every digit.)")
 
 # %% [markdown]
 # ## The verdict
