@@ -6,15 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from neural.amortisation import encoder_of_module
-from neural.judging import (
-    TOLERANCE,
-    Distance,
-    Judged,
-    Predicted,
-    compare_with_predicted,
-    judge,
-)
+from neural.judging import TOLERANCE, Distance, Judged, Predicted, judge
+from neural.prediction import Comparison, own_importance
 from neural.training import Trained
+from theorycheck.objectives.importance import IwaeObjective
 from theorycheck.progress import NO_PROGRESS, Progress
 
 
@@ -29,11 +24,14 @@ class RunResult:
         In order; all but the selected one without details.
     predicted : mapping of str to Predicted
         Optima to be compared with, by name; the first is the unrestricted one.
+    importance : IwaeObjective or None
+        J_S of the selected restart, where the optima are those of an IWAE bound.
     """
 
     trained: Trained
     restarts: tuple[Judged, ...]
     predicted: Mapping[str, Predicted] = field(default_factory=dict)
+    importance: IwaeObjective | None = None
 
     @property
     def selected(self) -> Judged:
@@ -41,12 +39,14 @@ class RunResult:
         return self.restarts[self.trained.selected]
 
     @property
+    def comparison(self) -> Comparison:
+        """The selected restart beside the predicted optima."""
+        return Comparison(self.selected, self.predicted, self.importance)
+
+    @property
     def distances(self) -> dict[str, Distance]:
         """How far the selected restart is from each predicted optimum."""
-        return {
-            name: compare_with_predicted(self.selected, optimum)
-            for name, optimum in self.predicted.items()
-        }
+        return self.comparison.distances
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``theorycheck train --json`` prints."""
@@ -63,12 +63,6 @@ class RunResult:
             }
             for number, (init, judged) in enumerate(zip(settings.inits, self.restarts, strict=True))
         ]
-        optima = {
-            name: {part: getattr(optimum, part).to_dict() for part in ("excess", "mleo", "pmo")}
-            for name, optimum in self.predicted.items()
-        }
-        distances = {name: distance.to_dict() for name, distance in self.distances.items()}
-        first = next(iter(self.predicted), None)
         return {
             "model": trained.trainer.model.name,
             "method": settings.method,
@@ -79,11 +73,7 @@ class RunResult:
             "restarts": restarts,
             "selected": trained.selected,
             "judged": self.selected.to_dict(),
-            "predicted": None if first is None else optima[first],
-            "gap": None if first is None else distances[first]["excess"],
-            "predictions": {
-                name: {"optimum": optima[name], "distance": distances[name]} for name in optima
-            },
+            **self.comparison.to_dict(),
         }
 
 
@@ -101,7 +91,8 @@ def judge_run(
     ----------
     trained : Trained
     predicted : mapping of str to Predicted, optional
-        Optima of the same objective, by name, the unrestricted one first.
+        Optima of the same objective, by name, the unrestricted one first; see
+        :func:`neural.prediction.predicted_optima`.
     tolerance : float
         Error radius wanted for every PMO, nats.
     details : bool
@@ -127,4 +118,7 @@ def judge_run(
                 )
             )
             advance(1)
-    return RunResult(trained, tuple(restarts), dict(predicted or {}))
+    optima = dict(predicted or {})
+    chosen_model, truth = trained.model(trained.selected), trained.trainer.model
+    importance = own_importance(chosen_model, truth, optima, progress)
+    return RunResult(trained, tuple(restarts), optima, importance)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from theorycheck.cli import main
+
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -44,7 +46,7 @@ number = 3
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run_process(tmp_path: Path) -> Run:
     """Run ``python -m theorycheck`` in an empty folder and return what came of it."""
 
     def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -64,6 +66,24 @@ def run(tmp_path: Path) -> Run:
             timeout=300,
             check=False,
         )
+
+    return command
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in this process, in an empty folder, and return what came of it.
+
+    A process of its own takes seconds to start; what only shows in one has `run_process`.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        capfd.readouterr()
+        code = main(list(arguments))
+        out, errors = capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, code, out, errors)
 
     return command
 

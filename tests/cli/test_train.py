@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from neural.judging import judge  # noqa: E402
+from neural.prediction import Comparison  # noqa: E402
+from tests.efforts import IWAE_TINY, TINY  # noqa: E402
 from theorycheck.cli import main  # noqa: E402
+from theorycheck.cli.prediction_tables import in_words  # noqa: E402
+from theorycheck.models.loading import load_model  # noqa: E402
+from theorycheck.optimum import global_search  # noqa: E402
+from theorycheck.optimum.global_search import find_optimum  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = [
@@ -28,7 +37,12 @@ QUICK = [
     "--hidden",
     "8,8",
 ]
-LINE = ["expr:[z, -2*z]", "--noise-variance", "0.25"]
+ALONE = ["--search", "none"]
+# One data dimension: every average over p(x) is then a matter of milliseconds.
+LINE = ["expr:3*z", "--noise-variance", "0.25"]
+TRUTH = load_model(LINE[0], noise_variance=0.25)
+#: Cells fine enough that the line between them is the line.
+FINE = replace(TINY, fine_cells=400, most=30)
 
 NETWORK = """
 import torch
@@ -38,6 +52,15 @@ encoder = torch.nn.Linear(2, 2)
 number = 3
 NOISE_VARIANCE = 0.25
 """
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small() -> Iterator[None]:
+    """Let a quick search be a tiny one; what it finds is tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(global_search, "QUICK", TINY)
+        patch.setattr(global_search, "IWAE_QUICK", IWAE_TINY)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +79,6 @@ def test_a_run_leaves_its_result(folder: Path) -> None:
     assert sorted(contents(folder)) == ["checkpoint.pt", "metrics.jsonl", "result.json"]
     result = json.loads((folder / "result.json").read_text())
     assert result["method"] == "vae"
-    assert result["predicted"] is None
-    assert result["gap"] is None
     assert [restart["init"] for restart in result["restarts"]] == ["random", "random"]
     for restart in result["restarts"]:
         parts = {name: restart[name] for name in ("excess", "mleo", "pmo")}
@@ -68,6 +89,26 @@ def test_a_run_leaves_its_result(folder: Path) -> None:
     assert result["selected"] == int(np.argmin(objectives))
 
 
+def test_the_run_is_compared_with_the_predicted_optimum(folder: Path) -> None:
+    result = json.loads((folder / "result.json").read_text())
+    predicted, judged = result["predicted"], result["judged"]
+    assert {"excess", "mleo", "pmo"} <= set(predicted)
+    assert result["compared_on"] == "J"
+    away = judged["excess"]["value"] - predicted["excess"]["value"]
+    assert result["gap"]["value"] == pytest.approx(away, abs=1e-12)
+    assert result["gap"]["error"] >= predicted["excess"]["error"]
+    free = result["predictions"]["unrestricted"]
+    assert free["optimum"] == predicted
+    assert free["distance"]["excess"] == result["gap"]
+    # Forty steps lead nowhere near.
+    assert (free["distance"]["near"], free["distance"]["not_below"]) == ("fails", "holds")
+    # A network flatter than the line is compared with f as flat as it, which are worse.
+    bound = result["predictions"]["own steepness"]["optimum"]
+    assert bound["steepness"] == pytest.approx(judged["steepness"])
+    assert bound["largest_slope"] <= judged["steepness"] * (1.0 + 1e-9)
+    assert bound["excess"]["value"] > predicted["excess"]["value"]
+
+
 def test_what_was_trained_is_a_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = str(folder / "checkpoint.pt")
     result = json.loads((folder / "result.json").read_text())
@@ -76,33 +117,92 @@ def test_what_was_trained_is_a_model(folder: Path, capsys: pytest.CaptureFixture
     assert main(["decompose", file, *data, "--json"]) == 0
     alone = json.loads(capsys.readouterr().out)
     assert alone["excess"]["value"] == pytest.approx(chosen["excess"]["value"], abs=2e-3)
-    assert alone["noise_variance"] == [0.25, 0.25]
-    assert main(["judge", file, *data, "--json"]) == 0
+    assert alone["noise_variance"] == [0.25]
+    assert main(["judge", file, *data, *ALONE, "--json"]) == 0
     judged = json.loads(capsys.readouterr().out)
+    assert (judged["predicted"], judged["gap"]) == (None, None)
     assert judged["mleo"]["value"] == pytest.approx(alone["mleo"]["value"], abs=1e-9)
     gap = result["judged"]["amortisation_gap"]["value"]
     assert judged["amortisation_gap"]["value"] == pytest.approx(gap, abs=2e-3)
     assert main(["judge", file, *data]) == 0
-    assert "Its own encoder loses" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    for text in ("Its own encoder loses", "the network", "predicted optimum", "NOT within 0.02"):
+        assert text in output
 
 
 def test_tables_for_reading(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--method", "iwae", "--samples", "3", "--estimator", "rws", "--data-size", "50"]
     assert main(["train", *LINE, *arguments, *QUICK, "--learn-noise", "-o", str(tmp_path)]) == 0
     output = capsys.readouterr().out
-    for text in ("iwae, S = 3", "random", "selected", "−L_S", "MLEO", "multi-modal", "seed 0"):
+    for text in (
+        "iwae, S = 3", "random", "selected", "−L_S", "J_S", "MLEO", "predicted optimum",
+        "gap: network − it", "J_S at S = 3 is", "σ² was fitted in the search too",
+        "multi-modal", "seed 0",
+    ):  # fmt: skip
         assert text in output
     # Finished already: judged again, not trained again.
     before = (tmp_path / "metrics.jsonl").read_bytes()
     again = ["train", *LINE, *arguments, *QUICK, "--learn-noise", "-o", str(tmp_path), "--resume"]
-    assert main(again) == 0
+    assert main([*again, *ALONE]) == 0
+    assert "was not searched for (--search none)" in capsys.readouterr().out
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
+
+
+def test_judging_on_the_objective_that_was_trained_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--method", "iwae", "--samples", "2", *QUICK, *ALONE, "-o", str(tmp_path)]
+    assert main(["train", *LINE, *arguments]) == 0
+    capsys.readouterr()
+    data = ["--data", LINE[0], "--data-noise-variance", "0.25", "--json"]
+    file = str(tmp_path / "checkpoint.pt")
+    assert main(["judge", file, *data]) == 0
+    judged = json.loads(capsys.readouterr().out)
+    assert judged["compared_on"] == "J_2"
+    # J_S is below the J of the ELBO, and the gap is between J_S and J_S.
+    assert judged["mleo"]["value"] < judged["iwae"]["excess"]["value"] < judged["excess"]["value"]
+    away = judged["iwae"]["excess"]["value"] - judged["predicted"]["excess"]["value"]
+    assert judged["gap"]["value"] == pytest.approx(away, abs=1e-12)
+    assert main(["judge", file, *data, "--samples", "1"]) == 0
+    assert json.loads(capsys.readouterr().out)["compared_on"] == "J"
+
+
+@pytest.mark.parametrize(
+    ("factor", "says"),
+    [
+        (0.98, "Within 0.02 nats: J is"),
+        (0.5, "NOT within 0.02 nats: J is"),
+    ],
+)
+def test_verdicts(factor: float, says: str) -> None:
+    model = load_model(f"expr:{3.0 * factor}*z", noise_variance=0.25)
+    found = find_optimum(TRUTH, effort=FINE)
+    comparison = Comparison(judge(model, TRUTH, details=False), {"unrestricted": found})
+    first, last = in_words(comparison, where="harder")
+    assert first.startswith(says)
+    assert first.endswith("above that of the predicted optimum.")
+    assert "An optimum found is an upper bound" in last
+
+
+def test_a_network_below_the_optimum_is_said_to_be() -> None:
+    # Cells miss the line by little; the network is a line.
+    found = find_optimum(TRUTH, effort=FINE)
+    comparison = Comparison(judge(TRUTH, TRUTH, details=False), {"unrestricted": found})
+    first = in_words(comparison, where="harder")[0]
+    assert first.startswith("Within 0.02 nats: J is")
+    assert first.endswith("the search fell short of the optimum by at least that.")
+    # The optimum among far too flat f, passed off as that of all.
+    wrong = find_optimum(TRUTH, effort=TINY, steepness=0.5)
+    comparison = Comparison(judge(TRUTH, TRUTH, details=False), {"unrestricted": wrong})
+    first = in_words(comparison, where="--search thorough")[0]
+    assert "nats BELOW that of the predicted optimum" in first
+    assert first.endswith("then not the optimum. Search on: --search thorough.")
 
 
 def test_a_network_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "mine.py"
     file.write_text(NETWORK)
-    data = ["--data", "circle", "--json"]
+    data = ["--data", "circle", *ALONE, "--json"]
     assert main(["judge", f"{file}:decoder", *data]) == 0
     assert json.loads(capsys.readouterr().out)["amortisation_gap"] is None
     assert main(["judge", f"{file}:decoder", "--encoder", f"{file}:encoder", *data]) == 0
@@ -132,13 +232,19 @@ def test_a_network_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (["--method", "vae", "--hidden", "8,a"], "is not a list of widths"),
         (["--method", "vae", "--hidden", "8,0"], "positive sizes"),
         (["--method", "vae", "--activation", "relu"], "there is no activation 'relu'"),
+        (["--method", "vae", "--search", "quik"], "--search: there is no 'quik': did you mean"),
+        (["--method", "vae", "--jobs", "0"], "--jobs must not be 0"),
+        (["--method", "vae", "--seed", "-1"], "--seed must not be negative"),
         (["--method", "vae", "--restarts", "0"], "restarts must be at least 1"),
         (["--method", "vae", "--steps", "0"], "steps must be at least 1"),
         (["--method", "vae", "--learning-rate", "-1"], "learning_rate must be positive"),
         (["--method", "vae", "--resume"], "--resume needs -o"),
         (["--method", "vae", "-o", "file.txt"], "is not a directory"),
         (["--method", "vae", "-o", "foreign", "--resume"], "not a checkpoint that train wrote"),
-        (["--method", "vae", "-o", "broken", "--resume"], "checkpoint"),
+        (
+            ["--method", "vae", "-o", "broken", "--resume"],
+            "broken/checkpoint.pt: not a checkpoint that train wrote: damaged, or it holds more",
+        ),
         (["--method", "vae", "-o", "foreign"], "already has a run"),
         ([], "--method"),
     ],
@@ -169,6 +275,27 @@ def test_bad_input(
     assert len(printed.err.strip().splitlines()) == 1
     assert printed.out == ""
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == files
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--search", "all"], "--search: there is no 'all'"),
+        (["--samples", "0"], "--samples must be at least 1, not 0"),
+        (["--jobs", "0"], "--jobs must not be 0"),
+        (["--seed", "-1"], "--seed must not be negative"),
+        (["--tolerance", "0"], "--tolerance must be positive"),
+        ([], "c.pt: no such file"),
+    ],
+)
+def test_bad_input_of_judge(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    assert main(["judge", "c.pt", "--data", "circle", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert says in printed.err
+    assert len(printed.err.strip().splitlines()) == 1
+    assert printed.out == ""
 
 
 def test_a_run_that_is_there_is_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

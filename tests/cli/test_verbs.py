@@ -204,6 +204,18 @@ def test_vectorize_and_breakpoints(run: Run, mine: Path) -> None:
     assert printed(run, "decompose", *arguments, silent=False)["resolved"] is True
 
 
+def test_a_process_of_its_own(run_process: Run, run: Run) -> None:
+    """What a user's shell sees is what the other tests see in their own process."""
+    assert run_process("--version").stdout == f"theorycheck {__version__}\n"
+    arguments = ("decompose", LINE, "--noise-variance", "0.5", *LOOSE, "--json")
+    alone, here = run_process(*arguments), run(*arguments)
+    assert (alone.returncode, alone.stderr) == (here.returncode, here.stderr) == (0, "")
+    assert set(json.loads(alone.stdout)) == set(json.loads(here.stdout))
+    refused = run_process("decompose", "circl", "--json")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == run("decompose", "circl", "--json").stderr
+
+
 def test_version_help_and_examples(run: Run) -> None:
     assert run("--version").stdout == f"theorycheck {__version__}\n"
     assert run().stdout == run("--help").stdout
@@ -212,10 +224,10 @@ def test_version_help_and_examples(run: Run) -> None:
         assert f"  theorycheck {verb}" in text.split("Example")[1]
 
 
-def test_stdout_that_cannot_show_greek(run: Run) -> None:
-    result = run("list", "--json", PYTHONIOENCODING="ascii")
+def test_stdout_that_cannot_show_greek(run_process: Run) -> None:
+    result = run_process("list", "--json", PYTHONIOENCODING="ascii")
     assert json.loads(result.stdout)["benchmarks"][1]["definition"].endswith("2πΦ(z) ).")
-    assert run("list", PYTHONIOENCODING="ascii").returncode == 0
+    assert run_process("list", PYTHONIOENCODING="ascii").returncode == 0
 
 
 def test_console_script(tmp_path: Path) -> None:

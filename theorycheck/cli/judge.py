@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,11 +16,19 @@ from theorycheck.cli.options import (
     Vectorize,
     checked_tolerance,
 )
-from theorycheck.cli.train import in_words, need_torch
+from theorycheck.cli.search_options import (
+    Jobs,
+    SearchName,
+    checked_search,
+    checked_search_name,
+    chosen_effort,
+)
+from theorycheck.cli.train import need_torch
 from theorycheck.errors import LoadingError, SettingError
 
 if TYPE_CHECKING:
     from neural.amortisation import Encoder
+    from neural.checkpoints import SavedNetworks
 
 
 def judge(
@@ -38,6 +45,17 @@ def judge(
             help="Its encoder, a torch module that maps x to (μ, log s); a .pt file has its own.",
         ),
     ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            "--samples",
+            metavar="S",
+            help="Compare on the IWAE bound of S samples; by default what a .pt file of train was "
+            "trained on, else the ELBO.",
+        ),
+    ] = None,
+    search: SearchName = "quick",
+    jobs: Jobs = None,
     tolerance: Annotated[
         float, typer.Option("--tolerance", metavar="T", help="Error radius of the PMO, nats.")
     ] = 1e-4,
@@ -49,8 +67,10 @@ def judge(
 ) -> None:
     """Run the verb."""
     checked_tolerance(tolerance)
-    if seed < 0:
-        raise SettingError(f"the seed must be >= 0, not {seed}")
+    checked_search_name(search)
+    checked_search("quick", seed, jobs)
+    if samples is not None and samples < 1:
+        raise SettingError(f"--samples must be at least 1, not {samples}")
     need_torch("judge")
     from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import print_json, stdout_kept_for_result
@@ -59,29 +79,57 @@ def judge(
     with stdout_kept_for_result():
         truth = ModelOptions(data_noise_variance, vectorize).load(data)
         trained = options.load_other(model, noise_variance, "--noise-variance", truth)
-        own = _encoder(model, encoder)
+        saved = _saved(model)
+        own = _encoder(saved, encoder)
+        count = _trained_samples(saved) if samples is None else samples
         from neural.judging import judge as run
+        from neural.prediction import Comparison, own_importance, predicted_optima
 
-        result = run(
-            trained, truth, own, tolerance=tolerance, seed=seed, progress=terminal_progress()
-        )
+        progress = terminal_progress()
+        result = run(trained, truth, own, tolerance=tolerance, seed=seed, progress=progress)
+        predicted = {}
+        if search != "none":
+            predicted = predicted_optima(
+                trained,
+                truth,
+                samples=count,
+                effort=chosen_effort(search, samples=count),
+                seed=seed,
+                jobs=jobs,
+                progress=progress,
+            )
+        importance = own_importance(trained, truth, predicted, progress)
+        comparison = Comparison(result, predicted, importance)
     if as_json:
-        print_json(result.to_dict())
+        print_json(result.to_dict() | comparison.to_dict())
     else:
-        _show(result.to_dict())
+        from theorycheck.cli.train_tables import show_judged
+
+        show_judged(comparison, data)
 
 
-def _encoder(model: str, given: str | None) -> Encoder | None:
+def _saved(model: str) -> SavedNetworks | None:
+    """Read what train wrote, if MODEL is such a file."""
+    if Path(model).suffix.lower() not in (".pt", ".pth"):
+        return None
+    from neural.checkpoints import read_networks
+
+    return read_networks(model)
+
+
+def _trained_samples(saved: SavedNetworks | None) -> int:
+    """Return S of the IWAE bound that a saved network was trained on; 1 for the ELBO."""
+    settings = (saved.training or {}).get("settings", {}) if saved is not None else {}
+    return int(settings["samples"]) if settings.get("method") == "iwae" else 1
+
+
+def _encoder(saved: SavedNetworks | None, given: str | None) -> Encoder | None:
     """Find the encoder: the one given, else that of a file that train wrote."""
     from neural.amortisation import encoder_of_module
 
     if given is not None:
         return encoder_of_module(_module(given))
-    if Path(model).suffix.lower() in (".pt", ".pth"):
-        from neural.checkpoints import read_networks
-
-        return encoder_of_module(read_networks(model).encoder)
-    return None
+    return None if saved is None else encoder_of_module(saved.encoder)
 
 
 def _module(spec: str) -> Any:
@@ -97,28 +145,3 @@ def _module(spec: str) -> Any:
     if not isinstance(found, torch.nn.Module):
         raise LoadingError(f"--encoder: '{name}' is no torch module but {type(found).__name__}")
     return found.to(device="cpu", dtype=torch.float64).eval()
-
-
-def _show(judged: dict[str, Any]) -> None:
-    from theorycheck.cli.render import console, say, table
-    from theorycheck.estimate import Estimate
-
-    meanings = {
-        "excess": "J = MLEO + PMO",
-        "mleo": "MLEO = KL[p ‖ p_f]",
-        "pmo": "PMO = E KL[q* ‖ p_f(z|x)]",
-        "negative_elbo": "−ELBO with its own encoder",
-        "amortisation_gap": "of which for want of a better encoder",
-    }
-    rows = [
-        (text, str(Estimate(judged[name]["value"], judged[name]["error"])))
-        for name, text in meanings.items()
-        if judged[name] is not None
-    ]
-    variance = judged["noise_variance"]
-    words = ", ".join(f"{value:g}" for value in variance if math.isfinite(value))
-    out = console()
-    title = f"{judged['model']}, σ² = {words}, on the data of {judged['data']}"
-    out.print(table(title, ("", "nats"), rows))
-    for line in in_words(judged):
-        say(out, line)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from theorycheck.cli.optimum import Jobs, Seed, checked_search, chosen_effort
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -17,6 +16,7 @@ from theorycheck.cli.options import (
     Vectorize,
     checked_tolerance,
 )
+from theorycheck.cli.search_options import Jobs, Seed, checked_search, chosen_effort
 from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:

@@ -1,16 +1,21 @@
-"""``theorycheck optimum``: the decoder that the ELBO prefers to all others."""
+"""``theorycheck optimum``: the decoder that the ELBO, or the IWAE bound, prefers to all others."""
 
 from __future__ import annotations
 
 import math
-import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from theorycheck.cli.decoder_files import (
+    checked_output,
+    file_of_bound,
+    plain_name,
+    write_decoder,
+)
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -21,27 +26,34 @@ from theorycheck.cli.options import (
     Vectorize,
     parse_numbers,
 )
-from theorycheck.errors import LoadingError, SettingError, nearest
+from theorycheck.cli.search_options import (
+    EffortName,
+    Jobs,
+    Seed,
+    checked_objective,
+    checked_search,
+    chosen_effort,
+)
+from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
+    from theorycheck.models.generative import GenerativeModel
     from theorycheck.optimum.global_search import Effort
     from theorycheck.optimum.result import PredictedOptimum
 
 _FITS = ("no", "shared", "each")
-_EFFORTS = ("quick", "thorough")
-
-EffortName = Annotated[
-    str, typer.Option("--effort", metavar="E", help="quick (half a minute) or thorough (minutes).")
-]
-Seed = Annotated[int, typer.Option("--seed", metavar="K", help="Of all randomness.")]
-Jobs = Annotated[
-    int | None,
-    typer.Option("--jobs", metavar="N", help="Processes for the starts; -1: one for every core."),
-]
 
 
 def optimum(
     model: Model,
+    objective: Annotated[
+        str,
+        typer.Option("--objective", metavar="O", help="elbo, or iwae: the bound of S samples."),
+    ] = "elbo",
+    samples: Annotated[
+        int | None,
+        typer.Option("--samples", metavar="S", help="Of --objective iwae; by default 20."),
+    ] = None,
     effort: EffortName = "quick",
     starts: Annotated[
         int | None, typer.Option("--starts", metavar="N", help="Ascents; by default the effort's.")
@@ -95,6 +107,11 @@ def optimum(
     if fit_noise not in _FITS:
         raise SettingError(f"--fit-noise: there is no '{fit_noise}': {nearest(fit_noise, _FITS)}")
     bounds = _bounds(steepness)
+    count = checked_objective(objective, samples)
+    if count > 1 and len(bounds) > 1:
+        raise SettingError(
+            f"--objective iwae is searched under one --steepness at a time, not {len(bounds)}"
+        )
     checked_search(effort, seed, jobs)
     if output is not None:
         checked_output(output)
@@ -105,31 +122,37 @@ def optimum(
     with stdout_kept_for_result():
         data = options.load(model)
         file = (
-            checked_output(Path(f"optimum-{_plain(data.name)}.npz")) if output is None else output
+            checked_output(Path(f"optimum-{plain_name(data.name)}.npz"))
+            if output is None
+            else output
         )
         given = [options.load_other(spec, None, "--start-from", data) for spec in start_from or ()]
         # Last, because it takes a second that a mistake above need not.
         from theorycheck.objectives.decomposition import decompose
-        from theorycheck.optimum.steepness_path import excess_against_steepness
+        from theorycheck.objectives.importance import iwae_objective
 
-        chosen = chosen_effort(effort, starts, hops)
+        chosen = chosen_effort(effort, starts, hops, samples=count)
         progress = terminal_progress()
-        files = {bound: _file_of(bound, file, several=len(bounds) > 1) for bound in bounds}
+        files = {bound: file_of_bound(bound, file, several=len(bounds) > 1) for bound in bounds}
         states = {bound: path.with_name(path.name + ".state") for bound, path in files.items()}
         try:
-            found = excess_against_steepness(
+            found = _search(
                 data,
                 bounds,
+                states,
+                samples=count,
                 effort=chosen,
                 given=given,
-                fit_noise=fit_noise,  # type: ignore[arg-type]
+                fit_noise=fit_noise,
                 seed=seed,
                 jobs=jobs,
-                state_files=states,
                 resume=resume,
                 progress=progress,
             )
             truth = decompose(data, tolerance=chosen.tolerance, progress=progress)
+            bound_of_truth = None
+            if count > 1:
+                bound_of_truth = iwae_objective(data, samples=count, progress=progress)
         except KeyboardInterrupt:
             _tell_of_interruption(states.values(), chosen)
             raise
@@ -139,11 +162,12 @@ def optimum(
             path.unlink(missing_ok=True)
     if as_json:
         entries = [
-            result.to_dict() | {"decoder": str(files[bound])}
+            _entry(result) | {"decoder": str(files[bound])}
             for bound, result in zip(bounds, found, strict=True)
         ]
         several: dict[str, object] = {"data": data.name, "against_steepness": entries}
-        common = {"ground_truth": truth.to_dict()}
+        own = {} if bound_of_truth is None else {"iwae": bound_of_truth.to_dict()}
+        common = {"ground_truth": truth.to_dict() | own}
         print_json((several if len(entries) > 1 else entries[0]) | common)
     else:
         from theorycheck.cli.optimum_tables import show, show_path
@@ -151,95 +175,40 @@ def optimum(
         if len(bounds) > 1:
             show_path(found, [str(path) for path in files.values()], truth)
         else:
-            show(found[0], str(files[bounds[0]]), truth)
+            show(found[0], str(files[bounds[0]]), truth, bound_of_truth)
 
 
-def checked_search(effort: str, seed: int, jobs: int | None) -> None:
-    """Refuse settings of a search that cannot be, before anything takes time."""
-    if effort not in _EFFORTS:
-        raise SettingError(f"--effort: there is no '{effort}': {nearest(effort, _EFFORTS)}")
-    if seed < 0:
-        raise SettingError(f"--seed must not be negative, not {seed}")
-    if jobs == 0:
-        raise SettingError("--jobs must not be 0")
+def _search(
+    data: GenerativeModel,
+    bounds: Sequence[float],
+    states: Mapping[float, Path],
+    *,
+    samples: int,
+    **settings: Any,
+) -> tuple[PredictedOptimum, ...]:
+    """Find the optimum of the ELBO under each bound, or that of the IWAE bound under the one."""
+    if samples == 1:
+        from theorycheck.optimum.steepness_path import excess_against_steepness
+
+        return excess_against_steepness(data, bounds, state_files=states, **settings)
+    from theorycheck.optimum.global_search import find_optimum
+
+    bound = bounds[0]
+    held = None if math.isinf(bound) else bound
+    return (
+        find_optimum(data, samples=samples, steepness=held, state_file=states[bound], **settings),
+    )
 
 
-def chosen_effort(name: str, starts: int | None = None, hops: int | None = None) -> Effort:
-    """Return the named effort with the numbers that the user changed.
-
-    Parameters
-    ----------
-    name : {"quick", "thorough"}
-    starts, hops : int, optional
-        Ascents, and basin hops in all; hops come in rounds of the effort's number.
-
-    Returns
-    -------
-    Effort
-
-    Raises
-    ------
-    SettingError
-        If one of them is out of range.
-    """
-    from dataclasses import replace
-
-    from theorycheck.optimum.global_search import QUICK, THOROUGH
-
-    effort = {"quick": QUICK, "thorough": THOROUGH}[name]
-    if starts is not None:
-        if starts < 1:
-            raise SettingError(f"--starts must be at least 1, not {starts}")
-        effort = replace(effort, starts=starts)
-    if hops is not None:
-        if hops < 0:
-            raise SettingError(f"--hops must not be negative, not {hops}")
-        rounds = math.ceil(hops / effort.hops)
-        effort = replace(effort, rounds=rounds, hops=math.ceil(hops / max(1, rounds)) or 1)
-    return effort
-
-
-def checked_output(path: Path) -> Path:
-    """Say before minutes of work, not after, that a decoder cannot be written.
-
-    Parameters
-    ----------
-    path : Path
-        Where it is to go; only ``.npz`` is read back as a table.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    SettingError
-        If the name does not end in .npz, or there is no such folder.
-    """
-    import os
-
-    if path.suffix.lower() != ".npz":
-        raise SettingError(f"-o {path}: the decoder is written as an .npz table, name it so")
-    try:
-        if path.is_dir():
-            raise SettingError(f"-o {path}: is a directory")
-        if not path.parent.is_dir():
-            raise SettingError(f"-o {path}: there is no directory {path.parent}")
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise SettingError(f"-o {path}: {path.parent} may not be written")
-    except (OSError, ValueError) as error:
-        raise SettingError(f"-o {path}: {getattr(error, 'strerror', None) or error}") from error
-    return path
-
-
-def write_decoder(result: PredictedOptimum, path: Path) -> None:
-    """Write the decoder found as the table that ``decompose`` reads back."""
-    from theorycheck.models.table_files import write_table
-
-    try:
-        write_table(path, result.cells.z, result.f, "linear", result.model.noise_variance)
-    except LoadingError as error:
-        raise SettingError(str(error)) from error
+def _entry(result: PredictedOptimum) -> dict[str, object]:
+    """Return a result for JSON: with S > 1 J of the ELBO goes with it, under a name of its own."""
+    entry = {"objective": "elbo" if result.importance is None else "iwae"} | result.to_dict()
+    if result.importance is not None:
+        entry |= {
+            "iwae": result.importance.to_dict(),
+            "elbo_excess": result.decomposition.excess.to_dict(),
+        }
+    return entry
 
 
 def _bounds(texts: list[str] | None) -> list[float]:
@@ -249,15 +218,6 @@ def _bounds(texts: list[str] | None) -> list[float]:
     if len(set(bounds)) < len(bounds):
         raise SettingError("--steepness: a bound is given twice")
     return bounds
-
-
-def _plain(name: str) -> str:
-    """Return a model's name as part of a file's: an expression has brackets and slashes."""
-    return re.sub(r"[^\w.+-]+", "_", name).strip("_.")[:60] or "model"
-
-
-def _file_of(bound: float, file: Path, *, several: bool) -> Path:
-    return file.with_stem(f"{file.stem}-steepness-{bound:g}") if several else file
 
 
 def _tell_of_interruption(states: Iterable[Path], effort: Effort) -> None:

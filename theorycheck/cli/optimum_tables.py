@@ -10,10 +10,16 @@ from theorycheck.cli.render import console, say, table
 
 if TYPE_CHECKING:
     from theorycheck.objectives.decomposition import Decomposition
+    from theorycheck.objectives.importance import IwaeObjective
     from theorycheck.optimum.result import PredictedOptimum, StartOutcome
 
 
-def show(result: PredictedOptimum, path: str, truth: Decomposition) -> None:
+def show(
+    result: PredictedOptimum,
+    path: str,
+    truth: Decomposition,
+    bound_of_truth: IwaeObjective | None = None,
+) -> None:
     """Print one optimum beside the ground truth, and how it was found.
 
     Parameters
@@ -23,12 +29,21 @@ def show(result: PredictedOptimum, path: str, truth: Decomposition) -> None:
         Where its decoder was written.
     truth : Decomposition
         Of the data's own decoder.
+    bound_of_truth : IwaeObjective or None
+        J_S of the data's own decoder, where J_S is what was minimised.
     """
     out = console()
-    rows = [
+    objective = "ELBO"
+    rows = []
+    if result.importance is not None and bound_of_truth is not None:
+        samples = result.samples
+        objective = f"IWAE bound, S = {samples},"
+        meaning = f"J_S = −E L_S − H, S = {samples}"
+        rows.append((meaning, str(bound_of_truth.excess), str(result.excess)))
+    rows += [
         (text, str(getattr(truth, name)), str(getattr(result.decomposition, name)))
         for name, text in (
-            ("excess", "J = MLEO + PMO"),
+            ("excess", "J = MLEO + PMO" + (" of the ELBO" if rows else "")),
             ("mleo", "MLEO = KL[p ‖ p_f]"),
             ("pmo", "PMO = E KL[q* ‖ p_f(z|x)]"),
         )
@@ -36,17 +51,21 @@ def show(result: PredictedOptimum, path: str, truth: Decomposition) -> None:
     variances = (_numbers(truth.model.noise_variance), _numbers(result.model.noise_variance))
     rows.append(("σ²", *variances))
     columns = ("nats", "ground truth", "optimum found")
-    out.print(table(f"Optimum of the ELBO on the data of {result.data.name}", columns, rows))
+    out.print(table(f"Optimum of the {objective} on the data of {result.data.name}", columns, rows))
     kinds = [
         (kind, f"{len(group)}", f"{group[0].excess:.5f}", f"{_middle(group):.5f}",
          f"{group[-1].excess:.5f}", f"{near}")
         for kind, group, near in grouped(result)
     ]  # fmt: skip
-    heads = ("start", "number", "lowest J", "median J", "highest J", "within 1e-3 of the best")
+    name = _name(result)
+    heads = ("start", "number", *(f"{which} {name}" for which in ("lowest", "median", "highest")))
+    heads += ("within 1e-3 of the best",)
     out.print(table("Where the starts ended, on the search's coarse data nodes", heads, kinds))
-    for line in in_words(result, truth):
+    for line in in_words(result, truth, bound_of_truth):
         say(out, line)
-    say(out, f"The decoder is in {path}; theorycheck decompose {path} --data MODEL judges it.")
+    more = "" if result.importance is None else f" --iwae {result.samples}"
+    again = f"theorycheck decompose {path} --data MODEL{more}"
+    say(out, f"The decoder is in {path}; {again} judges it.")
 
 
 def show_path(
@@ -94,14 +113,17 @@ def grouped(result: PredictedOptimum) -> list[tuple[str, list[StartOutcome], int
     ]
 
 
-def in_words(result: PredictedOptimum, truth: Decomposition) -> list[str]:
+def in_words(
+    result: PredictedOptimum, truth: Decomposition, bound_of_truth: IwaeObjective | None = None
+) -> list[str]:
     """Say what was gained, how surely, and what the figure is."""
-    gap = truth.excess - result.excess
+    name = _name(result)
+    gap = (truth.excess if bound_of_truth is None else bound_of_truth.excess) - result.excess
     sense = "below" if gap.value >= 0.0 else "above"
     node_excess = result.convergence.node_excess
     lines = [
-        f"J at the optimum found is {abs(gap.value):.5g} nats {sense} the ground truth's. It is an "
-        "upper bound: another f may do better still.",
+        f"{name} at the optimum found is {abs(gap.value):.5g} nats {sense} the ground truth's. "
+        "It is an upper bound: another f may do better still.",
         _search_gain(result),
         f"{result.found} of {len(result.starts)} starts ended within 1e-3 nats of the best of them"
         + (f"; {_hops(result)}." if result.hops else "."),
@@ -111,15 +133,15 @@ def in_words(result: PredictedOptimum, truth: Decomposition) -> list[str]:
         f"The last ascent {state} after {result.convergence.evaluations} E-steps: one more M-step "
         f"would move f by {result.convergence.displacement:.1e} σ, gradient norm "
         f"{result.convergence.gradient_norm:.1e} nats; largest |f′| {result.largest_slope:.3g}. "
-        f"On the search's own data nodes J = {node_excess:.6f}."
+        f"On the search's own data nodes {name} = {node_excess:.6f}."
     )
     if node_excess < 0.0:
         lines.append(
             "That is below 0, which no decoder is: f exploits the gaps between those nodes. Only "
-            "the exact J counts."
+            f"the exact {name} counts."
         )
     if not math.isfinite(result.excess.error):
-        lines.append("J is not resolved: f is too steep for σ.")
+        lines.append(f"{name} is not resolved: f is too steep for σ.")
     return lines
 
 
@@ -127,11 +149,12 @@ def _search_gain(result: PredictedOptimum) -> str:
     """Compare like with like: both values are of the search's own cells and nodes."""
     from theorycheck.optimum.result import SAME_OPTIMUM
 
+    name = _name(result)
     if result.search_gain < SAME_OPTIMUM:
-        return "The ascent from the ground truth alone ended at the same J as the search."
+        return f"The ascent from the ground truth alone ended at the same {name} as the search."
     return (
         f"The ascent from the ground truth alone ended {result.search_gain:.2g} nats above the "
-        f"best of the search (J ≈ {result.ground_truth_ascent:.5f} and "
+        f"best of the search ({name} ≈ {result.ground_truth_ascent:.5f} and "
         f"{result.best_of_search:.5f} on the search's own cells)."
     )
 
@@ -142,6 +165,11 @@ def _hops(result: PredictedOptimum) -> str:
     refined = [hop.refined for hop in result.hops if hop.refined is not None]
     near = sum(value < result.best_of_search + SAME_OPTIMUM for value in refined)
     return f"{near} of {len(result.hops)} basin hops came that near to the best of all"
+
+
+def _name(result: PredictedOptimum) -> str:
+    """Return what the minimised quantity is called."""
+    return "J" if result.importance is None else "J_S"
 
 
 def _middle(group: Sequence[StartOutcome]) -> float:

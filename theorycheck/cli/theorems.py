@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from theorycheck.cli.optimum import Jobs, Seed, checked_search, chosen_effort
 from theorycheck.cli.options import (
     AlternativeNoiseVariance,
     Alternatives,
@@ -23,6 +22,7 @@ from theorycheck.cli.options import (
     parse_eta,
     parse_numbers,
 )
+from theorycheck.cli.search_options import Jobs, Seed, checked_search, chosen_effort
 from theorycheck.errors import SettingError, nearest
 
 _SEARCHES = ("quick", "thorough", "none")

@@ -20,6 +20,14 @@ from theorycheck.cli.options import (
     cannot_write,
     checked_directory,
 )
+from theorycheck.cli.search_options import (
+    Jobs,
+    SearchName,
+    Seed,
+    checked_search,
+    checked_search_name,
+    chosen_effort,
+)
 from theorycheck.errors import MissingExtraError, SettingError
 
 if TYPE_CHECKING:
@@ -92,7 +100,9 @@ def train(
     device: Annotated[
         str, typer.Option("--device", metavar="D", help="auto, cpu or cuda.")
     ] = "auto",
-    seed: Annotated[int, typer.Option("--seed", metavar="K", help="Of all randomness.")] = 0,
+    seed: Seed = 0,
+    search: SearchName = "quick",
+    jobs: Jobs = None,
     directory: Annotated[
         Path | None,
         typer.Option(
@@ -109,6 +119,8 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
+    checked_search_name(search)
+    checked_search("quick", seed, jobs)
     need_torch("train")
     if directory is not None:
         checked_directory(directory)
@@ -138,6 +150,7 @@ def train(
         truth = options.load(model)
         points = _data_set(truth, data_size, sample, seed)
         # Last, because it takes seconds that a mistake above need not.
+        from neural.prediction import predicted_optima
         from neural.results import judge_run
         from neural.training import train as run
 
@@ -152,17 +165,31 @@ def train(
                 resume=resume,
                 progress=progress,
             )
+            predicted = None
+            if search != "none":
+                count = settings.samples if settings.method == "iwae" else 1
+                predicted = predicted_optima(
+                    trained.model(trained.selected),
+                    truth,
+                    samples=count,
+                    effort=chosen_effort(search, samples=count),
+                    seed=seed,
+                    jobs=jobs,
+                    progress=progress,
+                )
+            result = judge_run(trained, predicted, progress=progress)
         except KeyboardInterrupt:
             if directory is not None and (directory / "checkpoint.pt").exists():
                 print(f"{directory}: its checkpoint is kept; go on with --resume", file=sys.stderr)
             raise
-        result = judge_run(trained, progress=progress)
     if directory is not None:
         _write(result, directory)
     if as_json:
         print_json(result.to_dict())
     else:
-        _show(result)
+        from theorycheck.cli.train_tables import show
+
+        show(result, model)
 
 
 def need_torch(purpose: str) -> Any:
@@ -212,64 +239,3 @@ def _write(result: RunResult, directory: Path) -> None:
         replace_files({directory / RESULT: (text + "\n").encode()})
     except OSError as error:
         raise cannot_write(directory, error) from error
-
-
-def _show(result: RunResult) -> None:
-    from theorycheck.cli.render import console, estimate_text, say, table
-
-    trained, settings = result.trained, result.trained.settings
-    rows = []
-    for number, (init, judged) in enumerate(zip(settings.inits, result.restarts, strict=True)):
-        objective = f"{trained.objective[number]:.4f} ± {trained.objective_error[number]:.4f}"
-        figures = (estimate_text(part) for part in (judged.excess, judged.mleo, judged.pmo))
-        mark = "selected" if number == trained.selected else ""
-        rows.append([str(number), init.replace("_", " "), objective, *figures, mark])
-    for name, optimum in result.predicted.items():
-        parts = (optimum.excess, optimum.mleo, optimum.pmo)
-        rows.append(["", f"predicted, {name}", "", *map(estimate_text, parts), ""])
-    for name, distance in result.distances.items():
-        parts = (distance.excess, distance.mleo, distance.pmo)
-        rows.append(["", f"gap, {name}", "", *map(estimate_text, parts), ""])
-    label = settings.method + (f", S = {settings.samples}" if settings.samples > 1 else "")
-    out = console()
-    title = f"{label} on {trained.trainer.model.name}, {settings.steps} steps"
-    bound = "−L_S" if settings.method == "iwae" else "−ELBO"
-    out.print(table(title, ("", "start", f"{bound} (own q)", "J", "MLEO", "PMO", ""), rows))
-    for line in in_words(result.selected.to_dict()):
-        say(out, line)
-    say(
-        out,
-        f"Trained in {trained.seconds:.0f} s on {trained.trainer.device}, seed {settings.seed}.",
-    )
-
-
-def in_words(judged: dict[str, Any]) -> list[str]:
-    """Say what was found out about one trained model."""
-    from theorycheck.estimate import Estimate
-
-    def text(value: dict[str, float]) -> str:
-        return str(Estimate(value["value"], value["error"]))
-
-    lines = [
-        f"Log-likelihood {text(judged['log_likelihood'])} nats; steepest at "
-        f"|f′| = {judged['steepness']:.3g}."
-    ]
-    if judged["amortisation_gap"] is not None:
-        lines.append(
-            f"Its own encoder loses {text(judged['amortisation_gap'])} nats against the optimal q."
-        )
-    if judged["posteriors"] is not None:
-        true, learned = judged["posteriors"]["truth"], judged["posteriors"]["learned"]
-        lines.append(
-            f"On {judged['posteriors']['where']}: E KL[q* ‖ posterior] is {text(learned['kl'])} "
-            f"nats, for the truth {text(true['kl'])}; "
-            f"multi-modal {100 * learned['multi_modal']['value']:.0f} %, for the truth "
-            f"{100 * true['multi_modal']['value']:.0f} %."
-        )
-    if judged["two_sample"] is not None:
-        test = judged["two_sample"]
-        lines.append(
-            f"Energy distance of {test['size']} draws to as many of the data "
-            f"{test['energy_distance']:.2g}, p = {test['p_value']:.3g} (permutations)."
-        )
-    return lines

@@ -1,0 +1,16 @@
+"""Searches for the predicted optimum that are as small as they can be and still are searches."""
+
+from __future__ import annotations
+
+from theorycheck.optimum.global_search import Effort
+
+#: A second, and J within some hundredths of a nat of the quick search's on smooth curves.
+TINY = Effort(
+    starts=2, coarse_cells=24, middle_cells=32, fine_cells=48, most_nodes=100, refined=1, hops=1,
+    most=8, fine_step=0.9, tolerance=1e-3,
+)  # fmt: skip
+#: The same for the IWAE bound, whose E-step is about twenty times dearer.
+IWAE_TINY = Effort(
+    starts=2, coarse_cells=24, middle_cells=24, fine_cells=24, most_nodes=60, refined=1, rounds=0,
+    most=4, fine_step=0.9, tolerance=1e-3,
+)  # fmt: skip

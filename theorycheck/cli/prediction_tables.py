@@ -1,0 +1,120 @@
+"""How ``train`` and ``judge`` put a trained network beside the predicted optimum, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from theorycheck.estimate import Estimate, Verdict
+from theorycheck.report.numbers import shown
+
+if TYPE_CHECKING:
+    from neural.judging import Distance
+    from neural.prediction import Comparison
+    from theorycheck.optimum.result import PredictedOptimum
+
+
+#: Decimals in a table: networks differ in the third, and a row must fit a line.
+_PLACES = 5
+
+
+def figures(excess: Estimate, mleo: Estimate, pmo: Estimate, bound: Estimate | None) -> list[str]:
+    """Return the cells of one decoder: J_S where there is one, J, MLEO and PMO."""
+    first = [] if bound is None else [bound]
+    return [shown(part, _PLACES) for part in (*first, excess, mleo, pmo)]
+
+
+def prediction_rows(comparison: Comparison) -> list[list[str]]:
+    """Return two rows an optimum, what it has and how far the network is from it.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    list of list of str
+        A label, then J_S (where that is the objective), J, MLEO and PMO.
+    """
+    bound = comparison.importance is not None
+    rows = []
+    for name, own in _optima(comparison).items():
+        objective = own.excess if bound else None
+        elbo = own.decomposition.excess
+        label = "predicted optimum" + _restriction(own)
+        rows.append([label, *figures(elbo, own.mleo, own.pmo, objective)])
+        distance = comparison.distances[name]
+        gap = comparison.judged.excess - elbo
+        of_objective = distance.excess if bound else None
+        rows.append(["gap: network − it", *figures(gap, distance.mleo, distance.pmo, of_objective)])
+    return rows
+
+
+def _optima(comparison: Comparison) -> Mapping[str, PredictedOptimum]:
+    """Return the optima as what the verbs put there: those that a search found."""
+    return cast("Mapping[str, PredictedOptimum]", comparison.predicted)
+
+
+def _restriction(optimum: PredictedOptimum) -> str:
+    return "" if optimum.steepness is None else f", |f′| ≤ {optimum.steepness:.3g}"
+
+
+def in_words(comparison: Comparison, *, where: str) -> list[str]:
+    """Say how near the network came to each predicted optimum.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    where : str
+        How to search harder, for the case that the network is below the prediction.
+
+    Returns
+    -------
+    list of str
+        A sentence or two for each optimum, and what was compared.
+    """
+    if not comparison.predicted:
+        return []
+    bound = comparison.importance is not None
+    objective = f"J_S at S = {comparison.samples}" if bound else "J"
+    lines = []
+    optima = _optima(comparison)
+    for name, own in optima.items():
+        label = "the predicted optimum"
+        if own.steepness is not None:
+            label += f" among f no steeper than the network, |f′| ≤ {own.steepness:.3g}"
+        lines += _verdict(comparison.distances[name], label, objective, where)
+    first = next(iter(optima.values()))
+    compared = f"Compared: {objective}, over all of p(x), at the best q of each decoder"
+    if bound:
+        compared += "; J = MLEO + PMO is the ELBO's, beside it"
+    if first.fit_noise != "no":
+        compared += "; σ² was fitted in the search too, since the network's is not that of the data"
+    slopes = f"the unrestricted optimum's largest |f′| is {first.largest_slope:.3g}"
+    return [*lines, f"{compared}; {slopes}. An optimum found is an upper bound on the true one."]
+
+
+def _verdict(distance: Distance, label: str, objective: str, where: str) -> list[str]:
+    from neural.judging import NEAR_OPTIMUM
+    from theorycheck.optimum.result import SAME_OPTIMUM
+
+    gap = distance.excess
+    if distance.not_below is Verdict.FAILS:
+        below = f"{objective} is {Estimate(-gap.value, gap.error)} nats"
+        if -gap.value < SAME_OPTIMUM:
+            return [
+                f"Within {NEAR_OPTIMUM:g} nats: {below} below that of {label}; the search fell "
+                "short of the optimum by at least that."
+            ]
+        return [
+            f"{below} BELOW that of {label}: what the search found is then not the optimum. "
+            f"Search on: {where}."
+        ]
+    away = f"{objective} is {gap} nats above that of {label}"
+    match distance.near:
+        case Verdict.HOLDS:
+            return [f"Within {NEAR_OPTIMUM:g} nats: {away}."]
+        case Verdict.FAILS:
+            return [f"NOT within {NEAR_OPTIMUM:g} nats: {away}."]
+        case Verdict.INCONCLUSIVE:
+            return [f"Within {NEAR_OPTIMUM:g} nats or not is not decided: {away}."]

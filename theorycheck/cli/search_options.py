@@ -1,0 +1,126 @@
+"""What the verbs that search for a predicted optimum have in common: options and their checks."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from theorycheck.errors import SettingError, nearest
+
+if TYPE_CHECKING:
+    from theorycheck.optimum.global_search import Effort
+
+_SEARCHES = ("quick", "thorough", "none")
+_EFFORTS = ("quick", "thorough")
+_OBJECTIVES = ("elbo", "iwae")
+#: S where --objective iwae is given without it: the paper's, and that of ``train``.
+_IWAE_SAMPLES = 20
+
+
+EffortName = Annotated[
+    str, typer.Option("--effort", metavar="E", help="quick (half a minute) or thorough (minutes).")
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="K", help="Of all randomness.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", metavar="N", help="Processes for the starts; -1: one for every core."),
+]
+SearchName = Annotated[
+    str,
+    typer.Option(
+        "--search",
+        metavar="HOW",
+        help="Search for the predicted optimum to compare with: quick, thorough or none.",
+    ),
+]
+
+
+def checked_search(effort: str, seed: int, jobs: int | None) -> None:
+    """Refuse settings of a search that cannot be, before anything takes time."""
+    if effort not in _EFFORTS:
+        raise SettingError(f"--effort: there is no '{effort}': {nearest(effort, _EFFORTS)}")
+    if seed < 0:
+        raise SettingError(f"--seed must not be negative, not {seed}")
+    if jobs == 0:
+        raise SettingError("--jobs must not be 0")
+
+
+def checked_search_name(search: str) -> str:
+    """Return what --search says, or say that there is no such search."""
+    if search not in _SEARCHES:
+        raise SettingError(f"--search: there is no '{search}': {nearest(search, _SEARCHES)}")
+    return search
+
+
+def checked_objective(objective: str, samples: int | None) -> int:
+    """Return S of the objective, 1 for the ELBO.
+
+    Parameters
+    ----------
+    objective : {"elbo", "iwae"}
+    samples : int or None
+        As given.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    SettingError
+        If there is no such objective, S is below 1, or the ELBO is asked for S samples.
+    """
+    if objective not in _OBJECTIVES:
+        known = nearest(objective, _OBJECTIVES)
+        raise SettingError(f"--objective: there is no '{objective}': {known}")
+    if samples is not None and samples < 1:
+        raise SettingError(f"--samples must be at least 1, not {samples}")
+    if objective == "iwae":
+        return _IWAE_SAMPLES if samples is None else samples
+    if samples not in (None, 1):
+        raise SettingError(f"--samples {samples} is for --objective iwae; the ELBO has S = 1")
+    return 1
+
+
+def chosen_effort(
+    name: str, starts: int | None = None, hops: int | None = None, *, samples: int = 1
+) -> Effort:
+    """Return the named effort with the numbers that the user changed.
+
+    Parameters
+    ----------
+    name : {"quick", "thorough"}
+    starts, hops : int, optional
+        Ascents, and basin hops in all; hops come in rounds of the effort's number.
+    samples : int
+        S of the objective: for S > 1 each step is dearer, and the efforts are smaller.
+
+    Returns
+    -------
+    Effort
+
+    Raises
+    ------
+    SettingError
+        If one of them is out of range.
+    """
+    from dataclasses import replace
+
+    from theorycheck.optimum import global_search as known
+
+    if samples == 1:
+        effort = {"quick": known.QUICK, "thorough": known.THOROUGH}[name]
+    else:
+        effort = {"quick": known.IWAE_QUICK, "thorough": known.IWAE_THOROUGH}[name]
+    if starts is not None:
+        if starts < 1:
+            raise SettingError(f"--starts must be at least 1, not {starts}")
+        effort = replace(effort, starts=starts)
+    if hops is not None:
+        if hops < 0:
+            raise SettingError(f"--hops must not be negative, not {hops}")
+        rounds = math.ceil(hops / effort.hops)
+        effort = replace(effort, rounds=rounds, hops=math.ceil(hops / max(1, rounds)) or 1)
+    return effort

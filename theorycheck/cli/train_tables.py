@@ -1,0 +1,134 @@
+"""What ``theorycheck train`` and ``judge`` print for people about trained networks."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from theorycheck.cli.prediction_tables import figures, prediction_rows
+from theorycheck.cli.prediction_tables import in_words as compared_in_words
+from theorycheck.cli.render import console, say, table
+from theorycheck.estimate import Estimate
+
+if TYPE_CHECKING:
+    from neural.prediction import Comparison
+    from neural.results import RunResult
+
+
+def show(result: RunResult, model: str) -> None:
+    """Print all restarts, the predicted optimum and the gap as one table, and what it says.
+
+    Parameters
+    ----------
+    result : RunResult
+    model : str
+        The ground truth as the user named it.
+    """
+    comparison = result.comparison
+    trained, settings = result.trained, result.trained.settings
+    rows = []
+    for number, (init, judged) in enumerate(zip(settings.inits, result.restarts, strict=True)):
+        objective = f"{trained.objective[number]:.4f} ± {trained.objective_error[number]:.4f}"
+        chosen = number == trained.selected
+        # J_S takes as long as all the rest: it is evaluated for the selected restart only.
+        bound = None if comparison.importance is None else comparison.importance.excess
+        cells = figures(judged.excess, judged.mleo, judged.pmo, bound)
+        if bound is not None and not chosen:
+            cells[0] = "–"
+        start = init.replace("_", " ") + ", selected" * chosen
+        rows.append([str(number), start, objective, *cells])
+    for name, *cells in prediction_rows(comparison):
+        rows.append(["", name, "", *cells])
+    label = settings.method + (f", S = {settings.samples}" if settings.samples > 1 else "")
+    out = console()
+    title = f"{label} on {trained.trainer.model.name}, {settings.steps} steps"
+    trained_on = "−L_S" if settings.method == "iwae" else "−ELBO"
+    first = () if comparison.importance is None else ("J_S",)
+    heads = ("", "start", f"{trained_on} (own q)", *first, "J", "MLEO", "PMO")
+    out.print(table(title, heads, rows))
+    # Further words on the optimum come first: that is what was asked.
+    for line in compared_in_words(comparison, where=_harder(model)):
+        say(out, line)
+    if not comparison.predicted:
+        say(out, "The predicted optimum was not searched for (--search none).")
+    for line in in_words(result.selected.to_dict()):
+        say(out, line)
+    say(
+        out,
+        f"Trained in {trained.seconds:.0f} s on {trained.trainer.device}, seed {settings.seed}.",
+    )
+
+
+def in_words(judged: dict[str, Any]) -> list[str]:
+    """Say what was found out about one trained model."""
+
+    def text(value: dict[str, float]) -> str:
+        return str(Estimate(value["value"], value["error"]))
+
+    lines = [
+        f"Log-likelihood {text(judged['log_likelihood'])} nats; steepest at "
+        f"|f′| = {judged['steepness']:.3g}."
+    ]
+    if judged["amortisation_gap"] is not None:
+        lines.append(
+            f"Its own encoder loses {text(judged['amortisation_gap'])} nats against the optimal q."
+        )
+    if judged["posteriors"] is not None:
+        true, learned = judged["posteriors"]["truth"], judged["posteriors"]["learned"]
+        lines.append(
+            f"On {judged['posteriors']['where']}: E KL[q* ‖ posterior] is {text(learned['kl'])} "
+            f"nats, for the truth {text(true['kl'])}; "
+            f"multi-modal {100 * learned['multi_modal']['value']:.0f} %, for the truth "
+            f"{100 * true['multi_modal']['value']:.0f} %."
+        )
+    if judged["two_sample"] is not None:
+        test = judged["two_sample"]
+        lines.append(
+            f"Energy distance of {test['size']} draws to as many of the data "
+            f"{test['energy_distance']:.2g}, p = {test['p_value']:.3g} (permutations)."
+        )
+    return lines
+
+
+def show_judged(comparison: Comparison, data: str) -> None:
+    """Print one trained network's figures, the predicted optimum and the gap.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    data : str
+        The ground truth as the user named it.
+    """
+    judged: dict[str, Any] = comparison.judged.to_dict()
+    meanings = {
+        "excess": "J = MLEO + PMO",
+        "mleo": "MLEO = KL[p ‖ p_f]",
+        "pmo": "PMO = E KL[q* ‖ p_f(z|x)]",
+        "negative_elbo": "−ELBO with its own encoder",
+        "amortisation_gap": "of which for want of a better encoder",
+    }
+    rows = [
+        (text, str(Estimate(judged[name]["value"], judged[name]["error"])))
+        for name, text in meanings.items()
+        if judged[name] is not None
+    ]
+    variance = judged["noise_variance"]
+    words = ", ".join(f"{value:g}" for value in variance if math.isfinite(value))
+    out = console()
+    title = f"{judged['model']}, σ² = {words}, on the data of {judged['data']}"
+    out.print(table(title, ("", "nats"), rows))
+    if comparison.predicted:
+        columns = ("", *(() if comparison.importance is None else ("J_S",)), "J", "MLEO", "PMO")
+        own = comparison.judged
+        objective = None if comparison.importance is None else comparison.importance.excess
+        first = ["the network", *figures(own.excess, own.mleo, own.pmo, objective)]
+        rows_ = [first, *prediction_rows(comparison)]
+        out.print(table("Beside the predicted optimum, nats", columns, rows_))
+    for line in compared_in_words(comparison, where=_harder(data)):
+        say(out, line)
+    for line in in_words(judged):
+        say(out, line)
+
+
+def _harder(model: str) -> str:
+    return f"--search thorough, or theorycheck optimum {model} --start-from FILE.pt"
