@@ -117,6 +117,7 @@ OTHER_VERBS = [
     (["report", "circle", "-o", "three.csv/out"], "three.csv is not a directory"),
     (["report", "circle", "circl", "-o", "out"], "did you mean 'circle'"),
     (["verify", "-o", "three.csv/out"], "three.csv is not a directory"),
+    (["verify", "--networks", "ful"], "did you mean 'full'"),
     (["list", "circle"], "unexpected extra argument"),
     (["decomp", "circle"], "did you mean 'decompose'"),
     (["xyz"], "known: list, decompose"),

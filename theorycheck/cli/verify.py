@@ -9,7 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from theorycheck.cli.options import AsJson, cannot_write, checked_directory
-from theorycheck.errors import SettingError, TheorycheckError
+from theorycheck.errors import SettingError, TheorycheckError, nearest
+
+#: What pytest is told, by the networks that are wanted: their checks are those marked slow.
+_NETWORKS = {"none": ["-m", "not slow"], "small": [], "full": ["--full"]}
 
 
 def verify(
@@ -26,9 +29,23 @@ def verify(
         str | None,
         typer.Option("--select", "-k", metavar="EXPR", help="Only claims whose test matches."),
     ] = None,
+    networks: Annotated[
+        str,
+        typer.Option(
+            "--networks",
+            metavar="N",
+            help="Trained for the claims that need them: none; small: a quarter of an hour; full: "
+            "by the paper's protocol, hours.",
+        ),
+    ] = "small",
     as_json: AsJson = False,
 ) -> int:
     """Run the verb; return its exit code."""
+    if networks not in _NETWORKS:
+        raise SettingError(
+            f"--networks: there is no '{networks}': {nearest(networks, tuple(_NETWORKS))}"
+        )
+    arguments = [*(["-k", select] if select else []), *_NETWORKS[networks]]
     if directory is not None:
         checked_directory(directory)
     from theorycheck.cli.render import print_json, stdout_kept_for_result
@@ -37,7 +54,7 @@ def verify(
     # pytest talks while it runs; that goes to stderr, the result to stdout.
     with stdout_kept_for_result():
         try:
-            result = run_verification(directory, pytest_args=["-k", select] if select else [])
+            result = run_verification(directory, pytest_args=arguments)
         except OSError as error:
             if directory is None:
                 raise
