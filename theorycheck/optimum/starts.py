@@ -1,8 +1,8 @@
 """Where the ascent starts: the ground truth, its tears and folds, and annealed random curves.
 
 Measured (docs/optimum.md): a random smooth curve, cooled from a large σ² down to the true one, ends
-near the best value several times as often as a tear of the ground truth does, because at large σ²
-the landscape has few optima and cooling follows them.
+near the best value more often than a tear of the ground truth does: at large σ² the landscape has
+few optima, and cooling follows them.
 """
 
 from __future__ import annotations
