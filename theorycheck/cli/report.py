@@ -51,6 +51,15 @@ def report(
         ),
     ] = "quick",
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the search.")] = 0,
+    trained: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--trained",
+            metavar="DIR",
+            help="A folder that theorycheck train -o left: its network is shown beside the ground "
+            "truth and the optimum; repeatable.",
+        ),
+    ] = None,
     figures_format: Annotated[
         str | None,
         typer.Option(
@@ -92,6 +101,10 @@ def report(
     thresholds = parse_eta(eta)
     with stdout_kept_for_result():
         loaded = [options.load(spec) for spec in models]
+        from theorycheck.report.trained import read_trained, runs_of
+
+        runs = [read_trained(folder) for folder in trained or ()]
+        runs_of(loaded, runs)
         # Each ground truth has every alternative, with its own σ² where they have none.
         others = {
             one.name: options.load_alternatives(alternative, alternative_noise_variance, one)
@@ -111,6 +124,7 @@ def report(
                 alternatives=others,
                 eta=thresholds,
                 tolerance=tolerance,
+                trained=runs,
                 figure_files=figure_files(figures_format, figures_columns),
                 search=None if effort is None else Search(effort, search, seed, jobs=-1),
                 progress=terminal_progress(),
@@ -118,6 +132,12 @@ def report(
         except OSError as error:
             raise cannot_write(directory, error) from error
     if as_json:
-        print_json({"report": str(page), "models": [model.name for model in loaded]})
+        printed: dict[str, object] = {
+            "report": str(page),
+            "models": [model.name for model in loaded],
+        }
+        if runs:
+            printed["trained"] = [str(run.directory) for run in runs]
+        print_json(printed)
     else:
         say(console(), f"Wrote {page}")

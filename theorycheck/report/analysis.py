@@ -16,12 +16,13 @@ from theorycheck.models.generative import GenerativeModel
 from theorycheck.objectives.decomposition import PMO_TOLERANCE, Decomposition
 from theorycheck.objectives.landscape import KlMap, Landscape, kl_map
 from theorycheck.objectives.partition import Partition
-from theorycheck.optimum.global_search import Effort, find_optimum
-from theorycheck.optimum.result import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature.latent_panels import LatentPanels
 from theorycheck.report.optimum_analysis import OptimumAnalysis, analyse_optimum
+from theorycheck.report.search import Search as Search
 from theorycheck.report.telling_points import TellingPoint, telling_landscape, telling_points
+from theorycheck.report.trained import TrainedRun
+from theorycheck.report.trained_analysis import TrainedAnalysis, analyse_trained
 from theorycheck.theorems.theorem1 import (
     Condition1At,
     Theorem1Check,
@@ -34,39 +35,6 @@ Array = NDArray[np.float64]
 
 #: η, in nats, for the table where none is asked for: those below the largest KL are shown.
 _DEFAULT_ETA = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
-
-
-@dataclass(frozen=True)
-class Search:
-    """How the predicted optimum is to be searched for.
-
-    Parameters
-    ----------
-    effort : Effort
-    name : str
-        What a reader is told about it, ``"quick"`` for example.
-    seed : int
-    jobs : int, optional
-        Processes; by default what ``joblib.parallel_config`` says.
-    """
-
-    effort: Effort
-    name: str
-    seed: int = 0
-    jobs: int | None = None
-
-    def run(
-        self, model: GenerativeModel, given: Sequence[GenerativeModel], progress: Progress
-    ) -> PredictedOptimum:
-        """Search, from the given decoders too."""
-        return find_optimum(
-            model,
-            effort=self.effort,
-            given=given,
-            seed=self.seed,
-            jobs=self.jobs,
-            progress=progress,
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +64,8 @@ class ModelAnalysis:
         The predicted optimum; None where it was not searched for.
     seconds : float
         Time taken.
+    trained : tuple of TrainedAnalysis
+        Networks that were trained on its data.
     """
 
     model: GenerativeModel
@@ -110,6 +80,7 @@ class ModelAnalysis:
     panels: LatentPanels = field(repr=False)
     optimum: OptimumAnalysis | None
     seconds: float
+    trained: tuple[TrainedAnalysis, ...] = ()
 
     @property
     def decomposition(self) -> Decomposition:
@@ -164,6 +135,7 @@ class ModelAnalysis:
                 "local_minima": int(np.isfinite(self.landscape.optimum.minima[0, :, 2]).sum()),
             },
             "optimum": None if self.optimum is None else self.optimum.to_dict(),
+            "trained": [network.to_dict() for network in self.trained],
             "tolerance": self.tolerance,
             "seconds": self.seconds,
         }
@@ -176,6 +148,7 @@ def analyse(
     eta: Sequence[float] = (),
     tolerance: float = PMO_TOLERANCE,
     search: Search | None = None,
+    trained: Sequence[TrainedRun] = (),
     progress: Progress = NO_PROGRESS,
 ) -> ModelAnalysis:
     """Compute all that a report says about one model.
@@ -192,6 +165,8 @@ def analyse(
         Error radius wanted for every PMO, nats.
     search : Search, optional
         How to search for the predicted optimum, which is then one of the alternatives too.
+    trained : sequence of TrainedRun
+        Networks trained on its data.
     progress : Progress
 
     Returns
@@ -204,6 +179,8 @@ def analyse(
         If an η is not positive.
     ModelError
         If an alternative has another D.
+    LoadingError
+        If a trained network is not the one that its run says it is.
     """
     start = time.perf_counter()
     # A bad η is an error now, not after minutes.
@@ -236,6 +213,9 @@ def analyse(
             seed=search.seed,
             seconds=searched,
         )
+    networks = [
+        analyse_trained(run, theorem1.ground_truth, surface, predicted, progress) for run in trained
+    ]
     return ModelAnalysis(
         model=model,
         theorem1=theorem1,
@@ -249,4 +229,5 @@ def analyse(
         panels=mean_field.panels,
         optimum=optimum,
         seconds=time.perf_counter() - start,
+        trained=tuple(networks),
     )

@@ -105,6 +105,41 @@ def densities_caption(analysis: ModelAnalysis) -> str:
     )
 
 
+def trained_caption(analysis: ModelAnalysis) -> str:
+    """Say what the figure of the trained networks shows, with every J and MLEO."""
+    dim = analysis.model.data_dim
+    truth = analysis.decomposition
+    named = [("truth", truth)]
+    if analysis.optimum is not None:
+        named.append(("predicted optimum", analysis.optimum.predicted.decomposition))
+    named += [(one.run.label, one.decomposition) for one in analysis.trained]
+    numbers = "; ".join(
+        f"{label}: J = {shown(result.excess, 4)}, MLEO = {shown(result.mleo, 4)}"
+        for label, result in named
+    )
+    if dim == 1:
+        panels = "Above: z against f(z), the truth’s in grey. Below: p_f(x) over p(x) in grey."
+    elif dim == 2 and coarse(analysis):
+        panels = (
+            "Above: f(z), coloured by z, over beads of p(x). Below: the same beads for each "
+            "decoder’s own p_f(x); their area is probability."
+        )
+    elif dim == 2:
+        panels = (
+            "Above: f(z), coloured by z, over p(x) in grey. Below: each decoder’s own p_f(x), on "
+            "one scale."
+        )
+    else:
+        panels = (
+            "Above: f(z) over draws from p(x). Below: draws of each decoder. Two of {dim} axes."
+        )
+        panels = panels.format(dim=dim)
+    own = ""
+    if any(one.run.method == "iwae" for one in analysis.trained):
+        own = " J is the ELBO’s, at the best q of each decoder; IWAE was trained on another bound."
+    return f"{panels} In nats — {numbers}.{own} Curves far outside the data are cut off."
+
+
 def paired_posteriors_caption(analysis: ModelAnalysis) -> str:
     """Say what the figure of both decoders' posteriors shows, with every KL."""
     optimum = optimum_of(analysis)

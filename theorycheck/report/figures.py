@@ -20,6 +20,7 @@ from theorycheck.report.figures_optimum_posteriors import (
 from theorycheck.report.figures_posterior import landscape_figure, posterior_figure
 from theorycheck.report.figures_search import starts_figure
 from theorycheck.report.figures_theorem import condition_1_figure, eta_figure
+from theorycheck.report.figures_trained import trained_figure
 
 __all__ = [
     "Recipe",
@@ -37,6 +38,7 @@ __all__ = [
     "posterior_figure",
     "recipes_of",
     "starts_figure",
+    "trained_figure",
 ]
 
 
@@ -108,6 +110,8 @@ def recipes_of(analysis: ModelAnalysis) -> list[Recipe]:
     list of Recipe
     """
     recipes: list[Recipe] = [Recipe("data", data_figure, "png", captions.data_caption)]
+    if analysis.trained:
+        recipes.append(Recipe("trained", trained_figure, "png", captions.trained_caption))
     if analysis.optimum is None:
         recipes += [
             Recipe("posteriors", posterior_figure, "svg", captions.posterior_caption),

@@ -23,6 +23,7 @@ from theorycheck.report.figure_files import FigureFiles
 from theorycheck.report.figures import ReportFigure, figures_of
 from theorycheck.report.numbers import shown
 from theorycheck.report.pages import page_environment
+from theorycheck.report.trained import TrainedRun, runs_of
 
 HTML_NAME = "report.html"
 JSON_NAME = "report.json"
@@ -48,6 +49,7 @@ def write_report(
     eta: Sequence[float] = (),
     tolerance: float = PMO_TOLERANCE,
     search: Search | None = None,
+    trained: Sequence[TrainedRun] = (),
     figure_files: FigureFiles | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Path:
@@ -67,6 +69,8 @@ def write_report(
         Error radius wanted for every PMO, nats.
     search : Search, optional
         How to search for the predicted optimum of each model; by default it is not.
+    trained : sequence of TrainedRun
+        Networks to show beside the ground truth that each was trained on.
     figure_files : FigureFiles, optional
         Write the figures as files for a paper too, into the folder ``figures``.
     progress : Progress
@@ -79,8 +83,8 @@ def write_report(
     Raises
     ------
     SettingError
-        If there is no model, a setting is out of range, an alternative belongs to no model or
-        the files cannot be written.
+        If there is no model, a setting is out of range, an alternative or a trained network
+        belongs to no model, or the files cannot be written.
     """
     start = time.perf_counter()
     others = dict(alternatives or {})
@@ -89,6 +93,7 @@ def write_report(
     unknown = set(others) - {model.name for model in models}
     if unknown:
         raise SettingError(f"alternatives for '{sorted(unknown)[0]}', which is not in the report")
+    networks = runs_of(models, trained)
     sections = []
     with progress.task("report", len(models)) as advance:
         for model in models:
@@ -98,6 +103,7 @@ def write_report(
                 eta=eta,
                 tolerance=tolerance,
                 search=search,
+                trained=networks.get(model.name, ()),
                 progress=progress,
             )
             sections.append(_Section(analysis, figures_of(analysis)))
