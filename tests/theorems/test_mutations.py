@@ -32,7 +32,7 @@ def _part(pr_hi: float, d_lo: float, d_hi: float) -> Partition:
 
 
 def _condition_1(function: Callable[..., Any]) -> float:
-    """Both margins add up to J_G − J_f − P L (the identity of MATH.md section 4)."""
+    """Both margins add up to J_G − J_f − P L (the identity of docs/theory.md)."""
     truth, f, mleo = _part(0.4, 0.1, 2.0), _part(0.3, 0.05, 1.5), 0.07
     at = function(truth, f, Estimate(mleo, 0.0))
     difference = (0.6 * 0.1 + 0.4 * 2.0) - (mleo + 0.7 * 0.05 + 0.3 * 1.5)

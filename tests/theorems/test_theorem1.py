@@ -57,7 +57,7 @@ def test_condition_1_fails_for_a_worse_decoder(absolute_value: Theorem1Check) ->
 
 
 def test_the_difference_identity(absolute_value: Theorem1Check) -> None:
-    """J_G − J_f = [P_G(H_G − L_G) − P H − M] + (L_G − L) + P L, MATH.md section 4."""
+    """J_G − J_f = [P_G(H_G − L_G) − P H − M] + (L_G − L) + P L, docs/theory.md."""
     monotone = absolute_value.alternatives[0]
     for at in monotone.condition_1[::20]:
         f = monotone.decomposition.kl_distribution.partition(at.eta)

@@ -1,7 +1,7 @@
 """The IWAE bound L_S(x) = E log (1/S) Σ p(x, z_i)/q(z_i|x) without sampling, and its best q.
 
 Burda et al. (2016) define it and show ELBO = L_1 ≤ L_2 ≤ … → log p(x). Here the expectation over
-z_1 … z_S is one integral over t of a power of φ(τ) = E_q exp(−τ w) (MATH.md section 8), so that the
+z_1 … z_S is one integral over t of a power of φ(τ) = E_q exp(−τ w) (docs/theory.md), so that the
 cost hardly depends on S.
 """
 

@@ -1,6 +1,6 @@
 """The optimal mean-field Gaussian q*(z|x), the global minimum over (μ, s), for every x.
 
-−ELBO_x(μ, s) is affine in x up to |x|²/2σ² (MATH.md section 3), so one table of E_q f and E_q |f|²
+−ELBO_x(μ, s) is affine in x up to |x|²/2σ² (docs/theory.md), so one table of E_q f and E_q |f|²
 serves the scan of every x. Newton's method then starts from the table's minima and from every
 posterior mode with its Laplace width.
 """

@@ -1,7 +1,7 @@
 """Adaptive cubature over boxes in data space, for integrands with kinks and jumps.
 
 KL(x) has kinks along curves where the optimal q jumps between posterior modes, and quantities of
-q* itself jump there (MATH.md section 2). Boxes that such a curve crosses are bisected in every
+q* itself jump there (docs/theory.md). Boxes that such a curve crosses are bisected in every
 dimension until what they can still hide is below the tolerance. The error radius adds up over
 boxes, each with the larger of two signs of trouble: what splitting its parent changed, and the
 highest Legendre coefficients of the integrand on the box itself.

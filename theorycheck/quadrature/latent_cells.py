@@ -1,4 +1,4 @@
-"""Cells of the latent line on which a decoder is constant (MATH.md section 2, optimisation)."""
+"""Cells of the latent line on which a decoder is constant (docs/theory.md, optimisation)."""
 
 from __future__ import annotations
 

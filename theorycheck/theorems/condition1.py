@@ -1,7 +1,7 @@
 """Condition (1) of Theorem 1 for one alternative f, over all η.
 
 For the ground truth G and f, with P = Pr[X_Hi], L = D_Lo, Hh = D_Hi and M = MLEO(f) (section 4.1 of
-the paper, MATH.md section 4):
+the paper, docs/theory.md):
 
     P_G (Hh_G − L_G) > P Hh + M    and    L_G >= L.
 

@@ -2,7 +2,7 @@
 
 Condition (2) as it stands: no f that satisfies the inequalities of (1) has MLEO(f) = 0. It lets
 every g pass that has MLEO(g) = 0 and misses one inequality, and such a g may be the global minimum
-(MATH.md section 4). Condition (2′): every g with MLEO(g) = 0 has PMO(g) > J(f) for some f. Then
+(docs/theory.md). Condition (2′): every g with MLEO(g) = 0 has PMO(g) > J(f) for some f. Then
 every global minimum has MLEO ≠ 0.
 
 Both quantify over all decoders. Here they are judged over the class that was searched, which the

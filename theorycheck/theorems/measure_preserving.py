@@ -1,7 +1,7 @@
 """Maps T of the latent that preserve N(0, 1): reflection, folds, interval exchanges with flips.
 
 All of them are piecewise affine in Φ(z), T = Φ⁻¹ ∘ (piecewise affine) ∘ Φ, and f∘T has the image
-law of f (MATH.md section 5). Masses are measured from the nearer end of a piece, so that T keeps
+law of f (docs/theory.md). Masses are measured from the nearer end of a piece, so that T keeps
 its digits beside a cut and in both tails: f∘T is then as smooth as f between its breakpoints.
 """
 

@@ -1,4 +1,4 @@
-"""The monotone rearrangement: the curve of f traced once, with the same law (MATH.md section 5).
+"""The monotone rearrangement: the curve of f traced once, with the same law (docs/theory.md).
 
 With f = γ∘s (see :mod:`theorycheck.theorems.traced_curve`) and F the distribution function of s(Z),
 g = γ ∘ F⁻¹ ∘ Φ has the image law of f and runs along the curve in one direction. For D = 1 this is

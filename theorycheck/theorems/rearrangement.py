@@ -1,4 +1,4 @@
-"""The zero-MLEO class: decoders with the ground truth's image law (MATH.md section 5).
+"""The zero-MLEO class: decoders with the ground truth's image law (docs/theory.md).
 
 For K = 1 these are the f∘T with T preserving N(0, 1), and other curves with the same image law. The
 class is closed under reflection z → −z, which changes no PMO, so of a mirrored pair one is listed.

@@ -2,7 +2,7 @@
 
 A tear f∘T jumps at its cuts. Straight bridges of slope B over them make a continuous decoder whose
 MLEO falls to 0 as B grows, and whose PMO goes to the tear's: whether condition (2) of Theorem 1
-holds depends on how steep the decoders of the class may be (MATH.md section 5).
+holds depends on how steep the decoders of the class may be (docs/theory.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Does one M-step move f? If so, f is not a minimum of −ELBO.
 
 With every q(z|x) held at its optimum, −ELBO is quadratic in f, and the M-step
-f_new(z) = Σ p(x) q(z|x) x / Σ p(x) q(z|x) (MATH.md section 6) lowers it by
+f_new(z) = Σ p(x) q(z|x) x / Σ p(x) q(z|x) (docs/theory.md) lowers it by
 ½ ∫ a(z) |f_new(z) − f(z)|²/σ² dz with a(z) = E_p q(z|x). By the envelope theorem that gain is
 zero exactly where the gradient of J in f is.
 """
