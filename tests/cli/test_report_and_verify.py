@@ -141,7 +141,7 @@ def test_bad_searches(tmp_path: Path, capfd: Capture, options: list[str], says: 
 
 def test_a_real_report(tmp_path: Path, capfd: Capture) -> None:
     out = tmp_path / "new"
-    line = ["report", "expr:[z, 2*z]", "--noise-variance", "0.5", "--tolerance", "1e-3"]
+    line = ["report", "expr:2*z", "--noise-variance", "0.5", "--tolerance", "1e-3"]
     line += ["--search", "none"]
     assert main([*line, "-o", str(out)]) == 0
     assert capfd.readouterr().out == f"Wrote {out / 'report.html'}\n"

@@ -123,7 +123,9 @@ def trained_figure(analysis: ModelAnalysis) -> Figure:
             densities.append(lower)
     # Beside the first row of decoders: one scale holds for all.
     if bar_z is not None:
-        bar = figure.colorbar(bar_z, ax=curves[:columns], shrink=0.9, pad=0.02, aspect=25)
+        # Without a scale of densities both rows give way to this one, and stay aligned.
+        beside = curves[:columns] + ([] if bar_x is not None else densities[:columns])
+        bar = figure.colorbar(bar_z, ax=beside, shrink=0.9, pad=0.02, aspect=25)
         bar.set_label("z (prior std. dev.)")
     if bar_x is not None:
         bar = figure.colorbar(bar_x, ax=densities[:columns], shrink=0.9, pad=0.02, aspect=25)
