@@ -119,7 +119,8 @@ def largest_eta(check):
     return max((p.eta for p in check.premise if p.verdict == "holds"), default=0.0)
 
 
-checks = {name: tc.check_theorem1(model, tolerance=tolerance) for name, model in models.items()}
+checked = sized(models, {"table": knot})
+checks = {name: tc.check_theorem1(model, tolerance=tolerance) for name, model in checked.items()}
 table(
     [
         "decoder",
@@ -149,7 +150,7 @@ table(
 # %%
 biases = {
     name: tc.check_theorem2(model, decomposition=checks[name].ground_truth)
-    for name, model in models.items()
+    for name, model in checked.items()
 }
 
 
