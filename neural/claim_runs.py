@@ -14,7 +14,7 @@ from neural.judging import Judged
 from neural.results import RunResult, judge_run
 from neural.run_files import CHECKPOINT
 from neural.settings import STEPS, TrainingSettings
-from neural.training import train
+from neural.training import Trained, train
 from theorycheck.errors import SettingError
 from theorycheck.models.benchmarks import benchmark
 
@@ -39,7 +39,8 @@ class ClaimRuns:
 
     full: bool = False
     directory: Path | None = None
-    _done: dict[tuple[Any, ...], RunResult] = field(default_factory=dict)
+    _trained: dict[tuple[Any, ...], Trained] = field(default_factory=dict)
+    _judged: dict[tuple[Any, ...], RunResult] = field(default_factory=dict)
 
     def settings(self, method: str, **given: Any) -> TrainingSettings:
         """Return what a run is trained with; what is given replaces what the session asks for."""
@@ -49,8 +50,8 @@ class ClaimRuns:
         }
         return TrainingSettings.of(method, **{**wanted, **given})
 
-    def run(self, model: str, method: str = "vae", **given: Any) -> RunResult:
-        """Train a method on a benchmark and judge it, unless that was done.
+    def trained(self, model: str, method: str = "vae", **given: Any) -> Trained:
+        """Train a method on a benchmark, unless that was done.
 
         Parameters
         ----------
@@ -60,22 +61,38 @@ class ClaimRuns:
 
         Returns
         -------
-        RunResult
+        Trained
         """
         key = (model, method, *sorted(given.items()))
-        if key not in self._done:
+        if key not in self._trained:
             folder = None
             if self.directory is not None:
                 name = "-".join([model, method, *(f"{k}={v}" for k, v in sorted(given.items()))])
                 folder = self.directory / name
-            trained = train(
+            self._trained[key] = train(
                 benchmark(model),
                 self.settings(method, **given),
                 directory=folder,
                 resume=folder is not None and (folder / CHECKPOINT).is_file(),
             )
-            self._done[key] = judge_run(trained, details=False)
-        return self._done[key]
+        return self._trained[key]
+
+    def run(self, model: str, method: str = "vae", **given: Any) -> RunResult:
+        """Train a method on a benchmark and judge every restart, unless that was done.
+
+        Parameters
+        ----------
+        model, method, given
+            As for :meth:`trained`.
+
+        Returns
+        -------
+        RunResult
+        """
+        key = (model, method, *sorted(given.items()))
+        if key not in self._judged:
+            self._judged[key] = judge_run(self.trained(model, method, **given), details=False)
+        return self._judged[key]
 
 
 def best_from(run: RunResult, init: str) -> Judged:
@@ -142,22 +159,23 @@ def figures(run: RunResult, what: str) -> dict[str, Any]:
     }
 
 
-def protocol(run: RunResult) -> str:
+def protocol(trained: Trained) -> str:
     """Say in one line what was trained.
 
     Parameters
     ----------
-    run : RunResult
+    trained : Trained
 
     Returns
     -------
     str
     """
-    s = run.trained.settings
+    s = trained.settings
     method = f"iwae, S = {s.samples} ({s.estimator})" if s.method == "iwae" else s.method
     start = "random" if s.truth_starts == 0 else f"{s.truth_starts} from the ground truth"
+    noise = ", σ² trained too" if s.learn_noise else ""
     return (
-        f"{method}: {s.restarts} restarts ({start}), the best objective selected; {s.steps:,} "
-        f"steps of {s.batch} fresh draws, {len(s.hidden)} hidden layers of {s.hidden[0]}, "
-        f"seed {s.seed}"
+        f"{method}{noise}: {s.restarts} restarts ({start}), the best objective selected; "
+        f"{s.steps:,} steps of {s.batch} fresh draws, learning rate {s.learning_rate:g}, "
+        f"{len(s.hidden)} hidden layers of {s.hidden[0]}, seed {s.seed}"
     )

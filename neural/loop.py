@@ -15,6 +15,7 @@ import torch
 
 from neural.checkpoints import DAMAGE, first_line, write_checkpoint
 from neural.run_files import CHECKPOINT, METRICS, fingerprint
+from neural.threads import one_thread
 from neural.trainer import Trainer
 from theorycheck.errors import LoadingError, TheorycheckError
 from theorycheck.files import replace_files
@@ -47,7 +48,11 @@ class Run:
         trainer, settings = self.trainer, self.trainer.settings
         losses = torch.zeros(CHUNK, settings.restarts, device=trainer.device)
         title = f"{settings.method} on {trainer.model.name}, {settings.restarts} restarts"
-        with self._progress.task(title, settings.steps) as advance, ExitStack() as stack:
+        with (
+            one_thread(),
+            self._progress.task(title, settings.steps) as advance,
+            ExitStack() as stack,
+        ):
             advance(trainer.step_number)
             started, first = time.monotonic(), trainer.step_number
             while trainer.step_number < settings.steps:

@@ -19,6 +19,7 @@ from scipy.special import ndtri
 from neural.flat_adam import FlatAdam
 from neural.networks import BatchedMLP
 from neural.objectives import posterior_parameters
+from neural.threads import one_thread
 from neural.trainer import Trainer
 from theorycheck.errors import TheorycheckError
 from theorycheck.inference.mean_field import MeanField
@@ -84,7 +85,8 @@ def start_at_truth(trainer: Trainer, progress: Progress = NO_PROGRESS) -> TruthF
         return None
     generator = torch.Generator().manual_seed(trainer.settings.seed + 5)
     with progress.task("fitting the ground truth", None) as advance:
-        error = _fit_decoder(trainer, rows, generator, advance)
+        with one_thread():
+            error = _fit_decoder(trainer, rows, generator, advance)
         kl = _fit_encoder(trainer, rows, generator, advance)
     return TruthFit(error, kl)
 
@@ -140,10 +142,12 @@ def _fit_encoder(trainer: Trainer, rows: int, generator: Any, advance: Advance) 
         moved = (own_mean - mean[index]).square() * torch.exp(-2.0 * own_log_scale)
         return (wider + 0.5 * (torch.exp(-2.0 * wider) + moved - 1.0)).mean(1)
 
-    _descend(network, kl, len(x), _STEPS, generator, advance)
-    _put(network, trainer.encoder, rows)
-    with torch.no_grad():
-        return float(kl(slice(None)).max())
+    # Only now: the kernels behind the optimal q have set the number of threads.
+    with one_thread():
+        _descend(network, kl, len(x), _STEPS, generator, advance)
+        _put(network, trainer.encoder, rows)
+        with torch.no_grad():
+            return float(kl(slice(None)).max())
 
 
 def _descend(

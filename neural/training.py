@@ -94,8 +94,8 @@ def train(
     directory : Path, optional
         Where checkpoint and metrics go; without it nothing is written.
     resume : bool
-        Go on from the checkpoint there. On the CPU, with the same number of threads, the run ends
-        at bitwise the same weights as one that was never interrupted.
+        Go on from the checkpoint there. On the CPU the run ends at bitwise the same weights as one
+        that was never interrupted.
     progress : Progress
 
     Returns
