@@ -14,10 +14,11 @@ from theorycheck.errors import SettingError
 from theorycheck.models.loading import load_model
 from theorycheck.report.analysis import ModelAnalysis, analyse
 from theorycheck.report.figure_files import PAPER_WIDTH, FigureFiles, figure_files, paper_figure
-from theorycheck.report.figures import figures_of
+from theorycheck.report.figures import recipes_of
 from theorycheck.report.html import write_report
 
 MODEL = load_model("expr:[z, abs(z)]", noise_variance=0.2)
+LINE = load_model("expr:2*z", noise_variance=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -83,15 +84,15 @@ def test_the_same_each_time(kind: str) -> None:
 
 def test_every_figure_of_a_report(analysis: ModelAnalysis, tmp_path: Path) -> None:
     files = FigureFiles("svg", 2).render(analysis, tmp_path)
-    names = {f"z_abs_z-{figure.name}.svg" for figure in figures_of(analysis)}
+    names = {f"z_abs_z-{recipe.name}.svg" for recipe in recipes_of(analysis)}
     assert {path.name for path in files} == names
     assert all(content.startswith(b"<?xml") for content in files.values())
 
 
 def test_report_writes_them(tmp_path: Path) -> None:
-    write_report([MODEL], tmp_path, tolerance=1e-2, figure_files=FigureFiles("pdf", 1))
+    write_report([LINE], tmp_path, tolerance=1e-2, figure_files=FigureFiles("pdf", 1))
     found = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert "z_abs_z-data.pdf" in found
+    assert "2_z-data.pdf" in found
     assert all(name.endswith(".pdf") for name in found)
 
 

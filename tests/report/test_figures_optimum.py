@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from tests.efforts import TINY
 from theorycheck.models import load_model
-from theorycheck.optimum.global_search import Effort
 from theorycheck.report import telling_points
 from theorycheck.report.analysis import ModelAnalysis, Search, analyse
 from theorycheck.report.figures import (
@@ -26,11 +26,6 @@ from theorycheck.report.figures_optimum import optimum_of
 
 Draw = Callable[[ModelAnalysis], Figure]
 
-#: As little of a search as there can be.
-TINY = Effort(
-    starts=3, coarse_cells=24, middle_cells=32, fine_cells=48, most_nodes=100, refined=1, hops=2,
-    most=8, fine_step=0.9, tolerance=1e-3,
-)  # fmt: skip
 #: What a label must say for its quantity to have a unit.
 UNITS = ("(nats)", "(data units)", "(prior std. dev.)", "(per unit", "(no unit)", "modes of")
 MODELS = {
@@ -134,7 +129,7 @@ def test_numbers_hang_together(analysis: ModelAnalysis) -> None:
 
 
 def test_without_a_search_there_is_no_optimum() -> None:
-    model = load_model("expr:[z, 2*z]", noise_variance=0.5)
+    model = load_model("expr:2*z", noise_variance=0.5)
     plain = analyse(model, tolerance=1e-2)
     assert plain.optimum is None
     with pytest.raises(ValueError, match="no predicted optimum"):

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.efforts import TINY
 from theorycheck import files
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.models import Decoder, GenerativeModel, load_model
-from theorycheck.optimum.global_search import Effort
 from theorycheck.report import html
 from theorycheck.report.analysis import Search
 from theorycheck.report.html import write_report
@@ -57,23 +57,7 @@ EXACT = {
     "draws",
     "mode_mass",
 }
-#: As little of a search as there can be.
-TINY = Search(
-    Effort(
-        starts=2,
-        coarse_cells=24,
-        middle_cells=32,
-        fine_cells=48,
-        most_nodes=100,
-        refined=1,
-        hops=1,
-        most=8,
-        fine_step=0.9,
-        tolerance=1e-3,
-    ),
-    "tiny",
-    seed=3,
-)
+SEARCH = Search(TINY, "tiny", seed=3)
 
 
 class Page(HTMLParser):
@@ -97,7 +81,7 @@ class Page(HTMLParser):
 
 
 def hostile() -> GenerativeModel:
-    decoder = Decoder.from_function(lambda z: np.stack([z, z], axis=-1), name=HOSTILE)
+    decoder = Decoder.from_function(lambda z: z, name=HOSTILE)
     return GenerativeModel(decoder, 0.5)
 
 
@@ -106,7 +90,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "new" / "folder"
     models = [
         load_model("expr:[z**2]", noise_variance=0.1),
-        load_model("expr:[z, 2*z]", noise_variance=0.5),
+        load_model("expr:2*z", noise_variance=0.5),
         load_model("expr:[z, z**2, 1]", noise_variance=0.3),
         hostile(),
     ]
@@ -146,7 +130,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         load_model("expr:[z**2]", noise_variance=0.1),
         hostile(),
     ]
-    write_report(models, path, tolerance=1e-3, search=TINY)
+    write_report(models, path, tolerance=1e-3, search=SEARCH)
     return path
 
 
@@ -252,7 +236,7 @@ def test_what_is_open_is_visible(page: str) -> None:
 def test_an_exception_leaves_the_old_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = load_model("expr:[z, 2*z]", noise_variance=0.5)
+    model = load_model("expr:2*z", noise_variance=0.5)
     for name in ("report.html", "report.json"):
         (tmp_path / name).write_text("old")
 
@@ -273,7 +257,7 @@ def test_an_exception_leaves_the_old_report(
 
 
 def test_bad_input_is_one_line(tmp_path: Path) -> None:
-    model = load_model("expr:[z, 2*z]", noise_variance=0.5)
+    model = load_model("expr:2*z", noise_variance=0.5)
     with pytest.raises(SettingError, match="at least one model"):
         write_report([], tmp_path)
     with pytest.raises(SettingError, match="not in the report"):

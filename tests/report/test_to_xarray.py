@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.efforts import TINY
 from theorycheck import decompose, kl_map, pmo_landscape
 from theorycheck.errors import MissingExtraError, SettingError
 from theorycheck.models.loading import load_model
-from theorycheck.optimum.global_search import Effort, find_optimum
+from theorycheck.optimum.global_search import find_optimum
 from theorycheck.report.to_xarray import to_xarray, write_netcdf
 
 xr = pytest.importorskip("xarray")
@@ -58,13 +59,9 @@ def test_decomposition(tmp_path: Path) -> None:
 
 
 def test_optimum(tmp_path: Path) -> None:
-    effort = Effort(
-        starts=2, coarse_cells=24, middle_cells=32, fine_cells=40, fine_step=0.9,
-        refined=1, rounds=0, most=8, tolerance=1e-2,
-    )  # fmt: skip
-    found = find_optimum(LINE, effort=effort, seed=1)
+    found = find_optimum(LINE, effort=TINY, seed=1)
     data = to_xarray(found)
-    assert data["f"].shape == (40, 2)
+    assert data["f"].shape == (48, 2)
     assert data.sizes["start"] == 2
     assert list(data["start_kind"].values) == [start.kind for start in found.starts]
     assert float(data["excess"]) == found.excess.value
