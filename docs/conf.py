@@ -37,8 +37,8 @@ napoleon_use_ivar = True
 napoleon_use_rtype = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
-# The pages build without PyTorch, too.
-autodoc_mock_imports = ["torch"]
+# The pages build without the extras, too.
+autodoc_mock_imports = ["flint", "torch", "xarray"]
 autodoc_default_options = {"members": True, "show-inheritance": False}
 
 html_theme = "furo"
