@@ -8,7 +8,7 @@ encoder's shortcomings are in the gap.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -84,7 +84,11 @@ def predicted_optima(
     optima = {UNRESTRICTED: free}
     bound = steepness(network)
     if _FLAT < bound < free.largest_slope:
-        optima[OWN_STEEPNESS] = search(bound, (free.model,))
+        held = search(bound, (free.model,))
+        if held.excess.value < free.excess.value:
+            # It is one of all f as well: the first search fell short of it.
+            optima[UNRESTRICTED] = replace(held, steepness=None)
+        optima[OWN_STEEPNESS] = held
     return optima
 
 

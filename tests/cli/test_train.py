@@ -15,12 +15,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from neural import prediction  # noqa: E402
 from neural.judging import judge  # noqa: E402
 from neural.prediction import Comparison  # noqa: E402
 from tests.efforts import IWAE_TINY, TINY  # noqa: E402
 from theorycheck.cli import main  # noqa: E402
 from theorycheck.cli.prediction_tables import in_words  # noqa: E402
 from theorycheck.models.loading import load_model  # noqa: E402
+from theorycheck.objectives.decomposition import decompose  # noqa: E402
 from theorycheck.optimum import global_search  # noqa: E402
 from theorycheck.optimum.global_search import find_optimum  # noqa: E402
 
@@ -182,6 +184,22 @@ def test_verdicts(factor: float, says: str) -> None:
     assert first.startswith(says)
     assert first.endswith("above that of the predicted optimum.")
     assert "An optimum found is an upper bound" in last
+
+
+def test_a_better_optimum_among_flatter_f_is_taken_for_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    good = find_optimum(TRUTH, effort=TINY, steepness=2.0)
+    poor = decompose(load_model("expr:0.1*z", noise_variance=0.25), TRUTH, tolerance=1e-3)
+    short = replace(find_optimum(TRUTH, effort=TINY), decomposition=poor)
+    results = iter((short, good))
+    monkeypatch.setattr(prediction, "find_optimum", lambda *_a, **_b: next(results))
+    network = load_model("expr:2*z", noise_variance=0.25)
+    optima = prediction.predicted_optima(network, TRUTH)
+    assert list(optima) == ["unrestricted", "own steepness"]
+    assert optima["own steepness"] is good
+    assert optima["unrestricted"].excess == good.excess
+    assert optima["unrestricted"].steepness is None
 
 
 def test_a_network_below_the_optimum_is_said_to_be() -> None:

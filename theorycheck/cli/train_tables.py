@@ -51,7 +51,7 @@ def show(result: RunResult, model: str) -> None:
         say(out, line)
     if not comparison.predicted:
         say(out, "The predicted optimum was not searched for (--search none).")
-    for line in in_words(result.selected.to_dict()):
+    for line in in_words(result.selected.to_dict(), iwae=settings.method == "iwae"):
         say(out, line)
     say(
         out,
@@ -59,8 +59,8 @@ def show(result: RunResult, model: str) -> None:
     )
 
 
-def in_words(judged: dict[str, Any]) -> list[str]:
-    """Say what was found out about one trained model."""
+def in_words(judged: dict[str, Any], *, iwae: bool = False) -> list[str]:
+    """Say what was found out about one trained model; iwae: it was trained on L_S."""
 
     def text(value: dict[str, float]) -> str:
         return str(Estimate(value["value"], value["error"]))
@@ -71,7 +71,8 @@ def in_words(judged: dict[str, Any]) -> list[str]:
     ]
     if judged["amortisation_gap"] is not None:
         lines.append(
-            f"Its own encoder loses {text(judged['amortisation_gap'])} nats against the optimal q."
+            f"Its own encoder loses {text(judged['amortisation_gap'])} nats against the optimal q"
+            + (" by the ELBO, which it was not trained for." if iwae else ".")
         )
     if judged["posteriors"] is not None:
         true, learned = judged["posteriors"]["truth"], judged["posteriors"]["learned"]
@@ -126,7 +127,7 @@ def show_judged(comparison: Comparison, data: str) -> None:
         out.print(table("Beside the predicted optimum, nats", columns, rows_))
     for line in compared_in_words(comparison, where=_harder(data)):
         say(out, line)
-    for line in in_words(judged):
+    for line in in_words(judged, iwae=comparison.importance is not None):
         say(out, line)
 
 
