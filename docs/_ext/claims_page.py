@@ -119,10 +119,13 @@ def _evidence(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """Keep Markdown from taking |x|, q* or x_1 for markup."""
+    """Keep Markdown from taking |x|, q* or x_1 for markup; `code` stays code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        parts = [text]
     for character in "\\*<_[]$`":
-        text = text.replace(character, f"\\{character}")
-    return text
+        parts[::2] = [part.replace(character, f"\\{character}") for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _cell(text: str) -> str:

@@ -1,0 +1,50 @@
+"""The README's short table of claims is made of the same run as docs/claims.md."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from theorycheck.report.claims import CLAIMS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def claims_page() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("claims_page", ROOT / "docs/_ext/claims_page.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def verdicts(text: str) -> dict[str, str]:
+    """Return the verdicts of a table by the claims' numbers."""
+    rows = re.findall(r"^\| \[?(C\d\d)\b.*\| \*\*([\w ]+)\*\* \|$", text, re.MULTILINE)
+    return dict(rows)
+
+
+def test_readme_agrees_with_the_page() -> None:
+    """Where this fails, run ``make claims``."""
+    readme = verdicts((ROOT / "README.md").read_text(encoding="utf-8"))
+    page = verdicts((ROOT / "docs" / "claims.md").read_text(encoding="utf-8"))
+    assert set(page) == {claim.number for claim in CLAIMS}
+    assert len(readme) >= 10
+    assert readme.items() <= page.items()
+
+
+def test_only_the_table_is_written_anew(claims_page: ModuleType) -> None:
+    rows = [{"id": c.number, "verdict": "inconclusive"} for c in CLAIMS]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    written = claims_page.with_short_table(readme, rows)
+    assert set(verdicts(written).values()) == {"inconclusive"}
+    assert claims_page.with_short_table(written, rows) == written
+    for part in (0, -1):
+        assert written.split("<!--")[part] == readme.split("<!--")[part]
+    assert claims_page.with_short_table("no table", rows) == "no table"
