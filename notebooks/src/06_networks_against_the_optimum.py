@@ -78,7 +78,7 @@ def draw_plane():
     axes.set(xlabel="MLEO (nats): how wrong p(x) is", ylabel="PMO (nats): how non-Gaussian")
     axes.set_xlim(-0.0005, right)
     axes.set_ylim(0.0, top)
-    figure.legend(loc="outside upper left", ncols=2)
+    figure.legend(loc="outside upper left", ncols=2, markerscale=0.7)
     return figure
 
 
@@ -104,9 +104,14 @@ table(
 better = sum(j.excess.upper < at_truth.excess.lower for j in judged)
 stays = [j for j, init in zip(judged, settings.inits, strict=True) if init == "ground_truth"]
 left = sum(j.mleo.lower > 0.0 for j in stays)
+worse = sum(j.excess.lower > at_truth.excess.upper for j in judged)
 say(
     f"{better} of {len(judged)} networks end with a lower $J$ than the ground truth. Of the "
-    f"{len(stays)} that began at the ground truth, {left} ended with $p(x)$ wrong (MLEO > 0)."
+    f"{len(stays)} that began at the ground truth, {left} ended with $p(x)$ wrong (MLEO > 0). "
+    f"{worse} ended above the ground truth's $J$: there training fell short, not the objective. "
+    "None is below the prediction."
+    if all(j.excess.upper > at_optimum.excess.lower for j in judged)
+    else "A network is below the prediction: the search missed the optimum."
 )
 
 # %% [markdown]
