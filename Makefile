@@ -36,7 +36,7 @@ check: $(VENV)/.test
 
 # A process a core, one thread each. The tests marked slow train networks for minutes: `make slow`,
 # and `make claims`, which needs what they measure.
-PYTEST := NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadfile
+PYTEST := THEORYCHECK_JOBS=1 NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadfile
 
 test: check
 	$(PYTEST) -m 'not slow'

@@ -18,7 +18,8 @@ from tests.cli.conftest import ROOT, Run
 from tests.efforts import IWAE_TINY, TINY
 from theorycheck import find_optimum, iwae_objective, load_model
 from theorycheck.cli.render import jsonable
-from theorycheck.cli.search_options import chosen_effort
+from theorycheck.cli.search_options import chosen_effort, chosen_jobs
+from theorycheck.errors import SettingError
 from theorycheck.optimum import global_search
 
 WAVE = ("expr:sin(3*z)", "--noise-variance", "0.01")
@@ -195,6 +196,19 @@ def test_noise(run: Run) -> None:
     assert found["joint"]["excess"]["value"] < found["optimum"]["excess"]["value"]
     assert found["joint"]["fit_noise"] == "each"
     assert found["optimum"]["fit_noise"] == "no"
+
+
+def test_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("THEORYCHECK_JOBS", raising=False)
+    assert chosen_jobs() == -1
+    assert chosen_jobs(3) == 3
+    monkeypatch.setenv("THEORYCHECK_JOBS", "2")
+    assert chosen_jobs() == 2
+    assert chosen_jobs(1) == 1
+    for wrong in ("0", "two", ""):
+        monkeypatch.setenv("THEORYCHECK_JOBS", wrong)
+        with pytest.raises(SettingError, match="THEORYCHECK_JOBS"):
+            chosen_jobs()
 
 
 def test_effort() -> None:

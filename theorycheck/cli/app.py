@@ -131,13 +131,15 @@ _add(
 _add(
     optimum.optimum,
     "optimum",
-    "Find the decoder that the ELBO prefers to all others, without any network.\n\n"
+    "Find the decoder that the ELBO (or the IWAE bound) prefers to all others, without a network."
+    "\n\n"
     "Many ascents over functions f, basin hopping, then an exact evaluation on data that the "
     "search never saw. J is an upper bound on the infimum over all f, attained by the decoder that "
     "is written; read it back with: theorycheck decompose FILE.npz --data MODEL. --steepness "
     f"bounds |f'|; given several times, a table shows what each bound costs.\n\n{_MODELS}",
     "figure8 --seed 1 -o best.npz",
     "mine.py:f --effort thorough --jobs 2",
+    "circle --objective iwae --samples 5",
     "absolute_value --steepness 1 --steepness 2 --steepness inf --json",
     short="what training should reach, over all decoders",
 )
@@ -167,7 +169,8 @@ _add(
     "train",
     "Train VAE, IWAE or LIN networks on the data of a model, and judge each exactly.\n\n"
     "All restarts are trained as one batch, half of them from the ground truth; the one with the "
-    f"best objective is selected.\n\n{_MODELS}",
+    "best objective is selected and compared with the predicted optimum of that objective."
+    f"\n\n{_MODELS}",
     "figure8 --method vae -o run",
     "circle --method iwae --samples 20 --estimator dreg",
     "spiral_dots --method vae --learn-noise --data-size 5000 --json",
@@ -177,7 +180,8 @@ _add(
     judge.judge,
     "judge",
     "Judge a network that was trained on the data of another model.\n\n"
-    f"Reports J, MLEO and PMO at the optimal q, and what its own encoder loses.\n\n{_MODELS}",
+    "Reports J, MLEO and PMO at the optimal q, how far that is from the predicted optimum, and "
+    f"what its own encoder loses.\n\n{_MODELS}",
     "run/checkpoint.pt --data figure8",
     "mine.py:decoder --encoder mine.py:encoder --data circle --json",
     short="a trained network against its data",
@@ -188,6 +192,7 @@ _add(
     "Write an HTML report with figures, one section a model.\n\n" + _MODELS,
     "circle absolute_value -o out",
     "figure8 --alternative mine.py:f --eta 0.5 -o out",
+    "figure8 --trained run-vae --trained run-iwae -o out",
     short="an HTML report with figures",
 )
 _add(

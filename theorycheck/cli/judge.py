@@ -22,6 +22,7 @@ from theorycheck.cli.search_options import (
     checked_search,
     checked_search_name,
     chosen_effort,
+    chosen_jobs,
 )
 from theorycheck.cli.train import need_torch
 from theorycheck.errors import LoadingError, SettingError
@@ -95,7 +96,7 @@ def judge(
                 samples=count,
                 effort=chosen_effort(search, samples=count),
                 seed=seed,
-                jobs=jobs,
+                jobs=chosen_jobs(jobs),
                 progress=progress,
             )
         importance = own_importance(trained, truth, predicted, progress)

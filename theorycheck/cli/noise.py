@@ -16,7 +16,7 @@ from theorycheck.cli.options import (
     Vectorize,
     checked_tolerance,
 )
-from theorycheck.cli.search_options import Jobs, Seed, checked_search, chosen_effort
+from theorycheck.cli.search_options import Jobs, Seed, checked_search, chosen_effort, chosen_jobs
 from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def noise(
                 effort=chosen_effort(search),
                 fit=fit,  # type: ignore[arg-type]
                 seed=seed,
-                jobs=jobs,
+                jobs=chosen_jobs(jobs),
                 progress=progress,
             )
         result = check_theorem2(

@@ -33,6 +33,7 @@ from theorycheck.cli.search_options import (
     checked_objective,
     checked_search,
     chosen_effort,
+    chosen_jobs,
 )
 from theorycheck.errors import SettingError, nearest
 
@@ -145,7 +146,7 @@ def optimum(
                 given=given,
                 fit_noise=fit_noise,
                 seed=seed,
-                jobs=jobs,
+                jobs=chosen_jobs(jobs),
                 resume=resume,
                 progress=progress,
             )

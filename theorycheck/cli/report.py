@@ -24,6 +24,7 @@ from theorycheck.cli.options import (
     checked_tolerance,
     parse_eta,
 )
+from theorycheck.cli.search_options import chosen_jobs
 from theorycheck.errors import SettingError, nearest
 
 #: What --search and --figures-format may be.
@@ -126,7 +127,7 @@ def report(
                 tolerance=tolerance,
                 trained=runs,
                 figure_files=figure_files(figures_format, figures_columns),
-                search=None if effort is None else Search(effort, search, seed, jobs=-1),
+                search=None if effort is None else Search(effort, search, seed, jobs=chosen_jobs()),
                 progress=terminal_progress(),
             )
         except OSError as error:

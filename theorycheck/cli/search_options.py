@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +26,11 @@ EffortName = Annotated[
 Seed = Annotated[int, typer.Option("--seed", metavar="K", help="Of all randomness.")]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", metavar="N", help="Processes for the starts; -1: one for every core."),
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        help="Processes for the starts; by default THEORYCHECK_JOBS, or else one for every core.",
+    ),
 ]
 SearchName = Annotated[
     str,
@@ -37,6 +42,36 @@ SearchName = Annotated[
 ]
 
 
+def chosen_jobs(jobs: int | None = None) -> int:
+    """Return how many processes to take where the user may not have said.
+
+    Parameters
+    ----------
+    jobs : int, optional
+        What was said; negative numbers count from all cores, as joblib has it.
+
+    Returns
+    -------
+    int
+        By default the environment's ``THEORYCHECK_JOBS``, for machines that are shared, else −1.
+
+    Raises
+    ------
+    SettingError
+        If that is no such number.
+    """
+    if jobs is not None:
+        return jobs
+    text = os.environ.get("THEORYCHECK_JOBS", "-1")
+    try:
+        found = int(text)
+    except ValueError:
+        found = 0
+    if found == 0:
+        raise SettingError(f"THEORYCHECK_JOBS: '{text}' is not a number of processes")
+    return found
+
+
 def checked_search(effort: str, seed: int, jobs: int | None) -> None:
     """Refuse settings of a search that cannot be, before anything takes time."""
     if effort not in _EFFORTS:
@@ -45,6 +80,7 @@ def checked_search(effort: str, seed: int, jobs: int | None) -> None:
         raise SettingError(f"--seed must not be negative, not {seed}")
     if jobs == 0:
         raise SettingError("--jobs must not be 0")
+    chosen_jobs(jobs)
 
 
 def checked_search_name(search: str) -> str:

@@ -22,7 +22,7 @@ from theorycheck.cli.options import (
     parse_eta,
     parse_numbers,
 )
-from theorycheck.cli.search_options import Jobs, Seed, checked_search, chosen_effort
+from theorycheck.cli.search_options import Jobs, Seed, checked_search, chosen_effort, chosen_jobs
 from theorycheck.errors import SettingError, nearest
 
 _SEARCHES = ("quick", "thorough", "none")
@@ -105,7 +105,7 @@ def conditions(
                 effort=chosen_effort(search),
                 given=others,
                 seed=seed,
-                jobs=jobs,
+                jobs=chosen_jobs(jobs),
                 progress=progress,
             )
         if surveyed and truth.resolved:
@@ -115,7 +115,7 @@ def conditions(
                 folds=branches,
                 tears=_TEARS if tears is None else tears,
                 seed=seed,
-                jobs=jobs,
+                jobs=chosen_jobs(jobs),
                 progress=progress,
             )
         result = check_theorem1(

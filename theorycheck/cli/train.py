@@ -27,6 +27,7 @@ from theorycheck.cli.search_options import (
     checked_search,
     checked_search_name,
     chosen_effort,
+    chosen_jobs,
 )
 from theorycheck.errors import MissingExtraError, SettingError
 
@@ -174,7 +175,7 @@ def train(
                     samples=count,
                     effort=chosen_effort(search, samples=count),
                     seed=seed,
-                    jobs=jobs,
+                    jobs=chosen_jobs(jobs),
                     progress=progress,
                 )
             result = judge_run(trained, predicted, progress=progress)
