@@ -10,9 +10,9 @@ Reference: section 4.2 (B); MATH.md section 8.
 Measured: MLEO = KL[p ‖ p_f] of every decoder, exactly.
 Verdict: "learns p(x) better" is read as a lower MLEO, beyond the error radii; "not perfectly" as
 MLEO > 0. LIN descends the VAE's own objective: in exact terms the two methods share one optimum
-and one MLEO (C09), so that an order between them can only come from how training ends. It is
-therefore judged with the margin that training itself leaves: LIN counts as better only if its MLEO
-is lower by more than the VAE's restarts that came within 0.005 nats of its best J differ in MLEO.
+and one MLEO (C09), so that an order between them can only come from how training ends. It is judged
+with what training left undone as its radius: the larger of the two distances from the predicted J.
+The spread over restarts would be too small a radius, or none: few of them come near the best.
 """
 
 from __future__ import annotations
@@ -90,15 +90,17 @@ def test_trained_iwae_learns_p_better_than_lin(
 
 @pytest.mark.slow
 def test_trained_lin_does_not_learn_p_better_than_vae(
-    networks: ClaimRuns, evidence: Callable[[Evidence], Evidence]
+    networks: ClaimRuns,
+    predicted_optimum: Callable[..., PredictedOptimum],
+    evidence: Callable[[Evidence], Evidence],
 ) -> None:
     from neural.claim_runs import figures, protocol
 
     lin, vae = networks.run("figure8", "lin"), networks.run("figure8", "vae")
+    found = predicted_optimum("figure8")
+    undone = max((run.selected.excess - found.excess).upper for run in (lin, vae))
     difference = vae.selected.mleo - lin.selected.mleo
-    best = vae.selected.excess.value
-    near = [judged.mleo.value for judged in vae.restarts if judged.excess.value < best + 0.005]
-    margin = Estimate(difference.value, difference.error + max(near) - min(near))
+    margin = Estimate(difference.value, difference.error + undone)
     verdict = positive(margin)
     evidence(
         Evidence(
@@ -109,14 +111,16 @@ def test_trained_lin_does_not_learn_p_better_than_vae(
             measured={
                 **figures(lin, "LIN"),
                 **figures(vae, "VAE"),
-                "MLEO of VAE restarts within 0.005 nats": f"{min(near):.4f} to {max(near):.4f}",
+                "MLEO at the optimum of both": found.mleo,
+                "larger distance from the predicted J": undone,
             },
             predicted="LIN below VAE",
             margin=margin,
             verdict=claim_verdict(verdict),
             over=f"{protocol(lin.trained)}; {protocol(vae.trained)}",
-            notes="Both descend the same objective, whose optimum has one MLEO: with training "
-            "carried to its end there is nothing for LIN to gain (C09).",
+            notes="Both descend the same objective, whose optimum has one MLEO. The methods take "
+            "different numbers of steps, and this is one seed: an order in these runs says "
+            "something about them only.",
         )
     )
     assert claim_verdict(verdict) is not ClaimVerdict.VERIFIED
