@@ -61,8 +61,8 @@ def _conference(name: str, number: str = "") -> tuple[tuple[str, str], ...]:
 
 _ICLR = "International Conference on Learning Representations"
 
-#: In the order of the bibliography. Volumes, pages and arXiv numbers were compared with the reference
-#: lists of other projects that cite the same works.
+#: In the order of the bibliography. Volumes, pages and arXiv numbers were compared with the
+#: reference lists of other projects that cite the same works.
 REFERENCES = (
     Reference(
         "yacoby2020failure",
