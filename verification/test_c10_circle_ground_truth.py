@@ -1,4 +1,4 @@
-"""C10, exact side: on the Circle few posteriors are not Gaussian, and the optimum recovers p(x).
+"""C10: on the Circle few posteriors are not Gaussian, and the VAE recovers p(x).
 
 Setting: the ground truth circle, σ² = 0.01; the two ends of z meet at (1, 0).
 Statement: section 4.2 of the paper: few x have non-Gaussian posteriors; the VAE recovers p(x) from
@@ -8,10 +8,12 @@ Reference: section 4.2.
 Measured: Pr_p[KL(x) > 0.1 nat], KL(x) = KL[q*(z|x) ‖ p(z|x)]; and, without q, the probability
 that p(z|x) has a second mode of more than 5 % of the mass, on a sample. The total variation
 distance ½ ∫ |p_f − p| dx and MLEO at the predicted optimum, and where the ascent from the ground
-truth alone ends.
+truth alone ends; the same, exactly, for trained VAEs, the best of random and the best of
+ground-truth starts.
 Verdict: the paper does not say how few "few" is; this file takes less than 10 % of p(x), a margin
 beyond the error radius. p(x) counts as recovered where less than 2 % of it is misplaced. Literally
-it is not: MLEO is above zero beyond its radius, which is recorded.
+it is not: MLEO is above zero beyond its radius, which is recorded. Of trained networks the radius
+holds what training left undone: J above the predicted one can misplace √(that/2) (Pinsker).
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
 
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.inference.posterior import posterior
@@ -28,7 +33,10 @@ from theorycheck.objectives.total_variation import total_variation
 from theorycheck.optimum.global_search import QUICK, find_optimum
 from theorycheck.optimum.result import PredictedOptimum
 from theorycheck.quadrature.latent_panels import latent_panels
-from theorycheck.report.evidence import Evidence, claim_verdict
+from theorycheck.report.evidence import ClaimVerdict, Evidence, claim_verdict
+
+if TYPE_CHECKING:
+    from neural.claim_runs import ClaimRuns
 
 #: KL above which a posterior counts as non-Gaussian (nats), and the share that is still "few".
 _NON_GAUSSIAN = 0.1
@@ -143,3 +151,44 @@ def test_the_optimum_recovers_p(
     assert verdict is Verdict.HOLDS
     assert positive(best.mleo) is Verdict.HOLDS
     assert positive(truth.excess - best.excess) is Verdict.HOLDS
+
+
+@pytest.mark.slow
+def test_trained_vaes_come_near_p_from_either_start(
+    networks: ClaimRuns,
+    predicted_optimum: Callable[[str], PredictedOptimum],
+    evidence: Callable[[Evidence], Evidence],
+) -> None:
+    from neural.claim_runs import best_from, figures, protocol
+
+    run = networks.run("circle")
+    measured: dict[str, Estimate | str] = {}
+    margins = []
+    for init in ("random", "ground_truth"):
+        start, end = init.replace("_", " "), best_from(run, init)
+        undone = max((end.excess - predicted_optimum("circle").excess).upper, 0.0)
+        misplaced = total_variation(end.decomposition.model, run.trained.trainer.model)
+        margins.append(_RECOVERED - misplaced - Estimate(0.0, math.sqrt(undone / 2.0)))
+        measured[f"misplaced, best from a {start} start"] = misplaced
+        measured[f"J − predicted J, best from a {start} start"] = Estimate(undone, 0.0)
+    margin = min(margins, key=lambda each: each.value)
+    verdict = positive(margin)
+    evidence(
+        Evidence(
+            claim="C10",
+            where="4.2",
+            statement="circle: VAEs trained from random and from ground-truth starts misplace less "
+            "than 2 % of the probability",
+            kind="one-sided",
+            measured={**measured, **figures(run, "VAE")},
+            predicted="below 0.02",
+            margin=margin,
+            verdict=claim_verdict(verdict),
+            over=protocol(run.trained),
+            notes="The threshold of 2 % is this project's reading of “recovers”; these networks "
+            "misplace more. They also end above the predicted J, so that what they misplace may be "
+            "their training's: the best q jumps where the ends of z meet, which no continuous "
+            "encoder does. The exact optimum misplaces less than 2 %.",
+        )
+    )
+    assert claim_verdict(verdict) is not ClaimVerdict.VERIFIED
