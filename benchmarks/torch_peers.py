@@ -56,7 +56,7 @@ DECODERS: dict[str, Callable[[Any], Any]] = {
 
 
 #: Batches that pythae's data set holds: enough that it cannot be learned by heart.
-_EPOCH = 400
+EPOCH = 400
 
 
 def adam_optimal_q(
@@ -208,9 +208,9 @@ def pythae_training(
             return ModelOutput(reconstruction=self.body(z))
 
     torch.manual_seed(seed)
-    _, x = model.sample(_EPOCH * batch, seed)
+    _, x = model.sample(EPOCH * batch, seed)
     data = BaseDataset(torch.from_numpy(x / model.sigma).float(), torch.zeros(len(x)))
-    epochs = math.ceil(steps / _EPOCH)
+    epochs = math.ceil(steps / EPOCH)
     vae = VAE(
         VAEConfig(input_dim=(dim,), latent_dim=1, reconstruction_loss="mse"), Encoder(), Decoder()
     )

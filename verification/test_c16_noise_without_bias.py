@@ -87,8 +87,8 @@ def test_the_bias_goes_away_with_the_number_of_samples(
             margin=unbiased,
             verdict=claim_verdict(verdict),
             witness=f"L_S, S = {_MANY}, with the Gaussian q that is best for every x",
-            over="three values of σ² at the true f; the ratios are those of a parabola through them, "
-            "without an error radius: for S = 1 an extrapolation",
+            over="three values of σ² at the true f; the ratios are those of a parabola through "
+            "them, without an error radius: for S = 1 an extrapolation",
         )
     )
     assert verdict is Verdict.HOLDS
