@@ -38,9 +38,11 @@ _SHORT = {
     "C09": "LIN does not repair it: it shares the VAE's optimum",
     "C10": "Circle: the VAE recovers p(x)",
     "C11": "Absolute-Value: the ELBO selects another f with the same p(x)",
+    "C12": "Clusters: the VAE learns p(x) poorly, IWAE better",
     "C13": "the σ² that minimises −ELBO, in closed form (Theorem 2)",
     "C14": "σ² is biased at the true f unless q is the posterior",
     "C15": "Spiral Dots: σ² comes out as 0.014 and 0.020 against 0.01",
+    "C16": "some objective with a mean-field q estimates σ² without this bias",
     "C17": "the ELBO can prefer an entangled representation with the same p(x)",
 }
 _START = "<!-- claims: this table is made by `make claims` -->"
