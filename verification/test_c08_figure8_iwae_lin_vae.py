@@ -89,7 +89,7 @@ def test_trained_iwae_learns_p_better_than_lin(
 
 
 @pytest.mark.slow
-def test_trained_lin_does_not_learn_p_better_than_vae(
+def test_the_order_of_trained_lin_and_vae(
     networks: ClaimRuns,
     predicted_optimum: Callable[..., PredictedOptimum],
     evidence: Callable[[Evidence], Evidence],
@@ -118,9 +118,9 @@ def test_trained_lin_does_not_learn_p_better_than_vae(
             margin=margin,
             verdict=claim_verdict(verdict),
             over=f"{protocol(lin.trained)}; {protocol(vae.trained)}",
-            notes="Both descend the same objective, whose optimum has one MLEO. The methods take "
-            "different numbers of steps, and this is one seed: an order in these runs says "
-            "something about them only.",
+            notes="Both descend the same objective, whose optimum has one MLEO. The sign of the "
+            "difference depends on how long LIN is trained: with 4,000 of its steps in place of "
+            "6,000 it was the other one.",
         )
     )
     assert claim_verdict(verdict) is not ClaimVerdict.VERIFIED

@@ -31,7 +31,7 @@ SMALL: dict[str, Any] = {
 def test_full_runs_follow_the_protocol(method: str) -> None:
     full, small = ClaimRuns(full=True).settings(method), ClaimRuns().settings(method)
     assert (full.restarts, full.truth_starts, full.steps) == (RESTARTS, 5, STEPS[method])
-    assert (small.restarts, small.steps) == (FEWER_RESTARTS, STEPS[method] // SHORTER)
+    assert (small.restarts, small.steps) == (FEWER_RESTARTS, STEPS[method] // SHORTER[method])
     # Both kinds of start are there either way: a claim compares them.
     assert set(small.inits) == {"random", "ground_truth"}
 
