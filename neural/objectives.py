@@ -1,7 +1,7 @@
 """The bounds that are trained, as Monte-Carlo losses: ELBO and IWAE, and how their gradients come.
 
-Notation of MATH.md: w(z) = p_θ(x, z)/q_φ(z|x). Restarts share no weights, so one backward pass
-through the sum over restarts gives each its own gradient. Estimators of it, for S samples:
+Notation of docs/theory.md: w(z) = p_θ(x, z)/q_φ(z|x). Restarts share no weights, so one backward
+pass through the sum over restarts gives each its own gradient. Estimators of it, for S samples:
 
 * ``reparametrised``: z = μ + s ε; the gradient of log (1/S) Σ w (Burda et al. 2016). For S = 1
   the KL to the prior is in closed form.

@@ -6,7 +6,7 @@ Statement: section 4.2 of the paper: every continuous re-parametrisation of the 
 so that condition (2) of Theorem 1 holds.
 Kind: ∀; over continuous T that are z, −z, and folds whose branches each run over the whole curve:
 two, three and four branches of equal mass, and two of which one holds 5 %.
-Reference: section 4.2, Theorem 1, MATH.md sections 4 and 5.
+Reference: section 4.2, Theorem 1, docs/theorem1.md.
 Measured: the smallest PMO over that class; condition (1) for each member; and, since a smooth f can
 come close to a discontinuous one, MLEO and J of tears that are joined by bridges of slope B.
 Verdict: "high" is read as what the theorem needs, above the J of a decoder with MLEO > 0 (the
@@ -141,7 +141,7 @@ def test_tears_are_no_way_out_however_steep(
     evidence(
         Evidence(
             claim="C06",
-            where="4.2; MATH.md section 5",
+            where="4.2; docs/theorem1.md",
             statement="figure8: the best of the tears, and smooth decoders close to it, have a J "
             "above that of the predicted optimum",
             kind="one-sided",

@@ -1,7 +1,7 @@
 """C07: at the optimum of Figure-8, predicted or trained, MLEO > 0, and posteriors are simpler.
 
 Setting: the data of figure8, σ² = 0.02; the decoder of smallest J that a search over all decoders
-found, without a network (MATH.md section 6); and a VAE trained on fresh draws from p(x), of whose
+found, without a network (docs/optimum.md); and a VAE trained on fresh draws from p(x), of whose
 restarts the one with the best objective counts.
 Statement: section 4.2 (A) of the paper: at the optimum of the ELBO the learned p_f(x) is not p(x),
 and the learned posteriors are simpler than the ground truth's where p(x) is high.

@@ -6,7 +6,7 @@ the decoders that minimise −ELBO and −L_20 over all f, found without a netwo
 Statement: section 4.2 (B) of the paper: IWAE learns p(x) better than LIN, LIN better than VAE; with
 S = 20 IWAE still does not learn it perfectly.
 Kind: one-sided.
-Reference: section 4.2 (B); MATH.md section 8.
+Reference: section 4.2 (B); docs/theory.md.
 Measured: MLEO = KL[p ‖ p_f] of every decoder, exactly.
 Verdict: "learns p(x) better" is read as a lower MLEO, beyond the error radii; "not perfectly" as
 MLEO > 0. LIN descends the VAE's own objective: in exact terms the two methods share one optimum

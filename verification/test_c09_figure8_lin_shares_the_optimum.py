@@ -9,7 +9,7 @@ Reference: section 4.2 (C).
 Measured: J of both trained decoders and of the decoder that a search over all f found, exactly.
 Verdict: the objective is the same by construction. The trained ones share their optimum where both
 end within 0.02 nats of the predicted J, the distance within which a trained network is expected
-(MATH.md section 6), and MLEO of LIN is above zero beyond its radius.
+(docs/optimum.md), and MLEO of LIN is above zero beyond its radius.
 """
 
 from __future__ import annotations

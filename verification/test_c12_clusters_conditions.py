@@ -4,7 +4,7 @@ Setting: the ground truth clusters, σ² = 0.2, whose four clusters are traced o
 which they lie round the circle; the decoder of smallest J that a search over all decoders found.
 Statement: figure 1c of the paper: both conditions of Theorem 1 hold; the VAE learns p(x) poorly.
 Kind: a witness for condition (1); condition (2) over a stated class; one-sided for p(x).
-Reference: figure 1c, Theorem 1, MATH.md sections 4 and 5.
+Reference: figure 1c, Theorem 1, docs/theorem1.md.
 Measured: both margins of condition (1) for the decoder found; whether a decoder with p_f = p meets
 condition (1) too, which refutes condition (2) as stated; the least PMO of decoders with p_f = p
 against the J found, which is the repaired condition (2′); MLEO and the total variation distance at
@@ -142,7 +142,7 @@ def test_repaired_condition_2_holds(
     evidence(
         Evidence(
             claim="C12",
-            where="figure 1c; repaired condition (2′) of MATH.md section 4",
+            where="figure 1c; repaired condition (2′) of docs/theorem1.md",
             statement="clusters: every decoder with p_f = p has a PMO above the J of a decoder "
             "with MLEO > 0",
             kind="one-sided",

@@ -6,7 +6,7 @@ and whose θ and σ² are unbiased (Finke & Thiery 2019). Ours is the IWAE bound
 the best Gaussian for every x, L_S tends to log p(x) whatever the posterior is, so that what it
 prefers in θ and σ² tends to what the likelihood prefers.
 Kind: ∃; such an objective is the witness.
-Reference: section 4.1, Theorem 2; MATH.md section 8; Burda et al. 2016.
+Reference: section 4.1, Theorem 2; docs/theory.md; Burda et al. 2016.
 Measured: exactly, at the true f, the σ² that minimises J_S = MLEO + E_p[log p_f − L_S], from three
 values of σ², 5 % apart; S = 1 is the ELBO. With networks: decoders that start at the ground truth
 and are trained with σ², by the ELBO and by reweighted wake-sleep, S = 50, which estimates θ by

@@ -1,7 +1,7 @@
 """The losses against exact bounds and their exact gradients, within Monte-Carlo error.
 
 The referees are sums over dense nodes in ε, differentiated in float64. They share with the losses
-only the two small networks; S = 2 is a nested sum, larger S the integral of MATH.md section 8.
+only the two small networks; S = 2 is a nested sum, larger S the integral of docs/theory.md.
 """
 
 from __future__ import annotations

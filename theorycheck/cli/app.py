@@ -123,7 +123,7 @@ _add(
     "--alternative, conditions (2) and (2') over rearrangements of the ground truth with the same "
     "p(x), and whether an M-step moves the ground truth. Without --eta the whole range of "
     f"thresholds is looked at.\n\n{_MODELS}",
-    "absolute_value --alternative 'expr:[g(z), g(z)]'".replace("g(z)", "Phi_inv((1+Phi(z))/2)"),
+    "absolute_value --alternative 'expr:[g(z), g(z)]'".replace("g(z)", "-Phi_inv(Phi(-z)/2)"),
     "figure8 --search thorough --tears 10",
     "figure8 --search none --eta 0.5 --json",
     short="Theorem 1's premise and conditions",

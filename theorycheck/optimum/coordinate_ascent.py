@@ -1,6 +1,6 @@
 """Coordinate ascent on the ELBO over all functions f that are constant on cells.
 
-E-step: the optimal q(z|x) of every data node. M-step, both closed form (MATH.md section 6):
+E-step: the optimal q(z|x) of every data node. M-step, both closed form (docs/optimum.md):
 f_j = E[x | z in cell j] under p(x) q(z|x), and, if asked for, σ_d² = E_p E_q (x_d − f_d)²
 (Theorem 2). −ELBO never rises. SQUAREM (Varadhan & Roland 2008) takes two steps, extrapolates, and
 keeps the extrapolation only where it lowers −ELBO further, so that the slow tail of the ascent

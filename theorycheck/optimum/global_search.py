@@ -1,6 +1,6 @@
 """The optimum of the ELBO over all decoders: many starts, refinement, basin hopping.
 
-Coordinate ascent finds local optima only (MATH.md section 6). So: many coarse ascents from the
+Coordinate ascent finds local optima only (docs/optimum.md). So: many coarse ascents from the
 starts of `starts.py`; the best refined on cells adapted to them and on finer data nodes; then the
 best torn anew and ascended again, the better kept. The value that is reported is that of the
 independent evaluation, on data nodes that no ascent saw.
@@ -131,7 +131,7 @@ def find_optimum(
     given : sequence of GenerativeModel
         Decoders to start from too; K = 1 and the data's D.
     samples : int
-        S of the objective: 1 for the ELBO, more for the IWAE bound L_S (MATH.md section 8).
+        S of the objective: 1 for the ELBO, more for the IWAE bound L_S (docs/theory.md).
     fit_noise : {"no", "shared", "each"}
         Optimise σ² along with f and q: one for all data dimensions, or one each.
     steepness : float, optional

@@ -1,6 +1,6 @@
 """The data nodes that stand for p(x) while f is optimised.
 
-An optimiser hides bad x between the nodes (MATH.md section 6), so that the value it reaches on its
+An optimiser hides bad x between the nodes (docs/optimum.md), so that the value it reaches on its
 own nodes is too low. It is therefore only a guide: what is reported comes from `decompose`.
 """
 

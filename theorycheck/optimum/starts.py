@@ -62,7 +62,7 @@ def interval_exchange(rng: np.random.Generator, z: Array, pieces: int) -> Array:
     Returns
     -------
     ndarray, shape (n,)
-        T(z); f∘T has the image law of f (MATH.md section 5).
+        T(z); f∘T has the image law of f (docs/theorem1.md).
     """
     edges = np.concatenate([[0.0], np.sort(rng.uniform(size=pieces - 1)), [1.0]])
     order = rng.permutation(pieces)

@@ -2,7 +2,7 @@
 
     L_S = log c + ∫ (e^{−t} − φ(t/S)^S) d log t,    φ(τ) = E_q exp(−τ w/c),   any c > 0
 
-because log a = ∫ (e^{−t} − e^{−at}) d log t (MATH.md section 8; L_S is due to Burda et al. 2016).
+because log a = ∫ (e^{−t} − e^{−at}) d log t (docs/theory.md; L_S is due to Burda et al. 2016).
 With c = E_q w the integrand is nowhere positive (Jensen), at least −t, and analytic for
 |Im log t| < π/2, so that the trapezoid rule of step h errs by 2M/(e^{2πa/h} − 1) at most: see
 :func:`trapezoid_error`.
