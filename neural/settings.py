@@ -10,8 +10,9 @@ from typing import Any
 from neural.objectives import checked_objective
 from theorycheck.errors import MissingExtraError, SettingError, nearest
 
-#: Steps by method: what brings the best of ten restarts to within a few thousandths of a nat of
-#: where ten times as many steps end, on the benchmarks.
+#: Steps by method: those of the VAE bring the selected of ten restarts to 0.001 to 0.012 nats above
+#: the predicted J on figure8, circle, absolute_value and clusters, in two to three minutes on a
+#: shared core (docs/networks.md). A third of them ends within 0.004 nats of that.
 STEPS = {"vae": 20_000, "iwae": 6_000, "lin": 12_000}
 #: Points a mini-batch by method; IWAE evaluates S latents for each.
 BATCH = {"vae": 128, "iwae": 64, "lin": 128}
