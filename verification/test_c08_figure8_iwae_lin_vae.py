@@ -50,14 +50,16 @@ def test_the_exact_optimum_of_iwae_has_a_lower_mleo_but_not_zero(
             kind="one-sided",
             measured={
                 "MLEO at the optimum of the ELBO": elbo.mleo,
-                "MLEO at the optimum of L_20": iwae.mleo,
+                "MLEO of the best decoder found for L_20": iwae.mleo,
                 "J at the optimum of the ELBO": elbo.excess,
-                "J_20 at the optimum of L_20": iwae.excess,
+                "J_20 of the best decoder found for L_20": iwae.excess,
             },
             predicted="lower, above 0",
             margin=margin,
             verdict=claim_verdict(verdict),
             over="all decoders, by the quick searches with seed 0: the best decoders found",
+            notes="Neither is proved to be the optimum. For L_20 it is known not to be: an IWAE of "
+            "ten restarts and 6,000 steps reached J_20 = 0.0197, with MLEO = 0.0031.",
         )
     )
     assert verdict is Verdict.HOLDS
@@ -144,14 +146,16 @@ def test_trained_iwae_does_not_learn_p_perfectly(
             kind="one-sided",
             measured={
                 **figures(run, "IWAE"),
-                "MLEO at the exact optimum of L_20": predicted_optimum("figure8", _SAMPLES).mleo,
+                "MLEO of the best decoder found for L_20": predicted_optimum(
+                    "figure8", _SAMPLES
+                ).mleo,
             },
             predicted="above 0",
             margin=run.selected.mleo,
             verdict=claim_verdict(verdict),
             over=protocol(run.trained),
             notes="No trained network has exactly MLEO = 0; that it is not for want of training "
-            "is what the exact optimum beside it says.",
+            "alone is what the decoder beside it says, found over all f.",
         )
     )
     assert verdict is Verdict.HOLDS
