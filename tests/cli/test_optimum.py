@@ -140,6 +140,8 @@ def interrupted(folder: Path, *arguments: str) -> tuple[int, str, str]:
         [sys.executable, "-m", "theorycheck", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        # Test processes in the background ignore Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         limit = time.monotonic() + 200.0
