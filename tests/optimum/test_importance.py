@@ -1,5 +1,8 @@
 """The IWAE objective over all decoders on cells."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ from theorycheck.optimum.e_step import EStep
 from theorycheck.optimum.global_search import Effort, find_optimum
 from theorycheck.optimum.importance import ImportanceEStep, make_e_step
 from theorycheck.optimum.nodes import data_nodes
+from theorycheck.optimum.search_state import peek
 from theorycheck.optimum.starts import anneal, random_start
 from theorycheck.quadrature.latent_cells import latent_cells
 
@@ -72,6 +76,24 @@ def test_search_reports_the_exact_objective() -> None:
     assert result.excess.lower < result.decomposition.excess.value
     assert result.excess.value > result.mleo.value > 0.0
     assert result.to_dict()["samples"] == 3
+
+
+def test_search_begins_at_the_optimum_of_the_elbo(tmp_path: Path) -> None:
+    """Random starts of the dear objective missed what the cheap one leads to; resumable as well."""
+    least = replace(TINY, most_nodes=60, most=4, tolerance=1e-2)
+    effort = replace(least, starts=1, elbo=replace(least, starts=2))
+    state = tmp_path / "state"
+    result = find_optimum(MODEL, effort=effort, samples=3, jobs=1, seed=4, state_file=state)
+    assert {start.kind for start in result.starts} == {"ground truth", "optimum of the ELBO"}
+    seen = peek(state)
+    assert seen is not None
+    assert seen.starts == 2
+    refined = [start.refined for start in result.starts if start.refined is not None]
+    assert seen.best == min(refined)
+    again = find_optimum(
+        MODEL, effort=effort, samples=3, jobs=1, seed=4, state_file=state, resume=True
+    )
+    assert again.to_dict() == result.to_dict()
 
 
 @pytest.mark.parametrize("samples", [0, -1, 1])

@@ -159,7 +159,8 @@ def peek(path: Path) -> Seen | None:
     except SettingError:
         return None
     starts = [o.value for name, o in outcomes.items() if name.startswith("start ")]
-    finer = [o.value for name, o in outcomes.items() if not name.startswith("start ")]
+    # The search of the ELBO that goes before one of the IWAE bound has values of its own.
+    finer = [o.value for name, o in outcomes.items() if not name.startswith(("start ", "ELBO "))]
     return Seen(len(starts), min(finer or starts, default=None))
 
 

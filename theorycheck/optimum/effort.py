@@ -1,0 +1,62 @@
+"""How much a search for the predicted optimum does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to search.
+
+    Parameters
+    ----------
+    starts : int
+        Coarse ascents, the ground truth's among them.
+    coarse_cells, middle_cells, fine_cells : int
+        Cells of the three levels.
+    coarse_step, middle_step, fine_step : float
+        Data node spacing in σ.
+    most_nodes : int
+        Data nodes of a coarse level at most.
+    refined : int
+        Starts that are refined on the middle level.
+    rounds, hops : int
+        Rounds of basin hopping, and hops a round.
+    most : int
+        E-steps of the last ascent at most.
+    tolerance : float
+        Error radius wanted for the PMO of the result, nats.
+    elbo : Effort or None
+        For S > 1: the search of the ELBO that goes before, whose end is among the starts.
+    """
+
+    starts: int
+    coarse_cells: int = 128
+    middle_cells: int = 320
+    fine_cells: int = 1000
+    coarse_step: float = 0.9
+    middle_step: float = 0.6
+    fine_step: float = 0.4
+    most_nodes: int = 1200
+    refined: int = 4
+    rounds: int = 1
+    hops: int = 4
+    most: int = 200
+    tolerance: float = 1e-5
+    elbo: Effort | None = None
+
+
+#: Under half a minute a benchmark, for `report`; and under five minutes, for a result.
+QUICK = Effort(starts=20, fine_cells=600, fine_step=0.45, refined=3)
+THOROUGH = Effort(starts=96, refined=8, rounds=6, hops=6)
+#: The same for the IWAE objective, whose E-step is about twenty times dearer, so that it has fewer
+#: starts of its own. On figure8 at S = 20 none of them came as low as that from the ELBO's optimum.
+IWAE_QUICK = Effort(
+    starts=8, coarse_cells=96, middle_cells=160, fine_cells=320, fine_step=0.6,
+    most_nodes=600, refined=2, rounds=0, most=60, elbo=QUICK,
+)  # fmt: skip
+IWAE_THOROUGH = Effort(
+    starts=48, coarse_cells=96, middle_cells=200, fine_cells=480, fine_step=0.5,
+    most_nodes=800, refined=4, rounds=2, most=100, elbo=THOROUGH,
+)  # fmt: skip
