@@ -38,7 +38,7 @@ _SHORT = {
     "C09": "LIN does not repair it: it shares the VAE's optimum",
     "C10": "Circle: the VAE recovers p(x)",
     "C11": "Absolute-Value: the ELBO selects another f with the same p(x)",
-    "C12": "Clusters: the VAE learns p(x) poorly, IWAE better",
+    "C12": "Clusters: conditions (1) and (2) hold; the VAE learns p(x) poorly, IWAE better",
     "C13": "the σ² that minimises −ELBO, in closed form (Theorem 2)",
     "C14": "σ² is biased at the true f unless q is the posterior",
     "C15": "Spiral Dots: σ² comes out as 0.014 and 0.020 against 0.01",
