@@ -42,7 +42,7 @@ class Effort:
     refined: int = 4
     rounds: int = 1
     hops: int = 4
-    most: int = 200
+    most: int = 400
     tolerance: float = 1e-5
     elbo: Effort | None = None
 
