@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from theorycheck.optimum import global_search
 from theorycheck.optimum.global_search import Effort
 
 #: A second, and J within some hundredths of a nat of the quick search's on smooth curves.
@@ -14,3 +17,9 @@ IWAE_TINY = Effort(
     starts=2, coarse_cells=24, middle_cells=24, fine_cells=24, most_nodes=60, refined=1, rounds=0,
     most=4, fine_step=0.9, tolerance=1e-3,
 )  # fmt: skip
+
+
+def make_searches_tiny(patch: pytest.MonkeyPatch) -> None:
+    """Let a quick search be a tiny one; what it finds is tested elsewhere."""
+    patch.setattr(global_search, "QUICK", TINY)
+    patch.setattr(global_search, "IWAE_QUICK", IWAE_TINY)

@@ -15,12 +15,11 @@ from neural import prediction  # noqa: E402
 from neural.judging import judge  # noqa: E402
 from neural.prediction import Comparison  # noqa: E402
 from tests.cli.test_train import ALONE, LINE, QUICK  # noqa: E402
-from tests.efforts import IWAE_TINY, TINY  # noqa: E402
+from tests.efforts import TINY, make_searches_tiny  # noqa: E402
 from theorycheck.cli import main  # noqa: E402
 from theorycheck.cli.prediction_tables import in_words  # noqa: E402
 from theorycheck.models.loading import load_model  # noqa: E402
 from theorycheck.objectives.decomposition import decompose  # noqa: E402
-from theorycheck.optimum import global_search  # noqa: E402
 from theorycheck.optimum.global_search import find_optimum  # noqa: E402
 
 TRUTH = load_model(LINE[0], noise_variance=0.25)
@@ -39,10 +38,8 @@ NOISE_VARIANCE = 0.25
 
 @pytest.fixture(autouse=True, scope="module")
 def _small() -> Iterator[None]:
-    """Let a quick search be a tiny one; what it finds is tested elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(global_search, "QUICK", TINY)
-        patch.setattr(global_search, "IWAE_QUICK", IWAE_TINY)
+        make_searches_tiny(patch)
         yield
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import ROOT, Run
-from tests.efforts import IWAE_TINY, TINY
+from tests.efforts import make_searches_tiny
 from theorycheck import find_optimum, iwae_objective, load_model
 from theorycheck.cli.render import jsonable
 from theorycheck.cli.search_options import chosen_effort, chosen_jobs
@@ -28,9 +28,7 @@ LEAST = ("--starts", "2", "--hops", "0")
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a quick search be a tiny one; what it finds is tested elsewhere."""
-    monkeypatch.setattr(global_search, "QUICK", TINY)
-    monkeypatch.setattr(global_search, "IWAE_QUICK", IWAE_TINY)
+    make_searches_tiny(monkeypatch)
 
 
 def printed(run: Run, *arguments: str) -> dict[str, Any]:

@@ -14,9 +14,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.efforts import IWAE_TINY, TINY  # noqa: E402
+from tests.efforts import make_searches_tiny  # noqa: E402
 from theorycheck.cli import main  # noqa: E402
-from theorycheck.optimum import global_search  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = [
@@ -38,10 +37,8 @@ LINE = ["expr:3*z", "--noise-variance", "0.25"]
 
 @pytest.fixture(autouse=True, scope="module")
 def _small() -> Iterator[None]:
-    """Let a quick search be a tiny one; what it finds is tested elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(global_search, "QUICK", TINY)
-        patch.setattr(global_search, "IWAE_QUICK", IWAE_TINY)
+        make_searches_tiny(patch)
         yield
 
 

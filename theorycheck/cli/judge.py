@@ -21,8 +21,7 @@ from theorycheck.cli.search_options import (
     SearchName,
     checked_search,
     checked_search_name,
-    chosen_effort,
-    chosen_jobs,
+    searched_optima,
 )
 from theorycheck.cli.train import need_torch
 from theorycheck.errors import LoadingError, SettingError
@@ -84,21 +83,11 @@ def judge(
         own = _encoder(saved, encoder)
         count = _trained_samples(saved) if samples is None else samples
         from neural.judging import judge as run
-        from neural.prediction import Comparison, own_importance, predicted_optima
+        from neural.prediction import Comparison, own_importance
 
         progress = terminal_progress()
         result = run(trained, truth, own, tolerance=tolerance, seed=seed, progress=progress)
-        predicted = {}
-        if search != "none":
-            predicted = predicted_optima(
-                trained,
-                truth,
-                samples=count,
-                effort=chosen_effort(search, samples=count),
-                seed=seed,
-                jobs=chosen_jobs(jobs),
-                progress=progress,
-            )
+        predicted = searched_optima(search, trained, truth, count, seed, jobs, progress)
         importance = own_importance(trained, truth, predicted, progress)
         comparison = Comparison(result, predicted, importance)
     if as_json:

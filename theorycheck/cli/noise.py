@@ -16,14 +16,20 @@ from theorycheck.cli.options import (
     Vectorize,
     checked_tolerance,
 )
-from theorycheck.cli.search_options import Jobs, Seed, checked_search, chosen_effort, chosen_jobs
+from theorycheck.cli.search_options import (
+    Jobs,
+    Seed,
+    checked_search,
+    checked_search_name,
+    chosen_effort,
+    chosen_jobs,
+)
 from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
     from theorycheck.theorems.theorem2 import Theorem2Check
 
 
-_SEARCHES = ("quick", "thorough", "none")
 _FITS = ("shared", "each")
 
 
@@ -59,8 +65,7 @@ def noise(
 ) -> None:
     """Run the verb."""
     checked_tolerance(tolerance)
-    if search not in _SEARCHES:
-        raise SettingError(f"--search: there is no '{search}': {nearest(search, _SEARCHES)}")
+    checked_search_name(search)
     if fit not in _FITS:
         raise SettingError(f"--fit: there is no '{fit}': {nearest(fit, _FITS)}")
     checked_search("quick", seed, jobs)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -38,7 +38,6 @@ from theorycheck.cli.search_options import (
 from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
-    from theorycheck.models.generative import GenerativeModel
     from theorycheck.optimum.global_search import Effort
     from theorycheck.optimum.result import PredictedOptimum
 
@@ -131,22 +130,23 @@ def optimum(
         # Last, because it takes a second that a mistake above need not.
         from theorycheck.objectives.decomposition import decompose
         from theorycheck.objectives.importance import iwae_objective
+        from theorycheck.optimum.steepness_path import excess_against_steepness
 
         chosen = chosen_effort(effort, starts, hops, samples=count)
         progress = terminal_progress()
         files = {bound: file_of_bound(bound, file, several=len(bounds) > 1) for bound in bounds}
         states = {bound: path.with_name(path.name + ".state") for bound, path in files.items()}
         try:
-            found = _search(
+            found = excess_against_steepness(
                 data,
                 bounds,
-                states,
                 samples=count,
                 effort=chosen,
                 given=given,
-                fit_noise=fit_noise,
+                fit_noise=fit_noise,  # type: ignore[arg-type]
                 seed=seed,
                 jobs=chosen_jobs(jobs),
+                state_files=states,
                 resume=resume,
                 progress=progress,
             )
@@ -177,28 +177,6 @@ def optimum(
             show_path(found, [str(path) for path in files.values()], truth)
         else:
             show(found[0], str(files[bounds[0]]), truth, bound_of_truth)
-
-
-def _search(
-    data: GenerativeModel,
-    bounds: Sequence[float],
-    states: Mapping[float, Path],
-    *,
-    samples: int,
-    **settings: Any,
-) -> tuple[PredictedOptimum, ...]:
-    """Find the optimum of the ELBO under each bound, or that of the IWAE bound under the one."""
-    if samples == 1:
-        from theorycheck.optimum.steepness_path import excess_against_steepness
-
-        return excess_against_steepness(data, bounds, state_files=states, **settings)
-    from theorycheck.optimum.global_search import find_optimum
-
-    bound = bounds[0]
-    held = None if math.isinf(bound) else bound
-    return (
-        find_optimum(data, samples=samples, steepness=held, state_file=states[bound], **settings),
-    )
 
 
 def _entry(result: PredictedOptimum) -> dict[str, object]:

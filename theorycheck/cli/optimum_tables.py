@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from theorycheck.cli.render import console, say, table
+from theorycheck.optimum.result import SAME_OPTIMUM
 
 if TYPE_CHECKING:
     from theorycheck.objectives.decomposition import Decomposition
@@ -101,8 +102,6 @@ def grouped(result: PredictedOptimum) -> list[tuple[str, list[StartOutcome], int
     list of (str, list of StartOutcome, int)
         The kind with the lowest J first.
     """
-    from theorycheck.optimum.result import SAME_OPTIMUM
-
     groups: dict[str, list[StartOutcome]] = {}
     for start in result.starts:
         groups.setdefault(start.kind, []).append(start)
@@ -147,8 +146,6 @@ def in_words(
 
 def _search_gain(result: PredictedOptimum) -> str:
     """Compare like with like: both values are of the search's own cells and nodes."""
-    from theorycheck.optimum.result import SAME_OPTIMUM
-
     name = _name(result)
     if result.search_gain < SAME_OPTIMUM:
         return f"The ascent from the ground truth alone ended at the same {name} as the search."
@@ -160,8 +157,6 @@ def _search_gain(result: PredictedOptimum) -> str:
 
 
 def _hops(result: PredictedOptimum) -> str:
-    from theorycheck.optimum.result import SAME_OPTIMUM
-
     refined = [hop.refined for hop in result.hops if hop.refined is not None]
     near = sum(value < result.best_of_search + SAME_OPTIMUM for value in refined)
     return f"{near} of {len(result.hops)} basin hops came that near to the best of all"

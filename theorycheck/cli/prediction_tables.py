@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from theorycheck.estimate import Estimate, Verdict
+from theorycheck.optimum.result import SAME_OPTIMUM
 from theorycheck.report.numbers import shown
 
 if TYPE_CHECKING:
@@ -96,7 +97,6 @@ def in_words(comparison: Comparison, *, where: str) -> list[str]:
 
 def _verdict(distance: Distance, label: str, objective: str, where: str) -> list[str]:
     from neural.judging import NEAR_OPTIMUM
-    from theorycheck.optimum.result import SAME_OPTIMUM
 
     gap = distance.excess
     if distance.not_below is Verdict.FAILS:

@@ -24,11 +24,13 @@ from theorycheck.cli.options import (
     checked_tolerance,
     parse_eta,
 )
-from theorycheck.cli.search_options import chosen_jobs
+from theorycheck.cli.search_options import (
+    checked_search_name,
+    chosen_jobs,
+)
 from theorycheck.errors import SettingError, nearest
 
 #: What --search and --figures-format may be.
-_SEARCHES = ("quick", "thorough", "none")
 _FORMATS = ("svg", "pdf", "png")
 
 
@@ -86,8 +88,7 @@ def report(
     checked_alternatives(alternative, alternative_noise_variance)
     checked_tolerance(tolerance)
     checked_directory(directory)
-    if search not in _SEARCHES:
-        raise SettingError(f"--search: there is no '{search}': {nearest(search, _SEARCHES)}")
+    checked_search_name(search)
     if seed < 0:
         raise SettingError(f"--seed must be >= 0, not {seed}")
     if figures_format is not None and figures_format not in _FORMATS:

@@ -11,7 +11,10 @@ import typer
 from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
+    from theorycheck.models.generative import GenerativeModel
     from theorycheck.optimum.global_search import Effort
+    from theorycheck.optimum.result import PredictedOptimum
+    from theorycheck.progress import Progress
 
 _SEARCHES = ("quick", "thorough", "none")
 _EFFORTS = ("quick", "thorough")
@@ -160,3 +163,44 @@ def chosen_effort(
         rounds = math.ceil(hops / effort.hops)
         effort = replace(effort, rounds=rounds, hops=math.ceil(hops / max(1, rounds)) or 1)
     return effort
+
+
+def searched_optima(
+    search: str,
+    network: GenerativeModel,
+    truth: GenerativeModel,
+    samples: int,
+    seed: int,
+    jobs: int | None,
+    progress: Progress,
+) -> dict[str, PredictedOptimum]:
+    """Search, as --search says, for what a trained network is to be compared with.
+
+    Parameters
+    ----------
+    search : {"quick", "thorough", "none"}
+    network, truth : GenerativeModel
+    samples : int
+        S of the objective that the network was trained on.
+    seed : int
+    jobs : int or None
+    progress : Progress
+
+    Returns
+    -------
+    dict of str to PredictedOptimum
+        See :func:`neural.prediction.predicted_optima`; empty for "none".
+    """
+    if search == "none":
+        return {}
+    from neural.prediction import predicted_optima
+
+    return predicted_optima(
+        network,
+        truth,
+        samples=samples,
+        effort=chosen_effort(search, samples=samples),
+        seed=seed,
+        jobs=chosen_jobs(jobs),
+        progress=progress,
+    )

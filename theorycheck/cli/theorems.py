@@ -22,10 +22,16 @@ from theorycheck.cli.options import (
     parse_eta,
     parse_numbers,
 )
-from theorycheck.cli.search_options import Jobs, Seed, checked_search, chosen_effort, chosen_jobs
-from theorycheck.errors import SettingError, nearest
+from theorycheck.cli.search_options import (
+    Jobs,
+    Seed,
+    checked_search,
+    checked_search_name,
+    chosen_effort,
+    chosen_jobs,
+)
+from theorycheck.errors import SettingError
 
-_SEARCHES = ("quick", "thorough", "none")
 #: What is looked at of the zero-MLEO class by default.
 _FOLDS, _TEARS = (2, 3), 2
 
@@ -76,8 +82,7 @@ def conditions(
     """Run the verb."""
     checked_alternatives(alternative, alternative_noise_variance)
     checked_tolerance(tolerance)
-    if search not in _SEARCHES:
-        raise SettingError(f"--search: there is no '{search}': {nearest(search, _SEARCHES)}")
+    checked_search_name(search)
     checked_search("quick", seed, jobs)
     branches = _checked_class(folds, tears)
     surveyed = search != "none" or folds is not None or tears is not None

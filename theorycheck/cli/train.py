@@ -26,8 +26,7 @@ from theorycheck.cli.search_options import (
     Seed,
     checked_search,
     checked_search_name,
-    chosen_effort,
-    chosen_jobs,
+    searched_optima,
 )
 from theorycheck.errors import MissingExtraError, SettingError
 
@@ -151,7 +150,6 @@ def train(
         truth = options.load(model)
         points = _data_set(truth, data_size, sample, seed)
         # Last, because it takes seconds that a mistake above need not.
-        from neural.prediction import predicted_optima
         from neural.results import judge_run
         from neural.training import train as run
 
@@ -166,18 +164,9 @@ def train(
                 resume=resume,
                 progress=progress,
             )
-            predicted = None
-            if search != "none":
-                count = settings.samples if settings.method == "iwae" else 1
-                predicted = predicted_optima(
-                    trained.model(trained.selected),
-                    truth,
-                    samples=count,
-                    effort=chosen_effort(search, samples=count),
-                    seed=seed,
-                    jobs=chosen_jobs(jobs),
-                    progress=progress,
-                )
+            count = settings.samples if settings.method == "iwae" else 1
+            selected = trained.model(trained.selected)
+            predicted = searched_optima(search, selected, truth, count, seed, jobs, progress)
             result = judge_run(trained, predicted, progress=progress)
         except KeyboardInterrupt:
             if directory is not None and (directory / "checkpoint.pt").exists():
