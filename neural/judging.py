@@ -14,6 +14,7 @@ from neural.comparison import Simplicity, TwoSample, energy_test, posterior_simp
 from theorycheck.estimate import Estimate, Verdict, nonnegative, positive
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.objectives.decomposition import Decomposition, decompose
+from theorycheck.optimum.steepness import decoder_slope
 from theorycheck.progress import NO_PROGRESS, Progress
 
 Array = NDArray[np.float64]
@@ -22,8 +23,6 @@ Array = NDArray[np.float64]
 TOLERANCE = 1e-3
 #: Nats from the predicted J within which the best restart is expected.
 NEAR_OPTIMUM = 0.02
-#: Latents at which the steepness is looked for.
-_LATENTS = np.linspace(-4.0, 4.0, 8_001)
 
 
 class Predicted(Protocol):
@@ -164,9 +163,7 @@ def judge(
 
 def steepness(model: GenerativeModel) -> float:
     """Return the largest |f′(z)| for |z| <= 4, by differences of 0.001."""
-    f = model.decoder(_LATENTS)
-    slope = np.linalg.norm(np.diff(f, axis=0), axis=1) / np.diff(_LATENTS)
-    return float(slope.max())
+    return decoder_slope(model.decoder)
 
 
 @dataclass(frozen=True)
@@ -200,7 +197,9 @@ class Distance:
         }
 
 
-def compare_with_predicted(judged: Judged, predicted: Predicted) -> Distance:
+def compare_with_predicted(
+    judged: Judged, predicted: Predicted, excess: Estimate | None = None
+) -> Distance:
     """Compare a trained model with a predicted optimum, part by part.
 
     Parameters
@@ -208,12 +207,14 @@ def compare_with_predicted(judged: Judged, predicted: Predicted) -> Distance:
     judged : Judged
     predicted : object with excess, mleo and pmo
         Unrestricted, or with the network's own steepness.
+    excess : Estimate, optional
+        The model's own value of the predicted objective, where that is not J.
 
     Returns
     -------
     Distance
     """
-    gap = judged.excess - predicted.excess
+    gap = (judged.excess if excess is None else excess) - predicted.excess
     return Distance(
         excess=gap,
         mleo=judged.mleo - predicted.mleo,

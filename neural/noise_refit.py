@@ -10,6 +10,7 @@ from neural.amortisation import Encoder, encoder_of_module
 from neural.training import Trained
 from theorycheck.estimate import Estimate
 from theorycheck.models.generative import GenerativeModel
+from theorycheck.theorems.noise_optimum import mean_of
 
 #: Draws of x, and of z for each: a standard error of a few thousandths of σ² on the benchmarks.
 _POINTS, _LATENTS = 20_000, 8
@@ -66,8 +67,4 @@ def refit_of_restart(trained: Trained, restart: int) -> Estimate:
     """
     data: Any = trained.trainer.model
     encoder = encoder_of_module(trained.encoder(restart))
-    each = own_refit(trained.model(restart), data, encoder, seed=trained.settings.seed)
-    total = each[0]
-    for refit in each[1:]:
-        total = total + refit
-    return total.scaled(1.0 / len(each))
+    return mean_of(own_refit(trained.model(restart), data, encoder, seed=trained.settings.seed))

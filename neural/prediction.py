@@ -13,14 +13,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from neural.judging import (
-    NEAR_OPTIMUM,
     Distance,
     Judged,
     Predicted,
     compare_with_predicted,
     steepness,
 )
-from theorycheck.estimate import Estimate, nonnegative, positive
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.objectives.importance import IwaeObjective, iwae_objective
 from theorycheck.optimum.global_search import Effort, find_optimum
@@ -144,14 +142,7 @@ class Comparison:
             return compare_with_predicted(self.judged, optimum)
         if self.importance is None or self.importance.samples != samples:
             raise ValueError(f"an optimum for S = {samples} needs the model's own J_S at that S")
-        gap = self.importance.excess - optimum.excess
-        return Distance(
-            excess=gap,
-            mleo=self.judged.mleo - optimum.mleo,
-            pmo=self.judged.pmo - optimum.pmo,
-            near=positive(Estimate(NEAR_OPTIMUM, 0.0) - gap),
-            not_below=nonnegative(gap),
-        )
+        return compare_with_predicted(self.judged, optimum, self.importance.excess)
 
     def to_dict(self) -> dict[str, object]:
         """Return the entries that ``train`` and ``judge`` print: predicted, gap, predictions."""

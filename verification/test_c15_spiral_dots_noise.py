@@ -32,6 +32,7 @@ from theorycheck.optimum.nodes import data_nodes
 from theorycheck.optimum.result import decoder_on_cells
 from theorycheck.quadrature.latent_cells import adapted_cells, latent_cells
 from theorycheck.report.evidence import ClaimVerdict, Evidence, claim_verdict
+from theorycheck.theorems.noise_optimum import mean_of
 
 Array = NDArray[np.float64]
 
@@ -90,8 +91,7 @@ class _Ascents:
         result = decompose(
             model, self.data, tolerance=_TOLERANCE, residual_tolerance=_REFIT_TOLERANCE
         )
-        first, second = result.residual_variance
-        return _Found((first + second).scaled(0.5), float(variance[0]), result.excess)
+        return _Found(mean_of(result.residual_variance), float(variance[0]), result.excess)
 
 
 @pytest.fixture(scope="module")

@@ -68,6 +68,27 @@ class KlMap:
     mean: Array
     scale: Array
 
+    @property
+    def x(self) -> Array:
+        """The points of the grid, shape (..., D)."""
+        return np.stack(np.meshgrid(*self.axes, indexing="ij"), axis=-1)
+
+    def density_of(self, panels: LatentPanels) -> Array:
+        """Compute another model's p(x) on the same grid.
+
+        Parameters
+        ----------
+        panels : LatentPanels
+            Of that model.
+
+        Returns
+        -------
+        ndarray
+            As `density`.
+        """
+        flat = log_density(panels, self.x.reshape(-1, len(self.axes))).value
+        return np.asarray(np.exp(flat).reshape(self.density.shape))
+
 
 def pmo_landscape(
     model: GenerativeModel | LatentPanels | MeanField,

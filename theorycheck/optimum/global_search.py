@@ -108,13 +108,15 @@ def find_optimum(
     search = Search(data, rule, seed, jobs, state, progress)
     try:
         if samples > 1 and effort.elbo is not None:
-            before = replace(rule, samples=1, effort=effort.elbo)
-            given = (*given, _elbo_first(data, before, given, seed, jobs, state, progress))
-        starts = search.starts(given)
-        refined = search.refine(starts, given)
-        best, hops = search.hop(min(refined.values(), key=lambda outcome: outcome.value))
+            # The ELBO's optimum, cheap to search for, is a start for the IWAE bound.
+            first = replace(rule, samples=1, effort=effort.elbo)
+            best = Search(data, first, seed, jobs, state, progress, label="ELBO ").run(given).best
+            at = LatentCells(best.boundary)
+            elbo = decoder_on_cells(at, best.f, best.noise_variance, "optimum of the ELBO")
+            given = (*given, elbo)
+        found = search.run(given)
         with progress.task("last ascent", effort.most) as advance:
-            cells, fine, ascent = search.finish(best, lambda: advance(1))
+            cells, fine, ascent = search.finish(found.best, lambda: advance(1))
     finally:
         state.save()
     model = decoder_on_cells(cells, ascent.f, ascent.noise_variance, f"optimum of {data.name}")
@@ -122,16 +124,16 @@ def find_optimum(
     bound = None
     if samples > 1:
         bound = iwae_objective(model, data, samples=samples, progress=progress)
-    rows = [_row(outcome, refined.get(i)) for i, outcome in enumerate(starts)]
+    rows = [_row(outcome, found.refined.get(i)) for i, outcome in enumerate(found.starts)]
     lowest = min(row.excess for row in rows)
     return PredictedOptimum(
         cells=cells,
         f=ascent.f,
         decomposition=decomposition,
         importance=bound,
-        ground_truth_ascent=refined[0].value,
+        ground_truth_ascent=found.refined[0].value,
         starts=tuple(sorted(rows, key=lambda row: row.excess)),
-        hops=tuple(_row(coarse, finer) for coarse, finer in hops),
+        hops=tuple(_row(coarse, finer) for coarse, finer in found.hops),
         found=sum(row.excess < lowest + SAME_OPTIMUM for row in rows),
         convergence=Convergence(
             ascent.converged,
@@ -144,23 +146,6 @@ def find_optimum(
         fit_noise=fit_noise,
         seed=seed,
     )
-
-
-def _elbo_first(
-    data: GenerativeModel,
-    rule: Rule,
-    given: Sequence[GenerativeModel],
-    seed: int,
-    jobs: int | None,
-    state: SearchState,
-    progress: Progress,
-) -> GenerativeModel:
-    """Search for the ELBO's optimum, which is cheap, as a start for the IWAE bound."""
-    search = Search(data, rule, seed, jobs, state, progress, label="ELBO ")
-    refined = search.refine(search.starts(given), given)
-    best, _ = search.hop(min(refined.values(), key=lambda outcome: outcome.value))
-    cells = LatentCells(best.boundary)
-    return decoder_on_cells(cells, best.f, best.noise_variance, "optimum of the ELBO")
 
 
 def _row(coarse: Outcome, refined: Outcome | None) -> StartOutcome:

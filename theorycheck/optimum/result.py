@@ -12,6 +12,7 @@ from theorycheck.models.generative import GenerativeModel
 from theorycheck.models.table import decoder_from_table
 from theorycheck.objectives.decomposition import Decomposition
 from theorycheck.objectives.importance import IwaeObjective
+from theorycheck.optimum.steepness import largest_slope
 from theorycheck.quadrature.latent_cells import LatentCells
 
 Array = NDArray[np.float64]
@@ -182,9 +183,7 @@ class PredictedOptimum:
     @property
     def largest_slope(self) -> float:
         """The largest |f′| of the decoder found."""
-        return float(
-            (np.linalg.norm(np.diff(self.f, axis=0), axis=1) / np.diff(self.cells.z)).max()
-        )
+        return largest_slope(self.cells.z, self.f)
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``theorycheck optimum --json`` prints, without the decoder's file."""

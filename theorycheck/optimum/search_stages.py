@@ -56,6 +56,27 @@ class Rule:
 _Work = tuple[str, Callable[..., Outcome], tuple[Any, ...]]
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What the stages of a search end at.
+
+    Parameters
+    ----------
+    starts : list of Outcome
+        On coarse cells.
+    refined : dict of int to Outcome
+        Of those that were worth it, by their place among the starts.
+    hops : list of (Outcome, Outcome or None)
+        Coarse, and refined where that was worth it.
+    best : Outcome
+    """
+
+    starts: list[Outcome]
+    refined: dict[int, Outcome]
+    hops: list[tuple[Outcome, Outcome | None]]
+    best: Outcome
+
+
 class Search:
     """The stages of one search; every piece of work is looked up in the state first."""
 
@@ -85,6 +106,13 @@ class Search:
         self.middle = data_nodes(
             self.panels, effort.middle_step, shift=0.5, tail=1e-5, most=4 * effort.most_nodes
         )
+
+    def run(self, given: Sequence[GenerativeModel]) -> Found:
+        """Go through all stages but the last ascent."""
+        starts = self.starts(given)
+        refined = self.refine(starts, given)
+        best, hops = self.hop(min(refined.values(), key=lambda outcome: outcome.value))
+        return Found(starts, refined, hops, best)
 
     def starts(self, given: Sequence[GenerativeModel]) -> list[Outcome]:
         """Ascend from the ground truth, the given decoders, and random starts, in this order."""
@@ -134,17 +162,25 @@ class Search:
         """
         effort = self.rule.effort
         made: list[tuple[Outcome, Outcome | None]] = []
+        still: list[Outcome] = []
+        measured: Outcome | None = None
         for k in range(effort.rounds):
-            levels = range(min(effort.hops, len(_SHIFTS)))
-            work: list[_Work] = [
-                (f"still {k}.{i}", _still, (self.coarse[i], best, self.rule)) for i in levels
-            ]
+            work: list[_Work] = []
+            if best is not measured:
+                # Only a new best has to be measured on the coarse nodes.
+                work = [
+                    (f"still {k}.{i}", _still, (self.coarse[i], best, self.rule))
+                    for i in range(min(effort.hops, len(_SHIFTS)))
+                ]
+            stills = len(work)
             for i in range(effort.hops):
                 arguments = (self.coarse[i % len(_SHIFTS)], best, self.rule, (self.seed, 1, k, i))
                 work.append((f"hop {k}.{i}", _hop, arguments))
             label = f"basin hopping {k + 1}/{effort.rounds}"
             ended = self._run(label, work)
-            still, hops = ended[: len(levels)], ended[len(levels) :]
+            if stills:
+                still, measured = ended[:stills], best
+            hops = ended[stills:]
             promising = [
                 i
                 for i, outcome in enumerate(hops)

@@ -15,7 +15,7 @@ from pathlib import Path
 from theorycheck.errors import SettingError
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.optimum.coordinate_ascent import NoiseFit
-from theorycheck.optimum.global_search import QUICK, Effort, find_optimum
+from theorycheck.optimum.global_search import Effort, find_optimum
 from theorycheck.optimum.result import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
 
@@ -24,8 +24,9 @@ def excess_against_steepness(
     data: GenerativeModel,
     bounds: Sequence[float],
     *,
-    effort: Effort = QUICK,
+    effort: Effort | None = None,
     given: Sequence[GenerativeModel] = (),
+    samples: int = 1,
     fit_noise: NoiseFit = "no",
     seed: int = 0,
     jobs: int | None = None,
@@ -41,7 +42,7 @@ def excess_against_steepness(
         Whose p(x) is the data.
     bounds : sequence of float
         Each positive, in data units per unit of z; ``inf``: no bound.
-    effort, given, fit_noise, seed, jobs, resume, progress
+    effort, given, samples, fit_noise, seed, jobs, resume, progress
         As in :func:`~theorycheck.optimum.global_search.find_optimum`, at every bound.
     state_files : mapping of float to Path, optional
         Where to keep what was found so far, by bound.
@@ -66,6 +67,7 @@ def excess_against_steepness(
             data,
             effort=effort,
             given=[*given, *neighbour],
+            samples=samples,
             fit_noise=fit_noise,
             steepness=None if math.isinf(bound) else bound,
             seed=seed,

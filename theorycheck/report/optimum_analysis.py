@@ -183,9 +183,7 @@ def analyse_optimum(
     density, misplaced = None, None
     if surface is not None:
         misplaced = total_variation(found.panels, mean_field.panels)
-        x = np.stack(np.meshgrid(*surface.axes, indexing="ij"), axis=-1)
-        flat = log_density(found.panels, x.reshape(-1, x.shape[-1])).value
-        density = np.exp(flat).reshape(surface.density.shape)
+        density = surface.density_of(found.panels)
     pair = _paired_map(mean_field, found, truth, surface)
     comparison = compare_posteriors(mean_field, found, draws=_DRAWS, seed=seed)
     return OptimumAnalysis(

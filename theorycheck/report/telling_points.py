@@ -166,7 +166,7 @@ def _candidates(
         x = averages.x[chosen]
         density = np.exp(log_density(mean_field.panels, x).value)
         return x, density, averages.kl[chosen], averages.mass[chosen]
-    x = np.stack(np.meshgrid(*surface.axes, indexing="ij"), axis=-1)
+    x = surface.x
     seen = np.isfinite(surface.kl)
     density = surface.density[seen]
     return x[seen], density, surface.kl[seen], density / density.sum()

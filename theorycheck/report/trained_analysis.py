@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from theorycheck.errors import LoadingError
 from theorycheck.estimate import Estimate
-from theorycheck.inference.marginal import log_density
 from theorycheck.objectives.decomposition import Decomposition, decompose
 from theorycheck.objectives.landscape import KlMap
 from theorycheck.optimum.result import PredictedOptimum
+from theorycheck.optimum.steepness import decoder_slope
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature.latent_panels import LatentPanels, latent_panels
 from theorycheck.report.trained import RESULT, TrainedRun
@@ -51,10 +51,7 @@ class TrainedAnalysis:
     @property
     def largest_slope(self) -> float:
         """The largest |f′(z)| for |z| <= 4, by differences of 0.001."""
-        z = np.linspace(-4.0, 4.0, 8001)
-        return float(
-            (np.linalg.norm(np.diff(self.run.model.decoder(z), axis=0), axis=1) / np.diff(z)).max()
-        )
+        return decoder_slope(self.run.model.decoder)
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
@@ -110,10 +107,6 @@ def analyse_trained(
             f"--trained {run.directory}: J of its checkpoint is {result.excess}, but {RESULT} says "
             f"{run.excess}: they are not of one run"
         )
-    density = None
-    if surface is not None:
-        x = np.stack(np.meshgrid(*surface.axes, indexing="ij"), axis=-1)
-        flat = log_density(panels, x.reshape(-1, x.shape[-1])).value
-        density = np.exp(flat).reshape(surface.density.shape)
+    density = None if surface is None else surface.density_of(panels)
     above = None if predicted is None else result.excess - predicted.decomposition.excess
     return TrainedAnalysis(run, result, above, density, panels)
