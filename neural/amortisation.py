@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from theorycheck.errors import ModelError
-from theorycheck.estimate import Estimate
+from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference.mean_field import MeanField
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.quadrature.data_nodes import quasi_monte_carlo, trapezoid_grid
@@ -60,7 +60,7 @@ def own_negative_elbo(
     if data.data_dim > 2:
         draws = quasi_monte_carlo(data, seed=seed)
         each = values(draws.x.reshape(-1, data.data_dim)).reshape(draws.x.shape[:2])
-        return Estimate(*draws.average(each))
+        return Estimate(*draws.average(each), Kind.STATISTICAL)
     panels = latent_panels(data)
     value, change, unseen = 0.0, 0.0, 0.0
     for step in _STEPS:

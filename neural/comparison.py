@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from theorycheck.estimate import Estimate
+from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference.marginal import log_density
 from theorycheck.inference.mean_field import MeanField
 from theorycheck.inference.posterior import posterior
@@ -108,7 +108,7 @@ def _modes_at(panels: LatentPanels, x: Array) -> int:
 
 def _average(values: Array) -> Estimate:
     error = 5.0 * float(values.std(ddof=1)) / np.sqrt(len(values))
-    return Estimate(float(values.mean()), float(error))
+    return Estimate(float(values.mean()), float(error), Kind.STATISTICAL)
 
 
 @dataclass(frozen=True)

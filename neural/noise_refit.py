@@ -8,7 +8,7 @@ import numpy as np
 
 from neural.amortisation import Encoder, encoder_of_module
 from neural.training import Trained
-from theorycheck.estimate import Estimate
+from theorycheck.estimate import Estimate, Kind
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.theorems.noise_optimum import mean_of
 
@@ -48,7 +48,7 @@ def own_refit(
         square += (x - model.decoder(z)) ** 2 / _LATENTS
     error = _STANDARD_ERRORS * square.std(axis=0, ddof=1) / np.sqrt(len(x))
     return tuple(
-        Estimate(float(value), float(radius))
+        Estimate(float(value), float(radius), Kind.STATISTICAL)
         for value, radius in zip(square.mean(axis=0), error, strict=True)
     )
 

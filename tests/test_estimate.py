@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from theorycheck.estimate import Estimate, Verdict, nonnegative, positive
+from theorycheck.estimate import Estimate, Kind, Verdict, nonnegative, positive
 
 H, F, I = Verdict.HOLDS, Verdict.FAILS, Verdict.INCONCLUSIVE  # noqa: E741
 
@@ -39,7 +39,28 @@ def test_bounds_and_containment() -> None:
     assert a.contains(1.75)
     assert a.contains(2.25)
     assert not a.contains(2.2501)
-    assert a.to_dict() == {"value": 2.0, "error": 0.25}
+    assert a.to_dict() == {"value": 2.0, "error": 0.25, "kind": "estimated"}
+    assert Estimate.from_dict(a.to_dict()) == a
+
+
+def test_a_combination_takes_the_weakest_kind() -> None:
+    for strong, weak in itertools.combinations(Kind, 2):
+        a, b = Estimate(1.0, 0.1, strong), Estimate(2.0, 0.1, weak)
+        for combined in (a + b, b + a, a - b, b - a, a * b, b * a):
+            assert combined.kind is weak
+        assert a.scaled(2.0).kind is strong
+
+
+def test_what_is_not_defined_is_read_back_as_such() -> None:
+    unknown = Estimate(0.0, math.inf, Kind.STATISTICAL)
+    back = Estimate.from_dict(unknown.to_dict_or_null())
+    assert math.isnan(back.value)
+    assert back.error == math.inf
+    assert back.kind is Kind.STATISTICAL
+    assert Estimate.describes(unknown.to_dict_or_null())
+    assert not Estimate.describes({"value": 1.0})
+    assert not Estimate.describes({"value": 1.0, "error": 0.1, "more": 2})
+    assert Estimate.from_dict({"value": 1.0, "error": 0.1}).kind is Kind.ESTIMATED
 
 
 @pytest.mark.parametrize("error", [-1e-300, -1.0, math.nan])

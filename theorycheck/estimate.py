@@ -4,7 +4,26 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+
+class Kind(enum.StrEnum):
+    """How an error radius was made, from the strongest kind to the weakest.
+
+    EXACT: a closed form, to rounding. PROVED: a bound that a theorem gives. ESTIMATED: a rule that
+    refinement and independent referees support. STATISTICAL: five standard errors of a sample.
+    """
+
+    EXACT = "exact"
+    PROVED = "proved"
+    ESTIMATED = "estimated"
+    STATISTICAL = "statistical"
+
+    def __or__(self, other: str) -> Kind:
+        """Return the weaker of two kinds: that of any combination of the two numbers."""
+        order = list(Kind)
+        return max(self, Kind(other), key=order.index)
 
 
 @dataclass(frozen=True)
@@ -17,30 +36,34 @@ class Estimate:
         The computed number (nats where it is an information quantity).
     error : float
         Error radius: ``|true - value| <= error``. ``inf`` where nothing can be said.
+    kind : Kind
+        How the radius was made; a combination takes the weakest.
     """
 
     value: float
     error: float
+    kind: Kind = Kind.ESTIMATED
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", Kind(self.kind))
         if math.isnan(self.error) or self.error < 0.0:
             raise ValueError(f"an error radius must be >= 0, not {self.error}")
 
     def __add__(self, other: Estimate) -> Estimate:
-        return Estimate(self.value + other.value, self.error + other.error)
+        return Estimate(self.value + other.value, self.error + other.error, self.kind | other.kind)
 
     def __sub__(self, other: Estimate) -> Estimate:
-        return Estimate(self.value - other.value, self.error + other.error)
+        return Estimate(self.value - other.value, self.error + other.error, self.kind | other.kind)
 
     def __mul__(self, other: Estimate) -> Estimate:
         error = (
             abs(self.value) * other.error + abs(other.value) * self.error + self.error * other.error
         )
-        return Estimate(self.value * other.value, error)
+        return Estimate(self.value * other.value, error, self.kind | other.kind)
 
     def scaled(self, factor: float) -> Estimate:
         """Return the estimate times an exact factor."""
-        return Estimate(self.value * factor, self.error * abs(factor))
+        return Estimate(self.value * factor, self.error * abs(factor), self.kind)
 
     @property
     def lower(self) -> float:
@@ -56,15 +79,49 @@ class Estimate:
         """Tell whether `number` lies within the error radius."""
         return self.lower <= number <= self.upper
 
-    def to_dict(self) -> dict[str, float]:
-        """Return ``{"value": v, "error": e}``, the form that ``--json`` prints."""
-        return {"value": self.value, "error": self.error}
+    def to_dict(self) -> dict[str, float | str]:
+        """Return ``{"value": v, "error": e, "kind": k}``, the form that ``--json`` prints."""
+        return {"value": self.value, "error": self.error, "kind": str(self.kind)}
 
-    def to_dict_or_null(self) -> dict[str, float | None]:
+    def to_dict_or_null(self) -> dict[str, float | str | None]:
         """Return the same with nulls where the number is not defined (an infinite radius)."""
         if not (math.isfinite(self.value) and math.isfinite(self.error)):
-            return {"value": None, "error": None}
-        return {"value": self.value, "error": self.error}
+            return {"value": None, "error": None, "kind": str(self.kind)}
+        return dict(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, float | str | None]) -> Estimate:
+        """Read what :meth:`to_dict` returned; nulls mean NaN and an infinite radius.
+
+        Parameters
+        ----------
+        entry : Mapping
+            Keys value and error, and kind, which files written before it existed lack.
+
+        Returns
+        -------
+        Estimate
+
+        Raises
+        ------
+        KeyError, ValueError
+            If `entry` is not that form.
+        """
+        value, error = entry["value"], entry["error"]
+        return cls(
+            math.nan if value is None else float(value),
+            math.inf if error is None else float(error),
+            Kind(str(entry.get("kind") or Kind.ESTIMATED)),
+        )
+
+    @staticmethod
+    def describes(entry: object) -> bool:
+        """Tell whether an entry of a JSON object is an estimate's form."""
+        return isinstance(entry, Mapping) and {"value", "error"} <= set(entry) <= {
+            "value",
+            "error",
+            "kind",
+        }
 
     def __str__(self) -> str:
         if not math.isfinite(self.error):

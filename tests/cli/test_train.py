@@ -61,7 +61,7 @@ def test_a_run_leaves_its_result(folder: Path) -> None:
     assert [restart["init"] for restart in result["restarts"]] == ["random", "random"]
     for restart in result["restarts"]:
         parts = {name: restart[name] for name in ("excess", "mleo", "pmo")}
-        assert all(set(part) == {"value", "error"} for part in parts.values())
+        assert all(set(part) == {"value", "error", "kind"} for part in parts.values())
         total = parts["mleo"]["value"] + parts["pmo"]["value"]
         assert parts["excess"]["value"] == pytest.approx(total, abs=1e-12)
     objectives = [restart["objective"] for restart in result["restarts"]]

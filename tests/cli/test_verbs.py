@@ -47,7 +47,7 @@ def printed(run: Run, *arguments: str, silent: bool = True) -> dict[str, Any]:
 
 
 def is_number(entry: object) -> bool:
-    return isinstance(entry, dict) and set(entry) == {"value", "error"}
+    return isinstance(entry, dict) and set(entry) == {"value", "error", "kind"}
 
 
 def test_list(run: Run) -> None:
@@ -71,7 +71,7 @@ def test_decompose(run: Run) -> None:
         {"eta", "pr_lo", "pr_hi", "d_lo", "d_hi"}
     ] * 3
     # No x has a KL above 50 nats: the mean over none of them is null, not NaN.
-    assert found["eta_partition"][2]["d_hi"] == {"value": None, "error": None}
+    assert found["eta_partition"][2]["d_hi"] == {"value": None, "error": None, "kind": "estimated"}
     expected = decompose(fold(), eta=[0.1, 0.5, 50.0], tolerance=1e-3)
     assert found == json.loads(json.dumps(jsonable(expected.to_dict())))
 

@@ -41,7 +41,7 @@ def test_it_is_the_decomposition() -> None:
 def test_a_benchmark_without_reference() -> None:
     result = score(lambda z: np.stack([z, z], axis=-1), "discrete_semi_circle:y=1", tolerance=1e-2)
     assert result.reference is None
-    assert result.to_dict()["above_optimum"] == {"value": None, "error": None}
+    assert result.to_dict()["above_optimum"] == {"value": None, "error": None, "kind": "estimated"}
     assert result.new_best is Verdict.INCONCLUSIVE
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests import brute_force
 from tests.problems import PROBLEMS, gaussian_entropy, linear, tagged
 from theorycheck.errors import ModelError, SettingError
+from theorycheck.estimate import Estimate
 from theorycheck.models.decoder import Decoder
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.objectives.decomposition import Decomposition, decompose
@@ -191,7 +192,7 @@ def test_to_dict_is_plain() -> None:
     result = decompose(PROBLEMS["ramp"].model, tolerance=1e-3, eta=[0.1])
     printed = result.to_dict()
     assert {"model", "data", "noise_variance", "entropy", "mleo", "pmo", "excess"} <= set(printed)
-    assert printed["pmo"] == {"value": result.pmo.value, "error": result.pmo.error}
+    assert Estimate.from_dict(printed["pmo"]) == result.pmo
     assert printed["eta_partition"][0]["eta"] == 0.1  # type: ignore[index]
 
 

@@ -107,7 +107,7 @@ def test_empty_parts_have_no_mean() -> None:
         part = decompose(PROBLEMS[name].model, tolerance=1e-3, eta=[eta]).eta_partition[0]
         assert part.pr_hi.value == 0.0
         assert math.isinf(part.d_hi.error)
-        assert part.to_dict()["d_hi"] == {"value": None, "error": None}
+        assert part.to_dict()["d_hi"] == {"value": None, "error": None, "kind": "estimated"}
         assert part.high.value == 0.0
 
 

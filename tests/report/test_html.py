@@ -213,7 +213,7 @@ def _pairs(value: Any) -> int:
     if not isinstance(value, dict):
         return 0
     if "value" in value or "error" in value:
-        assert set(value) == {"value", "error"}
+        assert set(value) == {"value", "error", "kind"}
         return 1
     return sum(_pairs(entry) for entry in value.values())
 

@@ -62,8 +62,8 @@ def show(result: RunResult, model: str) -> None:
 def in_words(judged: dict[str, Any], *, iwae: bool = False) -> list[str]:
     """Say what was found out about one trained model; iwae: it was trained on L_S."""
 
-    def text(value: dict[str, float]) -> str:
-        return str(Estimate(value["value"], value["error"]))
+    def text(value: dict[str, float | str | None]) -> str:
+        return str(Estimate.from_dict(value))
 
     lines = [
         f"Log-likelihood {text(judged['log_likelihood'])} nats; steepest at "
@@ -109,7 +109,7 @@ def show_judged(comparison: Comparison, data: str) -> None:
         "amortisation_gap": "of which for want of a better encoder",
     }
     rows = [
-        (text, str(Estimate(judged[name]["value"], judged[name]["error"])))
+        (text, str(Estimate.from_dict(judged[name])))
         for name, text in meanings.items()
         if judged[name] is not None
     ]

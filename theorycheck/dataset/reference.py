@@ -45,7 +45,7 @@ class Objective:
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Objective:
         """Read it from a card."""
-        return cls(*(Estimate(**entry[part]) for part in ("excess", "mleo", "pmo")))
+        return cls(*(Estimate.from_dict(entry[part]) for part in ("excess", "mleo", "pmo")))
 
     def to_dict(self) -> dict[str, object]:
         """Return the three figures for JSON."""
@@ -119,7 +119,7 @@ def reference(name: str) -> Reference:
     return Reference(
         name=card["name"],
         noise_variance=card["noise_variance"],
-        entropy=Estimate(**card["entropy"]),
+        entropy=Estimate.from_dict(card["entropy"]),
         ground_truth=Objective.from_dict(card["ground_truth"]),
         optimum=Objective.from_dict(card["optimum"]),
         card=card,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from theorycheck.estimate import Kind
 from theorycheck.inference.marginal import log_density
 from theorycheck.inference.mean_field import MeanField
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -68,6 +69,11 @@ class PosteriorAverages:
     missing_mass: float
     sampled: bool
     converged: bool
+
+    @property
+    def kind(self) -> Kind:
+        """How the error radii were made."""
+        return Kind.STATISTICAL if self.sampled else Kind.ESTIMATED
 
 
 def averages_on_boxes(

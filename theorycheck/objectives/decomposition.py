@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import ModelError, SettingError
-from theorycheck.estimate import Estimate
+from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference.certificate import certify_optimal_q
 from theorycheck.inference.marginal import LogDensity, log_density
 from theorycheck.inference.mean_field import MeanField
@@ -39,6 +39,8 @@ _STEPS = (1.0 / 3.0, 1.0 / 6.0, 1.0 / 12.0)
 _GRID_TOLERANCE = 2e-11
 #: Default error radius of the PMO, nats.
 PMO_TOLERANCE = 1e-6
+#: MLEO of a model on its own data.
+NONE = Estimate(0.0, 0.0, Kind.EXACT)
 #: Error radius, in nats, above which a decomposition counts as unresolved.
 UNRESOLVED = 1e-2
 
@@ -233,9 +235,9 @@ def decompose(
         data=data,
         entropy=entropy,
         mleo=mleo,
-        pmo=Estimate(averages.pmo, averages.pmo_error),
+        pmo=Estimate(averages.pmo, averages.pmo_error, averages.kind),
         residual_variance=tuple(
-            Estimate(float(value), float(error))
+            Estimate(float(value), float(error), averages.kind)
             for value, error in zip(averages.residual, averages.residual_error, strict=True)
         ),
         kl_distribution=KlDistribution.from_averages(averages),
@@ -271,7 +273,7 @@ def _on_grids(data: LatentPanels, model: LatentPanels) -> tuple[TrapezoidGrid, E
     off = _grid_error(data, grid)
     entropy_error = entropy_change + unseen + off * largest
     if modelled is None:
-        return grid, Estimate(entropy, entropy_error), Estimate(0.0, 0.0)
+        return grid, Estimate(entropy, entropy_error), NONE
     model_off = grid.volume * float(np.sum(density * np.minimum(modelled.relative_error, 1e300)))
     far = 1.0 + float(np.abs(modelled.value).max())
     mleo_error = mleo_change + off + model_off + unseen * far / largest
@@ -303,11 +305,11 @@ def _on_sample(
     entropy, entropy_error = draws.average(-p.value.reshape(repeats, size))
     resolution = float(np.mean(np.minimum(p.relative_error, 1e300)))
     if model is data:
-        return Estimate(entropy, entropy_error + resolution), Estimate(0.0, 0.0)
+        return Estimate(entropy, entropy_error + resolution, Kind.STATISTICAL), NONE
     p_f = log_density(model, x)
     resolution += float(np.mean(np.minimum(p_f.relative_error, 1e300)))
     mleo, mleo_error = draws.average((p.value - p_f.value).reshape(repeats, size))
     return (
-        Estimate(entropy, entropy_error + resolution),
-        Estimate(mleo, mleo_error + resolution),
+        Estimate(entropy, entropy_error + resolution, Kind.STATISTICAL),
+        Estimate(mleo, mleo_error + resolution, Kind.STATISTICAL),
     )

@@ -100,7 +100,7 @@ class KlDistribution:
             kl=averages.kl[order],
             mass=averages.mass[order],
             spread=averages.spread[order],
-            pmo=Estimate(averages.pmo, averages.pmo_error),
+            pmo=Estimate(averages.pmo, averages.pmo_error, averages.kind),
             missing_mass=averages.missing_mass,
             sampled=averages.sampled,
         )
@@ -163,10 +163,10 @@ class KlDistribution:
         if self.sampled:
             count = self.kl.size
             pr_error += 5.0 * math.sqrt(max(high * (1.0 - high), 1.0 / count) / count)
-        pr_hi = Estimate(high, min(pr_error, 1.0))
-        pr_lo = Estimate(1.0 - high, min(pr_error, 1.0))
-        high_part = Estimate(share, part_error)
-        low_part = Estimate(self.pmo.value - share, part_error)
+        pr_hi = Estimate(high, min(pr_error, 1.0), self.pmo.kind)
+        pr_lo = Estimate(1.0 - high, min(pr_error, 1.0), self.pmo.kind)
+        high_part = Estimate(share, part_error, self.pmo.kind)
+        low_part = Estimate(self.pmo.value - share, part_error, self.pmo.kind)
         return Partition(
             eta=eta,
             pr_lo=pr_lo,
@@ -226,11 +226,11 @@ class KlDistribution:
 def _conditional(part: Estimate, probability: Estimate, lowest: float, highest: float) -> Estimate:
     """Return part/probability; a conditional mean lies in [lowest, highest] whatever its radius."""
     if probability.lower <= 0.0:
-        return Estimate(0.0, math.inf)
+        return Estimate(0.0, math.inf, part.kind)
     value = min(max(part.value / probability.value, lowest), highest)
     error = (
         part.error + abs(part.value / probability.value) * probability.error
     ) / probability.lower
     # The true mean is no further from the value than the ends of its range.
     error = min(error, max(highest - value, value - lowest))
-    return Estimate(value, error)
+    return Estimate(value, error, part.kind | probability.kind)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.errors import ModelError, SettingError
-from theorycheck.estimate import Estimate, Verdict, positive
+from theorycheck.estimate import Estimate, Kind, Verdict, positive
 from theorycheck.inference.marginal import log_density
 from theorycheck.inference.mean_field import MeanField
 from theorycheck.inference.posterior_modes import MODE_MASS, count_modes
@@ -215,7 +215,7 @@ def compare_posteriors(
 def _region(
     share: float, inside: NDArray[np.bool_], kl: Sequence[Array], modes: Sequence[Array]
 ) -> RegionComparison:
-    mass = Estimate(1.0, 0.0) if share == 1.0 else _average(inside.astype(float), 1.0)
+    mass = Estimate(1.0, 0.0, Kind.EXACT) if share == 1.0 else _average(inside.astype(float), 1.0)
     truth, other = (
         Complexity(
             _average(values), _average(count, 1.0), _average((count > 1.0).astype(np.float64), 1.0)
@@ -236,6 +236,7 @@ def _average(values: Array, unit: float = 0.0) -> Estimate:
     """Average; `unit` is what one draw of a count may change, for counts that never vary."""
     count = len(values)
     if count < 2:
-        return Estimate(float(values.sum()), math.inf)
+        return Estimate(float(values.sum()), math.inf, Kind.STATISTICAL)
     variance = max(float(values.var(ddof=1)), unit**2 / count)
-    return Estimate(float(values.mean()), STANDARD_ERRORS * math.sqrt(variance / count) + 1e-12)
+    radius = STANDARD_ERRORS * math.sqrt(variance / count) + 1e-12
+    return Estimate(float(values.mean()), radius, Kind.STATISTICAL)

@@ -114,11 +114,8 @@ def figure_text(value: Any) -> str:
     """Show a number of the JSON form."""
     if value is None:
         return "–"
-    if isinstance(value, Mapping) and set(value) == {"value", "error"}:
-        if value["value"] is None:
-            return "not defined"
-        error = float("inf") if value["error"] is None else value["error"]
-        return str(Estimate(value["value"], error))
+    if Estimate.describes(value):
+        return "not defined" if value["value"] is None else str(Estimate.from_dict(value))
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {figure_text(entry)}" for name, entry in value.items())
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -139,9 +139,8 @@ class Evidence:
 def _decode(value: Any) -> Any:
     if value is None:
         return math.nan
-    if isinstance(value, Mapping) and set(value) == {"value", "error"}:
-        error = math.inf if value["error"] is None else value["error"]
-        return Estimate(math.nan if value["value"] is None else value["value"], error)
+    if Estimate.describes(value):
+        return Estimate.from_dict(value)
     return value
 
 

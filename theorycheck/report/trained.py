@@ -105,8 +105,8 @@ def read_trained(directory: Path) -> TrainedRun:
         raise LoadingError(f"{file}: not what theorycheck train writes, or damaged") from error
 
 
-def _estimate(entry: Mapping[str, float]) -> Estimate:
-    return Estimate(float(entry["value"]), float(entry["error"]))
+def _estimate(entry: Mapping[str, float | str | None]) -> Estimate:
+    return Estimate.from_dict(entry)
 
 
 def runs_of(

@@ -175,7 +175,7 @@ def check_theorem2(
     return Theorem2Check(model, true, refit, exact, bias, verdict, at_optimum, at_joint)
 
 
-def _dicts(estimates: tuple[Estimate, ...] | None) -> list[dict[str, float]] | None:
+def _dicts(estimates: tuple[Estimate, ...] | None) -> list[dict[str, float | str]] | None:
     return None if estimates is None else [e.to_dict() for e in estimates]
 
 
