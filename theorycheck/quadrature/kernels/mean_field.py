@@ -160,6 +160,9 @@ def optimal_q_batch(
     table_log_scale: Any,
     table_offset: Any,
     table_slope: Any,
+    run_floor: Any,
+    run_centre: Any,
+    run_radius: Any,
     given: Any,
     group: Any,
     use_modes: bool,
@@ -176,6 +179,7 @@ def optimal_q_batch(
     for chunk in prange(_CHUNKS):
         work = workspace(x.shape[1])
         e = np.empty(log_width.shape[0])
+        blocks = np.empty(block_centre.shape[0], dtype=np.int64)
         scan = np.empty(table_mean.shape[0])
         starts = np.empty((_STARTS, 3))
         for k in range(chunk, total, _CHUNKS):
@@ -184,7 +188,7 @@ def optimal_q_batch(
                 count = mode_starts(
                     x[k], inverse_sigma, panels[2], panels[4], log_width,
                     block_centre, block_radius, block_log_mass,
-                    e, starts,
+                    e, blocks, starts,
                 )  # fmt: skip
             for i in range(count):
                 # A mode's mass is no value of −ELBO: evaluate there instead.
@@ -198,8 +202,8 @@ def optimal_q_batch(
                 for i in range(count):
                     starts[i, 2] -= half_square
                 count = table_starts(
-                    x[k], table_mean, table_log_scale, table_offset, table_slope, scan, starts,
-                    count,
+                    x[k], table_mean, table_log_scale, table_offset, table_slope,
+                    run_floor, run_centre, run_radius, inverse_sigma, scan, starts, count,
                 )  # fmt: skip
                 for i in range(count):
                     starts[i, 2] += half_square
