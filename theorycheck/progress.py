@@ -17,11 +17,18 @@ class Progress(Protocol):
         """Open a task of `total` steps (None: unknown) and yield its advance function."""
         ...
 
+    def say(self, text: str) -> None:
+        """Tell the user one line before something long begins, such as what it will cost."""
+        ...
+
 
 class _Silent:
     @contextmanager
     def task(self, description: str, total: int | None) -> Iterator[Advance]:  # noqa: ARG002
         yield lambda _steps: None
+
+    def say(self, text: str) -> None:
+        pass
 
 
 #: Reports nothing.

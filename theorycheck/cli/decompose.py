@@ -55,6 +55,15 @@ def decompose(
     tolerance: Annotated[
         float, typer.Option("--tolerance", metavar="T", help="Error radius of the PMO, nats.")
     ] = 1e-6,
+    max_nodes: Annotated[
+        int,
+        typer.Option(
+            "--max-nodes",
+            metavar="N",
+            help="Average over at most so many x; what needs more is sampled, with a statistical "
+            "radius.",
+        ),
+    ] = 3_000_000,
     certify: Annotated[
         int,
         typer.Option(
@@ -107,6 +116,7 @@ def decompose(
             tolerance=tolerance,
             sample=points,
             certify=certify,
+            max_nodes=max_nodes,
             progress=terminal_progress(),
         )
         objectives = [
@@ -169,7 +179,8 @@ def _in_words(result: Decomposition, tolerance: float) -> str:
     if not result.resolved:
         return (
             "Unresolved: the error radius is too large to say anything. f may be too steep or too "
-            "rough for these nodes; declaring its kinks and jumps (--breakpoints) may help."
+            f"rough for these nodes: a prior mass of {result.unresolved_mass:.1e} is not resolved "
+            "against σ. Declaring its kinks and jumps (--breakpoints) may help."
         )
     words = (
         f"At the best mean-field q the ELBO is {result.excess} nats below the best that any model "
@@ -180,5 +191,8 @@ def _in_words(result: Decomposition, tolerance: float) -> str:
     else:
         words += f": {result.mleo} for the wrong p(x), {result.pmo} for want of a better q."
     if not result.converged:
-        words += f" The tolerance of {tolerance:g} was not reached."
+        words += (
+            f" The tolerance of {tolerance:g} was not reached: the radii tell what was. A larger "
+            "--tolerance, more --max-nodes, or declared --breakpoints may settle it."
+        )
     return words

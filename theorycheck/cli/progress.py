@@ -53,6 +53,10 @@ class TerminalProgress:
             bars.remove_task(identity)
             self._leave()
 
+    def say(self, text: str) -> None:
+        """Print a line above the bars."""
+        self._console.print(text, markup=False, highlight=False)
+
     def _enter(self) -> Bars:
         with self._lock:
             self._open += 1
@@ -92,8 +96,20 @@ class TerminalProgress:
             self._bars = self._timer = None
 
 
+class _Lines:
+    """Says on stderr what something long will cost, and draws nothing: for logs."""
+
+    @contextmanager
+    def task(self, description: str, total: int | None) -> Iterator[Advance]:
+        with NO_PROGRESS.task(description, total) as advance:
+            yield advance
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+
 def terminal_progress() -> Progress:
-    """Return a reporter that draws on stderr, or a silent one where stderr is no terminal."""
+    """Return a reporter that draws on stderr, or one that draws nothing if that is no terminal."""
     if not sys.stderr.isatty():
-        return NO_PROGRESS
+        return _Lines()
     return TerminalProgress(Console(stderr=True))

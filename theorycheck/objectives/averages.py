@@ -5,7 +5,7 @@ For D <= 2 on adaptive boxes in data space, else over a quasi-Monte Carlo or giv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,10 @@ Array = NDArray[np.float64]
 
 #: Edge of the first boxes, in σ of the data.
 _BOX = 2.0
-#: Mass of p(x) on boxes that are not looked at; times _LARGEST_KL it enters the error radius.
+#: Mass of p(x) on boxes that are not looked at; times LARGEST_KL it enters the error radius.
 _IGNORED_MASS = 1e-10
 #: Nats that KL(x) is taken to be at most where it is not looked at.
-_LARGEST_KL = 100.0
+LARGEST_KL = 100.0
 #: Candidates handed from a box to its parts, and nats within which a minimum is one.
 _CANDIDATES = 12
 _CANDIDATE_MARGIN = 0.5
@@ -75,6 +75,34 @@ class PosteriorAverages:
         """How the error radii were made."""
         return Kind.STATISTICAL if self.sampled else Kind.ESTIMATED
 
+    def scaled(self, mass: float) -> PosteriorAverages:
+        """Return the averages as the part of a whole that has this mass."""
+        return replace(
+            self,
+            pmo=mass * self.pmo,
+            pmo_error=mass * self.pmo_error,
+            residual=mass * self.residual,
+            residual_error=mass * self.residual_error,
+            mass=mass * self.mass,
+            missing_mass=mass * self.missing_mass,
+        )
+
+    def plus(self, other: PosteriorAverages) -> PosteriorAverages:
+        """Join the averages over two parts of p(x)."""
+        return PosteriorAverages(
+            pmo=self.pmo + other.pmo,
+            pmo_error=self.pmo_error + other.pmo_error,
+            residual=self.residual + other.residual,
+            residual_error=self.residual_error + other.residual_error,
+            mass=np.concatenate([self.mass, other.mass]),
+            kl=np.concatenate([self.kl, other.kl]),
+            spread=np.concatenate([self.spread, other.spread]),
+            x=np.concatenate([self.x, other.x]),
+            missing_mass=self.missing_mass + other.missing_mass,
+            sampled=self.sampled or other.sampled,
+            converged=self.converged and other.converged,
+        )
+
 
 def averages_on_boxes(
     field: MeanField,
@@ -84,6 +112,7 @@ def averages_on_boxes(
     tolerance: float,
     residual_tolerance: float = np.inf,
     max_boxes: int = 60_000,
+    part: LatentPanels | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> PosteriorAverages:
     """Average over p(x), D <= 2, refining where the optimal q jumps.
@@ -95,13 +124,15 @@ def averages_on_boxes(
     data : LatentPanels
         Of the model that p(x) belongs to; may be ``field.panels``.
     grid : TrapezoidGrid
-        Of p(x): it says where the mass is.
+        Of p(x), or of the part asked for: it says where the mass is.
     tolerance : float
         Error radius wanted for the PMO, nats.
     residual_tolerance : float
         Error radius wanted for each residual, relative to the data's σ_d²; inf: not refined for.
     max_boxes : int
         Budget.
+    part : LatentPanels, optional
+        Some of the data's panels: integrate over what these latents contribute to p(x) alone.
     progress : Progress
 
     Returns
@@ -129,7 +160,7 @@ def averages_on_boxes(
             )
         mean_f, squares = field.expectations(x, optimum.mean, optimum.scale)
         kl = optimum.negative_elbo + p_f.value
-        density = np.exp(p.value)
+        density = np.exp(p.value if part is None else log_density(part, x).value)
         # ∇KL = (E[f|x] − E_q f)/σ²; each node stands for its sixth of the box per dimension.
         slope = np.abs(p_f.posterior_mean_f - mean_f) * inverse_variance
         step = np.ptp(nodes.x, axis=1).repeat(count, axis=0) / 10.0
@@ -156,8 +187,9 @@ def averages_on_boxes(
     )
     flat = result.values.reshape(-1, dim + 4)
     mass = result.weight.ravel() * flat[:, dim + 1]
-    missing = abs(1.0 - float(mass.sum()))
-    unseen = (missing + data.missing_mass) * _LARGEST_KL
+    whole = 1.0 if part is None else float(np.exp(part.log_mass).sum())
+    missing = abs(whole - float(mass.sum()))
+    unseen = (missing + data.missing_mass) * LARGEST_KL
     evaluation = float(resolution.sum()) + 1e-13
     return PosteriorAverages(
         pmo=float(result.value[0]),

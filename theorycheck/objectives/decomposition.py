@@ -20,7 +20,9 @@ from theorycheck.objectives.averages import (
     averages_on_boxes,
     averages_on_sample,
 )
+from theorycheck.objectives.curve_averages import CurveAverages, box_nodes, worth_it
 from theorycheck.objectives.partition import KlDistribution, Partition
+from theorycheck.objectives.price import MAX_NODES, say_price
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature.data_nodes import (
     DataSample,
@@ -41,6 +43,8 @@ _GRID_TOLERANCE = 2e-11
 PMO_TOLERANCE = 1e-6
 #: MLEO of a model on its own data.
 NONE = Estimate(0.0, 0.0, Kind.EXACT)
+#: Rounding: a tolerance below this is met by what comes within it.
+_SLACK = 1e-11
 #: Error radius, in nats, above which a decomposition counts as unresolved.
 UNRESOLVED = 1e-2
 
@@ -90,7 +94,11 @@ class Decomposition:
     certificate : CertifiedPoints or None
         How far q* can be from the global optimum, where that was asked for.
     converged : bool
-        Whether the tolerances were reached.
+        Whether every error radius is within its tolerance.
+    averages : PosteriorAverages
+        The nodes that the averages were made of.
+    unresolved_mass : float
+        Prior mass on which f is not resolved against σ, the model's and the data's together.
     """
 
     model: GenerativeModel
@@ -105,6 +113,7 @@ class Decomposition:
     certificate: CertifiedPoints | None
     converged: bool
     averages: PosteriorAverages = field(repr=False)
+    unresolved_mass: float = 0.0
 
     @property
     def excess(self) -> Estimate:
@@ -140,6 +149,7 @@ class Decomposition:
             "eta_partition": [part.to_dict() for part in self.eta_partition],
             "certificate": None if self.certificate is None else self.certificate.to_dict(),
             "resolved": self.resolved,
+            "converged": self.converged,
             "method": self.method,
         }
 
@@ -156,6 +166,7 @@ def decompose(
     repeats: int = 16,
     seed: int = 0,
     certify: int = 0,
+    max_nodes: int = MAX_NODES,
     progress: Progress = NO_PROGRESS,
 ) -> Decomposition:
     """Compute H, MLEO, PMO and J of a model against a data distribution.
@@ -179,8 +190,11 @@ def decompose(
         Quasi-Monte Carlo for D > 2: points a repetition, repetitions, seed.
     certify : int
         Prove at so many draws from p(x) that q* is the global optimum, to 1e-9 nats.
+    max_nodes : int
+        Nodes x at most to average over; what needs more goes to quasi-Monte Carlo, whose radius
+        is statistical.
     progress : Progress
-        Told how far the refinement is.
+        Told how far the refinement is, and beforehand what it will cost.
 
     Returns
     -------
@@ -204,32 +218,30 @@ def decompose(
         raise SettingError(f"every eta must be positive and finite, not {list(eta)}")
     if not tolerance > 0.0:
         raise SettingError(f"the tolerance must be positive, not {tolerance}")
+    if max_nodes < 1:
+        raise SettingError(f"the number of nodes must be positive, not {max_nodes}")
     if certify < 0:
         raise SettingError(f"the number of points to certify must be >= 0, not {certify}")
     data_panels = latent_panels(data)
     model_panels = data_panels if model is data else latent_panels(model)
     mean_field = MeanField(model_panels)
-    if sample is None and model.data_dim <= 2:
-        grid, entropy, mleo = _on_grids(data_panels, model_panels)
-        averages = averages_on_boxes(
-            mean_field,
-            data_panels,
-            grid,
-            tolerance=tolerance,
-            residual_tolerance=residual_tolerance,
-            progress=progress,
-        )
-        method = "trapezoid grid for H and MLEO, adaptive boxes for PMO"
+    rules = _Rules(mean_field, data_panels, tolerance, residual_tolerance, max_nodes, progress)
+    sobol = (size, repeats, seed)
+    if sample is not None:
+        draws = given_sample(sample, model.data_dim)
+        found = rules.on_sample(draws, f"a given sample of {draws.x.shape[1]} points")
+    elif model is data and worth_it(data_panels):
+        found = rules.along_curve(*sobol)
+    elif model.data_dim <= 2 and box_nodes(data_panels) <= max_nodes:
+        found = rules.on_boxes()
     else:
-        if sample is None:
-            draws = quasi_monte_carlo(data, size=size, repeats=repeats, seed=seed)
-            method = f"quasi-Monte Carlo, {repeats} x {draws.x.shape[1]} points, seed {seed}"
-        else:
-            draws = given_sample(sample, model.data_dim)
-            method = f"a given sample of {draws.x.shape[1]} points"
-        entropy, mleo = _on_sample(draws, data_panels, model_panels)
-        averages = averages_on_sample(mean_field, draws)
-        method += "; errors are five standard errors"
+        if model.data_dim <= 2:
+            progress.say(
+                f"Boxes over p(x) would take some {box_nodes(data_panels):,.0f} nodes x, more than "
+                f"{max_nodes:,}: quasi-Monte Carlo instead, with a statistical radius."
+            )
+        found = rules.by_quasi_monte_carlo(*sobol)
+    averages, entropy, mleo = found.averages, found.entropy, found.mleo
     return Decomposition(
         model=model,
         data=data,
@@ -242,11 +254,81 @@ def decompose(
         ),
         kl_distribution=KlDistribution.from_averages(averages),
         eta=tuple(float(value) for value in eta),
-        method=method,
+        method=found.method,
         certificate=_certify(mean_field, data, certify, seed) if certify else None,
-        converged=averages.converged,
+        # A radius above the tolerance is no convergence, whatever the rule thought of itself.
+        converged=averages.converged
+        and averages.pmo_error <= max(tolerance, _SLACK)
+        and entropy.error + mleo.error <= max(tolerance, PMO_TOLERANCE),
         averages=averages,
+        unresolved_mass=data_panels.unresolved_mass
+        + (0.0 if model is data else model_panels.unresolved_mass),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    averages: PosteriorAverages
+    entropy: Estimate
+    mleo: Estimate
+    method: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Rules:
+    """The ways to average over p(x)."""
+
+    field: MeanField
+    data: LatentPanels
+    tolerance: float
+    residual_tolerance: float
+    max_nodes: int
+    progress: Progress
+
+    def on_boxes(self) -> _Found:
+        say_price(self.field, self.data, box_nodes(self.data), self.progress)
+        grid, entropy, mleo = _on_grids(self.data, self.field.panels)
+        averages = averages_on_boxes(
+            self.field,
+            self.data,
+            grid,
+            tolerance=self.tolerance,
+            residual_tolerance=self.residual_tolerance,
+            progress=self.progress,
+        )
+        method = "trapezoid grid for H and MLEO, adaptive boxes for PMO"
+        return _Found(averages, entropy, mleo, method)
+
+    def along_curve(self, size: int, repeats: int, seed: int) -> _Found:
+        rule = CurveAverages(
+            self.field,
+            self.tolerance,
+            self.residual_tolerance,
+            max_nodes=self.max_nodes,
+            size=size,
+            repeats=repeats,
+            seed=seed,
+            progress=self.progress,
+        )
+        say_price(self.field, self.data, rule.nodes, self.progress)
+        entropy = rule.entropy()
+        averages = rule.posterior()
+        curve = _Found(averages, entropy, NONE, rule.method(averages))
+        if self.data.model.data_dim <= 2 or averages.pmo_error <= self.tolerance:
+            return curve
+        # In many dimensions a curve that bends within its noise is better left to sampling.
+        other = self.by_quasi_monte_carlo(size, repeats, seed)
+        return other if other.averages.pmo_error < averages.pmo_error else curve
+
+    def by_quasi_monte_carlo(self, size: int, repeats: int, seed: int) -> _Found:
+        draws = quasi_monte_carlo(self.data.model, size=size, repeats=repeats, seed=seed)
+        points = draws.x.shape[1]
+        return self.on_sample(draws, f"quasi-Monte Carlo, {repeats} x {points} points, seed {seed}")
+
+    def on_sample(self, draws: DataSample, method: str) -> _Found:
+        entropy, mleo = _on_sample(draws, self.data, self.field.panels)
+        averages = averages_on_sample(self.field, draws)
+        return _Found(averages, entropy, mleo, method + "; errors are five standard errors")
 
 
 def _certify(field: MeanField, data: GenerativeModel, points: int, seed: int) -> CertifiedPoints:
