@@ -1,0 +1,44 @@
+"""Radii, broken by one term each, must fail a check that the engine passes.
+
+Each table has a row for every term of every radius: the term dropped, or taken with a wrong factor
+or from another dimension. A check works the radius out by hand from parts of known size, or holds
+it against an error that is known.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.mutants import mutant
+from tests.radii.of_estimate import ESTIMATE
+from tests.radii.of_objectives import OBJECTIVES
+from tests.radii.of_partition import PARTITION
+from tests.radii.of_theorems import THEOREMS
+from tests.radii.table import ALLOWED, SEEN, Table
+
+TABLES: dict[str, Table] = {
+    "estimate": ESTIMATE,
+    "objectives": OBJECTIVES,
+    "partition": PARTITION,
+    "theorems": THEOREMS,
+}
+ROWS = {f"{room}: {name}": row for room, table in TABLES.items() for name, row in table.items()}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_engine_passes_the_check(name: str) -> None:
+    check, function, _, _ = ROWS[name]
+    assert check(function) <= ALLOWED
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_unchanged_source_passes_the_check(name: str) -> None:
+    """What fails below is the change, not the way mutants are made."""
+    check, function, old, _ = ROWS[name]
+    assert check(mutant(function, old, old)) <= ALLOWED
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_mutant_fails_the_check(name: str) -> None:
+    check, function, old, new = ROWS[name]
+    assert not check(mutant(function, old, new)) <= SEEN
