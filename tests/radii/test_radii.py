@@ -13,6 +13,7 @@ from tests.mutants import mutant
 from tests.radii.of_estimate import ESTIMATE
 from tests.radii.of_objectives import OBJECTIVES
 from tests.radii.of_partition import PARTITION
+from tests.radii.of_quadrature import QUADRATURE
 from tests.radii.of_theorems import THEOREMS
 from tests.radii.table import ALLOWED, SEEN, Table
 
@@ -20,6 +21,7 @@ TABLES: dict[str, Table] = {
     "estimate": ESTIMATE,
     "objectives": OBJECTIVES,
     "partition": PARTITION,
+    "quadrature": QUADRATURE,
     "theorems": THEOREMS,
 }
 ROWS = {f"{room}: {name}": row for room, table in TABLES.items() for name, row in table.items()}
