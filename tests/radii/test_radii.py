@@ -11,6 +11,7 @@ import pytest
 
 from tests.mutants import mutant
 from tests.radii.of_estimate import ESTIMATE
+from tests.radii.of_inference import INFERENCE
 from tests.radii.of_objectives import OBJECTIVES
 from tests.radii.of_partition import PARTITION
 from tests.radii.of_quadrature import QUADRATURE
@@ -19,6 +20,7 @@ from tests.radii.table import ALLOWED, SEEN, Table
 
 TABLES: dict[str, Table] = {
     "estimate": ESTIMATE,
+    "inference": INFERENCE,
     "objectives": OBJECTIVES,
     "partition": PARTITION,
     "quadrature": QUADRATURE,
@@ -30,7 +32,8 @@ ROWS = {f"{room}: {name}": row for room, table in TABLES.items() for name, row i
 @pytest.mark.parametrize("name", ROWS)
 def test_the_engine_passes_the_check(name: str) -> None:
     check, function, _, _ = ROWS[name]
-    assert check(function) <= ALLOWED
+    # Kernels run uncompiled: to compile each of them on its own takes minutes.
+    assert check(getattr(function, "py_func", function)) <= ALLOWED
 
 
 @pytest.mark.parametrize("name", ROWS)
