@@ -7,29 +7,30 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.radii.table import Table, getter, off, shortfall
-from theorycheck.estimate import Estimate, Verdict, positive
+from theorycheck.estimate import Estimate, Kind, Verdict, positive
 
-A, B = Estimate(3.0, 0.5), Estimate(-2.0, 0.25)
+A = Estimate(3.0, 0.5, Kind.PROVED)
+B = Estimate(-2.0, 0.25, Kind.STATISTICAL)
 
 
 def _sum(function: Callable[..., Any]) -> float:
     """Both at their upper ends: 3.5 and −1.75 are worth 1.75."""
-    return off(function(A, B).error, 1.75 - 1.0)
+    return off(function(A, B).error, 1.75 - 1.0) + (function(A, B).kind is not B.kind)
 
 
 def _difference(function: Callable[..., Any]) -> float:
     """The upper end of the first minus the lower end of the second: 3.5 + 2.25."""
-    return off(function(A, B).error, 5.75 - 5.0)
+    return off(function(A, B).error, 5.75 - 5.0) + (function(A, B).kind is not B.kind)
 
 
 def _product(function: Callable[..., Any]) -> float:
     """The outermost corner: 3.5 times −2.25."""
-    return off(function(A, B).error, 3.5 * 2.25 - 6.0)
+    return off(function(A, B).error, 3.5 * 2.25 - 6.0) + (function(B, A).kind is not B.kind)
 
 
 def _scaled(function: Callable[..., Any]) -> float:
     try:
-        return off(function(A, -3.0).error, 1.5)
+        return off(function(A, -3.0).error, 1.5) + (function(A, -3.0).kind is not A.kind)
     except ValueError:
         return math.inf
 
@@ -56,6 +57,26 @@ def _printed(function: Callable[..., Any]) -> float:
     return worst
 
 
+def _read(function: Callable[..., Any]) -> float:
+    """A radius comes back as it was, a null as infinite, and no kind as an estimate."""
+    plain = function(Estimate, {"value": 3.0, "error": 0.5})
+    null = function(Estimate, {"value": None, "error": None, "kind": "statistical"})
+    kinds = (plain.kind, null.kind) != (Kind.ESTIMATED, Kind.STATISTICAL)
+    return off([plain.error, null.error], [0.5, math.inf]) + kinds
+
+
+def _null(function: Callable[..., Any]) -> float:
+    found = function(Estimate(1.0, math.inf, Kind.STATISTICAL))
+    return float(found != {"value": None, "error": None, "kind": "statistical"})
+
+
+def _weakest(function: Callable[..., Any]) -> float:
+    return float(
+        function(Kind.EXACT, Kind.PROVED) is not Kind.PROVED
+        or function(Kind.STATISTICAL, "estimated") is not Kind.STATISTICAL
+    )
+
+
 def _dict(function: Callable[..., Any]) -> float:
     return off([function(A)["error"], function(A)["value"]], [0.5, 3.0])
 
@@ -73,8 +94,9 @@ def _positive(function: Callable[..., Any]) -> float:
 
 def _refusal(function: Callable[..., Any]) -> float:
     """A negative radius and NaN are refused."""
+
     class _Bare:
-        value = 1.0
+        kind = Kind.EXACT
 
     passed = 0
     for error in (-1.0, math.nan):
@@ -126,9 +148,26 @@ ESTIMATE: Table = {
     ),
     "printed radius rounded down": (_printed, Estimate.__str__, "math.ceil(", "math.floor("),
     "JSON without radius": (_dict, Estimate.to_dict, '"error": self.error', '"error": 0.0'),
-    "JSON or null without radius": (
-        _dict, Estimate.to_dict_or_null, '"error": self.error', '"error": 0.0',
+    "read back without radius": (
+        _read, Estimate.from_dict.__func__, "float(error)", "0.0",  # type: ignore[attr-defined]
     ),
+    "read back as exact where there was none": (
+        _read, Estimate.from_dict.__func__, "math.inf if error is None",  # type: ignore[attr-defined]
+        "0.0 if error is None",
+    ),
+    "read back as proved": (
+        _read, Estimate.from_dict.__func__, 'or Kind.ESTIMATED', "or Kind.PROVED",  # type: ignore[attr-defined]
+    ),
+    "null without kind": (_null, Estimate.to_dict_or_null, '"error": None', '"error": 0.0'),
+    "sum of the first kind": (_sum, Estimate.__add__, ", self.kind | other.kind", ", self.kind"),
+    "difference of the first kind": (
+        _difference, Estimate.__sub__, ", self.kind | other.kind", ", self.kind",
+    ),
+    "product of the second kind": (
+        _product, Estimate.__mul__, ", self.kind | other.kind", ", other.kind",
+    ),
+    "kind not kept by a factor": (_scaled, Estimate.scaled, ", self.kind", ""),
+    "strongest kind": (_weakest, Kind.__or__, "max(", "min("),
     "holds by its value alone": (_positive, positive, "margin.lower > 0.0", "margin.value > 0.0"),
     "fails by its value alone": (
         _positive, positive, "margin.upper <= 0.0", "margin.value <= 0.0",

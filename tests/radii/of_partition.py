@@ -149,7 +149,7 @@ PARTITION: Table = {
         _ratio_in_range, _conditional, "max(highest - value, value - lowest)", "value - lowest",
     ),
     "conditional mean of nothing": (
-        _ratio_of_nothing, _conditional, "Estimate(0.0, math.inf)", "Estimate(0.0, 0.0)",
+        _ratio_of_nothing, _conditional, "Estimate(0.0, math.inf", "Estimate(0.0, 0.0",
     ),
     "conditional mean of hardly anything": (
         _ratio_of_nothing, _conditional, "probability.lower <= 0.0", "probability.value <= 0.0",
@@ -181,11 +181,11 @@ PARTITION: Table = {
     ),
     "probability above one": (_no_more_than_all, _PARTITION, "min(pr_error, 1.0)", "pr_error"),
     "lower part without radius": (
-        _radii, _PARTITION, "Estimate(self.pmo.value - share, part_error)",
-        "Estimate(self.pmo.value - share, 0.0)",
+        _radii, _PARTITION, "(self.pmo.value - share, part_error",
+        "(self.pmo.value - share, 0.0",
     ),
     "lower probability without radius": (
-        _radii, _PARTITION, "Estimate(1.0 - high, min(pr_error, 1.0))", "Estimate(1.0 - high, 0.0)",
+        _radii, _PARTITION, "(1.0 - high, min(pr_error, 1.0)", "(1.0 - high, 0.0",
     ),
 }  # fmt: skip
 
