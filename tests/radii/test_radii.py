@@ -10,6 +10,7 @@ from __future__ import annotations
 import pytest
 
 from tests.mutants import mutant
+from tests.radii.of_averages import AVERAGES
 from tests.radii.of_estimate import ESTIMATE
 from tests.radii.of_inference import INFERENCE
 from tests.radii.of_objectives import OBJECTIVES
@@ -19,6 +20,7 @@ from tests.radii.of_theorems import THEOREMS
 from tests.radii.table import ALLOWED, SEEN, Table
 
 TABLES: dict[str, Table] = {
+    "averages": AVERAGES,
     "estimate": ESTIMATE,
     "inference": INFERENCE,
     "objectives": OBJECTIVES,

@@ -29,7 +29,7 @@ NEGLIGIBLE_GAIN = 1e-12
 #: Grid step in σ of the data, and the step of the rules, 4^D of them, that the error radius comes
 #: from. Where q jumps the rule errs by up to half a node, they by up to two, in even steps: one of
 #: them is off by three times the rule's error at least. With more jumps than one the rule's error
-#: was 0.52 of the furthest of them at most, over 100 decoders with D = 1. In the plane a curve of
+#: was 0.52 of the furthest of them at most, over 63 decoders with D = 1. In the plane a curve of
 #: jumps cuts nodes at random, which gains a factor of the stride: 0.08 at most of it there. (The
 #: change to twice the step, one number that may be small by chance, falls short in one decoder of
 #: ten, by up to a factor of 7.)
