@@ -16,6 +16,7 @@ from tests.radii.of_inference import INFERENCE
 from tests.radii.of_objectives import OBJECTIVES
 from tests.radii.of_partition import PARTITION
 from tests.radii.of_quadrature import QUADRATURE
+from tests.radii.of_results import RESULTS
 from tests.radii.of_theorems import THEOREMS
 from tests.radii.table import ALLOWED, SEEN, Table
 
@@ -26,6 +27,7 @@ TABLES: dict[str, Table] = {
     "objectives": OBJECTIVES,
     "partition": PARTITION,
     "quadrature": QUADRATURE,
+    "results": RESULTS,
     "theorems": THEOREMS,
 }
 ROWS = {f"{room}: {name}": row for room, table in TABLES.items() for name, row in table.items()}
