@@ -19,6 +19,7 @@ from neural.prediction import Comparison  # noqa: E402
 from neural.results import RunResult  # noqa: E402
 from neural.trainer import Trainer  # noqa: E402
 from tests.mutants import mutant  # noqa: E402
+from tests.radii.inventory import makers, mutated  # noqa: E402
 from tests.radii.table import ALLOWED, SEEN, Table, getter, off, rewired  # noqa: E402
 from theorycheck.estimate import Estimate, Kind, Verdict  # noqa: E402
 from theorycheck.models.loading import load_model  # noqa: E402
@@ -46,7 +47,9 @@ def _own_elbo(function: Callable[..., Any]) -> float:
 
 def _own_elbo_resolved(function: Callable[..., Any]) -> float:
     """Where nothing changes and nothing is missing, rounding is left."""
-    grid = TrapezoidGrid(np.zeros((4, 1)), np.log(np.full(4, 0.5)), 0.5, np.array([True, False] * 2), 0.0)
+    grid = TrapezoidGrid(
+        np.zeros((4, 1)), np.log(np.full(4, 0.5)), 0.5, np.array([True, False] * 2), 0.0
+    )
     bare = rewired(
         function, trapezoid_grid=lambda *_: grid, latent_panels=lambda _: None,
         MeanField=lambda _: SimpleNamespace(negative_elbo=lambda *_: np.ones(4)),
@@ -145,7 +148,9 @@ def _distance(function: Callable[..., Any]) -> float:
         [found.excess.error, found.mleo.error, found.pmo.error],
         [0.003 + 0.04, 0.05 + 0.0003, 0.006 + 0.00007],
     )  # fmt: skip
-    below = function(_Parts(), SimpleNamespace(**{**vars(predicted), "excess": Estimate(0.31, 0.04)}))
+    below = function(
+        _Parts(), SimpleNamespace(**{**vars(predicted), "excess": Estimate(0.31, 0.04)})
+    )
     undecided = (found.near, found.not_below, below.not_below)
     return radii + sum(verdict is not Verdict.INCONCLUSIVE for verdict in undecided)
 
@@ -277,6 +282,10 @@ NEURAL: Table = {
 }  # fmt: skip
 
 
+def test_every_radius_is_in_the_table() -> None:
+    assert makers("neural") <= mutated(NEURAL)
+
+
 @pytest.mark.parametrize("name", NEURAL)
 def test_the_code_passes_the_check(name: str) -> None:
     check, function, _, _ = NEURAL[name]
@@ -300,5 +309,3 @@ def _mutated(function: Any, old: str, new: str) -> Callable[..., Any]:
     # Some changes name what the module does not import.
     made.__globals__.setdefault("Estimate", Estimate)
     return made
-
-

@@ -139,7 +139,9 @@ def _entropy_of_draws(function: Callable[..., Any]) -> float:
     draws = DataSample(rng.normal(size=(4, 8, 1)))
     values, errors = rng.normal(size=(2, 32)), rng.uniform(0.0, 0.1, size=(2, 32))
     data, model = object(), object()
-    densities = {id(p): _density(v, e) for p, v, e in zip((data, model), values, errors, strict=True)}
+    densities = {
+        id(p): _density(v, e) for p, v, e in zip((data, model), values, errors, strict=True)
+    }
     bare = rewired(function, log_density=lambda panels, _: densities[id(panels)])
     entropy, mleo = bare(draws, data, model)
     alone, none = bare(draws, data, data)

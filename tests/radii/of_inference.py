@@ -208,8 +208,11 @@ def _bound_batch(function: Callable[..., Any]) -> float:
 
     results = np.empty((1, 5))
     rewired(
-        function, importance_nodes=nodes, log_mean_weight=integral,
-        node_buffers=lambda *_: (np.empty((4, 8)),), integral_buffers=lambda _: None,
+        function,
+        importance_nodes=nodes,
+        log_mean_weight=integral,
+        node_buffers=lambda *_: (np.empty((4, 8)),),
+        integral_buffers=lambda _: None,
         prange=range,
     )(np.zeros((1, 1)), np.zeros(1), np.zeros(1), 5.0, None, None, np.zeros(1), 0.0, results)
     by_q = float(mass @ doubt)
@@ -220,14 +223,18 @@ def _bound_batch(function: Callable[..., Any]) -> float:
 
 def _rounding_of_bound(function: Callable[..., Any]) -> float:
     """Sixteen units of rounding for each nat of log t, where nothing else is off."""
+
     def nodes(*arguments: Any) -> int:
         arguments[-1][0][:] = np.array([[0.0], [1.0], [0.0], [0.0]])
         return 1
 
     results = np.empty((1, 5))
     rewired(
-        function, importance_nodes=nodes, log_mean_weight=lambda *_: (0.5, 2.5, 0.0, 30),
-        node_buffers=lambda *_: (np.empty((4, 1)),), integral_buffers=lambda _: None,
+        function,
+        importance_nodes=nodes,
+        log_mean_weight=lambda *_: (0.5, 2.5, 0.0, 30),
+        node_buffers=lambda *_: (np.empty((4, 1)),),
+        integral_buffers=lambda _: None,
         prange=range,
     )(np.zeros((1, 1)), np.zeros(1), np.zeros(1), 5.0, None, None, np.zeros(1), 0.0, results)
     return off(results[0, [1, 3]], [16.0 * EPS * (4.0 + 2.0 + 30.0 / 3.0), 16.0 * EPS])
@@ -301,9 +308,7 @@ def _rounding_of_nodes(function: Callable[..., Any]) -> float:
     row = int(np.searchsorted(panels.left, 0.5, side="right")) - 1
     a, b = (panels.left[row] - 0.3) / 0.8, (panels.right[row] - 0.3) / 0.8
     nodes, x, sigma = np.empty((4, 16)), np.array([2.0, -1.0]), panels.model.sigma
-    function(
-        x, a, b, row, 0.3, 0.8, 1.0 / sigma, arrays, 0.0, 0.0, np.empty((5, 16)), nodes, 0
-    )
+    function(x, a, b, row, 0.3, 0.8, 1.0 / sigma, arrays, 0.0, 0.0, np.empty((5, 16)), nodes, 0)
     t = nodes[importance_nodes.T]
     z = 0.3 + 0.8 * t
     f = np.stack([z + 0.3, -2.0 * z])
@@ -397,9 +402,7 @@ def _bend(function: Callable[..., Any]) -> float:
     problem = PROBLEMS["wave"]
     field, x, work = problem.mean_field, np.array([0.4]), gaussian_expectation.workspace(1)
     constant = 0.5 * math.log(2.0 * math.pi * 0.01)
-    found = function(
-        x, 0.6, 0.3, 0.01, 0.02, 3.0, 1.0 / problem.model.sigma, *field.arrays, work
-    )
+    found = function(x, 0.6, 0.3, 0.01, 0.02, 3.0, 1.0 / problem.model.sigma, *field.arrays, work)
     value, by_mean, by_log_scale = field.derivatives(x[None], 0.6, 0.3)[0, :3]
     _, square = field.expectations(x[None], 0.6, 0.45)
     bend = 3.0 * 0.5 * square[0, 0] / 0.01 / 0.09
@@ -424,7 +427,11 @@ class _Coarser:
 def _curvature(function: Callable[..., Any]) -> float:
     """q k(t)/s² stays below A N(μ₀, (1.5 s₀)²)/s₀² at latents and q of a box drawn at random."""
     rng = np.random.default_rng(7)
-    u, a, b = rng.uniform(-6, 6, 20_000), rng.uniform(-0.25, 0.25, 20_000), rng.uniform(0.75, 1.25, 20_000)
+    u, a, b = (
+        rng.uniform(-6, 6, 20_000),
+        rng.uniform(-0.25, 0.25, 20_000),
+        rng.uniform(0.75, 1.25, 20_000),
+    )
     t = (u - a) / b
     # The smaller eigenvalue of the second derivatives of the density in (μ, s), over q/s².
     first, second, third = t**2 - 1.0, t**3 - 3.0 * t, t**4 - 5.0 * t**2 + 2.0

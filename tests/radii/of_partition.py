@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -127,7 +128,19 @@ def _no_more_than_all(function: Callable[..., Any]) -> float:
     return off([part.pr_hi.error, part.pr_lo.error], [1.0, 1.0])
 
 
+def _from_averages(function: Callable[..., Any]) -> float:
+    """What an average says of its mean, of its mass and of each node's spread is kept."""
+    averages = SimpleNamespace(
+        kl=np.array([0.3, 0.1]), mass=np.array([0.4, 0.6]), spread=np.array([0.02, 0.05]),
+        pmo=0.2, pmo_error=0.003, kind="statistical", missing_mass=0.007, sampled=True,
+    )  # fmt: skip
+    found = function(KlDistribution, averages)
+    kept = off([found.pmo.error, found.missing_mass], [0.003, 0.007])
+    return max(kept, off(found.spread, [0.05, 0.02]), float(not found.sampled))
+
+
 _PARTITION = KlDistribution._partition
+_FROM = KlDistribution.from_averages.__func__  # type: ignore[attr-defined]
 
 PARTITION: Table = {
     "conditional mean without its part's radius": (
@@ -153,6 +166,18 @@ PARTITION: Table = {
     ),
     "conditional mean of hardly anything": (
         _ratio_of_nothing, _conditional, "probability.lower <= 0.0", "probability.value <= 0.0",
+    ),
+    "averages: PMO without radius": (
+        _from_averages, _FROM, "averages.pmo_error", "0.0",
+    ),
+    "averages: no mass missing": (
+        _from_averages, _FROM, "missing_mass=averages.missing_mass", "missing_mass=0.0",
+    ),
+    "averages: spreads of other nodes": (
+        _from_averages, _FROM, "averages.spread[order]", "averages.spread",
+    ),
+    "averages: a sample taken for an integral": (
+        _from_averages, _FROM, "sampled=averages.sampled", "sampled=False",
     ),
     "probability without missing mass": (_radii, _PARTITION, "+ self.missing_mass", ""),
     "part without the PMO's radius": (_radii, _PARTITION, "+ self.pmo.error", ""),

@@ -62,6 +62,7 @@ def _blamed(function: Callable[..., Any]) -> float:
 
 def _rough_children(function: Callable[..., Any]) -> float:
     """An odd function changes nothing when split; its children's series say that it is rough."""
+
     def wave(x: Any) -> Any:
         return np.sin(9.0 * x[:, :, 0])
 
@@ -125,6 +126,7 @@ def _jump_at_an_edge(function: Callable[..., Any]) -> float:
 
 def _edges(function: Callable[..., Any]) -> float:
     """Boxes of unequal widths, not in order; the third begins where none ends."""
+
     def jumps(x: Any) -> Any:
         return np.where(x[:, :, 0] < 1.0, x[:, :, 0], np.where(x[:, :, 0] < 3.4, 5.0, 9.0))
 
@@ -204,8 +206,15 @@ def _balls(function: Callable[..., Any]) -> float:
         ):
             distance = np.linalg.norm((model.decoder(z) - centre) / model.sigma, axis=1).max()
             worst = max(worst, shortfall(distance * (1.0 - 1e-12), radius))
-    edge = np.linalg.norm((panels.centre - panels.block_centre.repeat(8, 0)[: panels.size]) / model.sigma, axis=1)
-    return max(worst, shortfall((edge + panels.radius) * (1 - 1e-12), panels.block_radius.repeat(8)[: panels.size]))
+    edge = np.linalg.norm(
+        (panels.centre - panels.block_centre.repeat(8, 0)[: panels.size]) / model.sigma, axis=1
+    )
+    return max(
+        worst,
+        shortfall(
+            (edge + panels.radius) * (1 - 1e-12), panels.block_radius.repeat(8)[: panels.size]
+        ),
+    )
 
 
 def _defects(function: Callable[..., Any]) -> float:
@@ -236,6 +245,17 @@ def _budget(function: Callable[..., Any]) -> float:
     mesh = function(model, (), 4.0, 40)
     steep = np.abs(mesh.right - mesh.left) * 1e4 > 3.1
     return float((mesh.resolved & steep).sum())
+
+
+def _repetitions(function: Callable[..., Any]) -> float:
+    """Scramblings are independent: their means scatter, and five standard errors hold E x = 0."""
+    worst = 0.0
+    for seed in range(5):
+        sample = function(load_model("expr:z", noise_variance=0.25), size=16, repeats=8, seed=seed)
+        mean, radius = sample.average(sample.x[..., 0])
+        scattered = len(np.unique(np.round(sample.x.mean(axis=1), 12))) == 8
+        worst = max(worst, shortfall(abs(mean), radius), float(not scattered))
+    return worst
 
 
 _INTEGRATE = adaptive_cells.integrate_boxes
@@ -348,6 +368,9 @@ QUADRATURE: Table = {
         _standard_errors, DataSample.average, "math.sqrt(size)", "size",
     ),
     "sample: one draw is enough": (_standard_errors, DataSample.average, "math.inf", "0.0"),
+    "sample: repetitions that are one": (
+        _repetitions, data_nodes.quasi_monte_carlo, "rng=child", "rng=0",
+    ),
     "panels: without what is unresolved": (
         _missing, getter(LatentPanels, "missing_mass"), "self.unresolved_mass +", "",
     ),

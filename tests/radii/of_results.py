@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, getter, off, rewired
+from theorycheck.cli import prediction_tables
 from theorycheck.dataset import checks, samples
 from theorycheck.dataset.posterior_scoring import PosteriorScore
 from theorycheck.dataset.reference import Objective
@@ -27,6 +28,12 @@ from theorycheck.optimum.result import PredictedOptimum
 from theorycheck.report import telling_points
 
 PLANE = load_model("expr:[z, 0*z]", noise_variance=[0.25, 4.0])
+
+
+def _printed_below(function: Callable[..., Any]) -> float:
+    """What is printed of a network below the predicted optimum has the gap's radius."""
+    distance = SimpleNamespace(excess=Estimate(-0.01, 0.002), not_below=Verdict.FAILS)
+    return float("0.0100 ± 2.0e-03" not in function(distance, "", "J", "")[0])
 
 
 class _OneStep:
@@ -150,7 +157,10 @@ def _drawn(function: Callable[..., Any]) -> float:
 
 
 def _stored(function: Callable[..., Any]) -> float:
-    entry = {name: {"value": 1.0, "error": e} for name, e in (("excess", 0.1), ("mleo", 0.2), ("pmo", 0.3))}
+    entry = {
+        name: {"value": 1.0, "error": e}
+        for name, e in (("excess", 0.1), ("mleo", 0.2), ("pmo", 0.3))
+    }
     found = function(Objective, entry)
     return off([found.excess.error, found.mleo.error, found.pmo.error], [0.1, 0.2, 0.3])
 
@@ -158,9 +168,7 @@ def _stored(function: Callable[..., Any]) -> float:
 def _telling(function: Callable[..., Any]) -> float:
     """KL at one x: the error of log p, and rounding of both numbers that it is the sum of."""
     log_px = Estimate(-40.0, 0.003)
-    optimum = SimpleNamespace(
-        negative_elbo=np.array([41.0]), mean=np.zeros(1), scale=np.ones(1)
-    )
+    optimum = SimpleNamespace(negative_elbo=np.array([41.0]), mean=np.zeros(1), scale=np.ones(1))
     field = SimpleNamespace(optimal_q=lambda _: optimum, panels=None)
     exact = SimpleNamespace(log_density_x=log_px)
     bare = rewired(function, posterior=lambda *_: exact)
@@ -181,7 +189,13 @@ def _outward(function: Callable[..., Any]) -> float:
     wrong = 0
     # With 4,000 bits the radius is below the least float.
     with ctx.workprec(4000):
-        for enclosure in (arb(1) / 3, arb(1) / 10, -arb(2).sqrt(), arb("0.1 +/- 1e-10"), arb(1) / 7 + 1):
+        for enclosure in (
+            arb(1) / 3,
+            arb(1) / 10,
+            -arb(2).sqrt(),
+            arb("0.1 +/- 1e-10"),
+            arb(1) / 7 + 1,
+        ):
             found = function(Ball, enclosure)
             wrong += not arb(found.lower) <= enclosure.lower()
             wrong += not arb(found.upper) >= enclosure.upper()
@@ -310,6 +324,9 @@ RESULTS: Table = {
     "telling point: without rounding": (_telling, _TELLING, "log_px.error + rounding", "log_px.error"),
     "telling point: rounding of −ELBO only": (_telling, _TELLING, "+ abs(log_px.value)", ""),
     "telling point: rounding of log p only": (_telling, _TELLING, "+ abs(best)", ""),
+    "printed gap: below the optimum exactly": (
+        _printed_below, prediction_tables._verdict, "gap.error", "0.0",
+    ),
     "ball: lower end rounded to nearest": (
         _outward, _AROUND, "math.nextafter(lower, -math.inf)", "lower",
     ),

@@ -175,7 +175,9 @@ def _refit(function: Callable[..., Any]) -> float:
     from theorycheck.quadrature.latent_panels import latent_panels
 
     found = function(latent_panels(LINE))
-    worst = shortfall([abs(e.value - v) for e, v in zip(found, NOISE, strict=True)], [e.error for e in found])
+    worst = shortfall(
+        [abs(e.value - v) for e, v in zip(found, NOISE, strict=True)], [e.error for e in found]
+    )
     return max(worst, off([e.error for e in found], 1e-9 * NOISE))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import pytest
 
 from tests.mutants import mutant
+from tests.radii.inventory import makers, mutated
 from tests.radii.of_averages import AVERAGES
 from tests.radii.of_estimate import ESTIMATE
 from tests.radii.of_inference import INFERENCE
@@ -31,6 +32,13 @@ TABLES: dict[str, Table] = {
     "theorems": THEOREMS,
 }
 ROWS = {f"{room}: {name}": row for room, table in TABLES.items() for name, row in table.items()}
+#: Makes no radius of its own: what it returns is averaged by `DataSample.average`.
+PASSED_ON = {"theorycheck.quadrature.data_nodes.given_sample"}
+
+
+def test_every_radius_is_in_a_table() -> None:
+    """A new place where a radius is made needs a row for each of its terms."""
+    assert makers("theorycheck") - mutated(ROWS) == PASSED_ON
 
 
 @pytest.mark.parametrize("name", ROWS)
