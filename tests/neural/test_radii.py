@@ -170,12 +170,12 @@ def _restarts(function: Callable[..., Any]) -> float:
     trained = SimpleNamespace(
         objective=np.array([1.0, 2.0]), objective_error=np.array([0.1, 0.02]), seconds=1.0,
         settings=SimpleNamespace(
-            inits=("random", "truth"), method="vae", samples=1, to_dict=lambda: {}
+            inits=("random", "truth"), method="vae", samples=1, to_dict=dict
         ),
         noise_variance=lambda _: [0.1], selected=0,
         trainer=SimpleNamespace(model=SimpleNamespace(name="f"), device="cpu"),
     )  # fmt: skip
-    empty = SimpleNamespace(to_dict=lambda: {})
+    empty = SimpleNamespace(to_dict=dict)
     run = SimpleNamespace(
         trained=trained, restarts=(_Parts(), _Parts()), selected=empty, comparison=empty
     )
@@ -211,7 +211,8 @@ NEURAL: Table = {
     ),
     "own −ELBO: never refined": (_own_elbo_refined, _OWN, "change < _GRID_TOLERANCE", "True"),
     "own −ELBO of draws: without radius": (
-        _own_elbo_of_draws, _OWN, "Estimate(*draws.average(each)", "Estimate(draws.average(each)[0], 0.0",
+        _own_elbo_of_draws, _OWN, "Estimate(*draws.average(each)",
+        "Estimate(draws.average(each)[0], 0.0",
     ),
     "own refit: one standard error": (_refit, own_refit, "_STANDARD_ERRORS *", ""),
     "own refit: deviation of one draw": (_refit, own_refit, "/ np.sqrt(len(x))", ""),
@@ -219,8 +220,12 @@ NEURAL: Table = {
         _refit, own_refit, "/ np.sqrt(len(x))", "/ np.sqrt(len(x) * _LATENTS)",
     ),
     "own refit: variance about its own mean": (_refit, own_refit, "ddof=1", "ddof=0"),
-    "own refit: radius of the first dimension": (_refit, own_refit, ", error, strict", ", error[[0, 0]], strict"),
-    "own refit: radius of another dimension": (_refit, own_refit, ", error, strict", ", error[::-1], strict"),
+    "own refit: radius of the first dimension": (
+        _refit, own_refit, ", error, strict", ", error[[0, 0]], strict",
+    ),
+    "own refit: radius of another dimension": (
+        _refit, own_refit, ", error, strict", ", error[::-1], strict",
+    ),
     "posteriors: one standard error": (_average, comparison._average, "5.0 *", ""),
     "posteriors: deviation of one draw": (
         _average, comparison._average, "/ np.sqrt(len(values))", "",
@@ -242,7 +247,8 @@ NEURAL: Table = {
         "self.decomposition.entropy",
     ),
     "amortisation gap: optimal q known exactly": (
-        _gap, getter(Judged, "amortisation_gap"), "self.negative_elbo - self.decomposition.negative_elbo",
+        _gap, getter(Judged, "amortisation_gap"),
+        "self.negative_elbo - self.decomposition.negative_elbo",
         "self.negative_elbo - Estimate(self.decomposition.negative_elbo.value, 0.0)",
     ),
     "amortisation gap: own q known exactly": (
@@ -258,7 +264,8 @@ NEURAL: Table = {
         "- Estimate(predicted.mleo.value, 0.0)",
     ),
     "distance: predicted PMO known exactly": (
-        _distance, compare_with_predicted, "- predicted.pmo", "- Estimate(predicted.pmo.value, 0.0)",
+        _distance, compare_with_predicted, "- predicted.pmo",
+        "- Estimate(predicted.pmo.value, 0.0)",
     ),
     "distance: near by its value": (
         _distance, compare_with_predicted, "Estimate(NEAR_OPTIMUM, 0.0) - gap",

@@ -12,24 +12,44 @@ import pytest
 from tests.mutants import mutant
 from tests.radii.inventory import makers, mutated
 from tests.radii.of_averages import AVERAGES
+from tests.radii.of_balls import BALLS
+from tests.radii.of_boxes import BOXES
+from tests.radii.of_certificate import CERTIFICATE
+from tests.radii.of_conditions import CONDITIONS
+from tests.radii.of_dataset import DATASET
+from tests.radii.of_decomposition import DECOMPOSITION
+from tests.radii.of_density import DENSITY
 from tests.radii.of_estimate import ESTIMATE
-from tests.radii.of_inference import INFERENCE
-from tests.radii.of_objectives import OBJECTIVES
+from tests.radii.of_grids import GRIDS
+from tests.radii.of_importance import IMPORTANCE
+from tests.radii.of_iwae_objective import IWAE_OBJECTIVE
+from tests.radii.of_noise import NOISE
+from tests.radii.of_optimum import OPTIMUM
 from tests.radii.of_partition import PARTITION
-from tests.radii.of_quadrature import QUADRATURE
-from tests.radii.of_results import RESULTS
-from tests.radii.of_theorems import THEOREMS
+from tests.radii.of_simplicity import SIMPLICITY
+from tests.radii.of_stationarity import STATIONARITY
+from tests.radii.of_total_variation import TOTAL_VARIATION
 from tests.radii.table import ALLOWED, SEEN, Table
 
 TABLES: dict[str, Table] = {
     "averages": AVERAGES,
+    "balls": BALLS,
+    "boxes": BOXES,
+    "certificate": CERTIFICATE,
+    "conditions": CONDITIONS,
+    "dataset": DATASET,
+    "decomposition": DECOMPOSITION,
+    "density": DENSITY,
     "estimate": ESTIMATE,
-    "inference": INFERENCE,
-    "objectives": OBJECTIVES,
+    "grids": GRIDS,
+    "importance": IMPORTANCE,
+    "iwae objective": IWAE_OBJECTIVE,
+    "noise": NOISE,
+    "optimum": OPTIMUM,
     "partition": PARTITION,
-    "quadrature": QUADRATURE,
-    "results": RESULTS,
-    "theorems": THEOREMS,
+    "simplicity": SIMPLICITY,
+    "stationarity": STATIONARITY,
+    "total variation": TOTAL_VARIATION,
 }
 ROWS = {f"{room}: {name}": row for room, table in TABLES.items() for name, row in table.items()}
 #: Makes no radius of its own: what it returns is averaged by `DataSample.average`.
