@@ -65,35 +65,35 @@ _AROUND = Ball.around.__func__  # type: ignore[attr-defined]
 
 
 BALLS: Table = {
-    "ball: lower end rounded to nearest": (
+    "lower end rounded to nearest": (
         _outward, _AROUND, "math.nextafter(lower, -math.inf)", "lower",
     ),
-    "ball: upper end rounded to nearest": (
+    "upper end rounded to nearest": (
         _outward, _AROUND, "math.nextafter(upper, math.inf)", "upper",
     ),
-    "ball: radius rounded to nearest": (
+    "radius rounded to nearest": (
         _outward, _AROUND, "math.nextafter(float(enclosure.rad()), math.inf)",
         "float(enclosure.rad())",
     ),
-    "ball: what is not finite has a radius": (
+    "what is not finite has a radius": (
         _outward, _AROUND, "math.inf, math.inf, enclosure", "math.inf, 0.0, enclosure",
     ),
-    "ball: −ELBO without what is beyond": (
+    "−ELBO without what is beyond": (
         _short_integral, ball_integrals.BallProblem.negative_elbo,
         "arb(0).union(self._tail_misfit(components, mu, s, tail))", "arb(0)",
     ),
-    "ball: tail without x": (
+    "tail without x": (
         _short_tail, ball_integrals.BallProblem._tail_misfit, "(arb(x) ** 2, arb(0))",
         "(arb(0), arb(0))",
     ),
-    "ball: tail without f": (
+    "tail without f": (
         _short_tail, ball_integrals.BallProblem._tail_misfit, "(arb(a) ** 2, arb(2 * k))",
         "(arb(0), arb(2 * k))",
     ),
-    "ball: tail that q sees at its middle": (
+    "tail that q sees at its middle": (
         _short_tail, ball_integrals.BallProblem._tail_misfit, "(rate * abs(mu)).exp()", "1",
     ),
-    "ball: tail in data units": (
+    "tail in data units": (
         _short_tail, ball_integrals.BallProblem._tail_misfit, "/ (2 * variance)", "/ 100",
     ),
 }  # fmt: skip

@@ -136,51 +136,51 @@ _SPLIT = adaptive_cells._split
 
 
 BOXES: Table = {
-    "boxes: without the sum": (
+    "without the sum": (
         _combined, adaptive_cells._radius, "_SUM_SHARE * error.sum(axis=0) +", "",
     ),
-    "boxes: without the squares": (
+    "without the squares": (
         _combined, adaptive_cells._radius, "+ 3.0 * np.sqrt((error**2).sum(axis=0))", "",
     ),
-    "boxes: a share of one of the squares": (_combined, adaptive_cells._radius, "3.0 *", ""),
-    "boxes: radius of one function for all": (
+    "a share of one of the squares": (_combined, adaptive_cells._radius, "3.0 *", ""),
+    "radius of one function for all": (
         _combined, adaptive_cells._radius, "(error**2).sum(axis=0)", "(error**2).sum()",
     ),
-    "boxes: the end without the squares": (
+    "the end without the squares": (
         _at_the_end, adaptive_cells._finish, "error=_radius(error)",
         "error=_SUM_SHARE * error.sum(axis=0)",
     ),
-    "boxes: the end without the boxes' errors": (
+    "the end without the boxes' errors": (
         _at_the_end, adaptive_cells._finish, "box_error=error", "box_error=0.0 * error",
     ),
-    "boxes: without what splitting changed": (
+    "without what splitting changed": (
         _blamed, _SPLIT, "_CHANGE_SHARE * change * share", "0.0 * change",
     ),
-    "boxes: a tenth of what splitting changed": (
+    "a tenth of what splitting changed": (
         _blamed, _SPLIT, "_CHANGE_SHARE * change", "0.1 * change",
     ),
-    "boxes: without their own roughness": (
+    "without their own roughness": (
         _rough_children, _SPLIT, ", _FLOOR_SHARE * trouble", ", 0.0 * trouble",
     ),
-    "boxes: roughness of degree 5 only": (
+    "roughness of degree 5 only": (
         _trouble, adaptive_cells._trouble, "degree >= BOX_ORDER - 2]", "degree >= BOX_ORDER - 1]",
     ),
-    "boxes: roughness damped twice": (
+    "roughness damped twice": (
         _trouble, adaptive_cells._trouble, "2.0 * high /", "high /",
     ),
-    "boxes: roughness damped by degree 3 only": (
+    "roughness damped by degree 3 only": (
         _trouble, adaptive_cells._trouble, "degree >= BOX_ORDER - 4", "degree >= BOX_ORDER - 3",
     ),
-    "boxes: roughness not damped": (
+    "roughness not damped": (
         _trouble, adaptive_cells._trouble, "high * damping *", "high *",
     ),
-    "boxes: roughness without the area": (
+    "roughness without the area": (
         _trouble, adaptive_cells._trouble, "* area[:, None]", "",
     ),
-    "boxes: area of the half-widths": (
+    "area of the half-widths": (
         _trouble, adaptive_cells._trouble, "(2.0**dim) * half", "half",
     ),
-    "boxes: first ones without error": (
+    "first ones without error": (
         _first_boxes, _INTEGRATE, "np.full_like(boxes.error, np.inf)", "0.0 * boxes.error",
     ),
     "boxes on a line: half of the kink": (_on_a_line, _INTEGRATE, "_LINE_SHARE * error", "error"),

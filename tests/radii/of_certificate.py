@@ -138,46 +138,46 @@ def _least_cost(function: Callable[..., Any]) -> float:
 
 
 CERTIFICATE: Table = {
-    "certificate: without the quadrature's error": (
+    "without the quadrature's error": (
         _lower_bound, certificate.certify_optimal_q, "_QUADRATURE * (1.0 + np.abs(bound))", "0.0",
     ),
-    "certificate: quadrature's error of size 1": (
+    "quadrature's error of size 1": (
         _lower_bound, certificate.certify_optimal_q, "(1.0 + np.abs(bound))", "1.0",
     ),
-    "certificate: curvature without its eigenvalue": (
+    "curvature without its eigenvalue": (
         _curvature, certificate.curvature_constant.__wrapped__, "8.0 * (t**2 + 1.0)", "0.0 * t",
     ),
-    "certificate: curvature of the box's centre": (
+    "curvature of the box's centre": (
         _curvature, certificate.curvature_constant.__wrapped__,
         "np.linspace(1.0 - BOX, 1.0 + BOX, 21)", "[1.0]",
     ),
-    "certificate: curvature of the middle row": (
+    "curvature of the middle row": (
         _curvature, certificate.curvature_constant.__wrapped__, "np.linspace(0.0, BOX, 11)",
         "[0.0]",
     ),
-    "certificate: strip with all of q": (
+    "strip with all of q": (
         _strip, boxes._strip_bound, "_WITHIN_THREE * cost", "cost",
     ),
-    "certificate: strip without the least scale": (
+    "strip without the least scale": (
         _strip, boxes._strip_bound, "0.5 * low * low", "0.5 * high * high",
     ),
-    "certificate: box without its slope in μ": (
+    "box without its slope in μ": (
         _box, boxes._box_bound, "- abs(slope_mean) * half_mean", "",
     ),
-    "certificate: box without its slope in s": (
+    "box without its slope in s": (
         _box, boxes._box_bound, "- abs(slope_scale) * half_scale", "",
     ),
-    "certificate: box without its curvature": (
+    "box without its curvature": (
         _bend, boxes._box_bound, "- 0.5 * bend * (", "- 0.0 * bend * (",
     ),
-    "certificate: curvature of a narrower cost": (
+    "curvature of a narrower cost": (
         _bend, boxes._box_bound, "WIDER * scale", "scale",
     ),
-    "certificate: curvature in μ only": (
+    "curvature in μ only": (
         _bend, boxes._box_bound, "half_mean * half_mean + half_scale * half_scale",
         "half_mean * half_mean",
     ),
-    "certificate: cost at the ball's centre": (
+    "cost at the ball's centre": (
         _least_cost, boxes.certify_batch, "- radius[j]", "",
     ),
 }  # fmt: skip

@@ -92,55 +92,55 @@ def _all_errors(function: Callable[..., Any]) -> float:
 
 
 IWAE_OBJECTIVE: Table = {
-    "IWAE: without the mass left out": (
+    "without the mass left out": (
         _iwae_parts, importance._on_grid, "_IGNORED_MASS + grid.", "grid.",
     ),
-    "IWAE: without what the grid misses": (
+    "without what the grid misses": (
         _iwae_parts, importance._on_grid, "+ grid.missing_mass", "",
     ),
-    "IWAE: without what the panels miss": (
+    "without what the panels miss": (
         _iwae_parts, importance._on_grid, "+ data.missing_mass", "",
     ),
-    "IWAE: one nat where nothing is seen": (
+    "one nat where nothing is seen": (
         _iwae_parts, importance._on_grid, ") * _LARGEST_GAP", ")",
     ),
-    "IWAE: without the error of p": (
+    "without the error of p": (
         _iwae_parts, importance._on_grid, "p.relative_error + p_f", "p_f",
     ),
-    "IWAE: without the error of p_f": (
+    "without the error of p_f": (
         _iwae_parts, importance._on_grid, "+ p_f.relative_error", "",
     ),
-    "IWAE: without the error of L_S": (_iwae_parts, importance._on_grid, "+ bound.error", ""),
-    "IWAE: without what is not seen": (_iwae_parts, importance._on_grid, "= unseen +", "="),
-    "IWAE: without the change of the rule": (
+    "without the error of L_S": (_iwae_parts, importance._on_grid, "+ bound.error", ""),
+    "without what is not seen": (_iwae_parts, importance._on_grid, "= unseen +", "="),
+    "without the change of the rule": (
         _iwae_parts, importance._on_grid, "float(np.abs(shifted - value).max()) +", "",
     ),
-    "IWAE: one of the shifted rules only": (
+    "one of the shifted rules only": (
         _iwae_parts, importance._on_grid, "np.abs(shifted - value).max()",
         "np.abs(shifted - value)[0]",
     ),
-    "IWAE: shifted rules as of D = 1": (
+    "shifted rules as of D = 1": (
         _iwae_parts, importance._on_grid, "2 ** parity.shape[1] * np.bin", "2 * np.bin",
     ),
-    "IWAE: without the errors at the nodes": (
+    "without the errors at the nodes": (
         _iwae_parts, importance._on_grid, "+ evaluation)", ")",
     ),
-    "IWAE, sample: without the errors at the nodes": (
+    "sample: without the errors at the nodes": (
         _iwae_of_a_sample, importance._on_sample, "error + evaluation", "error",
     ),
-    "IWAE, sample: without its standard error": (
+    "sample: without its standard error": (
         _iwae_of_a_sample, importance._on_sample, "error + evaluation", "evaluation",
     ),
-    "IWAE, sample: without the error of L_S": (
+    "sample: without the error of L_S": (
         _iwae_of_a_sample, importance._on_sample, "+ bound.error", "",
     ),
-    "IWAE, sample: without the error of p": (
+    "sample: without the error of p": (
         _iwae_of_a_sample, importance._on_sample, "p.relative_error + p_f", "p_f",
     ),
-    "IWAE, sample: without the error of p_f": (
+    "sample: without the error of p_f": (
         _iwae_of_a_sample, importance._on_sample, "+ p_f.relative_error", "",
     ),
-    "IWAE: errors lost between batches": (
+    "errors lost between batches": (
         _all_errors, importance._bounds, "[part.error for part in parts]",
         "[0.0 * part.error for part in parts]",
     ),

@@ -16,7 +16,7 @@ from theorycheck.theorems import noise_optimum, theorem2
 from theorycheck.theorems.noise_optimum import NoiseAtOptimum, mean_of
 
 #: Two data dimensions of unequal σ², x ~ N(0, A) with A = a aᵀ + Σ.
-SLOPE, NOISE = np.array([1.0, 0.5]), np.array([0.25, 1.0])
+VARIANCE = np.array([0.25, 1.0])
 
 LINE = load_model("expr:[z, 0.5*z]", noise_variance=[0.25, 1.0])
 
@@ -27,9 +27,9 @@ def _refit(function: Callable[..., Any]) -> float:
 
     found = function(latent_panels(LINE))
     worst = shortfall(
-        [abs(e.value - v) for e, v in zip(found, NOISE, strict=True)], [e.error for e in found]
+        [abs(e.value - v) for e, v in zip(found, VARIANCE, strict=True)], [e.error for e in found]
     )
-    return max(worst, off([e.error for e in found], 1e-9 * NOISE))
+    return max(worst, off([e.error for e in found], 1e-9 * VARIANCE))
 
 
 def _refit_of_draws(function: Callable[..., Any]) -> float:

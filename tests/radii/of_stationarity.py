@@ -104,46 +104,46 @@ def _m_step_of_draws(function: Callable[..., Any]) -> float:
 
 
 STATIONARITY: Table = {
-    "M-step: gain with the σ² of another dimension": (
+    "gain with the σ² of another dimension": (
         _gain_on, stationarity._gain, "field.model.noise_variance[:, None]",
         "field.model.noise_variance[::-1][:, None]",
     ),
-    "M-step: gain with the σ² of the first dimension": (
+    "gain with the σ² of the first dimension": (
         _gain_on, stationarity._gain, "field.model.noise_variance[:, None]",
         "field.model.noise_variance[0]",
     ),
-    "M-step: gain without its half": (_gain_on, stationarity._gain, "0.5 * float", "float"),
-    "M-step: radius of 0": (
+    "gain without its half": (_gain_on, stationarity._gain, "0.5 * float", "float"),
+    "radius of 0": (
         _m_step_where_q_jumps, stationarity.check_stationarity, "radius + 1e-15", "0.0",
     ),
-    "M-step: rounding only": (
+    "rounding only": (
         _m_step_where_q_jumps, stationarity.check_stationarity, "radius + 1e-15", "1e-15",
     ),
-    "M-step: one of the rules": (
+    "one of the rules": (
         _m_step_by_its_rules, stationarity.check_stationarity, "np.abs(rules - gain).max()",
         "np.abs(rules - gain)[0]",
     ),
-    "M-step: a share that is too small": (
+    "a share that is too small": (
         _m_step_where_q_jumps, stationarity.check_stationarity, "radius = float",
         "radius = 0.1 * float",
     ),
-    "M-step: the plane as the line": (
+    "the plane as the line": (
         _m_step_by_its_rules, stationarity.check_stationarity, "/ _STRIDE ** (dim - 1)", "",
     ),
-    "M-step: rules by their own mass": (
+    "rules by their own mass": (
         _m_step_is_sharp, stationarity.check_stationarity, "_gain(field, count * one)",
         "_gain(field, one)",
     ),
-    "M-step: draws with a radius of 0": (
+    "draws with a radius of 0": (
         _m_step_of_draws, stationarity.check_stationarity, "5.0 * spread + bias", "0.0",
     ),
-    "M-step: draws without their bias": (
+    "draws without their bias": (
         _m_step_of_draws, stationarity.check_stationarity, "5.0 * spread + bias", "5.0 * spread",
     ),
-    "M-step: draws without their spread": (
+    "draws without their spread": (
         _m_step_of_draws, stationarity.check_stationarity, "5.0 * spread + bias", "bias",
     ),
-    "M-step: spread of one repetition left out": (
+    "spread of one repetition left out": (
         _m_step_of_draws, stationarity.check_stationarity, "(count - 1) * float(without.var())",
         "float(without.var())",
     ),

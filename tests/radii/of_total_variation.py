@@ -47,32 +47,32 @@ def _half_far_away(function: Callable[..., Any]) -> float:
 
 
 TOTAL_VARIATION: Table = {
-    "TV: mass outside the grid counted twice": (
+    "mass outside the grid counted twice": (
         _half_far_away, total_variation, "0.5 * outside", "outside",
     ),
-    "TV: mass outside the grid not counted": (
+    "mass outside the grid not counted": (
         _half_far_away, total_variation, "+ 0.5 * outside", "",
     ),
-    "TV: without the change of the rule": (
+    "without the change of the rule": (
         _misplaced, total_variation, "_CAUTION * change +", "",
     ),
-    "TV: without caution at kinks": (_misplaced, total_variation, "_CAUTION * change", "change"),
-    "TV: without the change of the mass seen": (_misplaced, total_variation, "+ seen_change", ""),
-    "TV: without what is not seen": (_misplaced, total_variation, "+ unseen", ""),
-    "TV: without what the grid misses": (
+    "without caution at kinks": (_misplaced, total_variation, "_CAUTION * change", "change"),
+    "without the change of the mass seen": (_misplaced, total_variation, "+ seen_change", ""),
+    "without what is not seen": (_misplaced, total_variation, "+ unseen", ""),
+    "without what the grid misses": (
         _misplaced, total_variation, "grid.missing_mass + panels[0]", "panels[0]",
     ),
-    "TV: without what p_f's panels miss": (
+    "without what p_f's panels miss": (
         _misplaced, total_variation, "+ panels[0].missing_mass", "",
     ),
-    "TV: without what p's panels miss": (
+    "without what p's panels miss": (
         _misplaced, total_variation, "+ panels[1].missing_mass", "",
     ),
-    "TV: without the error of p_f": (_misplaced, total_variation, "+ rounding", ""),
-    "TV: error of p_f not bounded by itself": (
+    "without the error of p_f": (_misplaced, total_variation, "+ rounding", ""),
+    "error of p_f not bounded by itself": (
         _misplaced, total_variation, "np.minimum(p_f.relative_error, 1.0)", "p_f.relative_error",
     ),
-    "TV: error of p_f without the cell's volume": (
+    "error of p_f without the cell's volume": (
         _misplaced, total_variation, "grid.volume * float(np.sum(learned", "float(np.sum(learned",
     ),
 }  # fmt: skip
