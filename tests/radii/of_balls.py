@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from tests.radii.table import Table, rewired
@@ -44,6 +45,31 @@ def _short_tail(function: Callable[..., Any]) -> float:
     return _of_a_line(type("Short", (ball_integrals.BallProblem,), {"_tail_misfit": function}))
 
 
+def _cut(function: Callable[..., Any]) -> float:
+    """Log p(x) by another way to find what counts."""
+
+    return _left_out(ball_integrals.BallProblem.log_density, function)
+
+
+def _left_out(
+    function: Callable[..., Any], cut: Callable[..., Any] = ball_integrals.BallProblem._concentrate
+) -> float:
+    """Log p(x) of a line where all that is 4 nats below the top counts as negligible."""
+    wrong = 0
+    with ctx.workprec(200):
+        for x in (4.0, -2.5):
+            problem = ball_integrals.BallProblem("3*z", [0.25], [x], 128)
+            problem.working = 6
+            # Parts are cut until log p(x, z) varies by two nats on each.
+            made = partial(rewired(cut, _TAME=2.0), problem)
+            problem._concentrate = made  # type: ignore[method-assign]
+            found = function(problem, 9.0)
+            exact = -0.5 * x**2 / 9.25 - 0.5 * math.log(2.0 * math.pi * 9.25)
+            wrong += not found.lower() - 1e-9 <= exact <= found.upper() + 1e-9
+            wrong += not found.rad() < 1.0
+    return float(wrong)
+
+
 def _of_a_line(problem: Any) -> float:
     from theorycheck.inference import ball
 
@@ -81,6 +107,17 @@ BALLS: Table = {
     "−ELBO without what is beyond": (
         _short_integral, ball_integrals.BallProblem.negative_elbo,
         "arb(0).union(self._tail_misfit(components, mu, s, tail))", "arb(0)",
+    ),
+    "log p without what is left out": (
+        _left_out, ball_integrals.BallProblem.log_density, "arb(0).union(negligible.upper())",
+        "arb(0)",
+    ),
+    "log p with all that is left out": (
+        _left_out, ball_integrals.BallProblem.log_density, "arb(0).union(negligible.upper())",
+        "negligible.upper()",
+    ),
+    "left out without its width": (
+        _cut, ball_integrals.BallProblem._concentrate, ".exp() * width", ".exp() * 0",
     ),
     "tail without x": (
         _short_tail, ball_integrals.BallProblem._tail_misfit, "(arb(x) ** 2, arb(0))",
