@@ -47,7 +47,6 @@ def _short_tail(function: Callable[..., Any]) -> float:
 
 def _cut(function: Callable[..., Any]) -> float:
     """Log p(x) by another way to find what counts."""
-
     return _left_out(ball_integrals.BallProblem.log_density, function)
 
 

@@ -113,14 +113,7 @@ IWAE_OBJECTIVE: Table = {
     "without the error of L_S": (_iwae_parts, importance._on_grid, "+ bound.error", ""),
     "without what is not seen": (_iwae_parts, importance._on_grid, "= unseen +", "="),
     "without the change of the rule": (
-        _iwae_parts, importance._on_grid, "float(np.abs(shifted - value).max()) +", "",
-    ),
-    "one of the shifted rules only": (
-        _iwae_parts, importance._on_grid, "np.abs(shifted - value).max()",
-        "np.abs(shifted - value)[0]",
-    ),
-    "shifted rules as of D = 1": (
-        _iwae_parts, importance._on_grid, "2 ** parity.shape[1] * np.bin", "2 * np.bin",
+        _iwae_parts, importance._on_grid, "change + evaluation", "evaluation",
     ),
     "without the errors at the nodes": (
         _iwae_parts, importance._on_grid, "+ evaluation)", ")",

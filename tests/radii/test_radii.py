@@ -15,6 +15,7 @@ from tests.radii.of_averages import AVERAGES
 from tests.radii.of_balls import BALLS
 from tests.radii.of_boxes import BOXES
 from tests.radii.of_certificate import CERTIFICATE
+from tests.radii.of_coarser_rules import COARSER_RULES
 from tests.radii.of_conditions import CONDITIONS
 from tests.radii.of_dataset import DATASET
 from tests.radii.of_decomposition import DECOMPOSITION
@@ -36,6 +37,7 @@ TABLES: dict[str, Table] = {
     "balls": BALLS,
     "boxes": BOXES,
     "certificate": CERTIFICATE,
+    "coarser rules": COARSER_RULES,
     "conditions": CONDITIONS,
     "dataset": DATASET,
     "decomposition": DECOMPOSITION,
