@@ -103,8 +103,25 @@ def _refit(function: Callable[..., Any]) -> float:
     return off([e.error for e in found], 5.0 * deviation / math.sqrt(3.0))
 
 
-def _average(function: Callable[..., Any]) -> float:
-    return off(function(np.array([1.0, 2.0, 6.0])).error, 5.0 * math.sqrt(7.0 / 3.0))
+def _posteriors(function: Callable[..., Any]) -> float:
+    """No draw of 50 has two modes: that share has the radius of one draw. KL is paired."""
+    kl = [np.linspace(0.0, 1.0, 50), np.linspace(0.0, 1.0, 50) ** 2]
+    parts = {0: SimpleNamespace(kl=lambda _: kl[0]), 1: SimpleNamespace(kl=lambda _: kl[1])}
+    found = rewired(
+        function, latent_panels=lambda model: model, MeanField=lambda model: parts[model],
+        log_density=lambda *_: SimpleNamespace(value=np.arange(100.0)), _modes_at=lambda *_: 1,
+    )(1, _Numbered(0))  # fmt: skip
+    one_draw = 5.0 * math.sqrt(1.0 / 50.0 / 50.0) + 1e-12
+    paired = 5.0 * float((kl[0] - kl[1]).std(ddof=1)) / math.sqrt(50.0) + 1e-12
+    figures = [found.truth.multi_modal, found.learned.multi_modal, found.kl_saved]
+    return off([e.error for e in figures], [one_draw, one_draw, paired])
+
+
+class _Numbered(int):
+    """A model that is known by its number, and that 100 draws are made from."""
+
+    def sample(self, *_: Any) -> tuple[None, Any]:
+        return None, np.zeros((100, 1))
 
 
 def _validation(function: Callable[..., Any]) -> float:
@@ -226,11 +243,14 @@ NEURAL: Table = {
     "own refit: radius of another dimension": (
         _refit, own_refit, ", error, strict", ", error[::-1], strict",
     ),
-    "posteriors: one standard error": (_average, comparison._average, "5.0 *", ""),
-    "posteriors: deviation of one draw": (
-        _average, comparison._average, "/ np.sqrt(len(values))", "",
+    "posteriors: share known exactly where it never varied": (
+        _posteriors, comparison.posterior_simplicity, "(count > 1).astype(float), 1.0",
+        "(count > 1).astype(float)",
     ),
-    "posteriors: variance about its own mean": (_average, comparison._average, "ddof=1", "ddof=0"),
+    "posteriors: KL saved not paired": (
+        _posteriors, comparison.posterior_simplicity, "mean_of_draws(kl[0] - kl[1])",
+        "mean_of_draws(kl[0]) - mean_of_draws(kl[1])",
+    ),
     "validation: deviation of one point": (
         _validation, Trainer.bounds, "/ max(1, number - 1)", "",
     ),

@@ -12,7 +12,7 @@ from tests.radii.table import Table, off
 from theorycheck.objectives import simplicity
 
 
-def _mean_of_draws(function: Callable[..., Any]) -> float:
+def _average(function: Callable[..., Any]) -> float:
     """Five standard errors; where a count never varied, those of one draw that did."""
     values = np.array([0.3, -1.0, 2.0, 0.7])
     plain = 5.0 * math.sqrt(float(((values - 0.5) ** 2).sum()) / 3.0 / 4.0) + 1e-12
@@ -36,23 +36,23 @@ def _region_of_draws(function: Callable[..., Any]) -> float:
 
 
 SIMPLICITY: Table = {
-    "draws: one standard error": (_mean_of_draws, simplicity._average, "STANDARD_ERRORS *", ""),
+    "draws: one standard error": (_average, simplicity.mean_of_draws, "STANDARD_ERRORS *", ""),
     "draws: a variance that does not fall with their number": (
-        _mean_of_draws, simplicity._average, "variance / count", "variance",
+        _average, simplicity.mean_of_draws, "variance / count", "variance",
     ),
     "draws: variance of the sample about its own mean": (
-        _mean_of_draws, simplicity._average, "ddof=1", "ddof=0",
+        _average, simplicity.mean_of_draws, "ddof=1", "ddof=0",
     ),
     "draws: counts that never vary": (
-        _mean_of_draws, simplicity._average, "unit**2 / count", "0.0",
+        _average, simplicity.mean_of_draws, "unit**2 / count", "0.0",
     ),
-    "draws: one draw is enough": (_mean_of_draws, simplicity._average, "math.inf", "0.0"),
+    "draws: one draw is enough": (_average, simplicity.mean_of_draws, "math.inf", "0.0"),
     "region: mass known exactly": (
-        _region_of_draws, simplicity._region, "_average(inside.astype(float), 1.0)",
-        "_average(inside.astype(float))",
+        _region_of_draws, simplicity._region, "mean_of_draws(inside.astype(float), 1.0)",
+        "mean_of_draws(inside.astype(float))",
     ),
     "region: modes known exactly": (
-        _region_of_draws, simplicity._region, "_average(count, 1.0)", "_average(count)",
+        _region_of_draws, simplicity._region, "mean_of_draws(count, 1.0)", "mean_of_draws(count)",
     ),
     "region: share of several modes known exactly": (
         _region_of_draws, simplicity._region, ".astype(np.float64), 1.0)", ".astype(np.float64))",
