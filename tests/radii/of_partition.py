@@ -113,14 +113,34 @@ def _of_a_sample(function: Callable[..., Any]) -> float:
     for above in (20, 0):
         kl = np.concatenate([np.full(count - above, 0.1), np.full(above, 1.0)])
         sample = KlDistribution(
-            kl, np.full(count, 1.0 / count), np.zeros(count), Estimate(float(kl.mean()), 0.0),
+            kl, np.full(count, 1.0 / count), np.zeros(count), Estimate(float(kl.mean()), 0.003),
             0.0, True,
         )  # fmt: skip
         share = above / count
         variance = max(share * (1.0 - share), 1.0 / count)
-        found = function(sample, 0.5).pr_hi.error
-        worst = max(worst, off(found, 5.0 * math.sqrt(variance / count)))
+        # KL is 1 above η: what holds for the share holds for its part of the mean.
+        largest = 1.0 if above else 0.1
+        of_part = max(share * (1.0 - share), largest**2 / count)
+        part = function(sample, 0.5)
+        found = [part.pr_hi.error, part.high.error, part.low.error]
+        of_part = 0.003 + 5.0 * math.sqrt(of_part / count)
+        worst = max(worst, off(found, [5.0 * math.sqrt(variance / count), of_part, of_part]))
     return max(worst - 1e-12, 0.0)
+
+
+def _of_many_samples(function: Callable[..., Any]) -> float:
+    """KL of 0.9 or 1.1, one as often as the other: the parts of 50 draws scatter far more."""
+    rng, worst = np.random.default_rng(1), 0.0
+    for _ in range(20):
+        kl = np.sort(rng.choice([0.9, 1.1], size=50))
+        radius = 5.0 * float(kl.std(ddof=1)) / math.sqrt(50.0)
+        sample = KlDistribution(
+            kl, np.full(50, 0.02), np.zeros(50), Estimate(float(kl.mean()), radius), 0.0, True
+        )
+        part = function(sample, 1.0)
+        worst = max(worst, shortfall(abs(part.high.value - 0.55), part.high.error))
+        worst = max(worst, shortfall(abs(part.low.value - 0.45), part.low.error))
+    return worst
 
 
 def _no_more_than_all(function: Callable[..., Any]) -> float:
@@ -203,6 +223,18 @@ PARTITION: Table = {
     ),
     "sample that saw nothing": (
         _of_a_sample, _PARTITION, "max(high * (1.0 - high), 1.0 / count)", "(high * (1.0 - high))",
+    ),
+    "part of a sample with the mean's radius": (
+        _of_many_samples, _PARTITION, "part_error += 5.0", "part_error += 0.0",
+    ),
+    "part of a sample with one standard error": (
+        _of_a_sample, _PARTITION, "part_error += 5.0", "part_error += 1.0",
+    ),
+    "part of a sample that saw nothing": (
+        _of_a_sample, _PARTITION, "max(variance, largest**2 / count)", "variance",
+    ),
+    "part of a sample about 0": (
+        _of_a_sample, _PARTITION, "(part - share) ** 2", "part**2",
     ),
     "probability above one": (_no_more_than_all, _PARTITION, "min(pr_error, 1.0)", "pr_error"),
     "lower part without radius": (
