@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from tests.radii.table import Table, rewired
-from theorycheck.inference import ball_integrals
+from theorycheck.inference import ball, ball_integrals
 from theorycheck.inference.ball import Ball, expected_negative_elbo_ball
 from theorycheck.inference.ball_functions import arb, ctx
 from theorycheck.models.loading import load_model
@@ -70,8 +70,6 @@ def _left_out(
 
 
 def _of_a_line(problem: Any) -> float:
-    from theorycheck.inference import ball
-
     model = load_model("expr:3*z", noise_variance=0.25)
     opened = rewired(ball._opened.__wrapped__, BallProblem=problem)  # type: ignore[attr-defined]
     wrong = 0

@@ -10,6 +10,7 @@ from tests.radii.table import Table, off, rewired
 from theorycheck.estimate import Estimate, Verdict
 from theorycheck.models.loading import load_model
 from theorycheck.objectives.partition import Partition
+from theorycheck.quadrature.latent_panels import latent_panels
 from theorycheck.theorems import condition2, image_law
 from theorycheck.theorems.condition1 import condition_1_at
 from theorycheck.theorems.premise import premise_at
@@ -83,8 +84,6 @@ def _zero_mleo(function: Callable[..., Any]) -> float:
 
 def _characteristic(function: Callable[..., Any]) -> float:
     """Prior mass that is not resolved has modulus 1 in either law; and 3e-10 of rounding."""
-    from theorycheck.quadrature.latent_panels import latent_panels
-
     other = load_model("expr:[z, 0.6*z]", noise_variance=[0.25, 1.0])
 
     def panels(model: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from tests.radii.parts import PLANE, density, with_missing
 from tests.radii.table import Table, off, rewired
 from theorycheck.objectives import importance
+from theorycheck.progress import NO_PROGRESS
 from theorycheck.quadrature.data_nodes import DataSample, TrapezoidGrid
 
 
@@ -80,8 +81,6 @@ def _all_errors(function: Callable[..., Any]) -> float:
 
     def bound(_field: Any, x: Any, *_: Any) -> Any:
         return SimpleNamespace(value=x[:, 0], error=error[np.rint(x[:, 0]).astype(int)])
-
-    from theorycheck.progress import NO_PROGRESS
 
     x = np.arange(300.0)[:, None]
     found = rewired(function, iwae_bound=bound)(

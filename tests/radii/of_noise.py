@@ -12,6 +12,7 @@ from tests.radii.table import Table, getter, off, rewired, shortfall
 from theorycheck.estimate import Estimate, Verdict
 from theorycheck.models.loading import load_model
 from theorycheck.quadrature.data_nodes import DataSample
+from theorycheck.quadrature.latent_panels import latent_panels
 from theorycheck.theorems import noise_optimum, theorem2
 from theorycheck.theorems.noise_optimum import NoiseAtOptimum, mean_of
 
@@ -23,8 +24,6 @@ LINE = load_model("expr:[z, 0.5*z]", noise_variance=[0.25, 1.0])
 
 def _refit(function: Callable[..., Any]) -> float:
     """The exact posterior's refit at two unequal σ²: each 1e-9 of its own, and holds it."""
-    from theorycheck.quadrature.latent_panels import latent_panels
-
     found = function(latent_panels(LINE))
     worst = shortfall(
         [abs(e.value - v) for e, v in zip(found, VARIANCE, strict=True)], [e.error for e in found]
@@ -34,8 +33,6 @@ def _refit(function: Callable[..., Any]) -> float:
 
 def _refit_of_draws(function: Callable[..., Any]) -> float:
     """D > 2: five standard errors, each of its own dimension."""
-    from theorycheck.quadrature.latent_panels import latent_panels
-
     panels = latent_panels(load_model("expr:[z, 0*z, 0*z]", noise_variance=0.5))
     draws = DataSample(np.zeros((4, 8, 3)))
     rows = np.random.default_rng(2).normal(size=(32, 3)) * np.array([1.0, 10.0, 100.0])
