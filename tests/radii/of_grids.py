@@ -1,4 +1,4 @@
-"""Radii of the grid and of samples, and what panels in z do not resolve (quadrature/)."""
+"""Radii of the grid and of samples (quadrature/data_nodes.py)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import dataclasses
 import math
 from collections.abc import Callable
 from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 
-from tests.radii.table import Table, getter, off, rewired, shortfall
+from tests.radii.table import Table, off, rewired, shortfall
 from theorycheck.models.loading import load_model
 from theorycheck.quadrature import data_nodes, latent_panels
 from theorycheck.quadrature.data_nodes import DataSample, TrapezoidGrid
@@ -69,66 +67,6 @@ def _standard_errors(function: Callable[..., Any]) -> float:
     return off(found, [over_means, over_draws, math.inf])
 
 
-def _missing(function: Callable[..., Any]) -> float:
-    panels = SimpleNamespace(unresolved_mass=0.01, reach=2.0)
-    return off(function(panels), 0.01 + 2.0 * float(ndtr(-2.0)))
-
-
-def _balls(function: Callable[..., Any]) -> float:
-    """A panel's ball holds f to its edges, and a run's ball those of its panels."""
-    model = load_model("expr:[z, sin(2*z)]", noise_variance=[0.25, 0.04])
-    mesh = latent_panels._refine(model, (), 6.0, 1000)
-    panels = function(model, 6.0, (), mesh)
-    worst = 0.0
-    for j in range(panels.size):
-        z = np.linspace(panels.left[j], panels.right[j], 50)
-        for centre, radius in (
-            (panels.centre[j], panels.radius[j]),
-            (panels.block_centre[j // 8], panels.block_radius[j // 8]),
-        ):
-            distance = np.linalg.norm((model.decoder(z) - centre) / model.sigma, axis=1).max()
-            worst = max(worst, shortfall(distance * (1.0 - 1e-12), radius))
-    edge = np.linalg.norm(
-        (panels.centre - panels.block_centre.repeat(8, 0)[: panels.size]) / model.sigma, axis=1
-    )
-    return max(
-        worst,
-        shortfall(
-            (edge + panels.radius) * (1 - 1e-12), panels.block_radius.repeat(8)[: panels.size]
-        ),
-    )
-
-
-def _defects(function: Callable[..., Any]) -> float:
-    """The size of the last two coefficients of f, in σ of each dimension."""
-    model = load_model("expr:[z, z]", noise_variance=[0.25, 4.0])
-    mesh = latent_panels._refine(model, (), 2.0, 1000)
-    series = np.zeros_like(mesh.coefficients)
-    series[0, 0, 14], series[1, 0, 15], series[2, 1, 15] = 0.1, -0.3, 0.8
-    series[3, :, 15] = -0.2, 0.4
-    found = function(model, 2.0, (), dataclasses.replace(mesh, coefficients=series)).defect
-    return off(found[:4], [0.2, 0.6, 0.4, 0.4])
-
-
-def _unresolved(function: Callable[..., Any]) -> float:
-    """The prior mass of the panels that do not resolve f, from those that do not."""
-    model = load_model("expr:z", noise_variance=0.25)
-    mesh = latent_panels._refine(model, (), 6.0, 1000)
-    resolved = np.ones(mesh.left.size, dtype=bool)
-    resolved[[1, 6]] = False
-    panels = function(model, 6.0, (), dataclasses.replace(mesh, resolved=resolved))
-    left, right = mesh.left[[1, 6]], mesh.right[[1, 6]]
-    return max(off(panels.unresolved_mass, float((ndtr(right) - ndtr(left)).sum())) - 1e-9, 0.0)
-
-
-def _budget(function: Callable[..., Any]) -> float:
-    """A curve of 10,000 σ on 40 panels: hardly any mass is resolved, and none is said to be."""
-    model = load_model("expr:1000*z", noise_variance=0.01)
-    mesh = function(model, (), 4.0, 40)
-    steep = np.abs(mesh.right - mesh.left) * 1e4 > 3.1
-    return float((mesh.resolved & steep).sum())
-
-
 def _repetitions(function: Callable[..., Any]) -> float:
     """Scramblings are independent: their means scatter, and five standard errors hold E x = 0."""
     worst = 0.0
@@ -175,41 +113,5 @@ GRIDS: Table = {
     "sample: one draw is enough": (_standard_errors, DataSample.average, "math.inf", "0.0"),
     "sample: repetitions that are one": (
         _repetitions, data_nodes.quasi_monte_carlo, "rng=child", "rng=0",
-    ),
-    "panels: without what is unresolved": (
-        _missing, getter(LatentPanels, "missing_mass"), "self.unresolved_mass +", "",
-    ),
-    "panels: without what is beyond": (
-        _missing, getter(LatentPanels, "missing_mass"), "2.0 *", "0.0 *",
-    ),
-    "panels: beyond on one side": (_missing, getter(LatentPanels, "missing_mass"), "2.0 *", ""),
-    "panels: ball of the nodes": (_balls, latent_panels._assemble, "1.05 * spread", "spread"),
-    "panels: ball of the nearest node": (
-        _balls, latent_panels._assemble, "axis=1).max(axis=1)", "axis=1).min(axis=1)",
-    ),
-    "panels: run that holds the centres only": (
-        _balls, latent_panels._assemble, "axis=1) + radius", "axis=1)",
-    ),
-    "panels: ball with the σ of another dimension": (
-        _balls, latent_panels._assemble, "/ sigma[:, None], axis=1)",
-        "/ sigma[::-1][:, None], axis=1)",
-    ),
-    "panels: defect of the last degree only": (
-        _defects, latent_panels._assemble, "mesh.coefficients[:, :, -2:]",
-        "mesh.coefficients[:, :, -1:]",
-    ),
-    "panels: defect in data units": (
-        _defects, latent_panels._assemble, "-2:] / sigma[:, None]", "-2:]",
-    ),
-    "panels: defect of the first dimension": (
-        _defects, latent_panels._assemble, "mesh.coefficients[:, :, -2:]",
-        "mesh.coefficients[:, :1, -2:]",
-    ),
-    "panels: everything resolved": (
-        _unresolved, latent_panels._assemble, "log_mass[~mesh.resolved]", "log_mass[:0]",
-    ),
-    "panels: resolved where f moves by many σ": (
-        lambda function: _budget(rewired(latent_panels._refine, _evaluate=function)),
-        latent_panels._evaluate, "(move <= LARGEST_MOVE) &", "",
     ),
 }  # fmt: skip

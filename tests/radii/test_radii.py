@@ -26,6 +26,7 @@ from tests.radii.of_importance import IMPORTANCE
 from tests.radii.of_iwae_objective import IWAE_OBJECTIVE
 from tests.radii.of_noise import NOISE
 from tests.radii.of_optimum import OPTIMUM
+from tests.radii.of_panels import PANELS
 from tests.radii.of_partition import PARTITION
 from tests.radii.of_simplicity import SIMPLICITY
 from tests.radii.of_stationarity import STATIONARITY
@@ -48,6 +49,7 @@ TABLES: dict[str, Table] = {
     "iwae objective": IWAE_OBJECTIVE,
     "noise": NOISE,
     "optimum": OPTIMUM,
+    "panels": PANELS,
     "partition": PARTITION,
     "simplicity": SIMPLICITY,
     "stationarity": STATIONARITY,
