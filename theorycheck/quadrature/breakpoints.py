@@ -121,7 +121,7 @@ def locate_kinks(
     tuple of float
         Candidate latents, ascending; empty if the mesh shows none.
     """
-    tiny = (right - left) < _TINY
+    tiny = right - left < _TINY
     # A breakpoint parts two clusters, however near.
     starts = np.flatnonzero(tiny & ~(np.insert(tiny[:-1], 0, False) & ~np.isin(left, known)))
     stops = np.flatnonzero(tiny & ~(np.append(tiny[1:], False) & ~np.isin(right, known)))
@@ -129,9 +129,10 @@ def locate_kinks(
     starts, stops = starts[many], stops[many]
     if not 0 < starts.size <= _MOST:
         return ()
-    cores = [s + int(np.argmin((right - left)[s : e + 1])) for s, e in zip(starts, stops, strict=True)]
+    width = right - left
+    cores = [s + int(np.argmin(width[s:e])) for s, e in zip(starts, stops + 1, strict=True)]
     centre = 0.5 * (left[cores] + right[cores])
-    pad = 1e-9 + 4.0 * (right[cores] - left[cores])
+    pad = 1e-9 + 4.0 * width[cores]
     # Neither side may reach the next kink.
     walls = np.sort(np.concatenate([np.array(known), centre, [-np.inf, np.inf]]))
     index = np.searchsorted(walls, centre)

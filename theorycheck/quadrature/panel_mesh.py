@@ -201,7 +201,7 @@ class _Trial:
         far = np.maximum(np.abs(left), np.abs(right))
         allowed = MISFIT_ALLOWED * np.maximum(np.maximum(RESOLUTION, rounding), tail)
         allowed += 4.0 * _EPS * far / half * move
-        worst, step = scan.misfit(left, right, np.where(smooth[:, None, None], series, 0.0))
+        worst, step = scan.misfit(left, right, series, smooth)
         misfit = np.where(smooth, np.maximum(misfit, worst), np.inf)
         noise = (misfit <= MISFIT_NOISE) & (before[1] < 4.0 * misfit)
         resolved = smooth & ((misfit <= allowed) | noise)
