@@ -158,4 +158,5 @@ def scan_decoder(model: GenerativeModel, reach: float) -> Scan:
     width = 2.0 * reach / size
     z = (np.arange(size) + _PLACE) * width - reach
     values = [decoder(z[i : i + _CALL]) / model.sigma for i in range(0, size, _CALL)]
-    return Scan(z, np.concatenate(values).T.copy(), width)
+    f: Array = np.concatenate(values).T.copy()
+    return Scan(z, f, width)
