@@ -91,6 +91,9 @@ class Decomposition:
         How far q* can be from the global optimum, where that was asked for.
     converged : bool
         Whether the tolerances were reached.
+    verified_width : float
+        Wherever f has a bump, dip or gap wider than this in z, it was seen; the radii do not
+        speak of what is narrower. inf: f was not scanned.
     """
 
     model: GenerativeModel
@@ -105,6 +108,7 @@ class Decomposition:
     certificate: CertifiedPoints | None
     converged: bool
     averages: PosteriorAverages = field(repr=False)
+    verified_width: float = math.inf
 
     @property
     def excess(self) -> Estimate:
@@ -140,6 +144,7 @@ class Decomposition:
             "eta_partition": [part.to_dict() for part in self.eta_partition],
             "certificate": None if self.certificate is None else self.certificate.to_dict(),
             "resolved": self.resolved,
+            "verified_width": self.verified_width if math.isfinite(self.verified_width) else None,
             "method": self.method,
         }
 
@@ -156,6 +161,7 @@ def decompose(
     repeats: int = 16,
     seed: int = 0,
     certify: int = 0,
+    resolution: float | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Decomposition:
     """Compute H, MLEO, PMO and J of a model against a data distribution.
@@ -179,6 +185,8 @@ def decompose(
         Quasi-Monte Carlo for D > 2: points a repetition, repetitions, seed.
     certify : int
         Prove at so many draws from p(x) that q* is the global optimum, to 1e-9 nats.
+    resolution : float, optional
+        Scan both decoders for whatever is wider than this in z; by default as they say themselves.
     progress : Progress
         Told how far the refinement is.
 
@@ -195,6 +203,9 @@ def decompose(
     DecoderError
         If f misbehaves at a quadrature node.
     """
+    if resolution is not None:
+        data = None if data is None or data is model else data.with_resolution(resolution)
+        model = model.with_resolution(resolution)
     data = model if data is None else data
     if model.data_dim != data.data_dim:
         raise ModelError(
@@ -246,6 +257,7 @@ def decompose(
         certificate=_certify(mean_field, data, certify, seed) if certify else None,
         converged=averages.converged,
         averages=averages,
+        verified_width=max(data_panels.verified_width, model_panels.verified_width),
     )
 
 
