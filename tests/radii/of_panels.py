@@ -8,11 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from numpy.polynomial import legendre
 from scipy.special import ndtr
 
 from tests.radii.table import Table, getter, off, rewired, shortfall
+from theorycheck.models.decoder import Decoder
+from theorycheck.models.generative import GenerativeModel
 from theorycheck.models.loading import load_model
-from theorycheck.quadrature import latent_panels
+from theorycheck.quadrature import latent_panels, panel_mesh
 from theorycheck.quadrature.latent_panels import LatentPanels
 
 
@@ -55,15 +58,32 @@ def _balls(function: Callable[..., Any]) -> float:
     )
 
 
+def _trial(function: Callable[..., Any], model: Any, misfit: float = 0.0) -> Any:
+    """Judge one panel, [−0.5, 0.5], that a scan finds to miss f by some σ."""
+    scan = SimpleNamespace(misfit=lambda *_: (np.array([misfit]), np.zeros((1, 2))))
+    edges = np.array([-0.5]), np.array([0.5])
+    made = function(panel_mesh._Trial, model, *edges, np.full((2, 1), np.inf), scan)
+    return made.mesh
+
+
 def _defects(function: Callable[..., Any]) -> float:
     """The size of the last two coefficients of f, in σ of each dimension."""
-    model = load_model("expr:[z, z]", noise_variance=[0.25, 4.0])
-    mesh, rest = _mesh(model)
-    series = np.zeros_like(mesh.coefficients)
-    series[0, 0, 14], series[1, 0, 15], series[2, 1, 15] = 0.1, -0.3, 0.8
-    series[3, :, 15] = -0.2, 0.4
-    found = function(model, 6.0, (), dataclasses.replace(mesh, coefficients=series), *rest).defect
-    return off(found[:4], [0.2, 0.6, 0.4, 0.4])
+    worst = 0.0
+    for a, b, expected in ((0.1, 0.2, 0.2), (0.01, 0.8, 0.4), (0.3, 0.4, 0.6)):
+
+        def f(z: Any, a: float = a, b: float = b) -> Any:
+            degrees = [legendre.legval(2.0 * z, [0.0] * k + [1.0]) for k in (14, 15)]
+            return np.stack([a * degrees[0], b * degrees[1]], axis=1)
+
+        model = GenerativeModel(Decoder.from_function(f, name="waves"), [0.25, 4.0])
+        worst = max(worst, off(_trial(function, model).defect, [expected]))
+    return max(worst - 1e-9, 0.0)
+
+
+def _misfit(function: Callable[..., Any]) -> float:
+    """What a scan sees a smooth panel miss is its defect, and the panel is not resolved."""
+    mesh = _trial(function, load_model("expr:z", noise_variance=0.25), misfit=0.02)
+    return off(mesh.defect, [0.02]) + bool(mesh.resolved[0])
 
 
 def _unresolved(function: Callable[..., Any]) -> float:
@@ -77,13 +97,12 @@ def _unresolved(function: Callable[..., Any]) -> float:
     return max(off(panels.unresolved_mass, float((ndtr(right) - ndtr(left)).sum())) - 1e-9, 0.0)
 
 
-def _budget(function: Callable[..., Any]) -> float:
-    """A curve of 10,000 σ on 40 panels: hardly any mass is resolved, and none is said to be."""
-    model = load_model("expr:1000*z", noise_variance=0.01)
-    mesh = function(model, (), 4.0, 40)
-    steep = np.abs(mesh.right - mesh.left) * 1e4 > 3.1
-    return float((mesh.resolved & steep).sum())
+def _steep(function: Callable[..., Any]) -> float:
+    """A panel on which f moves by 1,000 σ is not resolved, straight as it is."""
+    return float(_trial(function, load_model("expr:100*z", noise_variance=0.01)).resolved[0])
 
+
+_OF = panel_mesh._Trial.of.__func__  # type: ignore[attr-defined]
 
 PANELS: Table = {
     "panels: without what is unresolved": (
@@ -105,21 +124,20 @@ PANELS: Table = {
         "/ sigma[::-1][:, None], axis=1)",
     ),
     "panels: defect of the last degree only": (
-        _defects, latent_panels._assemble, "mesh.coefficients[:, :, -2:]",
-        "mesh.coefficients[:, :, -1:]",
+        _defects, _OF, "series[:, :, -2:]", "series[:, :, -1:]",
     ),
     "panels: defect in data units": (
-        _defects, latent_panels._assemble, "-2:] / sigma[:, None]", "-2:]",
+        _defects, _OF, "coefficients / model.sigma[:, None]", "coefficients",
     ),
     "panels: defect of the first dimension": (
-        _defects, latent_panels._assemble, "mesh.coefficients[:, :, -2:]",
-        "mesh.coefficients[:, :1, -2:]",
+        _defects, _OF, "series[:, :, -2:]", "series[:, :1, -2:]",
+    ),
+    "panels: defect without what a scan sees": (_misfit, _OF, "np.maximum(tail, missed)", "tail"),
+    "panels: resolved whatever a scan sees": (
+        _misfit, _OF, "((misfit <= allowed) | noise)", "True",
     ),
     "panels: everything resolved": (
         _unresolved, latent_panels._assemble, "[~mesh.resolved]", "[:0]",
     ),
-    "panels: resolved where f moves by many σ": (
-        lambda function: _budget(rewired(latent_panels._refine, _evaluate=function)),
-        latent_panels._evaluate, "(move <= LARGEST_MOVE) &", "",
-    ),
+    "panels: resolved where f moves by many σ": (_steep, _OF, "(move <= LARGEST_MOVE) &", ""),
 }  # fmt: skip
