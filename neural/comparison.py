@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from theorycheck.estimate import Estimate, Kind
+from theorycheck.estimate import Estimate
 from theorycheck.inference.marginal import log_density
 from theorycheck.inference.mean_field import MeanField
 from theorycheck.inference.posterior import posterior
 from theorycheck.models.generative import GenerativeModel
+from theorycheck.objectives.simplicity import mean_of_draws
 from theorycheck.quadrature.latent_panels import LatentPanels, latent_panels
 
 Array = NDArray[np.float64]
@@ -96,19 +97,14 @@ def posterior_simplicity(
     chosen = high[:_MODE_DRAWS]
     modes = [np.array([_modes_at(part, point) for point in chosen]) for part in panels]
     truth, learned = (
-        PosteriorFigures(_average(values), _average((count > 1).astype(float)))
+        PosteriorFigures(mean_of_draws(values), mean_of_draws((count > 1).astype(float), 1.0))
         for values, count in zip(kl, modes, strict=True)
     )
-    return Simplicity(truth, learned, _average(kl[0] - kl[1]))
+    return Simplicity(truth, learned, mean_of_draws(kl[0] - kl[1]))
 
 
 def _modes_at(panels: LatentPanels, x: Array) -> int:
     return sum(mode.mass > _MODE_MASS for mode in posterior(panels, x).modes)
-
-
-def _average(values: Array) -> Estimate:
-    error = 5.0 * float(values.std(ddof=1)) / np.sqrt(len(values))
-    return Estimate(float(values.mean()), float(error), Kind.STATISTICAL)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from scipy.special import ndtr
 
+from tests.radii.table import rewired
 from theorycheck.errors import ModelError
 from theorycheck.models import benchmark, load_model
 from theorycheck.objectives.decomposition import decompose
@@ -44,6 +45,27 @@ def test_pinsker(formula: str) -> None:
     mleo = decompose(model, data, tolerance=1e-2).mleo
     assert found.lower > 0.0
     assert found.value <= (mleo.upper / 2.0) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "variance"),
+    [
+        ("tanh(2.287*z)", "tanh(0.918*z)", 0.071449),
+        ("sin(1.407*z)", "1.325*z", 0.417095),
+        ("abs(z - 0.957/6)", "sin(2.908*z)", 0.263429),
+        ("tanh(1.882*z)", "1.985*z", 0.306825),
+        ("1.005*z", "2.845*z", 0.027135),
+    ],
+)
+def test_radius_holds_where_two_rules_agree_by_chance(
+    model: str, data: str, variance: float
+) -> None:
+    """Kinks of |p − p_f| in the middle of a step of the rule; against 25 times as many nodes."""
+    models = [load_model(f"expr:{f}", noise_variance=variance) for f in (model, data)]
+    found, fine = total_variation(*models), rewired(total_variation, _STEP=1 / 150)(*models)
+    assert fine.error < 0.1 * found.error
+    assert abs(found.value - fine.value) <= found.error
+    assert found.error < 2e-3
 
 
 def test_bad_input() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from theorycheck.cli.options import (
     Model,
     ModelOptions,
     NoiseVariance,
+    Resolution,
     TableKind,
     Vectorize,
     checked_tolerance,
@@ -86,6 +88,7 @@ def decompose(
     vectorize: Vectorize = False,
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
+    resolution: Resolution = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
@@ -96,7 +99,7 @@ def decompose(
     from theorycheck.cli.render import print_json, stdout_kept_for_result
     from theorycheck.cli.samples import read_sample
 
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind)
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     thresholds = parse_eta(eta)
     all_samples = _parse_samples(iwae)
     with stdout_kept_for_result():
@@ -172,6 +175,12 @@ def _show(result: Decomposition, tolerance: float, objectives: list[IwaeObjectiv
             f"one found by more than {result.certificate.largest_gap:.1e} nats.",
         )
     say(out, f"By {result.method}.")
+    if math.isfinite(result.verified_width):
+        say(
+            out,
+            f"f was scanned at latents {result.verified_width:.2g} apart: the radii do not speak "
+            "of what is narrower in z (--resolution).",
+        )
 
 
 def _in_words(result: Decomposition, tolerance: float) -> str:

@@ -14,6 +14,7 @@ from theorycheck.cli.options import (
     Model,
     ModelOptions,
     NoiseVariance,
+    Resolution,
     TableKind,
     Vectorize,
     checked_tolerance,
@@ -56,6 +57,7 @@ def export(
     vectorize: Vectorize = False,
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
+    resolution: Resolution = None,
 ) -> None:
     """Run the verb."""
     checked_tolerance(tolerance)
@@ -70,7 +72,7 @@ def export(
     from theorycheck.report.to_xarray import need_xarray, write_netcdf
 
     need_xarray()
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind)
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     with stdout_kept_for_result():
         loaded = options.load(model)
         truth = None

@@ -13,6 +13,7 @@ from theorycheck.cli.options import (
     Model,
     ModelOptions,
     NoiseVariance,
+    Resolution,
     Vectorize,
     checked_tolerance,
 )
@@ -63,6 +64,7 @@ def judge(
     noise_variance: NoiseVariance = None,
     data_noise_variance: DataNoiseVariance = None,
     vectorize: Vectorize = False,
+    resolution: Resolution = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
@@ -75,9 +77,9 @@ def judge(
     from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import print_json, stdout_kept_for_result
 
-    options = ModelOptions(noise_variance, vectorize)
+    options = ModelOptions(noise_variance, vectorize, resolution=resolution)
     with stdout_kept_for_result():
-        truth = ModelOptions(data_noise_variance, vectorize).load(data)
+        truth = ModelOptions(data_noise_variance, vectorize, resolution=resolution).load(data)
         trained = options.load_other(model, noise_variance, "--noise-variance", truth)
         saved = _saved(model)
         own = _encoder(saved, encoder)

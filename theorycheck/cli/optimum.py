@@ -22,6 +22,7 @@ from theorycheck.cli.options import (
     Model,
     ModelOptions,
     NoiseVariance,
+    Resolution,
     TableKind,
     Vectorize,
     parse_numbers,
@@ -101,6 +102,7 @@ def optimum(
     vectorize: Vectorize = False,
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
+    resolution: Resolution = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
@@ -118,7 +120,7 @@ def optimum(
     from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import print_json, stdout_kept_for_result
 
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind)
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     with stdout_kept_for_result():
         data = options.load(model)
         file = (

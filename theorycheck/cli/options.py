@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,6 +80,15 @@ TableKind = Annotated[
         help="How a table goes on between its points: linear, cubic or cells.",
     ),
 ]
+Resolution = Annotated[
+    float | None,
+    typer.Option(
+        "--resolution",
+        metavar="W",
+        help="Scan f at latents W apart, so that no bump, dip or gap wider than W in z is missed; "
+        "from 1e-6, by default 5e-4.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -140,12 +150,15 @@ class ModelOptions:
         As given, unparsed.
     vectorize : bool
     table_kind : str or None
+    resolution : float or None
+        For every model of the command.
     """
 
     noise_variance: list[str] | None = None
     vectorize: bool = False
     breakpoints: list[str] | None = None
     table_kind: str | None = None
+    resolution: float | None = None
 
     def load(self, spec: str) -> GenerativeModel:
         """Load the MODEL of the command."""
@@ -159,6 +172,7 @@ class ModelOptions:
             vectorize=self.vectorize,
             breakpoints=breakpoints,
             table_kind=self._checked_kind(),
+            resolution=self.resolution,
         )
 
     def load_other(
@@ -184,9 +198,15 @@ class ModelOptions:
         from theorycheck.models.loading import load_model
 
         given = parse_numbers(noise_variance, option)
-        kind = self._checked_kind()
+        load = partial(
+            load_model,
+            spec,
+            vectorize=self.vectorize,
+            table_kind=self._checked_kind(),
+            resolution=self.resolution,
+        )
         try:
-            return load_model(spec, noise_variance=given, vectorize=self.vectorize, table_kind=kind)
+            return load(noise_variance=given)
         except LoadingError:
             if given is not None:
                 raise
@@ -194,7 +214,7 @@ class ModelOptions:
         # dimensions goes as one number, so that a wrong D is not reported as a wrong σ².
         variance = model.noise_variance.tolist()
         shared = variance[:1] if len(set(variance)) == 1 else variance
-        return load_model(spec, noise_variance=shared, vectorize=self.vectorize, table_kind=kind)
+        return load(noise_variance=shared)
 
     def load_alternatives(
         self,

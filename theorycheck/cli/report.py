@@ -16,6 +16,7 @@ from theorycheck.cli.options import (
     ModelOptions,
     Models,
     NoiseVariance,
+    Resolution,
     TableKind,
     Vectorize,
     cannot_write,
@@ -82,6 +83,7 @@ def report(
     vectorize: Vectorize = False,
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
+    resolution: Resolution = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
@@ -99,7 +101,7 @@ def report(
     from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import console, print_json, say, stdout_kept_for_result
 
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind)
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     thresholds = parse_eta(eta)
     with stdout_kept_for_result():
         loaded = [options.load(spec) for spec in models]

@@ -15,6 +15,7 @@ from theorycheck.cli.options import (
     Model,
     ModelOptions,
     NoiseVariance,
+    Resolution,
     TableKind,
     Vectorize,
     checked_alternatives,
@@ -77,6 +78,7 @@ def conditions(
     vectorize: Vectorize = False,
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
+    resolution: Resolution = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
@@ -89,7 +91,7 @@ def conditions(
     from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import print_json, stdout_kept_for_result
 
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind)
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     thresholds = parse_eta(eta)
     with stdout_kept_for_result():
         loaded = options.load(model)

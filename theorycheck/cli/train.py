@@ -15,6 +15,7 @@ from theorycheck.cli.options import (
     Model,
     ModelOptions,
     NoiseVariance,
+    Resolution,
     TableKind,
     Vectorize,
     cannot_write,
@@ -116,6 +117,7 @@ def train(
     vectorize: Vectorize = False,
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
+    resolution: Resolution = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
@@ -145,7 +147,7 @@ def train(
         seed=seed,
     )
     chosen_device(device)
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind)
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     with stdout_kept_for_result():
         truth = options.load(model)
         points = _data_set(truth, data_size, sample, seed)

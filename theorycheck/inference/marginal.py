@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from theorycheck.errors import ModelError
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.quadrature.kernels.log_density import log_density_batch, nearest_block_batch
+from theorycheck.quadrature.kernels.places import place_share_batch
 from theorycheck.quadrature.latent_panels import LARGEST_REACH, LatentPanels, latent_panels
 
 Array = NDArray[np.float64]
@@ -158,6 +159,11 @@ def _on_panels(panels: LatentPanels, points: Array) -> LogDensity:
     back = np.empty_like(order)
     back[order] = np.arange(count)
     value, relative, mean_f = value[back], relative[back], mean_f[back]
+    if panels.place_log_mass.size:
+        share = np.empty(count)
+        masses, sides = panels.place_log_mass, panels.place_f
+        place_share_batch(points, inverse_sigma, masses, sides, value, share)
+        relative += share
     value += panels.peak_log_density
     relative += _tail_error(panels, points, value)
     error = np.where(relative < 0.5, -np.log1p(-np.minimum(relative, 0.5)), np.inf)

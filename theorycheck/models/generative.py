@@ -73,6 +73,10 @@ class GenerativeModel:
         """Return the same decoder with another σ²."""
         return GenerativeModel(self.decoder, noise_variance)
 
+    def with_resolution(self, resolution: float) -> GenerativeModel:
+        """Return the same model, its f to be scanned for whatever is wider than this in z."""
+        return GenerativeModel(self.decoder.with_resolution(resolution), self.noise_variance)
+
     def sample(self, size: int, rng: np.random.Generator | int) -> tuple[Array, Array]:
         """Draw from the joint p(z, x).
 

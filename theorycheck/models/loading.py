@@ -40,6 +40,7 @@ def load_model(
     vectorize: bool = False,
     breakpoints: Sequence[float] | None = None,
     table_kind: str | None = None,
+    resolution: float | None = None,
 ) -> GenerativeModel:
     """Make a generative model from its specification.
 
@@ -59,6 +60,8 @@ def load_model(
         Kinks and jumps of f; replaces what the model declares.
     table_kind : {"linear", "cubic", "cells"}, optional
         How a table goes on between its points; by default what the file says, else linear.
+    resolution : float, optional
+        Scan f for whatever is wider than this in z; by default what the model asks for, or 5e-4.
 
     Returns
     -------
@@ -74,6 +77,8 @@ def load_model(
     decoder, own_noise = _resolve(spec, vectorize, table_kind)
     if breakpoints is not None:
         decoder = decoder.with_breakpoints(breakpoints)
+    if resolution is not None:
+        decoder = decoder.with_resolution(resolution)
     noise = own_noise if noise_variance is None else noise_variance
     if noise is None:
         raise LoadingError(

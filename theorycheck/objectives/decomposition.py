@@ -99,6 +99,9 @@ class Decomposition:
         The nodes that the averages were made of.
     unresolved_mass : float
         Prior mass on which f is not resolved against σ, the model's and the data's together.
+    verified_width : float
+        Wherever f has a bump, dip or gap wider than this in z, it was seen; the radii do not
+        speak of what is narrower. inf: f was not scanned.
     """
 
     model: GenerativeModel
@@ -114,6 +117,7 @@ class Decomposition:
     converged: bool
     averages: PosteriorAverages = field(repr=False)
     unresolved_mass: float = 0.0
+    verified_width: float = math.inf
 
     @property
     def excess(self) -> Estimate:
@@ -150,6 +154,7 @@ class Decomposition:
             "certificate": None if self.certificate is None else self.certificate.to_dict(),
             "resolved": self.resolved,
             "converged": self.converged,
+            "verified_width": self.verified_width if math.isfinite(self.verified_width) else None,
             "method": self.method,
         }
 
@@ -167,6 +172,7 @@ def decompose(
     seed: int = 0,
     certify: int = 0,
     max_nodes: int = MAX_NODES,
+    resolution: float | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Decomposition:
     """Compute H, MLEO, PMO and J of a model against a data distribution.
@@ -193,6 +199,8 @@ def decompose(
     max_nodes : int
         Nodes x at most to average over; what needs more goes to quasi-Monte Carlo, whose radius
         is statistical.
+    resolution : float, optional
+        Scan both decoders for whatever is wider than this in z; by default as they say themselves.
     progress : Progress
         Told how far the refinement is, and beforehand what it will cost.
 
@@ -209,6 +217,9 @@ def decompose(
     DecoderError
         If f misbehaves at a quadrature node.
     """
+    if resolution is not None:
+        data = None if data is None or data is model else data.with_resolution(resolution)
+        model = model.with_resolution(resolution)
     data = model if data is None else data
     if model.data_dim != data.data_dim:
         raise ModelError(
@@ -263,6 +274,7 @@ def decompose(
         averages=averages,
         unresolved_mass=data_panels.unresolved_mass
         + (0.0 if model is data else model_panels.unresolved_mass),
+        verified_width=max(data_panels.verified_width, model_panels.verified_width),
     )
 
 

@@ -27,6 +27,7 @@ from theorycheck.inference.marginal import log_density
 from theorycheck.inference.mean_field import MeanField, as_field
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.quadrature.coarser_rules import change_at_kinks
 from theorycheck.quadrature.data_nodes import (
     DataSample,
     given_sample,
@@ -117,8 +118,8 @@ def iwae_objective(
     Returns
     -------
     IwaeObjective
-        On the grid, its error radius is the largest difference between the rule and those of twice
-        the step that it contains; on a sample it is five standard errors.
+        On the grid, its error radius comes from the coarser rules that it contains (see
+        :mod:`theorycheck.quadrature.coarser_rules`); on a sample it is five standard errors.
 
     Raises
     ------
@@ -167,18 +168,14 @@ def _on_grid(
     x, mass = grid.x[kept], mass[kept]
     bound = _bounds(field, x, samples, q, progress)
     p, p_f = log_density(data, x), log_density(field.panels, x)
-    # Which of the 2^D rules of twice the step a node belongs to.
-    parity = np.rint(x / (step * data.model.sigma)).astype(np.int64) % 2
-    rule = parity @ (2 ** np.arange(parity.shape[1]))
     unseen = (_IGNORED_MASS + grid.missing_mass + data.missing_mass) * _LARGEST_GAP
     resolved = np.minimum(p.relative_error + p_f.relative_error + bound.error, _LARGEST_GAP)
     evaluation = unseen + float(mass @ resolved) + 1e-13
 
     def average(values: Array) -> Estimate:
         total = mass * values
-        value = float(total.sum())
-        shifted = 2 ** parity.shape[1] * np.bincount(rule, weights=total)
-        return Estimate(value, float(np.abs(shifted - value).max()) + evaluation)
+        change = change_at_kinks(x, step * data.model.sigma, total)
+        return Estimate(float(total.sum()), change + evaluation)
 
     return average(p.value - bound.value), average(p_f.value - bound.value)
 

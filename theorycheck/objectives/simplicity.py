@@ -215,15 +215,19 @@ def compare_posteriors(
 def _region(
     share: float, inside: NDArray[np.bool_], kl: Sequence[Array], modes: Sequence[Array]
 ) -> RegionComparison:
-    mass = Estimate(1.0, 0.0, Kind.EXACT) if share == 1.0 else _average(inside.astype(float), 1.0)
+    mass = (
+        Estimate(1.0, 0.0, Kind.EXACT) if share == 1.0 else mean_of_draws(inside.astype(float), 1.0)
+    )
     truth, other = (
         Complexity(
-            _average(values), _average(count, 1.0), _average((count > 1.0).astype(np.float64), 1.0)
+            mean_of_draws(values),
+            mean_of_draws(count, 1.0),
+            mean_of_draws((count > 1.0).astype(np.float64), 1.0),
         )
         for values, count in zip(kl, modes, strict=True)
     )
-    kl_saved = _average(kl[0] - kl[1])
-    modes_saved = _average(modes[0] - modes[1], 1.0)
+    kl_saved = mean_of_draws(kl[0] - kl[1])
+    modes_saved = mean_of_draws(modes[0] - modes[1], 1.0)
     simpler = positive(kl_saved)
     if positive(modes_saved.scaled(-1.0)) is Verdict.HOLDS:
         simpler = Verdict.FAILS
@@ -232,8 +236,20 @@ def _region(
     )
 
 
-def _average(values: Array, unit: float = 0.0) -> Estimate:
-    """Average; `unit` is what one draw of a count may change, for counts that never vary."""
+def mean_of_draws(values: Array, unit: float = 0.0) -> Estimate:
+    """Average over independent draws, with a radius of STANDARD_ERRORS.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+    unit : float
+        What one draw of a count may change: counts that never varied keep a radius.
+
+    Returns
+    -------
+    Estimate
+        Of infinite radius for fewer than two draws.
+    """
     count = len(values)
     if count < 2:
         return Estimate(float(values.sum()), math.inf, Kind.STATISTICAL)

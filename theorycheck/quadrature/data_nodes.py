@@ -16,7 +16,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 from scipy.stats import qmc
 
 from theorycheck.errors import ModelError, SettingError
@@ -131,7 +131,8 @@ def trapezoid_grid(panels: LatentPanels, step: float, shift: float = 0.0) -> Tra
         coarse.append(np.all(indices[keep] % 2 == 0, axis=1))
         densities.append(density[keep])
     log_density = np.log(np.concatenate(densities)) + panels.peak_log_density
-    tail = 2.0 * float(ndtr(-reach)) + panels.unresolved_mass
+    # What was given up, by the weights of its nodes: a panel may be cut in two.
+    tail = float(np.exp(panels.log_weight[~inner]).sum()) + panels.missing_mass
     return TrapezoidGrid(
         x=np.concatenate(points),
         log_density=log_density,

@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 
 #: Runs wider than this serve no q: s beyond 4 does not occur.
 _WIDEST = 16.0
+#: Pairs of runs merged at once.
+_CHUNK = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +109,24 @@ def _merge(
     span = new_right - new_left
     new_first = np.zeros_like(first[a])
     new_square = np.zeros_like(first[a])
+    if pairs > _CHUNK:
+        # A basis for every pair at once would take gigabytes for a very steep f.
+        parts = []
+        for k in range(0, pairs, _CHUNK):
+            part = slice(2 * k, 2 * min(k + _CHUNK, pairs))
+            parts.append(
+                _merge(
+                    left[part], right[part], centre[part], first[part], square[part],
+                    nodes, weights,
+                )
+            )  # fmt: skip
+        merged = [np.concatenate([part[i] for part in parts]) for i in range(5)]
+        if left.size % 2:
+            merged = [
+                np.concatenate([array, last[-1:]])
+                for array, last in zip(merged, (left, right, centre, first, square), strict=True)
+            ]
+        return (merged[0], merged[1], merged[2], merged[3], merged[4])
     for side in (a, b):
         # Values of the child about the new centre.
         shift = (centre[side] - new_centre)[:, :, None]

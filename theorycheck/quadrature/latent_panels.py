@@ -10,16 +10,28 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtr
+from scipy.special import ndtr
 
 from theorycheck.models.generative import GenerativeModel
-from theorycheck.quadrature.breakpoints import find_breakpoints
+from theorycheck.quadrature.breakpoints import locate_kinks
 from theorycheck.quadrature.kernels.log_density import BLOCK
-from theorycheck.quadrature.rules import NODES, ORDER, TRANSFORM, WEIGHTS, legendre_values
+from theorycheck.quadrature.panel_edges import broken_edges, jump_steepness, place_masses
+from theorycheck.quadrature.panel_mesh import LARGEST_MOVE, Mesh, log_mass, refine
+from theorycheck.quadrature.rules import NODES, ORDER, WEIGHTS, legendre_values
+from theorycheck.quadrature.scan import Scan, scan_decoder
+
+__all__ = [
+    "LARGEST_MOVE",
+    "LARGEST_REACH",
+    "MAX_PANELS",
+    "REACH",
+    "UNRESOLVED_MASS",
+    "LatentPanels",
+    "latent_panels",
+]
 
 Array = NDArray[np.float64]
 
@@ -27,21 +39,12 @@ Array = NDArray[np.float64]
 REACH = 12.0
 #: Largest |z| at which φ(z) is still a normal number.
 LARGEST_REACH = 37.0
-#: σ that f may move on a panel. At 3 the rule's error is below 1e-17 of the integrand's
-#: maximum, at 6 it is 3e-12 (remainder term of the 16-point Gauss rule).
-LARGEST_MOVE = 3.0
-#: Widest panel: φ itself, and a q with s ~ 1, must be resolved as well.
-LARGEST_WIDTH = 1.0
-#: Largest Legendre coefficient of degree 14 and 15 that f may have, in σ.
-RESOLUTION = 1e-12
-#: Below this, a tail that bisection does not shrink is rounding noise in f, not structure.
-NOISE = 1e-10
-#: Panels at most; at 16 nodes and D = 2 this many take 25 MB.
-MAX_PANELS = 20_000
+#: Panels at most; at 16 nodes and D = 2 this many take 80 MB.
+MAX_PANELS = 64_000
 #: Unresolved prior mass from which a result is called unresolved rather than given a radius.
 UNRESOLVED_MASS = 1e-6
-
-_EPS = float(np.finfo(float).eps)
+#: Times that a mesh is refined anew because it shows kinks: one can hide behind another.
+_KINK_ROUNDS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +80,14 @@ class LatentPanels:
     unresolved_mass : float
         Prior mass of the panels that do not resolve f.
     breakpoints : tuple of float
-        Kinks and jumps at which panels were split.
+        Kinks and jumps at which panels were split, declared or found.
+    verified_width : float
+        Within |z| <= SCANNED no bump, dip or gap of f that is wider than this was missed: f was
+        evaluated at latents so far apart and agrees with the panels at each. inf: no scan.
+    place_log_mass : ndarray, shape (2 J,)
+        Log prior mass around each found jump in which either side's f may hold; twice over.
+    place_f : ndarray, shape (D, 2 J)
+        f on the left of each such jump, then on the right of each.
     """
 
     model: GenerativeModel
@@ -99,6 +109,9 @@ class LatentPanels:
     block_log_mass: Array
     unresolved_mass: float
     breakpoints: tuple[float, ...]
+    verified_width: float
+    place_log_mass: Array
+    place_f: Array
 
     @property
     def size(self) -> int:
@@ -118,7 +131,11 @@ class LatentPanels:
 
 
 def latent_panels(
-    model: GenerativeModel, *, reach: float = REACH, max_panels: int = MAX_PANELS
+    model: GenerativeModel,
+    *,
+    reach: float = REACH,
+    max_panels: int = MAX_PANELS,
+    resolution: float | None = None,
 ) -> LatentPanels:
     """Refine panels in z until they resolve f against σ.
 
@@ -129,6 +146,9 @@ def latent_panels(
         Cover [-reach, reach]; at most 37.
     max_panels : int
         Budget. When it is spent, the panels of largest prior mass have been refined first.
+    resolution : float, optional
+        Scan f at latents this far apart, so that no wider bump, dip or gap is missed; by default
+        the decoder's own.
 
     Returns
     -------
@@ -137,121 +157,47 @@ def latent_panels(
     Raises
     ------
     DecoderError
-        If f misbehaves at a node.
+        If f misbehaves at a node, or the resolution is out of range.
+    SettingError
+        If the resolution asks for more of f than can be held.
     """
     reach = min(reach, LARGEST_REACH)
+    if resolution is not None:
+        model = model.with_resolution(resolution)
+    scan = scan_decoder(model, reach)
     declared = model.decoder.breakpoints
-    if declared is not None:
-        return _assemble(model, reach, declared, _refine(model, declared, reach, max_panels))
-    first = _refine(model, (), reach, max_panels)
-    found = find_breakpoints(model.decoder, first.left, first.right)
-    if found:
-        second = _refine(model, found, reach, max_panels)
-        # Around a true kink or jump dozens of panels become unnecessary.
-        if second.left.size + 8 * len(found) < first.left.size:
-            return _assemble(model, reach, found, second)
-    return _assemble(model, reach, (), first)
+    mesh, jumps = refine(model, declared or (), reach, max_panels, scan)
+    known = tuple(sorted({*(declared or ()), *jumps}))
+    if declared is None:
+        mesh, known = _split_at_kinks(model, mesh, known, reach, max_panels, scan)
+        known = tuple(sorted({*known, *broken_edges(mesh, model.sigma)}))
+    return _assemble(model, reach, known, mesh, scan)
 
 
-@dataclass(frozen=True)
-class _Mesh:
-    left: Array
-    right: Array
-    f: Array
-    coefficients: Array
-    resolved: NDArray[np.bool_]
-
-
-def _refine(
-    model: GenerativeModel, breakpoints: tuple[float, ...], reach: float, max_panels: int
-) -> _Mesh:
-    """Bisect what is unresolved, heaviest first, until all is resolved or the budget is spent."""
-    inner = [b for b in breakpoints if -reach < b < reach]
-    corners = np.array([-reach, *inner, reach])
-    pieces = [
-        np.linspace(a, b, 1 + max(1, math.ceil((b - a) / LARGEST_WIDTH)))
-        for a, b in pairwise(corners)
-    ]
-    left = np.concatenate([p[:-1] for p in pieces])
-    right = np.concatenate([p[1:] for p in pieces])
-    parent_tail = np.full(left.size, np.inf)
-    done: list[_Mesh] = []
-    count = left.size
-    while left.size:
-        mesh, splittable, tail = _evaluate(model, left, right, parent_tail)
-        split = splittable & ~mesh.resolved
-        room = max_panels - count
-        if int(split.sum()) > room:
-            candidates = np.flatnonzero(split)
-            order = np.argsort(-_log_mass(left[candidates], right[candidates]), kind="stable")
-            split = np.zeros_like(split)
-            split[candidates[order[: max(room, 0)]]] = True
-        count += int(split.sum())
-        done.append(_select(mesh, ~split))
-        middle = 0.5 * (left[split] + right[split])
-        left, right = (
-            np.concatenate([left[split], middle]),
-            np.concatenate([middle, right[split]]),
-        )
-        parent_tail = np.tile(tail[split], 2)
-    order = np.argsort(np.concatenate([m.left for m in done]))
-    return _Mesh(
-        *(
-            np.concatenate([getattr(m, name) for m in done])[order]
-            for name in ("left", "right", "f", "coefficients", "resolved")
-        )
-    )
-
-
-def _select(mesh: _Mesh, keep: NDArray[np.bool_]) -> _Mesh:
-    return _Mesh(
-        mesh.left[keep],
-        mesh.right[keep],
-        mesh.f[keep],
-        mesh.coefficients[keep],
-        mesh.resolved[keep],
-    )
-
-
-def _evaluate(
-    model: GenerativeModel, left: Array, right: Array, parent_tail: Array
-) -> tuple[_Mesh, NDArray[np.bool_], Array]:
-    """Evaluate f on panels and judge which resolve it, and which can still be bisected."""
-    half = 0.5 * (right - left)
-    z = 0.5 * (left + right)[:, None] + half[:, None] * NODES
-    values = model.decoder(z.ravel()).reshape(left.size, ORDER, model.data_dim)
-    f = np.ascontiguousarray(values.transpose(0, 2, 1))
-    coefficients = f @ TRANSFORM.T
-    scaled = f / model.sigma[:, None]
-    steps = np.linalg.norm(np.diff(scaled, axis=2), axis=1)
-    # The nodes stop short of the edges; the factor is the panel's width over theirs.
-    move = steps.sum(axis=1) / NODES[-1]
-    tail = np.abs(coefficients[:, :, -2:] / model.sigma[:, None]).max(axis=(1, 2))
-    rounding = 8.0 * _EPS * np.abs(scaled).max(axis=(1, 2))
-    # Half the width divides the tail of a smooth f by thousands; noise stays where it is.
-    plateau = (tail <= NOISE) & (parent_tail < 4.0 * tail)
-    resolved = (move <= LARGEST_MOVE) & ((tail <= np.maximum(RESOLUTION, rounding)) | plateau)
-    splittable = half > 32.0 * _EPS * np.maximum(np.maximum(np.abs(left), np.abs(right)), 1e-3)
-    return _Mesh(left, right, f, coefficients, resolved), splittable, tail
-
-
-def _log_mass(left: Array, right: Array) -> Array:
-    """Log prior mass of [left, right], without cancellation in either tail."""
-    flip = left > 0.0
-    a = np.where(flip, -right, left)
-    b = np.where(flip, -left, right)
-    upper = log_ndtr(b)
-    with np.errstate(divide="ignore"):
-        result: Array = upper + np.log1p(-np.exp(np.minimum(log_ndtr(a) - upper, -1e-300)))
-    # Panels so narrow that the difference is lost: density times width.
-    narrow = (b - a) * np.exp(-0.5 * (0.5 * (a + b)) ** 2) / math.sqrt(2.0 * math.pi)
-    lost = (right - left) < 1e-5
-    result[lost] = np.log(np.maximum(narrow[lost], 1e-320))
-    return result
+def _split_at_kinks(
+    model: GenerativeModel,
+    mesh: Mesh,
+    known: tuple[float, ...],
+    reach: float,
+    max_panels: int,
+    scan: Scan,
+) -> tuple[Mesh, tuple[float, ...]]:
+    """Refine anew from the kinks that the mesh shows, while that spares panels."""
+    for _ in range(_KINK_ROUNDS):
+        kinks = locate_kinks(model.decoder, mesh.left, mesh.right, known)
+        if not kinks:
+            break
+        points = tuple(sorted({*known, *kinks}))
+        second, jumps = refine(model, points, reach, max_panels, scan)
+        # Around a true kink dozens of panels become unnecessary.
+        if second.left.size + 8 * len(kinks) >= mesh.left.size:
+            break
+        mesh, known = second, tuple(sorted({*points, *jumps}))
+    return mesh, known
 
 
 def _assemble(
-    model: GenerativeModel, reach: float, breakpoints: tuple[float, ...], mesh: _Mesh
+    model: GenerativeModel, reach: float, breakpoints: tuple[float, ...], mesh: Mesh, scan: Scan
 ) -> LatentPanels:
     half = 0.5 * (mesh.right - mesh.left)
     z = 0.5 * (mesh.left + mesh.right)[:, None] + half[:, None] * NODES
@@ -260,15 +206,16 @@ def _assemble(
     sigma = model.sigma
     slopes = _differentiate(mesh.coefficients) @ legendre_values(NODES, ORDER - 2).T
     slopes /= half[:, None, None] * sigma[:, None]
-    steepness = np.sqrt((slopes**2).sum(axis=1)) + _jump_steepness(mesh, sigma)[:, None]
+    steepness = np.sqrt((slopes**2).sum(axis=1)) + jump_steepness(mesh, sigma)[:, None]
     log_width = -0.5 * np.log1p(steepness**2)
     # The ball must hold f between the nodes and out to the edges, too.
     lower, upper = mesh.f.min(axis=2), mesh.f.max(axis=2)
     centre = 0.5 * (lower + upper)
     spread = np.linalg.norm((mesh.f - centre[:, :, None]) / sigma[:, None], axis=1).max(axis=1)
     radius = 1.05 * spread + 1e-9
-    log_mass = _log_mass(mesh.left, mesh.right)
-    tail = np.abs(mesh.coefficients[:, :, -2:] / sigma[:, None]).max(axis=(1, 2))
+    mass = log_mass(mesh.left, mesh.right)
+    declared = model.decoder.breakpoints or ()
+    places = place_masses(mesh, tuple(sorted({*breakpoints} - {*declared})), sigma)
     starts = np.arange(0, mesh.left.size, BLOCK)
     block_centre = 0.5 * (np.minimum.reduceat(lower, starts) + np.maximum.reduceat(upper, starts))
     block_of = np.arange(mesh.left.size) // BLOCK
@@ -286,30 +233,17 @@ def _assemble(
         log_width=log_width.ravel(),
         centre=centre,
         radius=radius,
-        defect=tail,
-        log_mass=log_mass,
+        defect=mesh.defect,
+        log_mass=mass,
         block_centre=block_centre,
         block_radius=np.maximum.reduceat(to_block, starts),
-        block_log_mass=np.logaddexp.reduceat(log_mass, starts),
-        unresolved_mass=float(np.exp(log_mass[~mesh.resolved]).sum()),
-        breakpoints=tuple(breakpoints),
+        block_log_mass=np.logaddexp.reduceat(mass, starts),
+        unresolved_mass=float(np.exp(mass[~mesh.resolved]).sum()),
+        breakpoints=breakpoints,
+        verified_width=scan.width,
+        place_log_mass=places[0],
+        place_f=places[1],
     )
-
-
-def _jump_steepness(mesh: _Mesh, sigma: Array) -> Array:
-    """Jumps of f at the edges of each panel, over the panels' width: shape (P,), in σ.
-
-    A decoder that is constant on many cells is flat inside each, yet its posteriors are as
-    narrow as those of the curve that it follows.
-    """
-    signs = (-1.0) ** np.arange(ORDER)
-    first, last = mesh.coefficients @ signs, mesh.coefficients.sum(axis=2)
-    size = np.linalg.norm((first[1:] - last[:-1]) / sigma, axis=1)
-    width = 0.5 * (mesh.right[1:] - mesh.left[:-1])
-    # Of a continuous f the two values agree but for the error of its series.
-    steep = np.where(size > 1e-6, size / width, 0.0)
-    result: Array = np.maximum(np.append(steep, 0.0), np.insert(steep, 0, 0.0))
-    return result
 
 
 def _differentiate(coefficients: Array) -> Array:

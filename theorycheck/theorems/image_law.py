@@ -17,7 +17,8 @@ from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.objectives.decomposition import decompose
-from theorycheck.quadrature.latent_panels import NOISE, LatentPanels, latent_panels
+from theorycheck.quadrature.latent_panels import LatentPanels, latent_panels
+from theorycheck.quadrature.panel_mesh import NOISE
 
 Array = NDArray[np.float64]
 

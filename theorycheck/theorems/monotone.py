@@ -8,6 +8,7 @@ the quantile function of f(Z). If f traces its image once, g is f.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -122,12 +123,15 @@ def _rearranged(curve: TracedCurve) -> GenerativeModel:
         lambda z: model.decoder(law.latent_at(law.quantile(z))),
         name=f"monotone rearrangement of {model.name}",
         breakpoints=law.breakpoints(),
+        # f was scanned when its curve was traced; here a scan would take two solves a latent.
+        resolution=math.inf,
     )
     panels = latent_panels(GenerativeModel(slow, model.noise_variance))
     fast = Decoder.from_function(
         _OnPanels(panels.left, panels.right, panels.coefficients),
         name=slow.name,
         breakpoints=slow.breakpoints,
+        resolution=model.decoder.resolution,
     )
     return GenerativeModel(fast, model.noise_variance)
 

@@ -102,6 +102,7 @@ def rearranged(
         _Composed(decoder, latent_map),
         name=name or f"{latent_map.name} of {model.name}",
         breakpoints=sorted(z for z in points if np.isfinite(z)),
+        resolution=decoder.resolution,
     )
     return GenerativeModel(composed, model.noise_variance)
 

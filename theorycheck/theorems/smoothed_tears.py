@@ -109,6 +109,7 @@ def smoothed_tear(model: GenerativeModel, latent_map: LatentMap, slope: float) -
         _Bridged(torn.decoder, left, right),
         name=f"{torn.name}, bridges of slope {slope:g}",
         breakpoints=sorted(points - inside),
+        resolution=torn.decoder.resolution,
     )
     return GenerativeModel(decoder, model.noise_variance)
 

@@ -1,0 +1,175 @@
+"""Radii of scores, of checks of a sample, and of what is printed (dataset/, report/, cli/)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from tests.radii.table import Table, getter, off, rewired
+from theorycheck.cli import prediction_tables
+from theorycheck.dataset import checks, samples
+from theorycheck.dataset.posterior_scoring import PosteriorScore
+from theorycheck.dataset.reference import Objective
+from theorycheck.dataset.scoring import Score
+from theorycheck.estimate import Estimate, Verdict
+from theorycheck.models.loading import load_model
+from theorycheck.report import telling_points
+
+
+def _printed_below(function: Callable[..., Any]) -> float:
+    """What is printed of a network below the predicted optimum has the gap's radius."""
+    distance = SimpleNamespace(excess=Estimate(-0.01, 0.002), not_below=Verdict.FAILS)
+    return float("0.0100 ± 2.0e-03" not in function(distance, "", "J", "")[0])
+
+
+def _above(function: Callable[..., Any]) -> float:
+    stored = SimpleNamespace(optimum=SimpleNamespace(excess=Estimate(0.2, 0.01)))
+    score = SimpleNamespace(excess=Estimate(0.3, 0.002), reference=stored)
+    none = SimpleNamespace(excess=Estimate(0.3, 0.002), reference=None)
+    return off([function(score, "optimum").error, function(none, "optimum").error], [0.012, np.inf])
+
+
+def _preferred(function: Callable[..., Any]) -> float:
+    """A difference within its radius is no preference."""
+    wrong = 0
+    for value, verdict in ((-0.3, Verdict.HOLDS), (-0.1, Verdict.INCONCLUSIVE)):
+        margin = Estimate(value, 0.2)
+        score = SimpleNamespace(above_ground_truth=margin, above_optimum=margin)
+        wrong += function(score) is not verdict
+    return float(wrong)
+
+
+def _standard_error(function: Callable[..., Any]) -> float:
+    values = SimpleNamespace(gap=np.array([1.0, 2.0, 6.0]))
+    one = SimpleNamespace(gap=np.array([1.0]))
+    return off([function(values), function(one)], [math.sqrt(7.0 / 3.0), np.inf])
+
+
+def _mean_allowed(function: Callable[..., Any]) -> float:
+    found = function("", np.array([1.0, 2.0, 6.0]), 2.0)
+    return off([found.allowed, found.measured], [5.0 * math.sqrt(7.0 / 3.0), 1.0])
+
+
+def _plain_sum(function: Callable[..., Any]) -> float:
+    """The largest change from half as many latents, and rounding."""
+    values = {200_001: np.array([1.0, 2.0]), 100_001: np.array([1.1, 2.3])}
+    bare = rewired(function, _trapezoid_sum=lambda _m, _x, z: values[len(z)])
+    none = rewired(function, _trapezoid_sum=lambda _m, _x, _z: np.zeros(2))
+    return off([bare(None, None)[1], none(None, None)[1]], [0.3 + 1e-9, 1e-9])
+
+
+def _density_allowed(function: Callable[..., Any]) -> float:
+    bare = rewired(function, plain_log_density=lambda _, x: (np.zeros(len(x)), 0.02))
+    found = bare(None, np.zeros((3, 1)), np.array([0.0, -0.5, 0.1]))
+    return off([found.allowed, found.measured], [0.02, 0.5])
+
+
+def _drawn(function: Callable[..., Any]) -> float:
+    """Every draw keeps the error of its own log p."""
+    error = np.array([0.1, 0.2, 0.3])
+    found = rewired(
+        function, log_density=lambda *_: SimpleNamespace(value=np.zeros(3), error=error)
+    )(load_model("expr:z", noise_variance=0.25), size=3)  # fmt: skip
+    return off(found.log_density_error, error)
+
+
+def _stored(function: Callable[..., Any]) -> float:
+    entry = {
+        name: {"value": 1.0, "error": e}
+        for name, e in (("excess", 0.1), ("mleo", 0.2), ("pmo", 0.3))
+    }
+    found = function(Objective, entry)
+    return off([found.excess.error, found.mleo.error, found.pmo.error], [0.1, 0.2, 0.3])
+
+
+def _telling(function: Callable[..., Any]) -> float:
+    """KL at one x: the error of log p, and rounding of both numbers that it is the sum of."""
+    log_px = Estimate(-40.0, 0.003)
+    optimum = SimpleNamespace(negative_elbo=np.array([41.0]), mean=np.zeros(1), scale=np.ones(1))
+    field = SimpleNamespace(optimal_q=lambda _: optimum, panels=None)
+    exact = SimpleNamespace(log_density_x=log_px)
+    bare = rewired(function, posterior=lambda *_: exact)
+    worst = off(_kl(bare, field).error, 0.003 + 1e-13 * 82.0)
+    exact.log_density_x = Estimate(-40.0, 0.0)
+    return max(worst, off(_kl(bare, field).error, 1e-13 * 82.0))
+
+
+def _kl(function: Callable[..., Any], field: Any) -> Estimate:
+    given = {"letter": "A", "role": "", "mean_field": field, "x": np.zeros(1)}
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    kl: Estimate = function(*(given[name] for name in names)).kl
+    return kl
+
+
+_TELLING = telling_points.telling_point
+
+
+DATASET: Table = {
+    "score: reference known exactly": (
+        _above, Score._above, "self.excess - other", "self.excess - Estimate(other.value, 0.0)",
+    ),
+    "score: own J known exactly": (
+        _above, Score._above, "self.excess - other", "Estimate(self.excess.value, 0.0) - other",
+    ),
+    "score: known without a reference": (_above, Score._above, "math.inf", "0.0"),
+    "score: preferred by its value": (
+        _preferred, getter(Score, "preferred_to_ground_truth"),
+        "self.above_ground_truth.scaled(-1.0)", "Estimate(-self.above_ground_truth.value, 0.0)",
+    ),
+    "score: new best by its value": (
+        _preferred, getter(Score, "new_best"), "self.above_optimum.scaled(-1.0)",
+        "Estimate(-self.above_optimum.value, 0.0)",
+    ),
+    "posterior score: deviation of one draw": (
+        _standard_error, getter(PosteriorScore, "standard_error"), "/ math.sqrt(count)", "",
+    ),
+    "posterior score: variance about its own mean": (
+        _standard_error, getter(PosteriorScore, "standard_error"), "ddof=1", "ddof=0",
+    ),
+    "posterior score: one draw is enough": (
+        _standard_error, getter(PosteriorScore, "standard_error"), "math.inf", "0.0",
+    ),
+    "sample: mean within one standard error": (
+        _mean_allowed, checks._mean_check, "_STANDARD_ERRORS * standard_error", "standard_error",
+    ),
+    "sample: mean within the deviation of one draw": (
+        _mean_allowed, checks._mean_check, "/ math.sqrt(len(values))", "",
+    ),
+    "sample: variance about its own mean": (
+        _mean_allowed, checks._mean_check, "ddof=1", "ddof=0",
+    ),
+    "plain sum: rounding only": (
+        _plain_sum, checks.plain_log_density, "float(np.abs(fine - coarse).max()) +", "",
+    ),
+    "plain sum: without rounding": (_plain_sum, checks.plain_log_density, "+ _ROUNDING", ""),
+    "plain sum: least change": (
+        _plain_sum, checks.plain_log_density, "np.abs(fine - coarse).max()",
+        "np.abs(fine - coarse).min()",
+    ),
+    "sample: log p allowed anything": (
+        _density_allowed, checks.density_check, "        error,\n", "        1e9,\n",
+    ),
+    "sample: log p without its error": (
+        _drawn, samples.draw, "log_density_error=density.error",
+        "log_density_error=0.0 * density.error",
+    ),
+    "reference: radii in another order": (
+        _stored, Objective.from_dict.__func__, '("excess", "mleo", "pmo")',
+        '("excess", "pmo", "mleo")',
+    ),
+    "telling point: without the error of log p": (
+        _telling, _TELLING, "log_px.error + rounding", "rounding",
+    ),
+    "telling point: without rounding": (
+        _telling, _TELLING, "log_px.error + rounding", "log_px.error",
+    ),
+    "telling point: rounding of −ELBO only": (_telling, _TELLING, "+ abs(log_px.value)", ""),
+    "telling point: rounding of log p only": (_telling, _TELLING, "+ abs(best)", ""),
+    "printed gap: below the optimum exactly": (
+        _printed_below, prediction_tables._verdict, "gap.error", "0.0",
+    ),
+}  # fmt: skip

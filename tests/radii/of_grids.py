@@ -1,0 +1,117 @@
+"""Radii of the grid and of samples (quadrature/data_nodes.py)."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from tests.radii.table import Table, off, rewired, shortfall
+from theorycheck.models.loading import load_model
+from theorycheck.quadrature import data_nodes, latent_panels
+from theorycheck.quadrature.data_nodes import DataSample, TrapezoidGrid
+from theorycheck.quadrature.latent_panels import LatentPanels
+
+
+def _rule_and_its_half(function: Callable[..., Any]) -> float:
+    """The change from the rule of twice the step, whose nodes weigh 2^D times as much."""
+    worst = 0.0
+    for dim in (1, 2):
+        index = np.stack(np.meshgrid(*[np.arange(4)] * dim, indexing="ij"), -1).reshape(-1, dim)
+        coarse = (index % 2 == 0).all(axis=1)
+        values = np.random.default_rng(dim).normal(size=len(index))
+        grid = TrapezoidGrid(index * 1.0, np.zeros(len(index)), 0.3, coarse, 0.0)
+        _, change = function(grid, values)
+        expected = 0.3 * abs(values.sum() - 2.0**dim * values[coarse].sum())
+        worst = max(worst, off(change, expected))
+    return worst
+
+
+@cache
+def _panels_of(formula: str) -> LatentPanels:
+    return latent_panels.latent_panels(load_model(f"expr:{formula}", noise_variance=0.25))
+
+
+def _mass_of_a_grid(function: Callable[..., Any]) -> float:
+    """Outer latents given up: the mass that the grid then lacks is missing, and said to be."""
+    worst = 0.0
+    # On the second and third the cut goes through a panel: normal tails are short of it by 6 %.
+    for formula, most in (("60*z", 64 * 20), ("exp(1.5*z)", 64 * 8), ("exp(1.5*z)", 64 * 30)):
+        panels = _panels_of(formula)
+        grid = rewired(function, MAX_GRID_NODES=most, _LATENT_REACH=3.8)(panels, 0.5)
+        seen = grid.volume * float(np.exp(grid.log_density).sum())
+        assert 1e-9 < 1.0 - seen < 0.5
+        worst = max(worst, shortfall((1.0 - seen) * (1.0 - 1e-8), grid.missing_mass))
+    return worst
+
+
+def _unresolved_grid(function: Callable[..., Any]) -> float:
+    panels = latent_panels.latent_panels(load_model("expr:z", noise_variance=0.25))
+    found = function(dataclasses.replace(panels, unresolved_mass=0.004), 0.5)
+    return off(found.missing_mass, 0.004)
+
+
+def _standard_errors(function: Callable[..., Any]) -> float:
+    """Five of them: over repetitions where there are some, else over draws; of one draw none."""
+    values = np.array([[1.0, 2.0, 6.0], [2.0, 2.0, 2.0], [7.0, 0.0, -1.0], [0.5, 0.0, 1.0]])
+    means = values.mean(axis=1)
+    over_means = 5.0 * math.sqrt(float(((means - means.mean()) ** 2).sum()) / 3.0 / 4.0)
+    # 1, 2, 6 have mean 3 and variance (4 + 1 + 9)/2.
+    over_draws = 5.0 * math.sqrt(7.0 / 3.0)
+    sample = DataSample(np.zeros((1, 3, 1)))
+    found = [function(sample, v)[1] for v in (values, values[:1], values[:1, :1])]
+    return off(found, [over_means, over_draws, math.inf])
+
+
+def _repetitions(function: Callable[..., Any]) -> float:
+    """Scramblings are independent: their means scatter, and five standard errors hold E x = 0."""
+    worst = 0.0
+    for seed in range(5):
+        sample = function(load_model("expr:z", noise_variance=0.25), size=16, repeats=8, seed=seed)
+        mean, radius = sample.average(sample.x[..., 0])
+        scattered = len(np.unique(np.round(sample.x.mean(axis=1), 12))) == 8
+        worst = max(worst, shortfall(abs(mean), radius), float(not scattered))
+    return worst
+
+
+GRIDS: Table = {
+    "grid: change of 0": (
+        _rule_and_its_half, TrapezoidGrid.integrate, "abs(fine - coarse)", "0.0",
+    ),
+    "grid: coarse rule as of D = 1": (
+        _rule_and_its_half, TrapezoidGrid.integrate, "2.0**dim *", "2.0 *",
+    ),
+    "grid: without the latents given up": (
+        _mass_of_a_grid, data_nodes.trapezoid_grid, "missing_mass=tail +", "missing_mass=",
+    ),
+    "grid: normal tails for the nodes given up": (
+        _mass_of_a_grid, data_nodes.trapezoid_grid,
+        "float(np.exp(panels.log_weight[~inner]).sum())", "math.erfc(reach / math.sqrt(2.0))",
+    ),
+    "grid: without what the panels do not resolve": (
+        _unresolved_grid, data_nodes.trapezoid_grid, "+ panels.missing_mass", "",
+    ),
+    "sample: one standard error": (
+        _standard_errors, DataSample.average, "5.0 * float(means.std", "float(means.std",
+    ),
+    "sample: one standard error of draws": (
+        _standard_errors, DataSample.average, "5.0 * float(values.std", "float(values.std",
+    ),
+    "sample: variance about its own mean": (
+        _standard_errors, DataSample.average, "ddof=1", "ddof=0",
+    ),
+    "sample: over the repetitions' number": (
+        _standard_errors, DataSample.average, "math.sqrt(repeats)", "repeats",
+    ),
+    "sample: over the number of draws": (
+        _standard_errors, DataSample.average, "math.sqrt(size)", "size",
+    ),
+    "sample: one draw is enough": (_standard_errors, DataSample.average, "math.inf", "0.0"),
+    "sample: repetitions that are one": (
+        _repetitions, data_nodes.quasi_monte_carlo, "rng=child", "rng=0",
+    ),
+}  # fmt: skip

@@ -1,0 +1,150 @@
+"""Radii of the M-step's gain (theorems/stationarity.py)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from tests.radii.table import Table, off, rewired, shortfall
+from theorycheck.models.loading import load_model
+from theorycheck.quadrature.data_nodes import DataSample
+from theorycheck.theorems import stationarity
+
+#: Two data dimensions of unequal σ², x ~ N(0, A) with A = a aᵀ + Σ.
+SLOPE, NOISE = np.array([1.0, 0.5]), np.array([0.25, 1.0])
+
+#: Decoders whose gain the change to twice the step does not hold, at places of σ² found by a scan.
+JUMPS = (("sin(2.942*z)", 0.145), ("tanh(z)+0.5*sin(3.164*z)", 0.1085), ("sin(3*z)", 0.05))
+
+LINE = load_model("expr:[z, 0.5*z]", noise_variance=[0.25, 1.0])
+
+
+def _m_step_of_a_line(function: Callable[..., Any]) -> float:
+    """½ E |f_new − f|²/σ² for f = (1.4 z, 0.2 z) and Gaussian data, in closed form.
+
+    q = N(k·x, s²), so that z ~ N(0, v) and E[x|z] is a line through 0: nothing bends, and the rule
+    of twice the step is as good.
+    """
+    model = load_model("expr:[1.4*z, 0.2*z]", noise_variance=[0.25, 1.0])
+    slope = np.array([1.4, 0.2])
+    precision = 1.0 + float((slope**2 / NOISE).sum())
+    k = slope / NOISE / precision
+    covariance = np.outer(SLOPE, SLOPE) + np.diag(NOISE)
+    variance = float(k @ covariance @ k) + 1.0 / precision
+    new = covariance @ k / variance
+    exact = 0.5 * variance * float(((new - slope) ** 2 / NOISE).sum())
+    return max(abs(function(model, LINE).m_step_gain.value / exact - 1.0) - 1e-8, 0.0)
+
+
+def _m_step_is_sharp(function: Callable[..., Any]) -> float:
+    """A radius of 1 would be honest: there, where all is smooth, it is below 1e-7."""
+    model = load_model("expr:[1.4*z, 0.2*z]", noise_variance=[0.25, 1.0])
+    return max(function(model, LINE).m_step_gain.error / 1e-7 - 1.0, 0.0)
+
+
+def _gain_on(function: Callable[..., Any]) -> float:
+    return _m_step_of_a_line(rewired(stationarity.check_stationarity, _gain=function))
+
+
+def _m_step_where_q_jumps(function: Callable[..., Any]) -> float:
+    """The gain on the usual nodes against ten times as many, where the optimal q jumps."""
+    worst = 0.0
+    for formula, variance in JUMPS:
+        model = load_model(f"expr:{formula}", noise_variance=variance)
+        found = function(model).m_step_gain
+        worst = max(worst, shortfall(abs(found.value - _finely(formula, variance)), found.error))
+    return worst
+
+
+@cache
+def _finely(formula: str, variance: float) -> float:
+    model = load_model(f"expr:{formula}", noise_variance=variance)
+    check = rewired(stationarity.check_stationarity, _STEP=0.0211)
+    return float(check(model).m_step_gain.value)
+
+
+def _m_step_by_its_rules(function: Callable[..., Any]) -> float:
+    """In the plane: a quarter of the furthest of 16 rules of four times the step."""
+    given: list[float] = []
+
+    def gain(_field: Any, sums: Any) -> float:
+        given.append(float(sums[0] + 10.0 * sums[1] ** 2 / sums[0]))
+        return given[-1]
+
+    def sums(_field: Any, x: Any, mass: Any, *_: Any) -> Any:
+        return np.array([mass.sum(), (mass * np.sign(np.sin(3.1 * x[:, 0] + x[:, 1]))).sum()])
+
+    found = rewired(function, _gain=gain, _sums=sums)(LINE)
+    apart = np.abs(np.array(given[1:]) - given[0])
+    assert len(apart) == 16
+    return off(found.m_step_gain.error, 0.25 * apart.max() + 1e-15)
+
+
+def _m_step_of_draws(function: Callable[..., Any]) -> float:
+    """D > 2: five standard errors and the bias, by leaving out one repetition after the other."""
+    model = load_model("expr:[z, z, z]", noise_variance=0.5)
+    draws = DataSample(np.random.default_rng(1).normal(size=(4, 8, 3)))
+
+    def sums(_field: Any, x: Any, mass: Any, *_: Any) -> Any:
+        return np.array([(mass * x[:, 0]).sum(), mass.sum()])
+
+    found = rewired(
+        function, _gain=lambda _, s: float(s[0] ** 2 / s[1]), _sums=sums,
+        quasi_monte_carlo=lambda *_, **__: draws,
+    )(model)  # fmt: skip
+    means = draws.x[..., 0].mean(axis=1)
+    without = np.array([np.delete(means, r).mean() ** 2 for r in range(4)])
+    error = math.sqrt(0.75 * float(((without - without.mean()) ** 2).sum()))
+    bias = 3.0 * abs(float(without.mean()) - float(means.mean()) ** 2)
+    return off(found.m_step_gain.error, 5.0 * error + bias)
+
+
+STATIONARITY: Table = {
+    "gain with the σ² of another dimension": (
+        _gain_on, stationarity._gain, "field.model.noise_variance[:, None]",
+        "field.model.noise_variance[::-1][:, None]",
+    ),
+    "gain with the σ² of the first dimension": (
+        _gain_on, stationarity._gain, "field.model.noise_variance[:, None]",
+        "field.model.noise_variance[0]",
+    ),
+    "gain without its half": (_gain_on, stationarity._gain, "0.5 * float", "float"),
+    "radius of 0": (
+        _m_step_where_q_jumps, stationarity.check_stationarity, "radius + 1e-15", "0.0",
+    ),
+    "rounding only": (
+        _m_step_where_q_jumps, stationarity.check_stationarity, "radius + 1e-15", "1e-15",
+    ),
+    "one of the rules": (
+        _m_step_by_its_rules, stationarity.check_stationarity, "np.abs(rules - gain).max()",
+        "np.abs(rules - gain)[0]",
+    ),
+    "a share that is too small": (
+        _m_step_where_q_jumps, stationarity.check_stationarity, "radius = float",
+        "radius = 0.1 * float",
+    ),
+    "the plane as the line": (
+        _m_step_by_its_rules, stationarity.check_stationarity, "/ _STRIDE ** (dim - 1)", "",
+    ),
+    "rules by their own mass": (
+        _m_step_is_sharp, stationarity.check_stationarity, "_gain(field, count * one)",
+        "_gain(field, one)",
+    ),
+    "draws with a radius of 0": (
+        _m_step_of_draws, stationarity.check_stationarity, "5.0 * spread + bias", "0.0",
+    ),
+    "draws without their bias": (
+        _m_step_of_draws, stationarity.check_stationarity, "5.0 * spread + bias", "5.0 * spread",
+    ),
+    "draws without their spread": (
+        _m_step_of_draws, stationarity.check_stationarity, "5.0 * spread + bias", "bias",
+    ),
+    "spread of one repetition left out": (
+        _m_step_of_draws, stationarity.check_stationarity, "(count - 1) * float(without.var())",
+        "float(without.var())",
+    ),
+}  # fmt: skip

@@ -1,0 +1,85 @@
+"""Radii, broken by one term each, must fail a check that the engine passes.
+
+Each table has a row for every term of every radius: the term dropped, or taken with a wrong factor
+or from another dimension. A check works the radius out by hand from parts of known size, or holds
+it against an error that is known.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.mutants import mutant
+from tests.radii.inventory import makers, mutated
+from tests.radii.of_averages import AVERAGES
+from tests.radii.of_balls import BALLS
+from tests.radii.of_boxes import BOXES
+from tests.radii.of_certificate import CERTIFICATE
+from tests.radii.of_coarser_rules import COARSER_RULES
+from tests.radii.of_conditions import CONDITIONS
+from tests.radii.of_dataset import DATASET
+from tests.radii.of_decomposition import DECOMPOSITION
+from tests.radii.of_density import DENSITY
+from tests.radii.of_estimate import ESTIMATE
+from tests.radii.of_grids import GRIDS
+from tests.radii.of_importance import IMPORTANCE
+from tests.radii.of_iwae_objective import IWAE_OBJECTIVE
+from tests.radii.of_noise import NOISE
+from tests.radii.of_optimum import OPTIMUM
+from tests.radii.of_panels import PANELS
+from tests.radii.of_partition import PARTITION
+from tests.radii.of_simplicity import SIMPLICITY
+from tests.radii.of_stationarity import STATIONARITY
+from tests.radii.of_total_variation import TOTAL_VARIATION
+from tests.radii.table import ALLOWED, SEEN, Table
+
+TABLES: dict[str, Table] = {
+    "averages": AVERAGES,
+    "balls": BALLS,
+    "boxes": BOXES,
+    "certificate": CERTIFICATE,
+    "coarser rules": COARSER_RULES,
+    "conditions": CONDITIONS,
+    "dataset": DATASET,
+    "decomposition": DECOMPOSITION,
+    "density": DENSITY,
+    "estimate": ESTIMATE,
+    "grids": GRIDS,
+    "importance": IMPORTANCE,
+    "iwae objective": IWAE_OBJECTIVE,
+    "noise": NOISE,
+    "optimum": OPTIMUM,
+    "panels": PANELS,
+    "partition": PARTITION,
+    "simplicity": SIMPLICITY,
+    "stationarity": STATIONARITY,
+    "total variation": TOTAL_VARIATION,
+}
+ROWS = {f"{room}: {name}": row for room, table in TABLES.items() for name, row in table.items()}
+#: Makes no radius of its own: what it returns is averaged by `DataSample.average`.
+PASSED_ON = {"theorycheck.quadrature.data_nodes.given_sample"}
+
+
+def test_every_radius_is_in_a_table() -> None:
+    """A new place where a radius is made needs a row for each of its terms."""
+    assert makers("theorycheck") - mutated(ROWS) == PASSED_ON
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_engine_passes_the_check(name: str) -> None:
+    check, function, _, _ = ROWS[name]
+    # Kernels run uncompiled: to compile each of them on its own takes minutes.
+    assert check(getattr(function, "py_func", function)) <= ALLOWED
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_unchanged_source_passes_the_check(name: str) -> None:
+    """What fails below is the change, not the way mutants are made."""
+    check, function, old, _ = ROWS[name]
+    assert check(mutant(function, old, old)) <= ALLOWED
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_mutant_fails_the_check(name: str) -> None:
+    check, function, old, new = ROWS[name]
+    assert not check(mutant(function, old, new)) <= SEEN
