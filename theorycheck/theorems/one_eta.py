@@ -139,7 +139,7 @@ class OneEtaCheck:
         return tuple((self.spans[a].low, self.spans[b - 1].high) for a, b in runs)
 
     def where(self, condition: Condition) -> str:
-        """Say where one condition holds, in words: ``0.05 to 0.62, 0.7`` or ``no η``.
+        """Say where one condition holds, in words: ``0.05 to 0.62, 0.7`` or ``none shown``.
 
         Parameters
         ----------
@@ -155,7 +155,7 @@ class OneEtaCheck:
             _span_words(self.spans[a].low, self.spans[b - 1].high)
             for a, b in self._runs(Verdict.HOLDS, condition)
         ]
-        return ", ".join(words) if words else "no η"
+        return ", ".join(words) if words else "none shown"
 
     @property
     def summary(self) -> str:
