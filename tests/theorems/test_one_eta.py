@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -81,6 +82,12 @@ def test_the_set_of_eta_and_its_radius() -> None:
     entry = found.to_dict()
     assert entry["verdict"] == "holds"
     assert entry["eta_intervals"] == [interval.to_dict()]
+    # Spans of one kind in one: undecided, all three, g breaks (2), and beyond the premise.
+    verdicts = [span.verdict for span in found.merged]
+    assert verdicts.count(Verdict.HOLDS) == 1
+    assert len(verdicts) <= 7
+    for span, following in itertools.pairwise(found.merged):
+        assert span.high == following.low
 
 
 def test_broken_wherever_the_premise_holds() -> None:

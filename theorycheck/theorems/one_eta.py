@@ -8,7 +8,7 @@ says nothing about it. Here is what was found at thresholds and on the intervals
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from theorycheck.estimate import Estimate, Verdict
@@ -61,14 +61,23 @@ class EtaSpan:
     def to_dict(self) -> dict[str, object]:
         """Return the entries for JSON."""
         return {
-            "low": self.low,
-            "high": self.high,
+            "eta": [self.low, self.high],
             "premise": self.premise.value,
             "condition_1": self.condition_1.value,
             "condition_2": self.condition_2.value,
             "breaker": self.breaker,
             "verdict": self.verdict.value,
         }
+
+    def joins(self, following: EtaSpan) -> bool:
+        """Whether the next span is adjacent and has the same verdicts."""
+        mine = (self.high, self.premise, self.condition_1, self.condition_2)
+        return mine == (
+            following.low,
+            following.premise,
+            following.condition_1,
+            following.condition_2,
+        )
 
 
 @dataclass(frozen=True)
@@ -91,8 +100,7 @@ class EtaInterval:
     def to_dict(self) -> dict[str, object]:
         """Return the entries for JSON."""
         return {
-            "holds_from": self.inner_low,
-            "holds_to": self.inner_high,
+            "eta": [self.inner_low, self.inner_high],
             "low": self.low.to_dict(),
             "high": self.high.to_dict(),
         }
@@ -184,10 +192,21 @@ class OneEtaCheck:
             "verdict": self.verdict.value,
             "asks": "whether premise, (1) and (2) hold at one η",
             "eta_intervals": [interval.to_dict() for interval in self.intervals],
-            "undecided": [list(ends) for ends in self.undecided],
+            "undecided": [{"eta": list(ends)} for ends in self.undecided],
             "class": self.class_searched,
-            "spans": [span.to_dict() for span in self.spans],
+            "spans": [span.to_dict() for span in self.merged],
         }
+
+    @property
+    def merged(self) -> tuple[EtaSpan, ...]:
+        """The spans, adjacent ones with the same verdicts in one; of their breakers the first."""
+        found: list[EtaSpan] = []
+        for span in self.spans:
+            if found and found[-1].joins(span):
+                found[-1] = replace(found[-1], high=span.high)
+            else:
+                found.append(span)
+        return tuple(found)
 
     def _runs(self, wanted: Verdict, of: Condition = "verdict") -> list[tuple[int, int]]:
         """Return first and last + 1 of the runs of adjacent spans with a verdict."""
