@@ -103,6 +103,8 @@ def test_continuous_rearrangements_have_a_pmo_above_the_optimum(
     )
     assert not surveyed.left_out
     assert verdict is Verdict.HOLDS
+    assert members[0].member.kind == "ground truth"
+    assert others[0].pmo.lower > truth.pmo.upper
 
 
 def test_a_continuum_comes_down_to_the_ground_truth(
@@ -139,6 +141,10 @@ def test_a_continuum_comes_down_to_the_ground_truth(
         )
     )
     assert verdict is Verdict.HOLDS
+    # Ever nearer, and never below.
+    values = [value.value for value in apart.values()]
+    assert values == sorted(values, reverse=True)
+    assert min(value.lower for value in apart.values()) > 0.0
 
 
 def test_condition_2_at_one_eta(

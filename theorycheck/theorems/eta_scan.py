@@ -70,9 +70,12 @@ def check_one_eta(
 def _bisected(judge: _Judge, low: float, high: float, budget: list[int]) -> Iterator[EtaSpan]:
     """Yield an interval, or its halves where it is not decided and one of its ends is."""
     span = judge.over(low, high)
-    ends = {judge.over(low, low).verdict, judge.over(high, high).verdict}
-    undecided = span.verdict is Verdict.INCONCLUSIVE
-    if undecided and ends != {span.verdict} and high / low > _FINEST and budget[0] > 0:
+    ends = [judge.over(low, low), judge.over(high, high)]
+    # Where no class was looked at, it is premise and (1) that can be told.
+    blurred = _undecided(span.verdict, *(end.verdict for end in ends)) or _undecided(
+        span.premise_and_1, *(end.premise_and_1 for end in ends)
+    )
+    if blurred and high / low > _FINEST and budget[0] > 0:
         budget[0] -= 1
         middle = (low * high) ** 0.5
         yield from _bisected(judge, low, middle, budget)
@@ -80,6 +83,11 @@ def _bisected(judge: _Judge, low: float, high: float, budget: list[int]) -> Iter
         yield from _bisected(judge, middle, high, budget)
     else:
         yield span
+
+
+def _undecided(between: Verdict, *ends: Verdict) -> bool:
+    """Whether an end is decided and what is between is not."""
+    return between is Verdict.INCONCLUSIVE and any(end is not between for end in ends)
 
 
 class _Judge:
