@@ -39,8 +39,8 @@ from theorycheck.theorems.premise import premise_at
 from theorycheck.theorems.theorem1 import Theorem1Check, check_theorem1
 from theorycheck.theorems.zero_mleo_class import survey_zero_mleo
 
-#: Error radius of every PMO, nats, and of the ground truth's: below η = 0.22 its X_Lo holds some
-#: hundredths of the mass, and D_Lo there is known to the PMO's radius over that mass.
+#: Error radius of every PMO, nats, and of the ground truth's: below η = 0.22 its X_Lo holds about
+#: a hundredth of the mass, and D_Lo there is known to the PMO's radius over that mass at best.
 _TOLERANCE, _TRUTH_TOLERANCE = 1e-5, 1e-6
 #: All orders of the four clusters, and all orders and directions.
 _ORDERS, _DIRECTIONS = 23, 191
@@ -141,12 +141,12 @@ def conditions(theorem1: Theorem1Check) -> Evidence:
         verdict=claim_verdict(joint.verdict),
         witness=f"(2) is broken by {', '.join(names[:3])}" if names else None,
         over=theorem1.class_searched,
-        notes="For this project's formula of the benchmark. Where (2) is not decided X_Lo holds a "
-        "few hundredths of the data, at the ground truth as at the members that come near, and "
+        notes="For this project's formula of the benchmark. Where (2) is not decided X_Lo holds "
+        "about a hundredth of the data, at the ground truth as at the members that come near, and "
         "D_Lo is not known well enough to tell them apart. On a uniform grid of x of step 0.08σ, "
-        "which has no radius, every member looked at misses an inequality at η = 0.2, the nearest "
-        "by 0.012 nats; tears drawn at random and improved for that came within 0.005. So (2) as it "
-        "is stated hangs on rare x and on how much of the class is looked at. The conclusion of "
+        "which has no radius, the nearest ones all miss an inequality at η = 0.2, by 0.012 nats at "
+        "least; tears drawn at random and improved to that end came within 0.005. So (2) as it is "
+        "stated hangs on rare x and on how much of the class is looked at. The conclusion of "
         "Theorem 1 does not: it stands by (2′).",
         untested=_UNTESTED,
     )
