@@ -43,7 +43,7 @@ def test_the_class_in_json_is_what_the_library_finds(run: Run) -> None:
 
 
 def test_search_tables_and_plain_words(run: Run) -> None:
-    result = run(*MODEL, "--folds", "2", "--tears", "0", "--jobs", "1")
+    result = run(*MODEL, "--folds", "2", "--tears", "0", "--pieces", "1", "--jobs", "1")
     assert result.returncode == 0, result.stderr
     for words in (
         "optimum of abs(z)", "Zero-MLEO class", "monotone rearrangement", "condition (2′)",
