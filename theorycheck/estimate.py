@@ -57,7 +57,9 @@ class Estimate:
 
     def __mul__(self, other: Estimate) -> Estimate:
         error = (
-            abs(self.value) * other.error + abs(other.value) * self.error + self.error * other.error
+            _times(abs(self.value), other.error)
+            + _times(abs(other.value), self.error)
+            + _times(self.error, other.error)
         )
         return Estimate(self.value * other.value, error, self.kind | other.kind)
 
@@ -134,6 +136,31 @@ class Estimate:
         radius = self.error + abs(float(text) - self.value)
         step = 10.0 ** (math.floor(math.log10(radius)) - 1)
         return f"{text} ± {math.ceil(radius / step * (1.0 - 1e-12)) * step:.1e}"
+
+
+def _times(factor: float, error: float) -> float:
+    """Return the product; nothing times an unknown finite number is nothing."""
+    return factor * error if factor and error else 0.0
+
+
+def hull(one: Estimate, other: Estimate) -> Estimate:
+    """Return the least estimate that holds every number within either radius.
+
+    Parameters
+    ----------
+    one, other : Estimate
+
+    Returns
+    -------
+    Estimate
+    """
+    if not (math.isfinite(one.error) and math.isfinite(other.error)):
+        return Estimate(one.value, math.inf, one.kind | other.kind)
+    if one == other:
+        return one
+    low, high = min(one.lower, other.lower), max(one.upper, other.upper)
+    middle = 0.5 * (low + high)
+    return Estimate(middle, max(high - middle, middle - low), one.kind | other.kind)
 
 
 class Verdict(enum.StrEnum):

@@ -7,12 +7,13 @@ P = Pr[X_Hi], H = D_Hi, L = D_Lo.
 Kind: proof; ∃ for the counterexample.
 Reference: Theorem 1; derivations theorem1_* (`theorycheck prove`).
 Measured: whether every step of the derivations is proved, by sympy and by z3. For the
-counterexample, on the data of absolute_value with η = 0.1 and F = {G, f, g}: both sides of both
-inequalities for f and for g, MLEO and J of all three, with error radii. f is the linear decoder of
-p(x)'s mean and variance; g is a V-shaped rearrangement of |z| whose left branch has mass 1/20.
-Verdict: the theorem as stated is refuted if both conditions hold and the minimum over F has
-MLEO = 0, each with a margin above the radius. What (1) proves and the repair (2′) are verified if
-their derivations are.
+counterexample, on the data of absolute_value with one η = 0.1 and F = {G, f, g}: the premise, both
+sides of both inequalities for f and for g, MLEO and J of all three, with error radii. f is the
+linear decoder of p(x)'s mean and variance; g is a V-shaped rearrangement of |z| whose left branch
+has mass 1/20.
+Verdict: the theorem as stated is refuted if the premise and both conditions hold at that one η and
+the minimum over F has MLEO = 0, each with a margin above the radius. What (1) proves and the repair
+(2′) are verified if their derivations are.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ from scipy.special import ndtr, ndtri
 
 from proofs.catalogue import load
 from proofs.solver import Entailment
-from theorycheck.estimate import Estimate, Verdict, nonnegative, positive
+from theorycheck.estimate import Verdict, nonnegative, positive
 from theorycheck.models.benchmarks import benchmark
 from theorycheck.models.decoder import Decoder
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.objectives.decomposition import Decomposition, decompose
 from theorycheck.report.evidence import ClaimVerdict, Evidence
+from theorycheck.theorems.premise import premise_at
 from theorycheck.theorems.stationarity import check_stationarity
 from theorycheck.theorems.theorem1 import condition_1_at
 
@@ -83,7 +85,9 @@ def test_the_theorem_as_stated_fails_for_real_decoders(
     condition_f = condition_1_at(parts["G"], parts["f"], f.mleo)
     escapes = parts["g"].d_lo - parts["G"].d_lo
     own = truth.pmo - (parts["G"].high - parts["G"].pr_hi * parts["G"].d_lo)
+    premise = premise_at(parts["G"])
     holds = {
+        "G meets the premise": premise.verdict,
         "every D_Lo is defined": _all(positive(p.pr_lo) for p in parts.values()),
         "f meets condition (1)": condition_f.verdict,
         "f has MLEO > 0": positive(f.mleo),
@@ -92,7 +96,8 @@ def test_the_theorem_as_stated_fails_for_real_decoders(
         "J(f) > J(g)": positive(f.excess - g.excess),
         "J(G) > J(g)": positive(truth.excess - g.excess),
     }
-    no_mleo = g.mleo.contains(0.0) and g.mleo.upper < _NONE and truth.mleo == Estimate(0.0, 0.0)
+    none = truth.mleo.value == truth.mleo.error == 0.0
+    no_mleo = g.mleo.contains(0.0) and g.mleo.upper < _NONE and none
     refuted = no_mleo and _all(holds.values()) is Verdict.HOLDS
     # Over all decoders g is no minimum: an M-step moves it, as the repaired theorem demands.
     moved = check_stationarity(g.model, truth.data)
@@ -108,6 +113,7 @@ def test_the_theorem_as_stated_fails_for_real_decoders(
                 "J(g)": g.excess,
                 "MLEO(f)": f.mleo,
                 "MLEO(g)": g.mleo,
+                "margin of the premise": premise.margin,
                 "first margin of f": condition_f.first,
                 "D_Lo of G": parts["G"].d_lo,
                 "D_Lo of f": parts["f"].d_lo,
@@ -124,9 +130,10 @@ def test_the_theorem_as_stated_fails_for_real_decoders(
                 "g": f"the law of |z| with branches of prior mass {_LEFT} and {1.0 - _LEFT}",
             },
             over="F = {G, f, g}",
-            notes="The gap is in the statement: condition (2) says nothing about g, since g does "
-            "not meet the second inequality of (1). G is exempt too. In the class of all decoders "
-            "an M-step moves g, so that the minimum is another; the repair asks for that.",
+            notes="Premise, (1) and (2) hold at one η. The gap is in the statement: condition (2) "
+            "says nothing about g, since g does not meet the second inequality of (1). G is exempt "
+            "too. In the class of all decoders an M-step moves g, so that the minimum is another; "
+            "the repair asks for that.",
         )
     )
     assert holds == dict.fromkeys(holds, Verdict.HOLDS)

@@ -6,9 +6,10 @@ Statement: section 4.2 of the paper: some f and η satisfy P_G (D_Hi,G − D_Lo,
 MLEO(f) and D_Lo,G >= D_Lo,f.
 Kind: a witness f and η.
 Reference: section 4.2, Theorem 1.
-Measured: both margins over the whole range of η; J of both decoders.
-Verdict: verified by both margins at one η, beyond their radii; then J(f) < J(ground truth), which
-is checked besides.
+Measured: the premise and both margins over the whole range of η, at thresholds and between; J of
+both decoders.
+Verdict: verified by the premise and both margins at one η, beyond their radii, for the theorem has
+one η for both; then J(f) < J(ground truth), which is checked besides.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from theorycheck.estimate import Verdict, positive
 from theorycheck.models.benchmarks import benchmark
 from theorycheck.optimum.result import PredictedOptimum
 from theorycheck.report.evidence import Evidence, claim_verdict
+from theorycheck.theorems.condition1 import some
+from theorycheck.theorems.premise import premise_at
 from theorycheck.theorems.theorem1 import Theorem1Check, check_theorem1
 
 _SEARCH = "the quick search over all decoders, seed 0"
@@ -37,30 +40,36 @@ def test_the_optimum_meets_condition_1(
     theorem1: Theorem1Check, evidence: Callable[[Evidence], Evidence]
 ) -> None:
     found = theorem1.alternatives[0]
-    holding = [c for c in found.condition_1 if c.verdict is Verdict.HOLDS]
+    premise = {p.eta for p in theorem1.premise if p.verdict is Verdict.HOLDS}
+    holding = [c for c in found.condition_1 if c.verdict is Verdict.HOLDS and c.eta in premise]
     best = max(holding or found.condition_1, key=lambda c: min(c.first.lower, c.second.lower))
+    at = premise_at(theorem1.ground_truth.kl_distribution.partition(best.eta))
+    verdict = some(span.premise_and_1 for span in theorem1.joint.spans)
     evidence(
         Evidence(
             claim="C05",
             where="4.2, Theorem 1",
-            statement="figure8: some f and η satisfy both inequalities of condition (1)",
+            statement="figure8: some f and an η at which the premise holds satisfy both "
+            "inequalities of condition (1)",
             kind="exists",
             measured={
+                "margin of the premise": at.margin,
                 "first margin": best.first,
                 "second margin": best.second,
-                "thresholds η that serve": f"{len(holding)} of {len(found.condition_1)}",
+                "η at which premise and (1) hold": theorem1.joint.where("premise_and_1"),
+                "η at which (1) holds": theorem1.joint.where("condition_1"),
                 "MLEO(f)": found.decomposition.mleo,
                 "PMO(f)": found.decomposition.pmo,
             },
-            predicted="first margin above 0, second not below 0",
+            predicted="margin of the premise and first margin above 0, second not below 0",
             margin=best.first,
-            verdict=claim_verdict(found.verdict),
+            verdict=claim_verdict(verdict),
             witness={"f": "what `theorycheck optimum figure8` writes", "η": best.eta},
             over=_SEARCH,
         )
     )
-    assert found.verdict is Verdict.HOLDS
-    assert min(best.first.lower, best.second.lower) > 0.0
+    assert verdict is Verdict.HOLDS
+    assert min(best.first.lower, best.second.lower, at.margin.lower) > 0.0
 
 
 def test_so_the_elbo_prefers_it(

@@ -1,4 +1,4 @@
-"""C07: at the optimum of Figure-8, predicted or trained, MLEO > 0, and posteriors are simpler.
+"""C07: at decoders of small J on Figure-8, found or trained, MLEO > 0, and posteriors are simpler.
 
 Setting: the data of figure8, σ² = 0.02; the decoder of smallest J that a search over all decoders
 found, without a network (docs/optimum.md); and a VAE trained on fresh draws from p(x), of whose
@@ -56,20 +56,21 @@ def test_the_optimum_has_another_density(
             statement="figure8: a decoder with MLEO > 0 has a smaller J than the ground truth",
             kind="one-sided",
             measured={
-                "MLEO at the optimum": found.mleo,
-                "PMO at the optimum": found.pmo,
-                "J at the optimum": found.excess,
+                "MLEO of the decoder found": found.mleo,
+                "PMO of the decoder found": found.pmo,
+                "J of the decoder found": found.excess,
                 "J of the ground truth": truth.excess,
-                "largest |f′| of the optimum": found.largest_slope,
-                "starts that found the best": f"{found.found} of {len(found.starts)}",
+                "largest |f′| of the decoder found": found.largest_slope,
+                "starts that found it": f"{found.found} of {len(found.starts)}",
             },
             predicted="MLEO above 0",
             margin=found.mleo,
             verdict=claim_verdict(verdict),
             witness="the decoder that `theorycheck optimum figure8` writes",
             over=_SEARCHED,
-            notes="J of any decoder with p_f = p is its PMO; that none of those is as low is what "
-            "C06 is about.",
+            notes="A decoder found, not known to be the optimum: few starts of the search reach "
+            "it, and its J is an upper bound on the optimum's. J of any decoder with p_f = p is "
+            "its PMO; that none of those is as low is what C06 is about.",
             untested=_UNTESTED,
         )
     )
@@ -87,8 +88,8 @@ def test_posteriors_are_simpler_where_p_is_high(
         Evidence(
             claim="C07",
             where="4.2 (A)",
-            statement="figure8: where p(x) is high, posteriors at the optimum have a lower KL to "
-            "the best Gaussian and no more modes than the ground truth's",
+            statement="figure8: where p(x) is high, posteriors at the decoder found have a lower "
+            "KL to the best Gaussian and no more modes than the ground truth's",
             kind="one-sided",
             measured=_by_region(comparison, "optimum"),
             predicted="lower on the densest 10, 25 and 50 % of the data",

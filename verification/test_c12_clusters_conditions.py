@@ -1,143 +1,191 @@
-"""C12, exact side: Clusters meets condition (1), and at the optimum p(x) is learned poorly.
+"""C12, exact side: Clusters and both conditions at one η; p(x) is learned poorly at the optimum.
 
 Setting: the ground truth clusters, σ² = 0.2, whose four clusters are traced out of the order in
 which they lie round the circle; the decoder of smallest J that a search over all decoders found.
 Statement: figure 1c of the paper: both conditions of Theorem 1 hold; the VAE learns p(x) poorly.
-Kind: a witness for condition (1); condition (2) over a stated class; one-sided for p(x).
+Kind: a witness f and η for premise and condition (1); condition (2) at the same η, over a stated
+class; one-sided for p(x).
 Reference: figure 1c, Theorem 1, docs/theorem1.md.
-Measured: both margins of condition (1) for the decoder found; whether a decoder with p_f = p meets
-condition (1) too, which refutes condition (2) as stated; the least PMO of decoders with p_f = p
-against the J found, which is the repaired condition (2′); MLEO and the total variation distance at
-the optimum.
-Verdict: condition (1) by its margins; (2) is refuted by one witness; (2′) over the class; "poorly"
-means that more than 5 % of the probability is misplaced (½ ∫ |p_f − p| dx, beyond the radius).
+Measured: premise and both margins of condition (1) for the decoder found, at one η; at which η they
+hold and no decoder of the class, all with p_f = p, meets condition (1) too; the least PMO of the
+class against the J found, which is the repaired condition (2′); MLEO and the total variation
+distance at the optimum.
+The class: the ground truth and its monotone rearrangement, folds with 2 and 3 branches and of the
+first and last 5 % of both, rotations of both by a quarter, a half and three quarters, two
+systematic and four random tears (seed 0), and the four clusters in other orders and directions: in
+all 23 orders, or where marked slow in all 191 orders and directions.
+Verdict: one η for all: the conditions are verified if at some η the premise and (1) hold and no
+member of the class meets (1), refuted if at every η the premise fails or a member meets (1), else
+inconclusive; each inequality beyond its radius. (2′) is verified over the class by its margin;
+"poorly" means that more than 5 % of the probability is misplaced (½ ∫ |p_f − p| dx, beyond the
+radius).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
-from scipy.special import ndtr
 
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.generative import GenerativeModel
 from theorycheck.objectives.decomposition import decompose
 from theorycheck.objectives.total_variation import total_variation
 from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.report.evidence import ClaimVerdict, Evidence, claim_verdict
-from theorycheck.theorems.interval_exchange import exchange
-from theorycheck.theorems.monotone import monotone_rearrangement
-from theorycheck.theorems.rearrangement import rearranged, zero_mleo_members
+from theorycheck.report.evidence import Evidence, claim_verdict
+from theorycheck.theorems.condition1 import some
+from theorycheck.theorems.one_eta import EtaSpan
+from theorycheck.theorems.premise import premise_at
 from theorycheck.theorems.theorem1 import Theorem1Check, check_theorem1
+from theorycheck.theorems.zero_mleo_class import survey_zero_mleo
 
-#: Error radius of every PMO, nats: the margins are a hundred times larger.
-_TOLERANCE = 1e-3
+#: Error radius of every PMO, nats, and of the ground truth's: below η = 0.22 its X_Lo holds about
+#: a hundredth of the mass, and D_Lo there is known to the PMO's radius over that mass at best.
+_TOLERANCE, _TRUTH_TOLERANCE = 1e-5, 1e-6
+#: All orders of the four clusters, and all orders and directions.
+_ORDERS, _DIRECTIONS = 23, 191
 #: Share of the probability that is misplaced where p(x) is learned poorly.
 _POOR = Estimate(0.05, 0.0)
 _UNTESTED = "that trained networks reach such a decoder, and that IWAE learns p(x) better"
 _SEARCH = "the quick search over all decoders, seed 0"
 
 
-@pytest.fixture(scope="module")
-def monotone() -> GenerativeModel:
-    found = monotone_rearrangement(benchmark("clusters")).model
-    assert found is not None
-    return found
+def check(found: PredictedOptimum, pieces: int) -> Theorem1Check:
+    data = benchmark("clusters")
+    truth = decompose(data, tolerance=_TRUTH_TOLERANCE)
+    members = survey_zero_mleo(
+        data, truth=truth, tears=4, pieces=pieces, tolerance=_TOLERANCE, jobs=2
+    )
+    return check_theorem1(
+        data,
+        [found.model],
+        zero_mleo=members,
+        truth=truth,
+        tolerance=_TOLERANCE,
+    )
 
 
 @pytest.fixture(scope="module")
-def theorem1(
-    predicted_optimum: Callable[[str], PredictedOptimum], monotone: GenerativeModel
-) -> Theorem1Check:
-    found = predicted_optimum("clusters").model
-    return check_theorem1(benchmark("clusters"), [found, monotone], tolerance=_TOLERANCE)
+def theorem1(predicted_optimum: Callable[[str], PredictedOptimum]) -> Theorem1Check:
+    return check(predicted_optimum("clusters"), _ORDERS)
 
 
-def by_angle(model: GenerativeModel) -> GenerativeModel:
-    """Trace the four clusters in the order of their angles: 4, 12, 0 and 8 radians."""
-    # They change where u = 2π/(1 + exp(−πz/2)) is odd.
-    change = -2.0 / np.pi * np.log(2.0 * np.pi / np.array([1.0, 3.0, 5.0]) - 1.0)
-    edges = [0.0, *ndtr(change).tolist(), 1.0]
-    tear = exchange("clusters by angle", edges, (1, 3, 0, 2), (False,) * 4)
-    return rearranged(model, tear)
-
-
-def test_condition_1_holds_at_the_optimum(
+def test_premise_and_condition_1_hold_at_one_eta(
     theorem1: Theorem1Check, evidence: Callable[[Evidence], Evidence]
 ) -> None:
     found = theorem1.alternatives[0]
-    at = next(c for c in found.condition_1 if c.eta == found.witness_eta)
+    premise = {p.eta for p in theorem1.premise if p.verdict is Verdict.HOLDS}
+    holding = [c for c in found.condition_1 if c.verdict is Verdict.HOLDS and c.eta in premise]
+    at = max(holding or found.condition_1, key=lambda c: min(c.first.lower, c.second.lower))
+    verdict = some(span.premise_and_1 for span in theorem1.joint.spans)
     evidence(
         Evidence(
             claim="C12",
             where="figure 1c, Theorem 1",
-            statement="clusters: some decoder meets condition (1)",
+            statement="clusters: some decoder meets condition (1) at an η at which the premise "
+            "holds",
             kind="exists",
             measured={
+                "margin of the premise": premise_at(
+                    theorem1.ground_truth.kl_distribution.partition(at.eta)
+                ).margin,
                 "first margin of (1)": at.first,
                 "second margin of (1)": at.second,
+                "η at which premise and (1) hold": theorem1.joint.where("premise_and_1"),
                 "J of the ground truth − J of the decoder": found.gain,
                 "MLEO of the decoder": found.decomposition.mleo,
             },
-            predicted="first above 0, second not below 0",
+            predicted="premise and first above 0, second not below 0",
             margin=at.first,
-            verdict=claim_verdict(found.verdict),
+            verdict=claim_verdict(verdict),
             witness=f"the decoder that `theorycheck optimum clusters` writes, η = {at.eta:.4g}",
             over=_SEARCH,
             untested=_UNTESTED,
         )
     )
-    assert found.verdict is Verdict.HOLDS
+    assert verdict is Verdict.HOLDS
 
 
-def test_condition_2_fails_as_stated(
+def _range(spans: list[EtaSpan]) -> str:
+    return f"{spans[0].low:.4g} to {spans[-1].high:.4g}" if spans else "none"
+
+
+def conditions(theorem1: Theorem1Check) -> Evidence:
+    """Say at which η premise, (1) and (2) hold, and at which (2) is broken."""
+    joint = theorem1.joint
+    broken = [span for span in joint.merged if span.breaker]
+    names = sorted({span.breaker for span in joint.spans if span.breaker})
+    open_ = [
+        span
+        for span in joint.merged
+        if span.premise_and_1 is Verdict.HOLDS and span.condition_2 is Verdict.INCONCLUSIVE
+    ]
+    widest = max(joint.intervals, key=lambda i: i.inner_high / i.inner_low, default=None)
+    ends = {} if widest is None else {"from η": widest.low, "to η": widest.high}
+    return Evidence(
+        claim="C12",
+        where="figure 1c, Theorem 1",
+        statement="clusters: there is an η at which the premise, condition (1) and, over the "
+        "class, condition (2) as it is stated hold",
+        kind="exists",
+        measured={
+            "η at which all three hold": joint.where("verdict"),
+            **ends,
+            "η at which premise and (1) hold": joint.where("premise_and_1"),
+            "η at which (2) holds over the class": joint.where("condition_2"),
+            "η at which (2) is broken": _range(broken),
+            "η at which premise and (1) hold and (2) is not decided": _range(open_),
+        },
+        predicted="some η",
+        margin=None,
+        verdict=claim_verdict(joint.verdict),
+        witness=f"(2) is broken by {', '.join(names[:3])}" if names else None,
+        over=theorem1.class_searched,
+        notes="For this project's formula of the benchmark. Where (2) is not decided X_Lo holds "
+        "about a hundredth of the data, at the ground truth as at the members that come near, and "
+        "D_Lo is not known well enough to tell them apart. On a uniform grid of x of step 0.08σ, "
+        "which has no radius, the nearest ones all miss an inequality at η = 0.2, by 0.012 nats at "
+        "least; tears drawn at random and improved to that end came within 0.005. So (2) as it is "
+        "stated hangs on rare x and on how much of the class is looked at. The conclusion of "
+        "Theorem 1 does not: it stands by (2′).",
+        untested=_UNTESTED,
+    )
+
+
+def test_conditions_at_one_eta(
     theorem1: Theorem1Check, evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    same_density = theorem1.alternatives[1]
-    result = same_density.decomposition
-    refuted = theorem1.condition_2 is Verdict.FAILS
-    evidence(
-        Evidence(
-            claim="C12",
-            where="figure 1c, Theorem 1",
-            statement="clusters: no decoder that meets condition (1) has MLEO = 0, which is "
-            "condition (2) as it is stated",
-            kind="one-sided",
-            measured={
-                "MLEO of the witness": result.mleo,
-                "PMO of the witness": result.pmo,
-                "PMO of the ground truth": theorem1.ground_truth.pmo,
-                "η at which the witness meets condition (1)": same_density.witness_eta or 0.0,
-            },
-            predicted="no such decoder",
-            margin=None,
-            verdict=ClaimVerdict.REFUTED if refuted else ClaimVerdict.INCONCLUSIVE,
-            witness="the monotone rearrangement: the circle run through once, continuously, with "
-            "the ground truth's law on it",
-            over="this one decoder, for this project's formula of the benchmark",
-            notes="The conclusion of Theorem 1 stands all the same, by the repaired condition "
-            "(2′): a decoder with MLEO > 0 has a smaller J than the witness.",
-            untested=_UNTESTED,
-        )
-    )
-    assert refuted
+    evidence(conditions(theorem1))
+    joint = theorem1.joint
+    assert joint.verdict is Verdict.INCONCLUSIVE
+    # Where (2) is broken, premise and (1) hold, too: one η at which they do is not enough.
+    at = next(span for span in joint.spans if span.low <= 0.4 <= span.high)
+    assert at.premise_and_1 is Verdict.HOLDS
+    assert at.condition_2 is Verdict.FAILS
+    # At 0.2 premise and (1) hold, and no member is known to break (2).
+    below = next(span for span in joint.spans if span.low <= 0.2 <= span.high)
+    assert below.premise_and_1 is Verdict.HOLDS
+    assert below.condition_2 is not Verdict.FAILS
+
+
+@pytest.mark.slow
+def test_conditions_over_all_orders_and_directions(
+    predicted_optimum: Callable[[str], PredictedOptimum], evidence: Callable[[Evidence], Evidence]
+) -> None:
+    theorem1 = check(predicted_optimum("clusters"), _DIRECTIONS)
+    evidence(conditions(theorem1))
+    assert theorem1.joint.verdict is not Verdict.HOLDS
+    assert theorem1.condition_2_repaired is Verdict.HOLDS
 
 
 def test_repaired_condition_2_holds(
-    predicted_optimum: Callable[[str], PredictedOptimum],
-    evidence: Callable[[Evidence], Evidence],
+    theorem1: Theorem1Check, evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    truth = benchmark("clusters")
-    found = predicted_optimum("clusters")
-    members, _ = zero_mleo_members(truth, folds=(2,), tears=-1)
-    candidates = [*(member.model for member in members), by_angle(truth)]
-    results = [decompose(model, truth, tolerance=_TOLERANCE) for model in candidates]
-    assert all(result.mleo.contains(0.0) for result in results)
-    best = min(results, key=lambda result: result.pmo.value)
-    margin = Estimate(min(r.pmo.lower for r in results), 0.0) - found.excess
+    surveyed, optimum = theorem1.zero_mleo, theorem1.alternatives[0].decomposition
+    moved = theorem1.repaired.stationarity
+    assert surveyed is not None
+    smallest = surveyed.smallest
+    margin = Estimate(min(m.pmo.lower for m in surveyed.members), 0.0) - optimum.excess
     verdict = positive(margin)
     evidence(
         Evidence(
@@ -147,20 +195,22 @@ def test_repaired_condition_2_holds(
             "with MLEO > 0",
             kind="one-sided",
             measured={
-                "least PMO with p_f = p": best.pmo,
-                "J of the decoder with MLEO > 0": found.excess,
-                "MLEO of that decoder": found.mleo,
+                "least PMO with p_f = p": smallest.pmo,
+                "J of the decoder with MLEO > 0": optimum.excess,
+                "MLEO of that decoder": optimum.mleo,
+                "one M-step from the least lowers −ELBO by": moved.m_step_gain,
             },
             predicted="PMO above J",
             margin=margin,
             verdict=claim_verdict(verdict),
-            witness=f"least PMO: {best.model.name}",
-            over=f"{len(results)} decoders with p_f = p: the ground truth, its monotone "
-            "rearrangement, a fold of each, and the clusters torn into the order of their angles",
+            witness=f"least PMO: {smallest.name}",
+            over=surveyed.description,
             untested=_UNTESTED,
         )
     )
+    assert not surveyed.left_out
     assert verdict is Verdict.HOLDS
+    assert theorem1.condition_2_repaired is Verdict.HOLDS
 
 
 def test_the_optimum_learns_p_poorly(

@@ -25,8 +25,17 @@ def test_the_class_in_json_is_what_the_library_finds(run: Run) -> None:
     expected = check_theorem1(data, zero_mleo=members, tolerance=1e-3).to_dict()
     for key in ("verdict", "class_searched", "summary"):
         assert found[key] == expected[key]
-    for key in ("condition_2", "condition_2_repaired"):
+    for key in ("condition_2", "condition_2_repaired", "joint"):
         assert found[key]["verdict"] == expected[key]["verdict"]  # type: ignore[index]
+    spans = found["joint"]["spans"]
+    assert [span["verdict"] for span in spans] == [
+        span["verdict"]
+        for span in expected["joint"]["spans"]  # type: ignore[index]
+    ]
+    # Old keys say what they ask, which is less than one η.
+    assert "some η" in found["condition_1"]["asks"]
+    assert "any η" in found["condition_2"]["asks"]
+    assert "one η" in found["joint"]["asks"]
     rows = json.loads(json.dumps(jsonable(expected["zero_mleo_class"])))["members"]
     assert [row["name"] for row in found["zero_mleo_class"]["members"]] == [
         row["name"] for row in rows
@@ -34,11 +43,11 @@ def test_the_class_in_json_is_what_the_library_finds(run: Run) -> None:
 
 
 def test_search_tables_and_plain_words(run: Run) -> None:
-    result = run(*MODEL, "--folds", "2", "--tears", "0", "--jobs", "1")
+    result = run(*MODEL, "--folds", "2", "--tears", "0", "--pieces", "1", "--jobs", "1")
     assert result.returncode == 0, result.stderr
     for words in (
         "optimum of abs(z)", "Zero-MLEO class", "monotone rearrangement", "condition (2′)",
-        "Looked at:",
+        "Looked at:", "premise, (1) and (2) at one η", "holds at η",
     ):  # fmt: skip
         assert words in result.stdout
 
@@ -50,6 +59,7 @@ def test_search_tables_and_plain_words(run: Run) -> None:
         (("--folds", "1"), "2 or more branches"),
         (("--folds", "two"), "is not a number"),
         (("--tears", "-2"), "at least -1"),
+        (("--pieces", "-1"), "--pieces must not be negative"),
         (("--seed", "-1"), "must not be negative"),
         (("--jobs", "0"), "must not be 0"),
     ],

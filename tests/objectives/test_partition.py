@@ -86,6 +86,22 @@ def test_radius_is_of_use(name: str) -> None:
     assert max(errors) < 2e-2
 
 
+@pytest.mark.parametrize("name", ["figure8", "wave"])
+def test_conditional_means_of_a_coarse_partition(name: str) -> None:
+    """Against the same from a finer one: within both radii, and the radius says something."""
+    rough = decompose(PROBLEMS[name].model, tolerance=1e-3).kl_distribution
+    fine = _result(name).kl_distribution
+    compared = 0
+    for eta in rough.eta_range(60):
+        one, other = rough.partition(float(eta)), fine.partition(float(eta))
+        for a, b in ((one.d_lo, other.d_lo), (one.d_hi, other.d_hi)):
+            if math.isfinite(a.error) and math.isfinite(b.error):
+                assert abs(a.value - b.value) <= a.error + b.error
+                compared += 1
+        assert one.d_hi.error <= 0.5 * one.d_hi.value or one.pr_hi.lower < 0.01
+    assert compared > 60
+
+
 def test_discrete_distribution_by_hand() -> None:
     distribution = KlDistribution(
         kl=np.array([0.1, 0.2, 0.6, 1.0]), mass=np.array([0.4, 0.3, 0.2, 0.1]),

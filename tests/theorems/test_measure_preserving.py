@@ -9,7 +9,13 @@ from scipy.special import ndtr, ndtri
 
 from theorycheck.errors import SettingError
 from theorycheck.theorems.interval_exchange import exchange, random_exchange, rotation
-from theorycheck.theorems.measure_preserving import LatentMap, fold, reflection, uneven_fold
+from theorycheck.theorems.measure_preserving import (
+    LatentMap,
+    fold,
+    local_fold,
+    reflection,
+    uneven_fold,
+)
 from theorycheck.theorems.normal_mass import normal_mass
 
 MAPS = [
@@ -18,7 +24,11 @@ MAPS = [
     fold(3),
     fold(2, guard=0.01),
     uneven_fold("skew", (0.9, 0.1)),
+    local_fold(0.3, 0.5),
+    local_fold(0.0, 0.2, 2),
+    local_fold(0.8, 1.0, 4, guard=0.01),
     rotation(0.3),
+    rotation(0.6, guard=0.02),
     exchange("tear", (0.0, 0.2, 0.7, 1.0), (2, 0, 1), (False, True, False), guard=0.05),
     random_exchange(np.random.default_rng(1), 5),
 ]
@@ -72,5 +82,7 @@ def test_bad_input() -> None:
         exchange("f", (0.0, 0.5, 0.4, 1.0), (0, 1, 2), (False,) * 3)
     with pytest.raises(SettingError, match="in which order"):
         exchange("f", (0.0, 0.5, 1.0), (0, 0), (False, False))
+    with pytest.raises(SettingError, match="between 0 and 1"):
+        rotation(1.0)
     with pytest.raises(SettingError, match="at least 2 pieces"):
         random_exchange(np.random.default_rng(0), 1)

@@ -183,7 +183,9 @@ def test_the_class_is_sorted_and_described() -> None:
     values = [m.pmo.value for m in found.members]
     assert (np.diff(values) > -1e-9).all()
     assert found.smallest.member.kind == "monotone"
-    assert {m.member.kind for m in found.members} == {"ground truth", "monotone", "fold", "tear"}
+    kinds = {"ground truth", "monotone", "fold", "rotation", "tear", "pieces"}
+    assert {m.member.kind for m in found.members} == kinds
+    assert "3 of the 3 other orders and directions of its natural pieces" in found.description
     assert f"{len(found.members)} rearrangements" in found.description
     assert all(m.image_law.verdict is Verdict.HOLDS for m in found.members)
 

@@ -121,8 +121,9 @@ _add(
     "Check Theorem 1: is the ground truth not the best that a VAE can learn?\n\n"
     "Searches for the predicted optimum and checks the premise, condition (1) for it and for each "
     "--alternative, conditions (2) and (2') over rearrangements of the ground truth with the same "
-    "p(x), and whether an M-step moves the ground truth. Without --eta the whole range of "
-    f"thresholds is looked at.\n\n{_MODELS}",
+    "p(x), whether premise, (1) and (2) hold at one threshold, as the theorem asks, and whether an "
+    "M-step moves the ground truth. Without --eta the whole range of thresholds is looked at, and "
+    f"the intervals between them.\n\n{_MODELS}",
     "absolute_value --alternative 'expr:[g(z), g(z)]'".replace("g(z)", "-Phi_inv(Phi(-z)/2)"),
     "figure8 --search thorough --tears 10",
     "figure8 --search none --eta 0.5 --json",

@@ -51,15 +51,33 @@ def show(result: Theorem1Check) -> None:
         out.print(table("Alternatives", columns, checks))
     if result.zero_mleo is not None:
         _show_class(out, result.zero_mleo)
+    joint = result.joint
     verdicts = [
-        ("premise", verdict_text(result.premise_verdict)),
-        ("condition (1)", verdict_text(result.condition_1)),
-        ("condition (2) as it stands", verdict_text(result.condition_2)),
-        ("condition (2′)", verdict_text(result.condition_2_repaired)),
-        ("ground truth is stationary", verdict_text(result.stationarity.verdict)),
-        ("ground truth is a minimum", verdict_text(str(result.to_dict()["verdict"]))),
+        ("ground truth is stationary", verdict_text(result.stationarity.verdict), ""),
+        ("ground truth is a minimum", verdict_text(str(result.to_dict()["verdict"])), ""),
+        ("condition (2′)", verdict_text(result.condition_2_repaired), "needs no η"),
+        (
+            "premise",
+            verdict_text(result.premise_verdict),
+            joint.where("premise"),
+        ),
+        (
+            "condition (1)",
+            verdict_text(result.condition_1),
+            joint.where("condition_1"),
+        ),
+        (
+            "condition (2) as it stands",
+            verdict_text(result.condition_2),
+            joint.where("condition_2"),
+        ),
+        (
+            "premise, (1) and (2) at one η",
+            verdict_text(joint.verdict),
+            joint.where("verdict"),
+        ),
     ]
-    out.print(table("Theorem 1", ("", "verdict"), verdicts))
+    out.print(table("Theorem 1", ("", "verdict", "holds at η"), verdicts))
     # A sentence a line: each is a finding of its own.
     for sentence in result.findings:
         say(out, sentence)

@@ -34,7 +34,7 @@ from theorycheck.cli.search_options import (
 from theorycheck.errors import SettingError
 
 #: What is looked at of the zero-MLEO class by default.
-_FOLDS, _TEARS = (2, 3), 2
+_FOLDS, _TEARS, _PIECES = (2, 3), 2, 6
 
 
 def conditions(
@@ -47,7 +47,7 @@ def conditions(
             "--search",
             metavar="S",
             help="Search for the predicted optimum: quick, thorough or none. With none the "
-            "zero-MLEO class is left out too, unless --folds or --tears asks for it.",
+            "zero-MLEO class is left out too, unless --folds, --tears or --pieces asks for it.",
         ),
     ] = "quick",
     folds: Annotated[
@@ -64,8 +64,17 @@ def conditions(
         typer.Option(
             "--tears",
             metavar="N",
-            help="Random tears in the class, besides three systematic ones; by default 2, and -1 "
-            "is no tears at all.",
+            help="Random tears in the class, besides two systematic ones; by default 2, and -1 "
+            "is no tears at all, rotations and pieces included.",
+        ),
+    ] = None,
+    pieces: Annotated[
+        int | None,
+        typer.Option(
+            "--pieces",
+            metavar="N",
+            help="Other orders and directions of the curve's natural pieces in the class, at most; "
+            f"by default {_PIECES}.",
         ),
     ] = None,
     seed: Seed = 0,
@@ -86,8 +95,9 @@ def conditions(
     checked_tolerance(tolerance)
     checked_search_name(search)
     checked_search("quick", seed, jobs)
-    branches = _checked_class(folds, tears)
-    surveyed = search != "none" or folds is not None or tears is not None
+    branches = _checked_class(folds, tears, pieces)
+    asked = any(option is not None for option in (folds, tears, pieces))
+    surveyed = search != "none" or asked
     from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import print_json, stdout_kept_for_result
 
@@ -121,6 +131,7 @@ def conditions(
                 truth=truth,
                 folds=branches,
                 tears=_TEARS if tears is None else tears,
+                pieces=_PIECES if pieces is None else pieces,
                 seed=seed,
                 jobs=chosen_jobs(jobs),
                 progress=progress,
@@ -143,11 +154,15 @@ def conditions(
         show(result)
 
 
-def _checked_class(folds: list[str] | None, tears: int | None) -> tuple[int, ...]:
+def _checked_class(
+    folds: list[str] | None, tears: int | None, pieces: int | None
+) -> tuple[int, ...]:
     """Return the folds' branches, and refuse a class that cannot be."""
     numbers = parse_numbers(folds, "--folds")
     if tears is not None and tears < -1:
         raise SettingError(f"--tears must be at least -1, not {tears}")
+    if pieces is not None and pieces < 0:
+        raise SettingError(f"--pieces must not be negative, not {pieces}")
     if numbers is None:
         return _FOLDS
     if any(number < 2.0 or number != round(number) for number in numbers):

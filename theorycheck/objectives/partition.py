@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.errors import SettingError
-from theorycheck.estimate import Estimate
+from theorycheck.estimate import Estimate, hull
 from theorycheck.objectives.averages import PosteriorAverages
 
 Array = NDArray[np.float64]
@@ -172,12 +172,22 @@ class KlDistribution:
         pr_lo = Estimate(1.0 - high, min(pr_error, 1.0), self.pmo.kind)
         high_part = Estimate(share, part_error, self.pmo.kind)
         low_part = Estimate(self.pmo.value - share, part_error, self.pmo.kind)
+        # E (KL − η)₊ and E (η − KL)₊ hardly feel on which side of η a node lies.
+        distance_error = self.pmo.error + eta * self.missing_mass
+        distance_error += max(
+            abs((part - share) - eta * (mass - high))
+            for mass, part in ((least, least_share), (most, most_share))
+        )
+        if self.sampled:
+            distance_error += eta * pr_error
         return Partition(
             eta=eta,
             pr_lo=pr_lo,
             pr_hi=pr_hi,
-            d_lo=_conditional(low_part, pr_lo, 0.0, eta),
-            d_hi=_conditional(high_part, pr_hi, eta, math.inf),
+            d_lo=_sharpened(_conditional(low_part, pr_lo, 0.0, eta), eta, distance_error, pr_lo),
+            d_hi=_sharpened(
+                _conditional(high_part, pr_hi, eta, math.inf), eta, distance_error, pr_hi
+            ),
             low=low_part,
             high=high_part,
         )
@@ -226,6 +236,38 @@ class KlDistribution:
                 )
             )
         return parts
+
+
+def spanning(first: Partition, last: Partition) -> Partition:
+    """Return a partition whose every figure holds its value at each η between two thresholds.
+
+    As η grows, Pr[X_Lo], its part of the PMO and both conditional means never fall, and Pr[X_Hi]
+    and its part never rise: between two thresholds each lies between its values there.
+
+    Parameters
+    ----------
+    first, last : Partition
+        Of one distribution of KL(x), at η_1 <= η_2.
+
+    Returns
+    -------
+    Partition
+        With the larger η.
+    """
+    figures = ("pr_lo", "pr_hi", "d_lo", "d_hi", "low", "high")
+    hulls = {name: hull(getattr(first, name), getattr(last, name)) for name in figures}
+    return Partition(eta=last.eta, **hulls)
+
+
+def _sharpened(mean: Estimate, eta: float, error: float, probability: Estimate) -> Estimate:
+    """Tighten the radius of a conditional mean, η plus or minus a mean distance from η.
+
+    x that may lie on either side of η count with their KL − η, next to nothing, in that distance.
+    """
+    if not math.isfinite(mean.error):
+        return mean
+    tight = (error + abs(mean.value - eta) * probability.error) / probability.lower
+    return Estimate(mean.value, min(mean.error, tight), mean.kind)
 
 
 def _conditional(part: Estimate, probability: Estimate, lowest: float, highest: float) -> Estimate:

@@ -15,7 +15,8 @@ ETA = (
     "are error radii, often thinner than the lines."
 )
 CONDITION_1 = (
-    "Condition (1) needs both margins at the same η: the first above zero, the second not below. "
+    "Condition (1) needs both margins at the same η: the first above zero, the second not below; "
+    "and the theorem needs the premise there too, which holds up to the dotted line. "
     "G is the ground truth; P, H, L are Pr[X_Hi], D_Hi, D_Lo. A curve is left out where a "
     "conditional mean is not defined because its part of the data space is empty."
 )

@@ -38,7 +38,7 @@ CLAIMS = (
         "of condition (1), Pr[X_Hi] D_Hi > Pr[X_Lo] D_Lo, holds for some η",
         "∃ η",
     ),
-    Claim("C05", "4.2", "Figure-8: some f meets condition (1)", "∃ f, η"),
+    Claim("C05", "4.2", "Figure-8: some f meets condition (1), at an η with the premise", "∃ f, η"),
     Claim(
         "C06",
         "4.2",
@@ -77,7 +77,7 @@ CLAIMS = (
     Claim(
         "C12",
         "figure 1c",
-        "Clusters: both conditions hold; the VAE learns p(x) poorly, IWAE better",
+        "Clusters: both conditions hold, at one η; the VAE learns p(x) poorly, IWAE better",
         "≥",
     ),
     Claim("C13", "Theorem 2", "the σ² that minimises −ELBO given θ, φ", "="),

@@ -75,6 +75,8 @@ def eta_figure(analysis: ModelAnalysis) -> Figure:
 def condition_1_figure(analysis: ModelAnalysis) -> Figure:
     """Draw the margins of both inequalities of condition (1) over all η, per alternative.
 
+    The theorem has one η for its premise and (1): a dotted line shows how far the former holds.
+
     Parameters
     ----------
     analysis : ModelAnalysis
@@ -98,8 +100,11 @@ def condition_1_figure(analysis: ModelAnalysis) -> Figure:
         if len(alternatives) == 1:
             for axes in (upper, lower):
                 _shade(axes, eta, [c.verdict for c in at])
+    premise = [p.eta for p in analysis.theorem1.premise if p.verdict is Verdict.HOLDS]
     for axes in (upper, lower):
         axes.axhline(0.0, color="black", linewidth=1.0)
+        if premise:
+            axes.axvline(max(premise), color="black", linewidth=1.0, linestyle=":")
     upper.set_title(r"First inequality: $P_G\,(H_G - L_G) - P\,H - \mathrm{MLEO} > 0$ ?")
     lower.set_title(r"Second inequality: $L_G - L \geq 0$ ?")
     for axes in (upper, lower):

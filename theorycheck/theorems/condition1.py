@@ -1,11 +1,13 @@
-"""Condition (1) of Theorem 1 for one alternative f, over all η.
+"""Condition (1) of Theorem 1 for one alternative f, at one η and over all η.
 
 For the ground truth G and f, with P = Pr[X_Hi], L = D_Lo, Hh = D_Hi and M = MLEO(f) (section 4.1 of
 the paper, docs/theory.md):
 
     P_G (Hh_G − L_G) > P Hh + M    and    L_G >= L.
 
-Together the two imply J(f) < J(G), so that the ground truth is not optimal.
+The margins of the two add up to J(G) − J(f) − P L. So together they imply J(f) < J(G), and more:
+J(G) − J(f) > P L. Where f gains less than that, (1) fails at this η, however little is known of
+either margin.
 """
 
 from __future__ import annotations
@@ -118,7 +120,9 @@ class AlternativeCheck:
         }
 
 
-def condition_1_at(truth: Partition, f: Partition, mleo: Estimate) -> Condition1At:
+def condition_1_at(
+    truth: Partition, f: Partition, mleo: Estimate, gain: Estimate | None = None
+) -> Condition1At:
     """Evaluate both inequalities of condition (1) at one η.
 
     Parameters
@@ -128,6 +132,8 @@ def condition_1_at(truth: Partition, f: Partition, mleo: Estimate) -> Condition1
         p(x).
     mleo : Estimate
         MLEO(f), nats.
+    gain : Estimate, optional
+        J(G) − J(f), nats, where it is known better than the partitions tell.
 
     Returns
     -------
@@ -135,7 +141,10 @@ def condition_1_at(truth: Partition, f: Partition, mleo: Estimate) -> Condition1
     """
     first = truth.high - truth.pr_hi * truth.d_lo - f.high - mleo
     second = truth.d_lo - f.d_lo
-    return Condition1At(truth.eta, first, second, positive(first) & nonnegative(second))
+    verdict = positive(first) & nonnegative(second)
+    if gain is not None and positive(gain - f.pr_hi * f.d_lo) is Verdict.FAILS:
+        verdict = Verdict.FAILS
+    return Condition1At(truth.eta, first, second, verdict)
 
 
 def check_condition_1(
@@ -157,12 +166,12 @@ def check_condition_1(
     AlternativeCheck
     """
     others = alternative.kl_distribution.partitions(np.array([part.eta for part in parts]))
+    gain = truth.excess - alternative.excess
     conditions = tuple(
-        condition_1_at(part, other, alternative.mleo)
+        condition_1_at(part, other, alternative.mleo, gain)
         for part, other in zip(parts, others, strict=True)
     )
     holding = [c for c in conditions if c.verdict is Verdict.HOLDS]
-    gain = truth.excess - alternative.excess
     verdict = some(c.verdict for c in conditions)
     if not (truth.resolved and alternative.resolved):
         verdict = Verdict.INCONCLUSIVE

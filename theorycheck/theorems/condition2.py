@@ -24,14 +24,15 @@ from theorycheck.theorems.stationarity import Stationarity, check_stationarity
 
 @dataclass(frozen=True)
 class Condition2Check:
-    """Condition (2) as it stands.
+    """Condition (2) as it stands, at every η; eta_scan.py judges it at one.
 
     Parameters
     ----------
     checks : tuple of AlternativeCheck
         Condition (1) for every g with MLEO(g) = 0 that was looked at, besides the ground truth.
     verdict : Verdict
-        FAILS if one of them satisfies (1); HOLDS over the class if each violates (1) at every η.
+        FAILS if one of them satisfies (1) at some η; HOLDS over the class if each violates (1) at
+        every η.
     class_searched : str
     """
 
@@ -49,6 +50,7 @@ class Condition2Check:
         found = self.witness
         return {
             "verdict": self.verdict.value,
+            "asks": "whether no decoder with MLEO = 0 meets the inequalities of (1) at any η",
             "class": self.class_searched,
             "witness": None if found is None else found.witness,
         }

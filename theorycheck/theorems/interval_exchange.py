@@ -53,9 +53,28 @@ def exchange(
     return guarded(name, inner.tolist(), targets, list(flipped), "tear", guard)
 
 
-def rotation(share: float) -> LatentMap:
-    """Start at another place: T adds `share` to Φ(z), modulo 1; continuous on a closed curve."""
-    swapped = exchange("", (0.0, share, 1.0), (1, 0), (False, False))
+def rotation(share: float, guard: float = 0.0) -> LatentMap:
+    """Start at another place: T adds `share` to Φ(z), modulo 1; continuous on a closed curve.
+
+    Parameters
+    ----------
+    share : float
+        In (0, 1).
+    guard : float
+        Prior mass of either tail that stays where it is.
+
+    Returns
+    -------
+    LatentMap
+
+    Raises
+    ------
+    SettingError
+        If the share is not between 0 and 1.
+    """
+    if not 0.0 < share < 1.0:
+        raise SettingError(f"a rotation moves by a share between 0 and 1, not {share}")
+    swapped = exchange("", (0.0, share, 1.0), (1, 0), (False, False), guard)
     return replace(swapped, name=f"rotation by {share:g}", kind="rotation")
 
 
@@ -80,7 +99,7 @@ def random_exchange(rng: np.random.Generator, pieces: int, guard: float = 0.0) -
 
 
 def systematic_tears(guard: float = 0.0) -> list[LatentMap]:
-    """Return three tears that differ by more than a reflection: halves and the middle.
+    """Return two tears that are no rotation: a half, and the middle half, reversed.
 
     Parameters
     ----------
@@ -93,7 +112,6 @@ def systematic_tears(guard: float = 0.0) -> list[LatentMap]:
     """
     halves, middle = (0.0, 0.5, 1.0), (0.0, 0.25, 0.75, 1.0)
     return [
-        exchange("halves swapped", halves, (1, 0), (False, False), guard),
         exchange("first half reversed", halves, (0, 1), (True, False), guard),
         exchange("middle half reversed", middle, (0, 1, 2), (False, True, False), guard),
     ]

@@ -35,7 +35,7 @@ class LatentMap:
     flipped : tuple of bool
         Which pieces are mapped in reverse.
     kind : str
-        ``"reflection"``, ``"fold"``, ``"rotation"`` or ``"tear"``.
+        ``"reflection"``, ``"fold"``, ``"rotation"``, ``"tear"`` or ``"pieces"``.
     """
 
     name: str
@@ -151,6 +151,48 @@ def uneven_fold(name: str, shares: Sequence[float], guard: float = 0.0) -> Laten
     body = (guard, 1.0 - guard)
     flips = [i % 2 == 1 for i in range(len(shares))]
     return guarded(name, inner.tolist(), [body] * len(shares), flips, "fold", guard)
+
+
+def local_fold(low: float, high: float, branches: int = 3, guard: float = 0.0) -> LatentMap:
+    """Fold a stretch of the curve onto itself, and leave the rest: continuous, near the identity.
+
+    The k branches over Φ(z) in [low, high] each run over the stretch with slope ±k, so that the
+    reciprocals add up to 1: T preserves N(0, 1). It moves no Φ(z) by more than high − low.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the stretch in Φ(z), 0 <= low < high <= 1.
+    branches : int
+        k; odd unless the stretch is an end of the curve.
+    guard : float
+        Prior mass of either tail that stays where it is; the stretch lies between.
+
+    Returns
+    -------
+    LatentMap
+
+    Raises
+    ------
+    SettingError
+        If there is no such stretch, or no continuous map with so many branches.
+    """
+    if not 0.0 <= low < high <= 1.0:
+        raise SettingError(f"a fold's stretch lies in [0, 1], not [{low}, {high}]")
+    if branches < 2 or (branches % 2 == 0 and low > 0.0 and high < 1.0):
+        raise SettingError(f"inside the curve a fold has 3, 5, … branches, not {branches}")
+    low, high = max(low, guard), min(high, 1.0 - guard)
+    inner = np.linspace(low, high, branches + 1).tolist()
+    # Where the stretch begins at the curve's beginning, it is its end that must stay in place.
+    last_rises = low <= guard
+    flips = [(branches - 1 - i if last_rises else i) % 2 == 1 for i in range(branches)]
+    edges, targets = inner, [(low, high)] * branches
+    if low > 0.0:
+        edges, targets, flips = [0.0, *edges], [(0.0, low), *targets], [False, *flips]
+    if high < 1.0:
+        edges, targets, flips = [*edges, 1.0], [*targets, (high, 1.0)], [*flips, False]
+    name = f"fold of Φ = {low:.4g} to {high:.4g} in {branches}"
+    return LatentMap(name, tuple(edges), tuple(targets), tuple(flips), "fold")
 
 
 def guarded(

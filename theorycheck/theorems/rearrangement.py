@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,15 @@ from theorycheck.models.decoder import Decoder
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.quadrature.latent_panels import latent_panels
 from theorycheck.theorems.interval_exchange import random_exchange, rotation, systematic_tears
-from theorycheck.theorems.measure_preserving import LatentMap, fold, reflection, uneven_fold
+from theorycheck.theorems.measure_preserving import (
+    LatentMap,
+    fold,
+    local_fold,
+    reflection,
+    uneven_fold,
+)
 from theorycheck.theorems.monotone import MonotoneRearrangement, Tracing, monotone_rearrangement
+from theorycheck.theorems.pieces import arranged_pieces
 
 Array = NDArray[np.float64]
 
@@ -31,12 +39,15 @@ _TAIL_MASSES = 10.0 ** np.arange(-13.0, -5.0)
 _VISIBLE = 1e-10
 #: Gap of f at a cut, in σ, below which f∘T counts as continuous.
 _CONTINUOUS = 1e-6
-#: Where in Φ(z) a closed curve is begun anew besides ½, which is a systematic tear.
-_ROTATIONS = (0.25, 0.75)
+#: By how much Φ(z) is rotated.
+_ROTATIONS = (0.25, 0.5, 0.75)
 #: Mass of the short branch of an uneven fold, which is nearly f itself.
 _SMALL = 0.05
 #: Number of pieces of a random tear.
 _PIECES = (2, 3, 4, 5)
+#: Orders and directions of the curve's natural pieces looked at by default; four pieces have 23
+#: orders, and 191 orders and directions.
+PIECES = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +58,7 @@ class Member:
     ----------
     model : GenerativeModel
     kind : str
-        ``"ground truth"``, ``"monotone"``, ``"fold"``, ``"rotation"`` or ``"tear"``.
+        ``"ground truth"``, ``"monotone"``, ``"fold"``, ``"rotation"``, ``"tear"`` or ``"pieces"``.
     continuous : bool
         Whether it is a continuous function of z.
     """
@@ -147,7 +158,9 @@ def zero_mleo_members(
     data: GenerativeModel,
     *,
     folds: Sequence[int] = (2, 3),
+    local_folds: Sequence[int] = (),
     tears: int = 4,
+    pieces: int = PIECES,
     seed: int = 0,
 ) -> tuple[tuple[Member, ...], MonotoneRearrangement]:
     """List decoders with the ground truth's image law.
@@ -158,28 +171,36 @@ def zero_mleo_members(
         The ground truth.
     folds : sequence of int
         Branches of the folds, each >= 2.
+    local_folds : sequence of int
+        For each n, the n-th parts of the ground truth's curve, each folded onto itself.
     tears : int
-        Random interval exchanges besides the three systematic ones; −1: no tears at all.
+        Random interval exchanges besides the systematic ones; −1: nothing is torn at all.
+    pieces : int
+        Orders and directions of the curve's natural pieces, at most.
     seed : int
         Of the random ones.
 
     Returns
     -------
     tuple of Member
-        The ground truth, its monotone rearrangement where that is another decoder, folds of both,
-        tears of the latter; rotations where f ends where it began.
+        The ground truth, its monotone rearrangement where that is another decoder; folds and
+        rotations of both, tears of the latter, the former's natural pieces rearranged.
     MonotoneRearrangement
         What is known of it.
 
     Raises
     ------
     SettingError
-        If a fold has fewer than 2 branches, or `tears` < −1.
+        If a fold has fewer than 2 branches, `tears` < −1, or another setting is negative.
     DecoderError
         If f misbehaves.
     """
     if tears < -1 or seed < 0:
         raise SettingError(f"the number of tears must be >= 0, and the seed too, not {tears}")
+    if pieces < 0 or any(count < 1 for count in local_folds):
+        raise SettingError(
+            f"pieces must be >= 0 and parts >= 1, not {pieces} and {list(local_folds)}"
+        )
     monotone = monotone_rearrangement(data)
     smooth = not _jumps(data)
     members = [Member(data, "ground truth", smooth)]
@@ -191,8 +212,15 @@ def zero_mleo_members(
     for base, smooth in bases:
         # f is itself a fold of its monotone rearrangement, whose tears are the simpler ones.
         maps = _maps(base, folds, tears if base is bases[-1][0] else -1, seed)
-        if smooth and is_continuous(base, rotation(0.5)):
-            maps += [rotation(share) for share in _ROTATIONS]
+        closed = smooth and is_continuous(base, rotation(0.5))
+        if closed or tears >= 0:
+            guard = 0.0 if closed else tail_guard(base)
+            maps += [rotation(share, guard) for share in _ROTATIONS]
+        if base is data:
+            guard = tail_guard(base)
+            maps += [one for count in local_folds for one in _local_folds(count, guard)]
+            if tears >= 0:
+                maps += arranged_pieces(base, pieces, guard)[0]
         for latent_map in maps:
             model = rearranged(base, latent_map)
             joined = smooth and is_continuous(base, latent_map)
@@ -217,6 +245,15 @@ def _maps(base: GenerativeModel, folds: Sequence[int], tears: int, seed: int) ->
     maps += systematic_tears(guard)
     rng = np.random.default_rng(seed)
     return maps + [random_exchange(rng, _PIECES[i % len(_PIECES)], guard) for i in range(tears)]
+
+
+def _local_folds(count: int, guard: float) -> list[LatentMap]:
+    """Fold each of so many equal parts in three, and the first and the last in two besides."""
+    edges = np.linspace(0.0, 1.0, count + 1).tolist()
+    maps = [local_fold(low, high, 3, guard) for low, high in pairwise(edges)]
+    if count > 1:
+        maps += [local_fold(low, high, 2, guard) for low, high in (edges[:2], edges[-2:])]
+    return maps
 
 
 def _jumps(model: GenerativeModel) -> bool:

@@ -1,8 +1,9 @@
 """Theorem 1 at a ground truth: what holds, what fails, and over which class of decoders.
 
-The premise (premise.py), condition (1) with a witness f and η (condition1.py), condition (2) as it
-stands and repaired over the zero-MLEO class (condition2.py), and whether an M-step moves the ground
-truth (stationarity.py).
+Whether an M-step moves the ground truth (stationarity.py), condition (2) repaired over the
+zero-MLEO class (condition2.py), and the hypotheses as they stand: the premise (premise.py),
+condition (1) with a witness f (condition1.py) and condition (2), each over all η and all three at
+one η (eta_scan.py), which is what the theorem asks.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from theorycheck.theorems.condition2 import (
     check_repaired,
     has_zero_mleo,
 )
+from theorycheck.theorems.eta_scan import check_one_eta
 from theorycheck.theorems.premise import PremiseAt, premise_at
 from theorycheck.theorems.stationarity import check_stationarity
 from theorycheck.theorems.theorem1_check import Theorem1Check
@@ -75,7 +77,7 @@ def check_theorem1(
         The class for condition (2), from ``survey_zero_mleo``. Without it conditions (2) and (2′)
         are judged over the ground truth and the alternatives.
     eta : sequence of float
-        Thresholds, nats; by default the whole range of KL(x).
+        Thresholds, nats; by default the whole range of KL(x), and the intervals between them.
     tolerance : float
         Error radius wanted for every PMO, nats.
     truth : Decomposition, optional
@@ -116,6 +118,15 @@ def check_theorem1(
     searched = given if zero_mleo is None else f"{zero_mleo.description}; {given}"
     found = any(a.verdict is Verdict.HOLDS for a in checks)
     stationarity = check_stationarity(ground_truth)
+    joint = check_one_eta(
+        truth,
+        decomposed,
+        [c.decomposition for c in same_law],
+        searched,
+        scan.tolist(),
+        surveyed=zero_mleo is not None,
+        between=not eta,
+    )
     return Theorem1Check(
         ground_truth=truth,
         premise=premise,
@@ -131,6 +142,7 @@ def check_theorem1(
             surveyed=zero_mleo is not None,
         ),
         stationarity=stationarity,
+        joint=joint,
         class_searched=searched,
         zero_mleo=zero_mleo,
     )

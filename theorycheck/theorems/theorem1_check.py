@@ -9,6 +9,7 @@ from theorycheck.estimate import Verdict
 from theorycheck.objectives.decomposition import Decomposition
 from theorycheck.theorems.condition1 import AlternativeCheck
 from theorycheck.theorems.condition2 import Condition2Check, RepairedCheck, largest_gain
+from theorycheck.theorems.one_eta import OneEtaCheck
 from theorycheck.theorems.premise import PremiseAt, premise_words
 from theorycheck.theorems.stationarity import Stationarity
 
@@ -29,14 +30,16 @@ class Theorem1Check:
     alternatives : tuple of AlternativeCheck
         The given decoders, and the predicted optimum after them.
     condition_1 : Verdict
-        Whether one of the alternatives satisfies condition (1). Without alternatives, or where
-        they fail, nothing is said about decoders that were not looked at: INCONCLUSIVE.
+        Whether one of the alternatives satisfies condition (1) at some η. Without alternatives, or
+        where they fail, nothing is said about decoders that were not looked at: INCONCLUSIVE.
     condition_2_check : Condition2Check
-        As it stands, over the zero-MLEO class.
+        As it stands, over the zero-MLEO class, at every η.
     repaired : RepairedCheck
         Condition (2′), over the same class.
     stationarity : Stationarity
         Whether an M-step moves the ground truth.
+    joint : OneEtaCheck
+        Whether one η meets the premise, (1) and (2), as the theorem asks.
     class_searched : str
         The decoders that were looked at.
     zero_mleo : ZeroMleoClass or None
@@ -51,12 +54,13 @@ class Theorem1Check:
     condition_2_check: Condition2Check
     repaired: RepairedCheck
     stationarity: Stationarity
+    joint: OneEtaCheck
     class_searched: str
     zero_mleo: ZeroMleoClass | None = None
 
     @property
     def condition_2(self) -> Verdict:
-        """The verdict on condition (2) as it stands."""
+        """The verdict on condition (2) at every η; :attr:`joint` has it at the η of (1)."""
         return self.condition_2_check.verdict
 
     @property
@@ -97,19 +101,7 @@ class Theorem1Check:
     @property
     def findings(self) -> tuple[str, ...]:
         """The sentences of the summary."""
-        holding = [p.eta for p in self.premise if p.verdict is Verdict.HOLDS]
-        lines = [premise_words(self.premise_verdict, max(holding, default=0.0))]
-        lines += [a.summary for a in self.alternatives]
-        broken = self.condition_2_check.witness
-        if broken is not None:
-            lines.append(
-                f"Condition (2) as it stands fails: {broken.name} satisfies the inequalities of "
-                "(1) and has MLEO = 0."
-            )
-        elif self.condition_2 is Verdict.HOLDS:
-            lines.append("Condition (2) as it stands holds over the class.")
-        if self.zero_mleo is not None or self.condition_2_repaired is not Verdict.INCONCLUSIVE:
-            lines.append(self.repaired.summary)
+        lines = []
         moved = self.stationarity
         if moved.verdict is Verdict.FAILS:
             lines.append(
@@ -118,6 +110,20 @@ class Theorem1Check:
             )
         elif moved.verdict is Verdict.HOLDS:
             lines.append("An M-step leaves the ground truth where it is: it is stationary.")
+        if self.zero_mleo is not None or self.condition_2_repaired is not Verdict.INCONCLUSIVE:
+            lines.append(self.repaired.summary)
+        holding = [p.eta for p in self.premise if p.verdict is Verdict.HOLDS]
+        lines.append(premise_words(self.premise_verdict, max(holding, default=0.0)))
+        lines += [a.summary for a in self.alternatives]
+        broken = self.condition_2_check.witness
+        if broken is not None:
+            lines.append(
+                f"Condition (2) as it stands fails at η = {broken.witness_eta:.4g}: {broken.name} "
+                "satisfies the inequalities of (1) and has MLEO = 0."
+            )
+        elif self.condition_2 is Verdict.HOLDS:
+            lines.append("Condition (2) as it stands holds over the class, at every η.")
+        lines.append(self.joint.summary)
         lines.append(f"Looked at: {self.class_searched}.")
         return tuple(lines)
 
@@ -127,14 +133,17 @@ class Theorem1Check:
             "model": self.ground_truth.model.name,
             "premise": [p.to_dict() for p in self.premise],
             "premise_verdict": self.premise_verdict.value,
+            "premise_asks": "whether some η meets it",
             "condition_1": {
                 "verdict": self.condition_1.value,
+                "asks": "whether an alternative meets it at some η",
                 "alternatives": [a.to_dict() for a in self.alternatives],
             },
             "condition_2": self.condition_2_check.to_dict(),
             "condition_2_repaired": self.repaired.to_dict(),
             "zero_mleo_class": None if self.zero_mleo is None else self.zero_mleo.to_dict(),
             "stationarity": self.stationarity.to_dict(),
+            "joint": self.joint.to_dict(),
             "verdict": self.ground_truth_is_minimum.value,
             "summary": self.summary,
             "class_searched": self.class_searched,

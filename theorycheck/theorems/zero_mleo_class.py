@@ -13,7 +13,8 @@ from theorycheck.objectives.decomposition import Decomposition, decompose
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.theorems.image_law import ImageLawCheck, same_image_law
 from theorycheck.theorems.monotone import MonotoneRearrangement
-from theorycheck.theorems.rearrangement import Member, zero_mleo_members
+from theorycheck.theorems.pieces import arranged_pieces
+from theorycheck.theorems.rearrangement import PIECES, Member, zero_mleo_members
 
 #: Error radius of a member's PMO, nats; the differences that matter are of hundredths.
 MEMBER_TOLERANCE = 1e-4
@@ -74,17 +75,22 @@ class ZeroMleoClass:
     left_out : tuple of EvaluatedMember
         Those that could not be resolved well enough to pass.
     monotone : MonotoneRearrangement
-    folds : tuple of int
+    folds, local_folds : tuple of int
+        Branches of the folds, and numbers of parts that are folded onto themselves.
     tears, seed : int
-        Random tears a base, and their seed.
+        Random tears, and their seed.
+    arrangements : int
+        Orders and directions of the curve's natural pieces that there are.
     """
 
     members: tuple[EvaluatedMember, ...]
     left_out: tuple[EvaluatedMember, ...]
     monotone: MonotoneRearrangement
     folds: tuple[int, ...]
+    local_folds: tuple[int, ...]
     tears: int
     seed: int
+    arrangements: int
 
     @property
     def smallest(self) -> EvaluatedMember:
@@ -99,19 +105,30 @@ class ZeroMleoClass:
     @property
     def description(self) -> str:
         """Say in plain words what was looked at."""
+        every = (*self.members, *self.left_out)
         folds = " and ".join(str(k) for k in self.folds)
         parts = ["the ground truth"]
         bases, base = "of it", "of it"
-        if any(m.member.kind == "monotone" for m in (*self.members, *self.left_out)):
+        if any(m.member.kind == "monotone" for m in every):
             parts.append("its monotone rearrangement")
             bases, base = "of both", "of the latter"
         if self.folds:
             parts.append(f"folds {bases} with {folds} branches and of the first and last 5 %")
-        if any(m.member.kind == "rotation" for m in self.members):
-            parts.append("rotations of the closed curve")
+        if self.local_folds:
+            counts = " and ".join(str(n) for n in self.local_folds)
+            parts.append(f"folds of its parts onto themselves, {counts} equal parts")
+        rotations = sum(m.member.kind == "rotation" for m in every)
+        if rotations:
+            parts.append(f"{rotations} rotations {bases if self.tears >= 0 else ''}".strip())
         if self.tears >= 0:
             random = f" and {self.tears} random (seed {self.seed})" if self.tears else ""
-            parts.append(f"3 systematic{random} tears {base}")
+            parts.append(f"2 systematic{random} tears {base}")
+        pieces = sum(m.member.kind == "pieces" for m in every)
+        if pieces:
+            parts.append(
+                f"{pieces} of the {self.arrangements:,} other orders and directions of its "
+                "natural pieces"
+            )
         return (
             f"{len(self.members)} rearrangements with MLEO = 0: {', '.join(parts)}, and the "
             "mirror image z → −z of each"
@@ -132,7 +149,9 @@ def survey_zero_mleo(
     *,
     truth: Decomposition | None = None,
     folds: Sequence[int] = (2, 3),
+    local_folds: Sequence[int] = (),
     tears: int = 4,
+    pieces: int = PIECES,
     seed: int = 0,
     tolerance: float = MEMBER_TOLERANCE,
     jobs: int | None = None,
@@ -146,7 +165,7 @@ def survey_zero_mleo(
         The ground truth.
     truth : Decomposition, optional
         Of the ground truth, where there is one already.
-    folds, tears, seed
+    folds, local_folds, tears, pieces, seed
         As for :func:`theorycheck.theorems.rearrangement.zero_mleo_members`.
     tolerance : float
         Error radius wanted for every PMO, nats.
@@ -165,7 +184,9 @@ def survey_zero_mleo(
     DecoderError
         If f misbehaves.
     """
-    members, monotone = zero_mleo_members(data, folds=folds, tears=tears, seed=seed)
+    members, monotone = zero_mleo_members(
+        data, folds=folds, local_folds=local_folds, tears=tears, pieces=pieces, seed=seed
+    )
     found: list[EvaluatedMember] = []
     if truth is not None:
         found.append(
@@ -184,8 +205,10 @@ def survey_zero_mleo(
         left_out=tuple(sorted(left_out, key=lambda m: m.name)),
         monotone=monotone,
         folds=tuple(folds),
+        local_folds=tuple(local_folds),
         tears=tears,
         seed=seed,
+        arrangements=arranged_pieces(data, 0)[1],
     )
 
 
