@@ -104,3 +104,12 @@ def test_parts_of_the_density_add_up() -> None:
     whole = np.exp(log_density(panels, x).value)
     assert np.abs(parts[0] + parts[1] - whole).max() <= 1e-12 * whole.max()
     assert min(part.max() for part in parts) > 0.01 * whole.max()
+
+
+def test_a_part_has_no_density_where_its_latents_are_not() -> None:
+    panels = _panels("[50*z, 0*z]", 0.01)
+    part = only(panels, panels.right <= 0.0)
+    x = np.array([[100.0, 0.0], [-100.0, 0.0]])
+    there, here = log_density(part, x).value
+    assert there < -1e4
+    assert here == pytest.approx(log_density(panels, x).value[1], abs=1e-12)

@@ -100,8 +100,7 @@ def log_density(model: GenerativeModel | LatentPanels, x: ArrayLike) -> LogDensi
     far = _tail_error(panels, points, result.value) > _TAIL_TOLERANCE
     if far.any() and panels.reach < LARGEST_REACH and panels.unresolved_mass < 1e-30:
         # Posteriors of these x may lie beyond the panels: follow them outwards.
-        wider = latent_panels(panels.model, reach=min(2.0 * panels.reach, LARGEST_REACH))
-        extended = log_density(wider, points[far])
+        extended = log_density(panels.wider, points[far])
         for mine, theirs in zip(
             (result.value, result.error, result.relative_error, result.posterior_mean_f),
             (

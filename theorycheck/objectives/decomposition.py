@@ -322,15 +322,21 @@ class _Rules:
             seed=seed,
             progress=self.progress,
         )
+        sampled = None
+        if self.data.model.data_dim > 2:
+            # Sampling is cheap: where it reaches the tolerance there is nothing to improve.
+            sampled = self.by_quasi_monte_carlo(size, repeats, seed)
+            radius = max(sampled.averages.pmo_error, sampled.entropy.error)
+            if radius <= max(self.tolerance, PMO_TOLERANCE):
+                return sampled
         say_price(self.field, self.data, rule.nodes, self.progress)
         entropy = rule.entropy()
         averages = rule.posterior()
         curve = _Found(averages, entropy, NONE, rule.method(averages))
-        if self.data.model.data_dim <= 2 or averages.pmo_error <= self.tolerance:
-            return curve
-        # In many dimensions a curve that bends within its noise is better left to sampling.
-        other = self.by_quasi_monte_carlo(size, repeats, seed)
-        return other if other.averages.pmo_error < averages.pmo_error else curve
+        if sampled is not None and sampled.averages.pmo_error < averages.pmo_error > self.tolerance:
+            # In many dimensions a curve that bends within its noise is better left to sampling.
+            return sampled
+        return curve
 
     def by_quasi_monte_carlo(self, size: int, repeats: int, seed: int) -> _Found:
         draws = quasi_monte_carlo(self.data.model, size=size, repeats=repeats, seed=seed)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from theorycheck.quadrature.kernels.log_density import BLOCK
-from theorycheck.quadrature.latent_panels import LARGEST_MOVE, LatentPanels
+from theorycheck.quadrature.latent_panels import LARGEST_MOVE, LARGEST_REACH, LatentPanels
 from theorycheck.quadrature.rules import gauss_legendre
 
 Array = NDArray[np.float64]
@@ -230,6 +230,9 @@ def only(panels: LatentPanels, chosen: Mask) -> LatentPanels:
     off = np.linalg.norm((centre - block_centre[block_of]) / panels.model.sigma, axis=1) + radius
     return replace(
         panels,
+        # Nothing is to be followed outwards: what lies beyond these latents is no part of it.
+        reach=LARGEST_REACH,
+        unresolved_mass=0.0,
         left=panels.left[chosen],
         right=panels.right[chosen],
         z=panels.z[nodes],

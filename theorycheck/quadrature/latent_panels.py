@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +118,11 @@ class LatentPanels:
     def size(self) -> int:
         """Number of panels P."""
         return int(self.left.size)
+
+    @cached_property
+    def wider(self) -> LatentPanels:
+        """The same to twice the reach: made once, since many calls may ask for far x."""
+        return latent_panels(self.model, reach=min(2.0 * self.reach, LARGEST_REACH))
 
     @property
     def missing_mass(self) -> float:
