@@ -1,19 +1,26 @@
-"""C03: Theorem 1 as stated, its gap, and its repairs.
+"""C03: how far the proof of Theorem 1 carries: an arbitrary class F, an expressive class F.
 
-Setting: a class F of decoders that holds the ground truth G, and one threshold η.
+Setting: a class F of decoders that holds the ground truth G, and one threshold η for (1) and (2).
 Statement: Theorem 1 of the paper: if (1) some f ∈ F has P_G (H_G − L_G) > P_f H_f + MLEO(f) and
 L_G ≥ L_f, and (2) no such f has MLEO = 0, then the global minimum of −ELBO has MLEO ≠ 0. Here
-P = Pr[X_Hi], H = D_Hi, L = D_Lo.
+P = Pr[X_Hi], H = D_Hi, L = D_Lo. Two readings, judged apart: (a) the proof as given carries this
+for an arbitrary class F, since it uses nothing of F; (b) it is true for an expressive F, one that
+holds with g every g + th, h smooth: the paper assumes that F contains any smooth function.
 Kind: proof; ∃ for the counterexample.
-Reference: Theorem 1; derivations theorem1_* (`theorycheck prove`).
-Measured: whether every step of the derivations is proved, by sympy and by z3. For the
-counterexample, on the data of absolute_value with one η = 0.1 and F = {G, f, g}: the premise, both
-sides of both inequalities for f and for g, MLEO and J of all three, with error radii. f is the
-linear decoder of p(x)'s mean and variance; g is a V-shaped rearrangement of |z| whose left branch
-has mass 1/20.
-Verdict: the theorem as stated is refuted if the premise and both conditions hold at that one η and
-the minimum over F has MLEO = 0, each with a margin above the radius. What (1) proves and the repair
-(2′) are verified if their derivations are.
+Reference: Theorem 1; derivations theorem1_* and fixed_point_* (`theorycheck prove`).
+Measured: whether every step of the derivations is proved, by sympy and by z3. For (a), on the data
+of absolute_value with one η = 0.1 and F = {G, f, g}: the premise, both sides of both inequalities
+for f and for g, MLEO and J of all three, with error radii. f is the linear decoder of p(x)'s mean
+and variance; g is a V-shaped rearrangement of |z| whose left branch has mass 1/20. For (b), the
+gain of an M-step at z + 0.1z², z + 0.1z³, z + 0.3z², tanh z, sinh z, |z|, sin 2z, Φ(z) and sign z,
+each on its own p(x), σ² = 0.3 and 0.05: eighteen gains and PMOs with their radii; no seeds.
+Verdict: (a) is refuted if the premise and both conditions hold at that one η and the minimum over F
+has MLEO = 0, each with a margin above the radius. (b) is verified only if a derivation proves that
+a g that no M-step moves has PMO = 0; measurements leave it inconclusive, whatever they are: gains
+above their radii at finitely many decoders prove nothing for all, and one that is zero belongs to a
+decoder that need not be a minimum; such a decoder is named. What is proved, of (1), of stationarity
+and of the repair (2′), is verified if its derivation is. (2′) restates the conclusion wherever a
+minimum exists; stationarity is what can be computed, and stands first.
 """
 
 from __future__ import annotations
