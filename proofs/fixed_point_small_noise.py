@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from proofs.bracket import Bracket
 from proofs.checks import Algebra, Calculus, Linearity
 from proofs.derivation import Claim, Derivation, Hypothesis
 
@@ -16,7 +17,7 @@ p, v = sp.Function("p", positive=True), sp.Function("v", real=True)
 
 _NORMAL = sp.exp(-(u**2) / 2) / sp.sqrt(2 * sp.pi)
 #: g′ and g″ at z = w(x), w the inverse of g, in terms of w.
-_SLOPE, _BEND = 1 / first, -second / first**3
+_SLOPE, _BEND = Bracket(1 / first), Bracket(-second / first**3)
 
 
 def _over_x(integrand: sp.Expr) -> sp.Expr:
@@ -41,11 +42,11 @@ _KL = Claim(
     Calculus(),
 )
 _INVERSE = Claim(
-    "In terms of the inverse w of g, g′ = 1/w′ and g″ = −w″/w′³: the KL at x is ¾σ²(w″/w′)², that "
-    "is ¾σ² v′² with v = log w′.",
-    (3 * sigma * _BEND / _SLOPE**2) ** 2 / 12,
+    "In terms of the inverse w of g, g′ = 1/w′ and g″ = −w″/w′³. So the KL at x is κ²/12 = "
+    "¾σ² v′² with v = log w′, since",
+    3 * sigma * _BEND / _SLOPE**2,
     "=",
-    sp.Rational(3, 4) * sigma**2 * (second / first) ** 2,
+    -3 * sigma * second / first,
     Algebra(),
 )
 _PATH = Claim(
@@ -79,6 +80,6 @@ DERIVATION = Derivation(
     "v_t = (1 − t)v with p(x) held, at the rate of twice itself.",
     steps=(_THIRD, _KL, _INVERSE, _PATH, _DOWN),
     conclusion="A g that no M-step moves has slope zero in every direction "
-    "(theorem1_stationarity); here one direction has a slope, unless PMO = 0. This is an expansion, not a bound: it says "
-    "nothing at a given σ, nor of a g that folds.",
+    "(theorem1_stationarity); here one direction has a slope, unless PMO = 0. This is an "
+    "expansion, not a bound: it says nothing at a given σ, nor of a g that folds.",
 )
