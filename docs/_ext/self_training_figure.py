@@ -1,8 +1,8 @@
 """The figure and table of docs/self_training.md.
 
-``python docs/_ext/self_training_figure.py ROUNDS.json docs/figures/self_training.svg`` runs the
-rounds, a quarter of an hour on one core, unless the first file is there; draws the figure; and
-prints the table's rows.
+``python docs/_ext/self_training_figure.py DIRECTORY docs/figures/self_training.svg`` runs the
+rounds that the directory does not hold, all of them in a quarter of an hour on one core; draws the
+figure; and prints the table's rows.
 """
 
 from __future__ import annotations
@@ -21,9 +21,15 @@ from theorycheck.optimum.own_m_step import Ties
 from theorycheck.optimum.self_training import self_train
 from theorycheck.report.figure_style import SERIES, UNDECIDED, new_figure, styled
 
-#: What begins, by D; each at both σ².
+#: What begins, D = 1, each at both σ², and D = 2.
 _ONE = ("tanh(z)", "abs(z)", "sin(2*z)", "sign(z)", "z + 0.3*z**2", "exp(z/2)")
-_TWO = ("circle", "figure8", "[z, 0.3*z**2]")
+_TWO = (
+    ("circle", 0.3),
+    ("figure8", 0.3),
+    ("[z, 0.3*z**2]", 0.3),
+    ("circle", 0.05),
+    ("figure8", 0.05),
+)
 _NOISE = (0.3, 0.05)
 _ROUNDS = 300
 #: Rounds whose curves are drawn, and rows of the table.
@@ -56,15 +62,22 @@ def run(text: str, noise: float, ties: Ties) -> dict[str, Any]:
     }
 
 
-def run_all() -> list[dict[str, Any]]:
-    """Train all of them, and the even one with both ways to break its ties."""
-    wanted: list[tuple[str, float, Ties]] = [(s, n, "larger") for n in _NOISE for s in _ONE]
-    wanted += [("abs(z)", n, "both") for n in _NOISE]
-    wanted += [(s, n, "larger") for n in _NOISE for s in _TWO]
+def wanted() -> list[tuple[str, float, Ties]]:
+    """Return all that are shown: the even one with both ways to break its ties."""
+    runs: list[tuple[str, float, Ties]] = [(s, n, "larger") for n in _NOISE for s in _ONE]
+    runs += [("abs(z)", n, "both") for n in _NOISE]
+    return runs + [(s, n, "larger") for s, n in _TWO]
+
+
+def run_missing(store: Path) -> list[dict[str, Any]]:
+    """Return all runs, each from its file in the directory; make the files that are not there."""
+    store.mkdir(parents=True, exist_ok=True)
     runs = []
-    for text, noise, ties in wanted:
-        runs.append(run(text, noise, ties))
-        print(text, noise, ties, file=sys.stderr, flush=True)
+    for number, entry in enumerate(wanted()):
+        file = store / f"{number}.json"
+        if not file.exists():
+            file.write_text(json.dumps(run(*entry)), encoding="utf-8")
+        runs.append(json.loads(file.read_text(encoding="utf-8")))
     return runs
 
 
@@ -132,12 +145,10 @@ def rows(runs: list[dict[str, Any]]) -> list[str]:
 def main(arguments: list[str]) -> int:
     """Run what is missing, write the figure and print the table."""
     if len(arguments) != 2:
-        print("usage: self_training_figure.py ROUNDS.json FILE.svg", file=sys.stderr)
+        print("usage: self_training_figure.py DIRECTORY FILE.svg", file=sys.stderr)
         return 2
     store, picture = map(Path, arguments)
-    if not store.exists():
-        store.write_text(json.dumps(run_all()), encoding="utf-8")
-    runs = json.loads(store.read_text(encoding="utf-8"))
+    runs = run_missing(store)
     draw(runs).savefig(picture, format="svg", metadata={"Date": None})
     print("\n".join(rows(runs)))
     return 0

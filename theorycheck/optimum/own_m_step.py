@@ -34,7 +34,7 @@ REACH = 6.0
 #: Width of its panels: 16 nodes resolve a mixture of Gaussians of s >= 0.05 on it.
 _WIDTH = 0.5
 #: Grid step in σ of the data, by D; the rule with twice the step gives the radius.
-_STEP = {1: 0.1, 2: 0.4}
+_STEP = {1: 0.2, 2: 0.4}
 #: Data nodes lighter than this against the heaviest are left out.
 _LIGHTEST = 1e-16
 #: Nats within which two minima of −ELBO_x count as equal.

@@ -33,8 +33,8 @@ CLAIMS = (
     Claim(
         "C03",
         "Theorem 1",
-        "the proof as given carries Theorem 1 for an arbitrary class F of decoders; whether the "
-        "theorem is true for an expressive F is open",
+        "the proof as given carries Theorem 1 for an arbitrary class F of decoders (for an "
+        "expressive F, as the paper assumes, the theorem is open)",
         "proof, ∃",
     ),
     Claim(
