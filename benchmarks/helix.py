@@ -18,10 +18,10 @@ from scipy.optimize import brentq
 
 Array = NDArray[np.float64]
 
-#: Data nodes a side over the disc of u, nodes of the phase, and Newton steps for q.
-SIDE, PHASES, _STEPS = 61, 401, 30
-#: Starts for q: means in τ, and log s/τ.
-_MEANS, _LOG_SCALES = np.linspace(-4.0, 4.0, 81), np.linspace(-4.0, 0.6, 30)
+#: Data nodes a side over the disc of u, nodes of the phase, and Newton steps for q and the longest.
+SIDE, PHASES, _STEPS, _LONGEST = 61, 401, 60, 0.2
+#: Starts for q: means in τ, and log s/τ. Not at 0, where symmetry can hold Newton on a saddle.
+_MEANS, _LOG_SCALES = np.linspace(-4.0, 4.0, 80), np.linspace(-4.0, 0.6, 30)
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,12 @@ def _optimal_q(radius: float, width: float, length: Array, angle: Array) -> tupl
         a = 1.0 / width**2 + along
         b = 2.0 * square / width**2 + along * (2.0 * square - square**2)
         c = -square * across
-        # Made positive where it is not, and steps bounded: the table is near a minimum already.
-        lift = np.where((a * b - c**2 > 1e-6) & (a > 0.0), 0.0, 1.0 + np.abs(a) + np.abs(b))
-        a, b = a + lift, b + lift
-        determinant = a * b - c**2
-        mean = mean - np.clip((b * slope[0] - c * slope[1]) / determinant, -0.3, 0.3)
-        log_scale = log_scale - np.clip((a * slope[1] - c * slope[0]) / determinant, -0.3, 0.3)
+        # Newton's method with the absolute values of the eigenvalues leads downhill everywhere.
+        values, vectors = np.linalg.eigh(np.array([[a, c], [c, b]]).transpose(2, 0, 1))
+        turned = np.einsum("nij,ni->nj", vectors, np.array(slope).T)
+        move = np.einsum("nij,nj->ni", vectors, turned / np.maximum(np.abs(values), 1e-3))
+        move *= np.minimum(1.0, _LONGEST / np.maximum(np.abs(move).max(axis=1), 1e-300))[:, None]
+        mean, log_scale = mean - move[:, 0], log_scale - move[:, 1]
     return mean, log_scale
 
 
@@ -120,7 +120,7 @@ def main() -> None:
     for width in (0.5, 0.8, 1.2):
         radius = standing_radius(width)
         found = helix(radius, width)
-        print(f"| {width} | {radius:.4f} | {found.pmo:.3e} | {found.moment:.3e} |")
+        print(f"| {width} | {radius:.2f} | {found.pmo:.2g} | {found.moment:.2g} |")
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def test_the_moved_decoder_is_that_of_brute_force(brute: Array) -> None:
         ("_mean_slope", "/ _WIDTH", "* _WIDTH"),
         ("_gain", "0.5 * float", "float"),
         ("_gain", "model.noise_variance", "model.sigma"),
-        ("_gain", "panels.rule_weight * aggregate", "panels.rule_weight"),
+        ("_gain", "rule * aggregate", "rule"),
         ("_choose", "-np.inf", "np.inf"),
     ],
 )

@@ -21,7 +21,6 @@ from theorycheck.inference.mean_field import MeanField, OptimalQ
 from theorycheck.models.decoder import Decoder
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.quadrature.data_nodes import trapezoid_grid
-from theorycheck.quadrature.latent_panels import LatentPanels
 from theorycheck.quadrature.rules import NODES, ORDER, TRANSFORM, WEIGHTS, legendre_values
 
 Array = NDArray[np.float64]
@@ -34,11 +33,14 @@ REACH = 6.0
 #: Width of its panels: 16 nodes resolve a mixture of Gaussians of s >= 0.05 on it.
 _WIDTH = 0.5
 #: Grid step in σ of the data, by D; the rule with twice the step gives the radius.
-_STEP = {1: 0.2, 2: 0.4}
+_STEP = {1: 0.2, 2: 0.5}
 #: Data nodes lighter than this against the heaviest are left out.
 _LIGHTEST = 1e-16
 #: Nats within which two minima of −ELBO_x count as equal.
 _TIED = 1e-9
+
+#: Last Legendre coefficients of an f that the panels resolve, relative to the largest.
+_RESOLVED = 1e-8
 
 _EDGES = np.arange(-REACH, REACH + 0.5 * _WIDTH, _WIDTH)
 #: Nodes of all panels, and their weights for ∫ dz.
@@ -117,9 +119,18 @@ def own_m_step(model: GenerativeModel, *, ties: Ties = "larger") -> OwnMStep:
     # The rule with twice the step, whose nodes are among these.
     factor = 2.0**model.data_dim
     kept = coarse[node]
-    gain = _gain(field.panels, *_gather(*q, field.panels.z))
     rough = (factor * weight[kept], x[node][kept], mean[kept], scale[kept])
-    rough_gain = _gain(field.panels, *_gather(*rough, field.panels.z))
+    old = model.decoder(LATENTS)
+    if _resolved(old):
+        gain = _gain(LATENT_WEIGHTS, new - old, aggregate, model)
+        coarser, coarser_aggregate = _gather(*rough, LATENTS)
+        rough_gain = _gain(LATENT_WEIGHTS, coarser - old, coarser_aggregate, model)
+    else:
+        z, rule, old = field.panels.z, field.panels.rule_weight, field.panels.f.T
+        gain, rough_gain = (
+            _gain(rule, moved - old, total, model)
+            for moved, total in (_gather(*q, z), _gather(*rough, z))
+        )
     pmo, rough_pmo = float(mass @ kl), factor * float(mass[coarse] @ kl[coarse])
     return OwnMStep(
         model=GenerativeModel(_decoder(new, model.name), model.noise_variance),
@@ -161,15 +172,25 @@ def _gather(
     return new, aggregate
 
 
-def _gain(panels: LatentPanels, new: Array, aggregate: Array) -> float:
-    """½ ∫ a |f_new − f|²/σ² dz, on the panels that resolve f."""
-    squared = ((new - panels.f.T) ** 2 / panels.model.noise_variance).sum(axis=1)
-    return 0.5 * float((panels.rule_weight * aggregate) @ squared)
+def _gain(rule: Array, moved: Array, aggregate: Array, model: GenerativeModel) -> float:
+    """½ ∫ a |f_new − f|²/σ² dz."""
+    squared = (moved**2 / model.noise_variance).sum(axis=1)
+    return 0.5 * float((rule * aggregate) @ squared)
+
+
+def _resolved(values: Array) -> bool:
+    """Tell whether Legendre series on the panels hold f: no kink inside one, no steep piece."""
+    series = np.abs(np.einsum("kn,pnd->pkd", TRANSFORM, _by_panel(values)))
+    return bool(series[:, -2:].max() <= _RESOLVED * series.max())
+
+
+def _by_panel(values: Array) -> Array:
+    return values.reshape(-1, ORDER, values.shape[1])
 
 
 def _decoder(values: Array, name: str) -> Decoder:
     """Legendre series through the values at LATENTS; straight beyond."""
-    series = np.einsum("kn,pnd->pkd", TRANSFORM, values.reshape(-1, ORDER, values.shape[1]))
+    series = np.einsum("kn,pnd->pkd", TRANSFORM, _by_panel(values))
     sides = [_mean_slope(series[0]), _mean_slope(series[-1])]
 
     def function(z: Array) -> Array:
