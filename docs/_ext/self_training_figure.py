@@ -83,7 +83,7 @@ def run_missing(store: Path) -> list[dict[str, Any]]:
 
 @styled
 def draw(runs: list[dict[str, Any]]) -> Figure:
-    """Draw curvature over spread by round, and two curves on their way."""
+    """Draw the curvature by round, and a curve on its way."""
     figure = new_figure(6.0)
     panels = figure.subplots(2, 2)
     for axes, noise in zip(panels[0], _NOISE, strict=True):
@@ -92,7 +92,7 @@ def draw(runs: list[dict[str, Any]]) -> Figure:
         axes.set_title(f"D = 1, σ² = {noise}")
     across = [r for r in runs if len(r["rounds"][0]["slope"]) == 2]
     _bent(panels[1, 0], across)
-    panels[1, 0].set(ylim=(0.1, 1.1), title="D = 2")
+    panels[1, 0].set(ylim=(1e-4, 1.5), title="D = 2")
     moved = next(r for r in across if r["start"] == "circle" and r["noise"] == min(_NOISE))
     axes = panels[1, 1]
     for colour, number in zip((UNDECIDED, *SERIES), _DRAWN, strict=False):
@@ -100,33 +100,34 @@ def draw(runs: list[dict[str, Any]]) -> Figure:
         axes.plot(curve[:, 0], curve[:, 1], color=colour, label=f"round {number}")
     axes.set(aspect="equal", xlabel="x₁ (data units)", ylabel="x₂ (data units)")
     axes.set_title(f"circle, σ² = {moved['noise']}, |z| ≤ 3")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(0.09, 0.5))
     return figure
 
 
 def _bent(axes: Axes, runs: list[dict[str, Any]]) -> None:
-    """Curvature over spread against the round, one line a start."""
+    """Curvature in spreads of the start against the round, one line a start."""
     starts = list(dict.fromkeys(r["start"] for r in runs))
     for entry in runs:
-        values = [r["curvature"] / r["spread"] for r in entry["rounds"]]
+        values = [r["curvature"] / entry["rounds"][0]["spread"] for r in entry["rounds"]]
         pairs = len({r["noise"] for r in runs}) > 1
         dashed = entry["ties"] == "both" or (pairs and entry["noise"] == min(_NOISE))
-        name = entry["start"].replace("*", "")
+        name = entry["start"].replace("**2", "²").replace("*", "")
         name += ", both q at ties" if entry["ties"] == "both" else ""
         name += f", σ² = {entry['noise']}" if pairs else ""
         colour = SERIES[starts.index(entry["start"])]
         rounds = np.arange(len(values)) + 1
         axes.loglog(rounds, values, color=colour, linestyle="--" if dashed else "-", label=name)
-    axes.set(xlabel="round + 1", ylabel="curvature / spread of f", ylim=(1e-6, 1.5))
+    axes.set(xlabel="round + 1", ylabel="curvature / spread at the start", ylim=(1e-6, 1.5))
     axes.legend(fontsize=7.5, loc="lower left")
 
 
 def rows(runs: list[dict[str, Any]]) -> list[str]:
-    """Return the rows of the table: curvature over spread, and PMO, at some rounds."""
+    """Return the rows of the table: curvature in spreads of the start, and PMO, at some rounds."""
     lines = []
     for entry in runs:
         listed = [entry["rounds"][k] for k in _LISTED]
-        bent = " | ".join(f"{r['curvature'] / r['spread']:.2g}" for r in listed)
+        spread = listed[0]["spread"]
+        bent = " | ".join(f"{max(r['curvature'] / spread, 1e-9):.2g}" for r in listed)
         first, last = (tc.Estimate.from_dict(r["pmo"]) for r in (listed[0], listed[-1]))
         least = min(
             r["gain"]["value"] / r["pmo"]["value"]
