@@ -93,5 +93,7 @@ DERIVATION = Derivation(
     ),
     conclusion="Condition (2) forbids MLEO = 0 only to those f that meet the inequalities of (1). "
     "A decoder with MLEO = 0 and D_Lo above the ground truth's escapes it, and may be the best "
-    "of all. Claim C03 has the same with real decoders on the data of absolute_value.",
+    "of all. Claim C03 has the same with real decoders on the data of absolute_value. F has three "
+    "members here; in a class with all small moves a decoder that its M-step moves is no minimum "
+    "(theorem1_stationarity), and whether the theorem is true there is open.",
 )

@@ -17,6 +17,7 @@ _LONG = 110
 #: What stands in prose, and its LaTeX. Superscripts and the like are kept as one symbol.
 _PROSE = {
     "−": "-", "½": r"\tfrac12", "²": "^2", "³": "^3", "⁴": "^4", "⁻¹": "^{-1}", "ᵀ": r"^\top",
+    "¾": r"\tfrac34", "″": "''", "∘": r"\circ", "⊥": r"\perp", "ψ": r"\psi",
     "′": "'", "≤": r"\leq", "≥": r"\geq", "≠": r"\neq", "∞": r"\infty", "∈": r"\in",
     "√": r"\sqrt{}", "∂": r"\partial", "∫": r"\int", "Σ": r"\sum", "→": r"\to", "⟹": r"\Rightarrow",
     "∝": r"\propto", "×": r"\times", "‖": r"\Vert", "·": r"\cdot", "°": r"^\circ", "…": r"\ldots",

@@ -31,7 +31,7 @@ Made by `make claims` from what `theorycheck verify` wrote.
 #: What stands in the README: the claims that say most, in few words.
 _SHORT = {
     "C01": "−ELBO = H + MLEO + PMO (eq. 3)",
-    "C03": "conditions (1) and (2) imply that the optimum has MLEO ≠ 0 (Theorem 1)",
+    "C03": "Theorem 1's proof carries it for any class of decoders (for an expressive one: open)",
     "C05": "Figure-8: some decoder meets condition (1) where the premise holds",
     "C07": "Figure-8: the best f found has MLEO > 0 and simpler posteriors where p(x) is high",
     "C08": "Figure-8: IWAE learns p(x) better than LIN, LIN better than VAE",

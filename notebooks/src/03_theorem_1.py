@@ -3,8 +3,8 @@
 #
 # Theorem 1 of [arXiv 2007.07124](https://arxiv.org/abs/2007.07124) says when a VAE must fail:
 # when a decoder with simpler posteriors exists that pays little MLEO for them, and none that pays
-# nothing. This notebook checks each part on numbers, shows that the theorem **as stated is
-# false**, and checks a repaired condition.
+# nothing. This notebook checks each part on numbers, shows that the proof **does not carry it
+# for an arbitrary class** of decoders, and checks a repaired condition.
 #
 # Split the data space at a threshold $\eta$: $X_{Hi}$ where $\mathrm{KL}(x) > \eta$, $X_{Lo}$ the
 # rest, with probabilities $P$ and $1-P$ and mean KL $H$ and $L$. Then
