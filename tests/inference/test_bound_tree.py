@@ -47,6 +47,15 @@ def test_step_functions_with_ten_declared_jumps(seed: int) -> None:
     assert_global(MeanField(model), x)
 
 
+def test_a_well_in_a_thin_cell() -> None:
+    """A cell 0.0016 wide holds this x; everything else is 39 nats worse, and far easier to find."""
+    field = MeanField(random_model(150))
+    z, x = field.model.sample(50, 150)
+    x = x[np.abs(z + 0.87072664).argmin()][None]
+    assert field.optimal_q(x).negative_elbo[0] == pytest.approx(9.0886613, abs=1e-6)
+    assert_global(field, x)
+
+
 @pytest.mark.parametrize("index", range(20))
 def test_random_decoders_are_solved_globally(index: int) -> None:
     """The small version of ``benchmarks.global_q``: every kind, D = 1 to 5."""
@@ -95,6 +104,7 @@ def test_no_q_lies_below_the_bound_of_its_node(name: str) -> None:
     field = MeanField(problem.model)
     field.optimal_q(problem.telling(30, seed=3))
     rows = field.bounds.rows
+    rows = rows[rng.permutation(len(rows))[:800]]
     for x in problem.telling(6, seed=4):
         bound = np.array([node_bound(field, row, x) for row in rows])
         low, high = rows[:, kernel.LOW], rows[:, kernel.HIGH]

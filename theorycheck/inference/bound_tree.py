@@ -29,6 +29,8 @@ Array = NDArray[np.float64]
 _ROOTS = (8.0, 64.0, 4096.0)
 #: Nodes visited for an x at most. The median is some 200.
 _BUDGET = 10_000
+#: Gap, relative, from which an x is looked at again, lowest bound first.
+_OPEN = 1e-11
 #: Nodes at first, and numbers in `rows` at most (256 MB); beyond, the tree begins anew.
 _FIRST_NODES = 2_000
 _LARGEST = 32_000_000
@@ -111,6 +113,10 @@ class BoundTree:
         self._walk(pending, x, root, minima, found, gap, state)
         pending = pending[state[pending] == MISSING]
         self._grow(pending, x, root, minima, found, gap, state)
+        # A well can hide among much that lies between it and the best minimum known.
+        with np.errstate(invalid="ignore"):
+            stubborn = np.flatnonzero((gap > _OPEN * (1.0 + np.abs(best))) & np.isfinite(gap))
+        self._grow(stubborn, x, root, minima, found, gap, state, patient=True)
         return gap
 
     def _planted(self, nodes: int) -> tuple[Array, NDArray[np.int64]]:
@@ -123,11 +129,11 @@ class BoundTree:
 
     def _grow(
         self, index: NDArray[np.int64], x: Array, root: NDArray[np.int64], minima: Array,
-        found: NDArray[np.int64], gap: Array, state: NDArray[np.int64],
+        found: NDArray[np.int64], gap: Array, state: NDArray[np.int64], *, patient: bool = False,
     ) -> None:  # fmt: skip
         while index.size:
             done = walk_and_grow(
-                index, x, root, _BUDGET, self._inverse_sigma, self._panel_arrays,
+                index, x, root, patient, _BUDGET, self._inverse_sigma, self._panel_arrays,
                 self._group_arrays, self._balls, self._tree, minima, found, gap, state,
             )  # fmt: skip
             index = index[done:]

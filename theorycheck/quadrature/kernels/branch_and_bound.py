@@ -57,7 +57,8 @@ from theorycheck.quadrature.kernels.mean_field import (
 #: What a walk may end with: all is known, nodes are missing, or the tree is full.
 DONE, MISSING, FULL = 0, 1, 2
 _CHUNKS = 64
-_STACK = 1024
+#: Nodes that wait at most, depth first and lowest first.
+_STACK, _QUEUE = 1024, 32_768
 #: Half-widths, in μ and τ, of the largest box around a minimum, and the number of shares of it
 #: that are tried, 0.8^k. The fourth-order remainder is at least −C E_w[c − least c]; the largest
 #: ratios on a dense grid are 0.0545 for the box and 0.0275 for its inner half, 5 % are margin.
@@ -189,10 +190,14 @@ def _basins(
 
 @scalar_kernel
 def _walk(
-    x: Any, root: int, grow: bool, budget: int, inverse_sigma: Any, panels: Any,
+    x: Any, root: int, grow: bool, patient: bool, budget: int, inverse_sigma: Any, panels: Any,
     groups: Any, balls: Any, tree: Any, minima: Any, kept: int, buffers: Any,
 ) -> tuple[int, int, float, int]:  # fmt: skip
-    """Walk for one x: return how it ended, the minima kept, the gap and the nodes visited."""
+    """Walk for one x: return how it ended, the minima kept, the gap and the nodes visited.
+
+    Depth first, which needs no queue; `patient` goes on with the lowest bound instead, which finds
+    a well that is hidden among much that lies between it and the best minimum known.
+    """
     centre, radius, block_centre, block_radius, slack = balls
     rows = tree[0]
     work, moments, stack, levels, basins = buffers
@@ -210,11 +215,21 @@ def _walk(
     lowest = best
     visited = 0
     stack[0] = root
+    levels[0, 0] = 0.0
+    levels[0, 1] = 0.0
     size = 1
     while size > 0:
         size -= 1
+        if patient:
+            pick = size
+            for k in range(size):
+                if levels[k, 1] < levels[pick, 1]:
+                    pick = k
+            stack[pick], stack[size] = stack[size], stack[pick]
+            for k in range(2):
+                levels[pick, k], levels[size, k] = levels[size, k], levels[pick, k]
         node = stack[size]
-        remainder = levels[size]
+        remainder = levels[size, 0]
         visited += 1
         row = rows[node]
         kind = row[KIND]
@@ -343,20 +358,21 @@ def _walk(
         child = int(row[CHILD])
         for k in range(parts(row)):
             stack[size] = child + k
-            levels[size] = 0.0625 * remainder
+            levels[size, 0] = 0.0625 * remainder
+            levels[size, 1] = bound
             size += 1
     settle_ties(minima, kept)
     return DONE, kept, max(best - lowest, 0.0) + tolerance, visited
 
 
 @scalar_kernel
-def _buffers(data_dim: int) -> Any:
-    """Allocate what one thread needs."""
+def _buffers(data_dim: int, nodes: int) -> Any:
+    """Allocate what one thread needs, with room for so many nodes that wait."""
     return (
         workspace(data_dim),
         np.empty((DEGREES, data_dim + 1)),
-        np.empty(_STACK, dtype=np.int64),
-        np.empty(_STACK),
+        np.empty(nodes, dtype=np.int64),
+        np.empty((nodes, 2)),
         np.empty((MINIMA, 4)),
     )
 
@@ -374,29 +390,29 @@ def walk_batch(
     for chunk in prange(_CHUNKS):
         if chunk >= total:
             continue
-        buffers = _buffers(x.shape[1])
+        buffers = _buffers(x.shape[1], _STACK)
         for j in range(chunk, total, _CHUNKS):
             k = index[j]
             state[k], found[k], gap[k], _visited = _walk(
-                x[k], root[k], False, budget, inverse_sigma, panels, groups, balls, tree,
+                x[k], root[k], False, False, budget, inverse_sigma, panels, groups, balls, tree,
                 minima[k], found[k], buffers,
             )  # fmt: skip
 
 
 @scalar_kernel
 def walk_and_grow(
-    index: Any, x: Any, root: Any, budget: int, inverse_sigma: Any, panels: Any,
+    index: Any, x: Any, root: Any, patient: bool, budget: int, inverse_sigma: Any, panels: Any,
     groups: Any, balls: Any, tree: Any, minima: Any, found: Any, gap: Any, state: Any,
 ) -> int:  # fmt: skip
     """Do the same, one x after the other, and make the nodes that are missing.
 
     Return how many of `index` are done: fewer than all where the tree is full.
     """
-    buffers = _buffers(x.shape[1])
+    buffers = _buffers(x.shape[1], _QUEUE if patient else _STACK)
     for j in range(index.shape[0]):
         k = index[j]
         state[k], found[k], gap[k], _visited = _walk(
-            x[k], root[k], True, budget, inverse_sigma, panels, groups, balls, tree,
+            x[k], root[k], True, patient, budget, inverse_sigma, panels, groups, balls, tree,
             minima[k], found[k], buffers,
         )  # fmt: skip
         if state[k] == FULL:
