@@ -1,8 +1,9 @@
 """The optimal mean-field Gaussian q*(z|x), the global minimum over (μ, s), for every x.
 
 −ELBO_x(μ, s) is affine in x up to |x|²/2σ² (docs/theory.md), so one table of E_q f and E_q |f|²
-serves the scan of every x. Newton's method then starts from the table's minima and from every
-posterior mode with its Laplace width.
+serves the scan of every x. Newton's method starts from the table's minima (and, where the table
+ends before q is narrow enough, from posterior modes). A tree of lower bounds, affine in x as well,
+then says where a lower value could be; Newton's method starts there, too, until there is none.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theorycheck.inference.bound_tree import BoundTree
 from theorycheck.inference.marginal import as_panels, as_points, log_density
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.quadrature.kernels.mean_field import (
@@ -50,6 +52,8 @@ class MeanFieldTable:
     run_floor, run_centre, run_radius : ndarray, shapes (R,), (R, D) and (R,)
         A lower bound of −ELBO_x over 32 entries each: the floor, plus ½ distance² of x, in σ,
         to a ball around their E_q f.
+    complete : bool
+        Whether it goes down to the narrowest q that f can ask for.
     """
 
     mean: Array
@@ -59,6 +63,7 @@ class MeanFieldTable:
     run_floor: Array
     run_centre: Array
     run_radius: Array
+    complete: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +78,16 @@ class OptimalQ:
         −ELBO_x at the optimum, nats.
     minima : ndarray, shape (n, 8, 3)
         μ, log s and −ELBO_x of the distinct local minima found, lowest first; NaN beyond.
+    gap : ndarray, shape (n,)
+        Nats by which some q could be better than the best: no (μ, s) has a −ELBO_x below
+        ``negative_elbo - gap``. At rounding level unless the search ran out of its budget.
     """
 
     mean: Array
     scale: Array
     negative_elbo: Array
     minima: Array
+    gap: Array
 
     @cached_property
     def ambiguous(self) -> NDArray[np.bool_]:
@@ -126,9 +135,14 @@ class MeanField:
         return self._panel_arrays, self._group_arrays
 
     @cached_property
+    def bounds(self) -> BoundTree:
+        """The lower bounds that say whether a minimum is global, made where an x needs them."""
+        return BoundTree(self.panels, *self.arrays)
+
+    @cached_property
     def table(self) -> MeanFieldTable:
         """The scan table, made at first use."""
-        means, log_scales = self._table_entries()
+        means, log_scales, complete = self._table_entries()
         first = np.empty((means.size, self.model.data_dim))
         squares = np.empty_like(first)
         origin = np.zeros_like(first)
@@ -137,7 +151,9 @@ class MeanField:
         offset = 0.5 * (s2 + means**2 - 1.0) - log_scales
         offset += 0.5 * (squares * self._inverse_sigma**2).sum(axis=1)
         slope = np.ascontiguousarray((first * self._inverse_sigma**2).T)
-        return MeanFieldTable(means, log_scales, offset, slope, *self._runs(offset, first))
+        return MeanFieldTable(
+            means, log_scales, offset, slope, *self._runs(offset, first), complete
+        )
 
     def _runs(self, offset: Array, first: Array) -> tuple[Array, Array, Array]:
         """Bound −ELBO_x over runs of table entries, for every x at once."""
@@ -159,6 +175,7 @@ class MeanField:
         given: Array | None = None,
         group: NDArray[np.int64] | None = None,
         use_modes: bool = True,
+        certify: bool = True,
     ) -> OptimalQ:
         """Find the global optimum of −ELBO_x over q for every x.
 
@@ -170,7 +187,11 @@ class MeanField:
         group : ndarray of int, shape (n,)
             Which row of `given` belongs to which x.
         use_modes : bool
-            Start at posterior modes too; only for callers that give candidates is False safe.
+            Start at posterior modes too; without candidates that is decided by the table.
+        certify : bool
+            Look for lower values through the bounds. Without it the minimum may be a local one,
+            and `gap` is inf. On a curve so steep that hardly two x share a node this is most of
+            the price.
 
         Returns
         -------
@@ -192,6 +213,8 @@ class MeanField:
                 table.run_radius,
             )
             given = np.empty((1, 0, 2))
+            # Beyond the table's end only posterior modes know how narrow q must be.
+            use_modes = not table.complete
         else:
             none, dim = np.empty(0), points.shape[1]
             entries = (none, none, none, np.empty((dim, 0)), none, np.empty((0, dim)), none)
@@ -209,10 +232,13 @@ class MeanField:
             *entries,
             given,
             group,
-            use_modes or given.shape[1] == 0,
+            use_modes,
             minima,
             found,
         )
+        gap = np.full(len(points), np.inf)
+        if certify:
+            gap = self.bounds.settle(points, minima, found)
         minima[:, :, 2] -= panels.peak_log_density
         minima[np.arange(MINIMA)[None, :] >= found[:, None]] = np.nan
         return OptimalQ(
@@ -220,6 +246,7 @@ class MeanField:
             scale=np.exp(minima[:, 0, 1]),
             negative_elbo=minima[:, 0, 2].copy(),
             minima=minima,
+            gap=gap,
         )
 
     def negative_elbo(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Array:
@@ -284,7 +311,7 @@ class MeanField:
             squares,
         )
 
-    def _table_entries(self) -> tuple[Array, Array]:
+    def _table_entries(self) -> tuple[Array, Array, bool]:
         """Choose (μ, log s): all scales that the local steepness of f can ask for."""
         z, width = self.panels.z, np.exp(self.panels.log_width)
         inner = np.abs(z) <= _TABLE_REACH
@@ -306,7 +333,8 @@ class MeanField:
             log_scales.append(np.full(int(near.sum()), log_scale))
             entries += int(near.sum())
             log_scale -= _TABLE_LOG_STEP
-        return np.concatenate(means), np.concatenate(log_scales)
+        complete = log_scale <= math.log(narrowest) - _TABLE_LOG_STEP
+        return np.concatenate(means), np.concatenate(log_scales), complete
 
 
 def as_field(model: GenerativeModel | LatentPanels | MeanField) -> MeanField:

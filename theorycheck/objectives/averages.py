@@ -142,7 +142,7 @@ def averages_on_boxes(
     lower, upper = _first_boxes(grid, data.model.sigma)
     dim = data.model.data_dim
     same = field.panels is data
-    resolution = np.zeros(2)
+    resolution = np.zeros(3)
     variance = data.model.noise_variance
     inverse_variance = 1.0 / field.model.noise_variance
 
@@ -167,6 +167,8 @@ def averages_on_boxes(
         weight = nodes.weight.ravel()
         seen = weight * density
         resolution[0] = max(resolution[0], float(np.sum(seen * p_f.relative_error)))
+        # A q that the search could not exclude would lower KL there by so much.
+        resolution[2] += float(np.sum(seen * optimum.gap))
         # KL >= 0 is a theorem; what rounding leaves below zero says how large rounding is.
         resolution[1] = max(resolution[1], -float(np.min(kl[density > 1e-12], initial=0.0)))
         # At an extremum of KL the slope is zero, but not over the node's whole neighbourhood.
@@ -232,7 +234,9 @@ def averages_on_sample(field: MeanField, sample: DataSample) -> PosteriorAverage
     count = repeats * size
     return PosteriorAverages(
         pmo=pmo,
-        pmo_error=pmo_error + float(np.mean(np.minimum(p_f.relative_error, 1e300))),
+        pmo_error=pmo_error
+        + float(np.mean(np.minimum(p_f.relative_error, 1e300)))
+        + float(np.mean(optimum.gap)),
         residual=np.array([value for value, _ in residuals]),
         residual_error=np.array([error for _, error in residuals]),
         mass=np.full(count, 1.0 / count),

@@ -17,12 +17,14 @@ from numba import prange
 
 from theorycheck.quadrature.kernels.jit import batch_kernel, scalar_kernel
 from theorycheck.quadrature.kernels.normal_tail import REACH, fill_tail_and_density
+from theorycheck.quadrature.kernels.starts import add_start
 
 #: Local minima of −ELBO_x that are carried from one sweep to the next.
 CARRIED = 3
-#: Starts looked at for an x, and nats above the best at which a start is given up.
-_STARTS = 12
-_START_MARGIN = 1.0
+#: Starts looked at for an x, and nats above the best at which a start is given up. Where f jumps
+#: by many σ, −ELBO_x falls by nats from a table entry to the minimum beside it.
+_STARTS = 16
+_START_MARGIN = 3.0
 #: Distance, in s and in log s, within which a start belongs to a minimum already found. The
 #: E-step may miss a neighbour that close; the independent evaluation does not.
 _BASIN = 0.3
@@ -193,7 +195,7 @@ def _table_minima(
             or (log_scales[i + 1] == log_scales[i] and scan[i + 1] <= value)
         ):
             continue
-        taken = count == starts.shape[0]
+        taken = False
         for k in range(count):
             s = math.exp(min(starts[k, 1], log_scales[i]))
             taken |= (
@@ -202,10 +204,7 @@ def _table_minima(
                 and abs(starts[k, 1] - log_scales[i]) < 0.8
             )
         if not taken:
-            starts[count, 0] = means[i]
-            starts[count, 1] = log_scales[i]
-            starts[count, 2] = value
-            count += 1
+            count = add_start(means[i], log_scales[i], value, starts, count)
     return count
 
 

@@ -31,7 +31,7 @@ INVERSE_ROOT_TWO_PI = 0.3989422804014327
 
 
 @scalar_kernel
-def _first_panel_after(right: Any, value: float) -> int:
+def first_panel_after(right: Any, value: float) -> int:
     """Return the first index with right[index] > value, by bisection."""
     low = 0
     high = right.shape[0]
@@ -45,7 +45,7 @@ def _first_panel_after(right: Any, value: float) -> int:
 
 
 @scalar_kernel
-def _cut_nodes(
+def cut_nodes(
     a: float, b: float, panel: int, mean: float, scale: float, panels: Any, work: Any
 ) -> None:
     """Fill rows t, w, and f per dimension of `work` with 16 nodes on [a, b] ⊂ a panel's line.
@@ -73,13 +73,13 @@ def _cut_nodes(
 
 
 @scalar_kernel
-def _first_segment(low: float, panels: Any) -> int:
+def first_segment(low: float, panels: Any) -> int:
     """Return where the walk over the segments begins: a panel, or −1 for what lies before all."""
-    return -1 if low < panels[0][0] else _first_panel_after(panels[1], low)
+    return -1 if low < panels[0][0] else first_panel_after(panels[1], low)
 
 
 @scalar_kernel
-def _segment(j: int, scale: float, panels: Any, groups: Any) -> tuple[int, int, int]:
+def segment(j: int, scale: float, panels: Any, groups: Any) -> tuple[int, int, int]:
     """Choose the rule at j: (kind, row, panels covered); kind 0 panel, 1 run, 2 cut."""
     left, right = panels[0], panels[1]
     count = left.shape[0]
@@ -106,7 +106,7 @@ def _segment(j: int, scale: float, panels: Any, groups: Any) -> tuple[int, int, 
 
 
 @scalar_kernel
-def _next_segment(j: int, covered: int, high: float, panels: Any) -> int:
+def next_segment(j: int, covered: int, high: float, panels: Any) -> int:
     """Return where the walk goes on after j; more than the number of panels P ends it.
 
     −1 is what lies before the panels, P what lies behind them.
@@ -122,7 +122,7 @@ def _next_segment(j: int, covered: int, high: float, panels: Any) -> int:
 
 
 @scalar_kernel
-def _cut_range(j: int, mean: float, scale: float, panels: Any) -> tuple[float, float, int]:
+def cut_range(j: int, mean: float, scale: float, panels: Any) -> tuple[float, float, int]:
     """Return the range of t that a cut at j covers, as its start, step and number of pieces."""
     left, right = panels[0], panels[1]
     count = left.shape[0]
@@ -157,9 +157,9 @@ def cost_moments(
     m2 = 0.0
     m3 = 0.0
     m4 = 0.0
-    j = _first_segment(mean - REACH_OF_Q * scale, panels)
+    j = first_segment(mean - REACH_OF_Q * scale, panels)
     while j <= count:
-        kind, row, covered = _segment(j, scale, panels, groups)
+        kind, row, covered = segment(j, scale, panels, groups)
         if kind == 1:
             for i in range(RUN_ORDER):
                 cost[i] = 0.0
@@ -205,9 +205,9 @@ def cost_moments(
                 v *= t
                 m4 += v
         else:
-            a, step, pieces = _cut_range(j, mean, scale, panels)
+            a, step, pieces = cut_range(j, mean, scale, panels)
             for p in range(pieces):
-                _cut_nodes(a + p * step, a + (p + 1) * step, row, mean, scale, panels, work)
+                cut_nodes(a + p * step, a + (p + 1) * step, row, mean, scale, panels, work)
                 for i in range(ORDER):
                     c = 0.0
                     for d in range(data_dim):
@@ -224,7 +224,7 @@ def cost_moments(
                     m3 += v
                     v *= t
                     m4 += v
-        j = _next_segment(j, covered, high, panels)
+        j = next_segment(j, covered, high, panels)
     return m0, m1, m2, m3, m4
 
 
@@ -251,9 +251,9 @@ def expectations(
     for d in range(data_dim):
         first_moment[d] = 0.0
         squares[d] = 0.0
-    j = _first_segment(mean - REACH_OF_Q * scale, panels)
+    j = first_segment(mean - REACH_OF_Q * scale, panels)
     while j <= count:
-        kind, row, covered = _segment(j, scale, panels, groups)
+        kind, row, covered = segment(j, scale, panels, groups)
         if kind == 1:
             for i in range(RUN_ORDER):
                 t = (run_z[row, i] - mean) * inverse
@@ -276,15 +276,15 @@ def expectations(
                     first_moment[d] += work[1, i] * g
                     squares[d] += work[1, i] * (x[d] - g) ** 2
         else:
-            a, step, pieces = _cut_range(j, mean, scale, panels)
+            a, step, pieces = cut_range(j, mean, scale, panels)
             for p in range(pieces):
-                _cut_nodes(a + p * step, a + (p + 1) * step, row, mean, scale, panels, work)
+                cut_nodes(a + p * step, a + (p + 1) * step, row, mean, scale, panels, work)
                 for d in range(data_dim):
                     for i in range(ORDER):
                         g = work[3 + d, i]
                         first_moment[d] += work[1, i] * g
                         squares[d] += work[1, i] * (x[d] - g) ** 2
-        j = _next_segment(j, covered, high, panels)
+        j = next_segment(j, covered, high, panels)
 
 
 @scalar_kernel

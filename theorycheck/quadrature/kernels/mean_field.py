@@ -26,8 +26,10 @@ MINIMA = 8
 _STARTS = 24
 #: Chunks of x, so that buffers are allocated per chunk and threads stay balanced.
 _CHUNKS = 64
-#: Nats above the best minimum found at which a start is given up: its basin is not that deep.
-_START_MARGIN = 4.0
+#: Nats above the best minimum found at which a start is given up. That no deeper basin is passed
+#: over is for the walk through the bounds to see (branch_and_bound); this is what the list of
+#: minima needs: those within 0.5 nats become hints, and the table is up to 0.3 above its minima.
+_START_MARGIN = 0.8
 _ITERATIONS = 100
 #: Newton decrement (nats, relative to the value) below which one more full step, taken blindly,
 #: ends at rounding level: convergence is quadratic, so the next decrement is about its square.
@@ -144,6 +146,43 @@ def newton(
             # No descent beyond rounding is left.
             return mean, log_scale, value, decrement
     return mean, log_scale, value, decrement
+
+
+@scalar_kernel
+def keep_minimum(mean: float, log_scale: float, value: float, minima: Any, kept: int) -> int:
+    """Insert a minimum into the ascending list of distinct ones; return their number."""
+    for m in range(kept):
+        s = math.exp(min(minima[m, 1], log_scale))
+        if abs(minima[m, 0] - mean) < 1e-3 * s and abs(minima[m, 1] - log_scale) < 1e-3:
+            if value < minima[m, 2]:
+                minima[m, 0] = mean
+                minima[m, 1] = log_scale
+                minima[m, 2] = value
+            return kept
+    if kept == MINIMA and value >= minima[kept - 1, 2]:
+        return kept
+    place = min(kept, MINIMA - 1)
+    while place > 0 and minima[place - 1, 2] > value:
+        for i in range(3):
+            minima[place, i] = minima[place - 1, i]
+        place -= 1
+    minima[place, 0] = mean
+    minima[place, 1] = log_scale
+    minima[place, 2] = value
+    return min(kept + 1, MINIMA)
+
+
+@scalar_kernel
+def settle_ties(minima: Any, kept: int) -> None:
+    """Put the minimum of larger μ first where several are the best to rounding."""
+    # Mirror images tie to rounding: prefer the larger μ, so that results do not hang on noise.
+    first = 0
+    for m in range(1, kept):
+        if minima[m, 2] < minima[0, 2] + _TIE and minima[m, 0] > minima[first, 0]:
+            first = m
+    if first > 0:
+        for i in range(3):
+            minima[0, i], minima[first, i] = minima[first, i], minima[0, i]
 
 
 @batch_kernel
@@ -263,34 +302,8 @@ def _descend(
         )  # fmt: skip
         if value == np.inf:
             continue
-        for m in range(kept):
-            s = math.exp(min(minima[m, 1], scale))
-            if abs(minima[m, 0] - mean) < 1e-3 * s and abs(minima[m, 1] - scale) < 1e-3:
-                known = True
-                if value < minima[m, 2]:
-                    minima[m, 0] = mean
-                    minima[m, 1] = scale
-                    minima[m, 2] = value
-        if known or (kept == MINIMA and value >= minima[kept - 1, 2]):
-            continue
-        place = min(kept, MINIMA - 1)
-        while place > 0 and minima[place - 1, 2] > value:
-            minima[place, 0] = minima[place - 1, 0]
-            minima[place, 1] = minima[place - 1, 1]
-            minima[place, 2] = minima[place - 1, 2]
-            place -= 1
-        minima[place, 0] = mean
-        minima[place, 1] = scale
-        minima[place, 2] = value
-        kept = min(kept + 1, MINIMA)
-    # Mirror images tie to rounding: prefer the larger μ, so that results do not hang on noise.
-    first = 0
-    for m in range(1, kept):
-        if minima[m, 2] < minima[0, 2] + _TIE and minima[m, 0] > minima[first, 0]:
-            first = m
-    if first > 0:
-        for i in range(3):
-            minima[0, i], minima[first, i] = minima[first, i], minima[0, i]
+        kept = keep_minimum(mean, scale, value, minima, kept)
+    settle_ties(minima, kept)
     found[index] = kept
 
 

@@ -106,6 +106,23 @@ def mode_starts(
 
 
 @scalar_kernel
+def add_start(mean: float, log_scale: float, value: float, starts: Any, count: int) -> int:
+    """Append a start or, where there is no room, put it in the place of the worst."""
+    place = count
+    if count == starts.shape[0]:
+        place = 0
+        for k in range(1, count):
+            if starts[k, 2] > starts[place, 2]:
+                place = k
+        if starts[place, 2] <= value:
+            return count
+    starts[place, 0] = mean
+    starts[place, 1] = log_scale
+    starts[place, 2] = value
+    return max(count, place + 1)
+
+
+@scalar_kernel
 def table_starts(
     x: Any,
     table_mean: Any,
@@ -188,9 +205,6 @@ def table_starts(
                         starts[k, 2] = scan[i]
                     taken = True
                     break
-            if not taken and count < starts.shape[0]:
-                starts[count, 0] = table_mean[i]
-                starts[count, 1] = table_log_scale[i]
-                starts[count, 2] = scan[i]
-                count += 1
+            if not taken:
+                count = add_start(table_mean[i], table_log_scale[i], scan[i], starts, count)
     return count

@@ -1,0 +1,174 @@
+"""Whether minima of −ELBO_x are global: a tree of lower bounds that serves every x.
+
+Where :func:`theorycheck.inference.certificate.certify_optimal_q` bounds −ELBO_x for one x by
+evaluations, here everything but x is evaluated once (see quadrature/kernels/bound_tree.py), so
+that a certified x costs microseconds. Nodes are made when an x first needs them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorycheck.quadrature.kernels.bound_tree import LOW, TOP, fill_roots, row_length
+from theorycheck.quadrature.kernels.branch_and_bound import (
+    DONE,
+    MISSING,
+    walk_and_grow,
+    walk_batch,
+)
+from theorycheck.quadrature.latent_panels import LatentPanels
+from theorycheck.quadrature.rules import ORDER, gauss_legendre, legendre_values
+
+Array = NDArray[np.float64]
+
+#: Half-widths in μ, and largest s, of the roots: which serve an x with −ELBO_x up to about half
+#: their square, so that what lies beyond is worse by the prior part alone.
+_ROOTS = (8.0, 64.0, 4096.0)
+#: Nodes visited for an x at most. The median is some 200.
+_BUDGET = 10_000
+#: Gap, relative, from which an x is looked at again, lowest bound first.
+_OPEN = 1e-11
+#: Nodes at first, and numbers in `rows` at most (256 MB); beyond, the tree begins anew.
+_FIRST_NODES = 2_000
+_LARGEST = 32_000_000
+#: Nodes that there is room for in any case: more than one x can ask for, four a visit.
+_FEWEST = 4 * _BUDGET + 100
+#: x that grow the tree, one after the other, before the others are tried in parallel. Of 5,000 x
+#: most still need a node of their own; of 50,000 few do.
+_GROWERS = 2_048
+#: Points a panel at which f is compared with its nearest node, and the margin.
+_BETWEEN = 80
+_MARGIN = 1.1
+
+
+class BoundTree:
+    """Lower bounds of −ELBO_x over all (μ, s), for one model and every x.
+
+    Parameters
+    ----------
+    panels : LatentPanels
+    panel_arrays, group_arrays : tuple of ndarray
+        As the kernels take them.
+    """
+
+    def __init__(
+        self,
+        panels: LatentPanels,
+        panel_arrays: tuple[Array, ...],
+        group_arrays: tuple[NDArray[np.generic], ...],
+    ) -> None:
+        self._inverse_sigma = 1.0 / panels.model.sigma
+        self.slack = _slack(panels)
+        self._panel_arrays = panel_arrays
+        self._group_arrays = group_arrays
+        self._balls = (
+            panels.centre,
+            panels.radius,
+            panels.block_centre,
+            panels.block_radius,
+            self.slack,
+        )
+        dim = panels.model.data_dim
+        self._row = row_length(dim)
+        self._most = max(_LARGEST // self._row, _FEWEST)
+        self._tree = self._planted(_FIRST_NODES)
+
+    @property
+    def size(self) -> int:
+        """Number of nodes made so far."""
+        return int(self._tree[1][0])
+
+    @property
+    def rows(self) -> Array:
+        """The nodes made so far, a row each (see quadrature/kernels/bound_tree.py)."""
+        return self._tree[0][: self.size]
+
+    def settle(self, x: Array, minima: Array, found: NDArray[np.int64]) -> Array:
+        """Look for a lower minimum for every x, and return what cannot be excluded.
+
+        Parameters
+        ----------
+        x : ndarray, shape (n, D)
+        minima : ndarray, shape (n, 8, 3)
+            μ, log s and −ELBO_x (without its constant) of the minima known; corrected in place.
+        found : ndarray of int, shape (n,)
+            Their number; corrected in place.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Nats by which −ELBO_x could be lower than the best minimum, rounding included.
+        """
+        gap = np.full(len(x), np.inf)
+        state = np.full(len(x), DONE, dtype=np.int64)
+        best = np.where(found > 0, minima[:, 0, 2], np.inf)
+        limits = [0.5 * r**2 - math.log(r) - 1.0 for r in _ROOTS]
+        root = np.searchsorted(limits, best)
+        pending = np.flatnonzero(root < len(_ROOTS))
+        self._grow(pending[:_GROWERS], x, root, minima, found, gap, state)
+        pending = pending[_GROWERS:]
+        self._walk(pending, x, root, minima, found, gap, state)
+        pending = pending[state[pending] == MISSING]
+        self._grow(pending, x, root, minima, found, gap, state)
+        # A well can hide among much that lies between it and the best minimum known.
+        with np.errstate(invalid="ignore"):
+            stubborn = np.flatnonzero((gap > _OPEN * (1.0 + np.abs(best))) & np.isfinite(gap))
+        self._grow(stubborn, x, root, minima, found, gap, state, patient=True)
+        return gap
+
+    def _planted(self, nodes: int) -> tuple[Array, NDArray[np.int64]]:
+        """Return arrays for so many nodes, with the roots in them."""
+        rows = np.empty((nodes, self._row))
+        for k, reach in enumerate(_ROOTS):
+            rows[k, LOW : TOP + 1] = (-reach, reach, 0.0, reach**2)
+        fill_roots(len(_ROOTS), rows, self._inverse_sigma, self._panel_arrays, *self._balls[:2])
+        return rows, np.array([len(_ROOTS)])
+
+    def _grow(
+        self, index: NDArray[np.int64], x: Array, root: NDArray[np.int64], minima: Array,
+        found: NDArray[np.int64], gap: Array, state: NDArray[np.int64], *, patient: bool = False,
+    ) -> None:  # fmt: skip
+        while index.size:
+            done = walk_and_grow(
+                index, x, root, patient, _BUDGET, self._inverse_sigma, self._panel_arrays,
+                self._group_arrays, self._balls, self._tree, minima, found, gap, state,
+            )  # fmt: skip
+            index = index[done:]
+            if index.size:
+                self._make_room()
+
+    def _walk(
+        self, index: NDArray[np.int64], x: Array, root: NDArray[np.int64], minima: Array,
+        found: NDArray[np.int64], gap: Array, state: NDArray[np.int64],
+    ) -> None:  # fmt: skip
+        walk_batch(
+            index, x, root, _BUDGET, self._inverse_sigma, self._panel_arrays,
+            self._group_arrays, self._balls, self._tree, minima, found, gap, state,
+        )  # fmt: skip
+
+    def _make_room(self) -> None:
+        """Double the arrays, or begin anew where they are as large as they may be."""
+        rows, size = self._tree
+        nodes = 2 * len(rows)
+        if nodes > self._most:
+            self._tree = self._planted(len(rows))
+            return
+        larger = np.empty((nodes, self._row))
+        larger[: len(rows)] = rows
+        self._tree = larger, size
+
+
+def _slack(panels: LatentPanels) -> Array:
+    """How far f goes on each panel from the value at the nearest node, in σ: shape (P,)."""
+    scaled = panels.coefficients / panels.model.sigma[:, None]
+    points = np.linspace(-1.0, 1.0, _BETWEEN)
+    nodes, _ = gauss_legendre(ORDER)
+    nearest = np.abs(points[:, None] - nodes).argmin(axis=1)
+    there = scaled @ legendre_values(points, ORDER - 1).T
+    at_node = scaled @ legendre_values(nodes, ORDER - 1).T
+    distance = np.linalg.norm(there - at_node[:, :, nearest], axis=1)
+    result: Array = _MARGIN * distance.max(axis=1) + 1e-9
+    return result
