@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from theorycheck.models.generative import GenerativeModel
-from theorycheck.quadrature.breakpoints import SMALLEST_JUMP, locate_kinks
+from theorycheck.quadrature.breakpoints import locate_kinks
 from theorycheck.quadrature.kernels.log_density import BLOCK
-from theorycheck.quadrature.panel_mesh import LARGEST_MOVE, Mesh, inset, log_mass, refine
+from theorycheck.quadrature.panel_edges import broken_edges, jump_steepness, place_masses
+from theorycheck.quadrature.panel_mesh import LARGEST_MOVE, Mesh, log_mass, refine
 from theorycheck.quadrature.rules import NODES, ORDER, WEIGHTS, legendre_values
 from theorycheck.quadrature.scan import Scan, scan_decoder
 
@@ -44,10 +45,6 @@ MAX_PANELS = 20_000
 UNRESOLVED_MASS = 1e-6
 #: Times that a mesh is refined anew because it shows kinks: one can hide behind another.
 _KINK_ROUNDS = 3
-#: Difference in σ, of values or of slopes times width, from which series part at a shared edge; in
-#: slopes the rounding of f is amplified by degree², hence _BROKEN_ROUNDING of f/σ at least.
-_BROKEN = 1e-6
-_BROKEN_ROUNDING = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +170,7 @@ def latent_panels(
     known = tuple(sorted({*(declared or ()), *jumps}))
     if declared is None:
         mesh, known = _split_at_kinks(model, mesh, known, reach, max_panels, scan)
-        known = tuple(sorted({*known, *_broken_edges(mesh, model.sigma)}))
+        known = tuple(sorted({*known, *broken_edges(mesh, model.sigma)}))
     return _assemble(model, reach, known, mesh, scan)
 
 
@@ -209,7 +206,7 @@ def _assemble(
     sigma = model.sigma
     slopes = _differentiate(mesh.coefficients) @ legendre_values(NODES, ORDER - 2).T
     slopes /= half[:, None, None] * sigma[:, None]
-    steepness = np.sqrt((slopes**2).sum(axis=1)) + _jump_steepness(mesh, sigma)[:, None]
+    steepness = np.sqrt((slopes**2).sum(axis=1)) + jump_steepness(mesh, sigma)[:, None]
     log_width = -0.5 * np.log1p(steepness**2)
     # The ball must hold f between the nodes and out to the edges, too.
     lower, upper = mesh.f.min(axis=2), mesh.f.max(axis=2)
@@ -217,7 +214,8 @@ def _assemble(
     spread = np.linalg.norm((mesh.f - centre[:, :, None]) / sigma[:, None], axis=1).max(axis=1)
     radius = 1.05 * spread + 1e-9
     mass = log_mass(mesh.left, mesh.right)
-    places = _places(mesh, breakpoints, model)
+    declared = model.decoder.breakpoints or ()
+    places = place_masses(mesh, tuple(sorted({*breakpoints} - {*declared})), sigma)
     starts = np.arange(0, mesh.left.size, BLOCK)
     block_centre = 0.5 * (np.minimum.reduceat(lower, starts) + np.maximum.reduceat(upper, starts))
     block_of = np.arange(mesh.left.size) // BLOCK
@@ -246,66 +244,6 @@ def _assemble(
         place_log_mass=places[0],
         place_f=places[1],
     )
-
-
-def _edge_values(mesh: Mesh) -> tuple[Array, Array]:
-    """Continue the series of f to both edges of every panel: shapes (P, D), left and right."""
-    signs = (-1.0) ** np.arange(ORDER)
-    return mesh.coefficients @ signs, mesh.coefficients.sum(axis=2)
-
-
-def _broken_edges(mesh: Mesh, sigma: Array) -> set[float]:
-    """Shared edges at which the neighbours' series part, in value or slope: jumps and kinks there.
-
-    A panel's edge may lie on a jump by chance, as that of floor(z) at a whole number.
-    """
-    first, last = _edge_values(mesh)
-    half = 0.5 * (mesh.right - mesh.left)[:, None]
-    degrees = np.arange(ORDER)
-    # P_k′(±1) = (±1)^(k+1) k(k+1)/2.
-    slope = 0.5 * degrees * (degrees + 1.0)
-    rise = (mesh.coefficients @ slope) / half
-    fall = (mesh.coefficients @ (slope * (-1.0) ** (degrees + 1))) / half
-    size = np.abs((first[1:] - last[:-1]) / sigma).max(axis=1)
-    shorter = np.minimum(half[1:], half[:-1])
-    turn = np.abs((fall[1:] - rise[:-1]) * shorter / sigma).max(axis=1)
-    scale = 1.0 + np.abs(mesh.f / sigma[:, None]).max(axis=(1, 2))
-    large = _BROKEN * np.maximum(1.0, _BROKEN_ROUNDING * np.maximum(scale[1:], scale[:-1]))
-    seen = mesh.resolved[1:] & mesh.resolved[:-1]
-    return set(mesh.left[1:][seen & ((size > large) | (turn > large))].tolist())
-
-
-def _places(
-    mesh: Mesh, breakpoints: tuple[float, ...], model: GenerativeModel
-) -> tuple[Array, Array]:
-    """Log prior mass around each jump found, and f on its two sides: shapes (2 J,), (D, 2 J).
-
-    Panels were checked up to `inset` from their edges; between, f has either side's value.
-    """
-    declared = model.decoder.breakpoints or ()
-    found = np.isin(mesh.left[1:], np.setdiff1d(breakpoints, declared))
-    first, last = _edge_values(mesh)
-    jumping = np.linalg.norm((first[1:] - last[:-1]) / model.sigma, axis=1) > SMALLEST_JUMP
-    right = 1 + np.flatnonzero(found & jumping)
-    left_gap, right_gap = inset(mesh.left, mesh.right)
-    z, width = mesh.left[right], left_gap[right] + right_gap[right - 1]
-    logs = np.log(np.maximum(width, 1e-300)) - 0.5 * z**2 - 0.5 * math.log(2.0 * math.pi)
-    return np.tile(logs, 2), np.concatenate([last[right - 1], first[right]]).T.copy()
-
-
-def _jump_steepness(mesh: Mesh, sigma: Array) -> Array:
-    """Jumps of f at the edges of each panel, over the panels' width: shape (P,), in σ.
-
-    A decoder that is constant on many cells is flat inside each, yet its posteriors are as
-    narrow as those of the curve that it follows.
-    """
-    first, last = _edge_values(mesh)
-    size = np.linalg.norm((first[1:] - last[:-1]) / sigma, axis=1)
-    width = 0.5 * (mesh.right[1:] - mesh.left[:-1])
-    # Of a continuous f the two values agree but for the error of its series.
-    steep = np.where(size > 1e-6, size / width, 0.0)
-    result: Array = np.maximum(np.append(steep, 0.0), np.insert(steep, 0, 0.0))
-    return result
 
 
 def _differentiate(coefficients: Array) -> Array:

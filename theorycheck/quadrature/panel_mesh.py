@@ -40,6 +40,9 @@ MISFIT_NOISE = 1e-8
 #: Distance from a panel's edge to its outermost check, relative to max(1, |z|): 32 floats, since a
 #: jump as computed may lie some floats beside a declared one.
 INSET = 2.0**-47
+#: Where breakpoints are declared, a jump besides them is an exception: in panels that the nodes do
+#: not resolve it is looked for in every so many rounds only, as that takes five calls of f.
+_PATIENCE = 8
 
 _EPS = float(np.finfo(float).eps)
 #: Between the nodes, at no fraction of the panel that a regular f would favour.
@@ -128,7 +131,8 @@ def refine(
     before = np.full((2, left.size), np.inf)
     done: list[Mesh] = []
     jumps: list[float] = []
-    count = left.size
+    count, rounds = left.size, 0
+    patience = 1 if model.decoder.breakpoints is None else _PATIENCE
     while left.size:
         trial = _Trial.of(model, left, right, before, scan)
         split = trial.splittable & ~trial.mesh.resolved
@@ -140,7 +144,11 @@ def refine(
             split[candidates[order[: max(room, 0)]]] = True
         count += int(split.sum())
         done.append(trial.mesh.take(~split))
-        cut = trial.jumps(model, np.flatnonzero(split))
+        rounds += 1
+        hunted = trial.smooth | (trial.torn & (rounds % patience == 0))
+        cut = np.full(left.size, np.nan)
+        cut[split & hunted] = trial.jumps(model, np.flatnonzero(split & hunted))
+        cut = cut[split]
         jumps += cut[np.isfinite(cut)].tolist()
         # Beside a jump f is another function than it was across.
         before = np.tile(np.where(np.isfinite(cut), np.inf, trial.quality[:, split]), 2)
@@ -156,13 +164,17 @@ def refine(
 class _Trial:
     """Panels on which f was evaluated and judged.
 
-    `samples` (P, N + 5) and `values` (P, N + 5, D) are all latents of each panel in order, and f
-    there in σ; `quality` (2, P) its tail and misfit, inf where not looked at; `step` (P, 2) the
-    two scan points between which f parts most from what the panel makes of it.
+    `torn` (P,) says that the tail is too large and halving the width did not help, `smooth` (P,)
+    that the nodes by themselves look resolved. `samples` (P, N + 5) and `values` (P, N + 5, D) are
+    all latents of each panel in order, and f there in σ; `quality` (2, P) its tail and misfit, inf
+    where not looked at; `step` (P, 2) the two scan points between which f parts most from what the
+    panel makes of it.
     """
 
     mesh: Mesh
     splittable: Bools
+    torn: Bools
+    smooth: Bools
     quality: Array
     samples: Array
     values: Array
@@ -190,7 +202,8 @@ class _Trial:
         rounding = 8.0 * _EPS * np.abs(nodes).max(axis=(1, 2))
         # Half the width divides the tail of a smooth f by thousands; noise stays where it is.
         plateau = (tail <= NOISE) & (before[0] < 4.0 * tail)
-        smooth = (move <= LARGEST_MOVE) & ((tail <= np.maximum(RESOLUTION, rounding)) | plateau)
+        enough = np.maximum(RESOLUTION, rounding)
+        smooth = (move <= LARGEST_MOVE) & ((tail <= enough) | plateau)
 
         checks = [series @ _INNER_BASIS.T]
         for share, signs in zip(shares, (_SIGNS, np.ones(ORDER)), strict=True):
@@ -199,7 +212,7 @@ class _Trial:
         misfit = np.abs(scaled[:, :, ORDER:] - np.concatenate(checks, axis=2)).max(axis=(1, 2))
         # A latent is rounded by up to an ulp, which moves a steep f.
         far = np.maximum(np.abs(left), np.abs(right))
-        allowed = MISFIT_ALLOWED * np.maximum(np.maximum(RESOLUTION, rounding), tail)
+        allowed = MISFIT_ALLOWED * np.maximum(enough, tail)
         allowed += 4.0 * _EPS * far / half * move
         worst, step = scan.misfit(left, right, series, smooth)
         misfit = np.where(smooth, np.maximum(misfit, worst), np.inf)
@@ -210,6 +223,8 @@ class _Trial:
         return cls(
             mesh=Mesh(left, right, f, coefficients, np.maximum(tail, missed), resolved),
             splittable=splittable,
+            torn=(tail > enough) & ((before[0] < 4.0 * tail) | np.isinf(before[0])),
+            smooth=smooth,
             quality=np.stack([tail, misfit]),
             samples=z[:, _ASCENDING],
             values=scaled[:, :, _ASCENDING].transpose(0, 2, 1),

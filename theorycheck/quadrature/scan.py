@@ -156,7 +156,6 @@ def scan_decoder(model: GenerativeModel, reach: float) -> Scan:
             f"possible is {2.0 * reach * model.data_dim / _MOST_VALUES:.2g}"
         )
     width = 2.0 * reach / size
-    z = (np.arange(size) + _PLACE) * width - reach
+    z = np.asarray((np.arange(size) + _PLACE) * width - reach, dtype=np.float64)
     values = [decoder(z[i : i + _CALL]) / model.sigma for i in range(0, size, _CALL)]
-    f: Array = np.concatenate(values).T.copy()
-    return Scan(z, f, width)
+    return Scan(z, np.concatenate(values).T.copy(), width)

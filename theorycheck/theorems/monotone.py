@@ -7,8 +7,8 @@ the quantile function of f(Z). If f traces its image once, g is f.
 
 from __future__ import annotations
 
-import math
 import enum
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
