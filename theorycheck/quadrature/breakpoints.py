@@ -22,10 +22,10 @@ SMALLEST_JUMP = 1e-10
 #: smooth f falls to 1/16.
 _TRIAL = 4
 _KEPT = 0.5
-#: A bracket is done when it is this narrow, relative to |z| or to _NEAR_ZERO: adjacent floats, but
-#: for latents so near zero that their floats are closer than any prior mass can tell.
-_ADJACENT = float(np.finfo(float).eps)
+#: A bracket is done when its ends are neighbouring floats, or as near to each other as those of
+#: this latent: nearer to zero floats are closer than any prior mass can tell.
 _NEAR_ZERO = 1e-3
+_EPS = float(np.finfo(float).eps)
 #: Brackets narrower than this many floats at the start hold no halvings to judge by.
 _FEWEST_FLOATS = 1024.0
 #: Panels narrower than this mark a candidate; smooth decoders of practical slope never get there.
@@ -66,9 +66,10 @@ def locate_jumps(decoder: Decoder, sigma: Array, low: Array, high: Array) -> Arr
     a, b, f_a, f_b = low.copy(), high.copy(), ends[: low.size], ends[low.size :]
     which = np.arange(low.size)
     size = _distance(f_b, f_a)
-    rounding = 64.0 * _ADJACENT * np.abs(ends).max(axis=1)
+    rounding = 64.0 * _EPS * np.abs(ends).max(axis=1)
     least = np.maximum(SMALLEST_JUMP, np.maximum(rounding[: low.size], rounding[low.size :]))
-    going = (size > least) & (b - a > _FEWEST_FLOATS * _spacing(a, b))
+    floats = np.spacing(np.maximum(np.maximum(np.abs(a), np.abs(b)), _NEAR_ZERO))
+    going = (size > least) & (b - a > _FEWEST_FLOATS * floats)
     before, halvings = size, 0
     while True:
         which, a, b, f_a, f_b = which[going], a[going], b[going], f_a[going], f_b[going]
@@ -87,15 +88,10 @@ def locate_jumps(decoder: Decoder, sigma: Array, low: Array, high: Array) -> Arr
         if halvings % _TRIAL == 0:
             going &= size >= _KEPT * before
             before = size
-        done = going & (b - a <= _spacing(a, b))
+        done = going & (b - a <= np.spacing(np.maximum(np.abs(a), _NEAR_ZERO)))
         # Floats next to zero are nearer to each other than the brackets get: call that place zero.
         place[which[done]] = np.where((a <= 0.0) & (b >= 0.0), 0.0, b)[done]
         going &= ~done
-
-
-def _spacing(a: Array, b: Array) -> Array:
-    result: Array = _ADJACENT * np.maximum(np.maximum(np.abs(a), np.abs(b)), _NEAR_ZERO)
-    return result
 
 
 def _distance(one: Array, other: Array) -> Array:

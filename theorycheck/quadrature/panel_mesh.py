@@ -189,7 +189,8 @@ class _Trial:
         shares = [gap / half for gap in inset(left, right)]
         inner = centre[:, None] + half[:, None] * np.concatenate([NODES, _INNER])
         ends = np.column_stack([left + shares[0] * half, right - shares[1] * half])
-        z = np.concatenate([inner, ends], axis=1)
+        # Rounded, the last latents of a panel of some floats would be the first of the next.
+        z = np.minimum(np.concatenate([inner, ends], axis=1), np.nextafter(right, left)[:, None])
         values = model.decoder(z.ravel()).reshape(*z.shape, model.data_dim).transpose(0, 2, 1)
         f = np.ascontiguousarray(values[:, :, :ORDER])
         coefficients = f @ TRANSFORM.T
