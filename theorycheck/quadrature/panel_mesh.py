@@ -202,7 +202,10 @@ class _Trial:
         tail = np.abs(series[:, :, -2:]).max(axis=(1, 2))
         rounding = 8.0 * _EPS * np.abs(nodes).max(axis=(1, 2))
         # Half the width divides the tail of a smooth f by thousands; noise stays where it is.
-        plateau = (tail <= NOISE) & (before[0] < 4.0 * tail)
+        # A latent is rounded by up to an ulp, which moves a steep f.
+        far = np.maximum(np.abs(left), np.abs(right))
+        wobble = 4.0 * _EPS * far / half * np.minimum(move, LARGEST_MOVE)
+        plateau = (tail <= np.maximum(NOISE, wobble)) & (before[0] < 4.0 * tail)
         enough = np.maximum(RESOLUTION, rounding)
         smooth = (move <= LARGEST_MOVE) & ((tail <= enough) | plateau)
 
@@ -211,10 +214,7 @@ class _Trial:
             basis = legendre_values(1.0 - share, ORDER - 1) * signs
             checks.append(np.einsum("pdk,pk->pd", series, basis)[:, :, None])
         misfit = np.abs(scaled[:, :, ORDER:] - np.concatenate(checks, axis=2)).max(axis=(1, 2))
-        # A latent is rounded by up to an ulp, which moves a steep f.
-        far = np.maximum(np.abs(left), np.abs(right))
-        allowed = MISFIT_ALLOWED * np.maximum(enough, tail)
-        allowed += 4.0 * _EPS * far / half * move
+        allowed = MISFIT_ALLOWED * np.maximum(enough, tail) + wobble
         worst, step = scan.misfit(left, right, series, smooth)
         misfit = np.where(smooth, np.maximum(misfit, worst), np.inf)
         noise = (misfit <= MISFIT_NOISE) & (before[1] < 4.0 * misfit)
