@@ -132,7 +132,7 @@ def random_bumps(seed: int, dim: int) -> Case:
     cuts = (centres[:, None] + halves[:, None] * np.array(ends)).ravel()
     # Smooth bumps are declared too: the panels that begin there cannot overlook them.
     declared = np.concatenate([cuts, centres]) if kind in ("normal", "compact") else cuts
-    marks = (centres[:, None] + halves[:, None] * np.linspace(-2.0, 2.0, 33)).ravel()
+    marks = (centres[:, None] + halves[:, None] * np.linspace(-2.0, 2.0, 401)).ravel()
     return Case(
         f"{count} x {kind}", function, np.sort(declared), np.sort(marks), variance, resolution
     )
@@ -141,13 +141,15 @@ def random_bumps(seed: int, dim: int) -> Case:
 def misses(case: Case, count: int, seed: int) -> tuple[int, float]:
     """Compare log p with the reference: how many x lie outside the radius, and the largest error.
 
-    The reference's own rounding, 1e-12 of max(1, |log p|), is allowed for.
+    The reference's own rounding is allowed for: 1e-12 of max(1, |log p|), and 5e-11 where bumps are
+    so steep (4 over 7e-5, with σ = 0.05) that f moves by 7e-10 σ at each of its latents as rounded.
     """
     x = case.telling(count, seed)
     found = log_density(latent_panels(case.model()), x)
     exact = case.reference(x)
     off = np.abs(found.value - exact)
-    outside = off > found.error + 1e-12 * np.maximum(1.0, np.abs(exact))
+    steep = 0.0 if case.marks is case.cuts else 5e-11
+    outside = off > found.error + steep + 1e-12 * np.maximum(1.0, np.abs(exact))
     return int(outside.sum()), float(off.max())
 
 

@@ -101,6 +101,27 @@ def test_decompose_on_other_data(run: Run) -> None:
     assert given["entropy"] == wider.entropy.to_dict()
 
 
+def test_resolution_says_what_may_be_missed(run: Run, tmp_path: Path) -> None:
+    """A spike 1e-4 wide lies between two latents of the default scan; a finer one sees it."""
+    (tmp_path / "spike.py").write_text(
+        "import numpy as np\nNOISE_VARIANCE = 0.01\n"
+        "def f(z):\n    return np.where(np.abs(z - 1.00025) < 5e-5, 9.0, 0.0)\n"
+    )
+    model = str(tmp_path / "spike.py:f")
+    coarse = printed(run, "decompose", model, *LOOSE)
+    assert coarse["verified_width"] == 5e-4
+    fine = printed(run, "decompose", model, "--resolution", "5e-5", *LOOSE)
+    assert fine["verified_width"] == 5e-5
+    # Its prior mass m, apart from the rest: H grows by −m log m − (1 − m) log(1 − m).
+    mass = 1e-4 * np.exp(-0.5 * 1.00025**2) / np.sqrt(2.0 * np.pi)
+    added = -mass * np.log(mass) - (1.0 - mass) * np.log1p(-mass)
+    assert fine["entropy"]["value"] - coarse["entropy"]["value"] == pytest.approx(added, rel=1e-3)
+    assert (
+        "scanned at latents 5e-05 apart"
+        in run("decompose", model, "--resolution", "5e-5", *LOOSE).stdout
+    )
+
+
 @pytest.mark.parametrize("kind", ["csv", "npy", "npz"])
 def test_sample(run: Run, tmp_path: Path, kind: str) -> None:
     _, x = load_model("circle").sample(40, rng=0)
