@@ -170,7 +170,8 @@ class CurveAverages:
             mean_f, squares = field.expectations(x, best.mean, best.scale)
             slope = (p.posterior_mean_f - mean_f) / variance
             kl = best.negative_elbo + p.value
-            return np.column_stack([kl, squares / variance, slope, p.relative_error])
+            unsure = np.minimum(best.gap, LARGEST_KL) + np.minimum(p.relative_error, LARGEST_KL)
+            return np.column_stack([kl, squares / variance, slope, unsure])
 
         wanted = np.array(
             [0.5 * self.tolerance, *[0.5 * self.residual_tolerance] * dim, *[math.inf] * (dim + 1)]
@@ -216,7 +217,7 @@ class CurveAverages:
         # KL >= 0 is a theorem; what rounding leaves below zero says how large rounding is.
         rounding = -float(np.min(kl[found.weight > 1e-12], initial=0.0))
         evaluation = rounding * float(found.weight.sum()) + 1e-13
-        evaluation += float(np.sum(found.weight * np.minimum(found.values[:, -1], 1e300)))
+        evaluation += float(np.sum(found.weight * found.values[:, -1]))
         residual = slice(1, 1 + dim)
         return PosteriorAverages(
             # Where all KL is zero the sum may end below it by rounding, which the radius holds.
