@@ -62,7 +62,8 @@ class Trainer:
             extra=model.data_dim,
             device=device,
         )
-        noise_variance = torch.from_numpy(model.noise_variance.copy()).float().to(device)
+        noise_variance = torch.from_numpy(settings.noise_start * model.noise_variance)
+        noise_variance = noise_variance.float().to(device)
         with torch.no_grad():
             self.decoder.extra.copy_(noise_variance.log().expand(restarts, -1))
         if not settings.learn_noise:

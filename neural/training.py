@@ -71,6 +71,41 @@ class Trained:
         return EncoderModule(self.trainer.encoder.module(restart))
 
 
+def untrained(
+    model: GenerativeModel,
+    settings: TrainingSettings,
+    *,
+    device: str = "auto",
+    progress: Progress = NO_PROGRESS,
+) -> Trained:
+    """Return the networks that a run with these settings begins with.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+        Ground truth.
+    settings : TrainingSettings
+    device : {"auto", "cpu", "cuda"}
+    progress : Progress
+
+    Returns
+    -------
+    Trained
+        After no step: the same weights and σ² as :func:`train` starts from on fresh draws.
+
+    Raises
+    ------
+    SettingError
+        If the device is not usable.
+    FittingError
+        If a decoder cannot be fitted to the ground truth.
+    """
+    trainer = Trainer(model, settings, chosen_device(device))
+    fit = start_at_truth(trainer, progress)
+    objective, error = trainer.bounds()
+    return Trained(trainer, objective.cpu().numpy(), error.cpu().numpy(), fit, 0.0)
+
+
 def train(
     model: GenerativeModel,
     settings: TrainingSettings,
