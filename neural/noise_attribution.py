@@ -19,7 +19,7 @@ from scipy.stats import t as student_t
 from neural.amortisation import encoder_of_module, own_negative_elbo
 from neural.noise_refit import own_refit
 from neural.training import Trained
-from theorycheck.estimate import Estimate, Verdict, positive
+from theorycheck.estimate import Estimate, Kind, Verdict, positive
 from theorycheck.objectives.decomposition import Decomposition, decompose
 
 #: Error radii wanted: of the PMO in nats, a tenth of what runs are told apart by; of the refit,
@@ -120,7 +120,9 @@ def over_seeds(values: Sequence[float]) -> Estimate:
         raise ValueError("a radius over seeds takes two seeds at least")
     quantile = float(student_t.ppf(0.5 + 0.5 * _CONFIDENCE, count - 1))
     return Estimate(
-        float(np.mean(values)), quantile * float(np.std(values, ddof=1)) / math.sqrt(count)
+        float(np.mean(values)),
+        quantile * float(np.std(values, ddof=1)) / math.sqrt(count),
+        Kind.STATISTICAL,
     )
 
 
