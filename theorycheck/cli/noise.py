@@ -176,6 +176,7 @@ def in_words(result: Theorem2Check) -> list[str]:
             f"Joint optimum ({found.fit_noise} σ²): J {found.excess}. Both are the best of a "
             f"search; where other starts came as low, σ² differed by {result.joint.spread:.1%} at "
             f"most, and {found.found} of {len(found.starts)} starts came as low on the search's "
-            "data nodes."
+            "data nodes. The radius of the joint σ² is that of the fixed point of the fit next to "
+            "it: σ² elsewhere can be self-consistent, too (--held-noise draws the curve)."
         )
     return lines

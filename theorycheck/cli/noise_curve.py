@@ -46,8 +46,8 @@ def checked_curve(held: list[str] | None, figure: Path | None) -> list[float]:
     Raises
     ------
     SettingError
-        If a σ² is no positive number or stands twice, or the figure's kind is unknown or has no
-        curve to draw.
+        If a σ² is no positive number or stands twice, or the figure's kind is unknown, its folder
+        is not there, or it has no curve to draw.
     """
     values = parse_numbers(held, "--held-noise") or []
     if any(not (math.isfinite(value) and value > 0.0) for value in values):
@@ -60,6 +60,8 @@ def checked_curve(held: list[str] | None, figure: Path | None) -> list[float]:
         kind = figure.suffix.removeprefix(".")
         if kind not in _KINDS:
             raise SettingError(f"--figure: there is no format '{kind}': {nearest(kind, _KINDS)}")
+        if not figure.parent.is_dir():
+            raise SettingError(f"--figure: there is no directory {figure.parent}")
     return values
 
 
