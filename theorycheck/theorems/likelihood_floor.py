@@ -89,7 +89,7 @@ def likelihood_floor(data: GenerativeModel, noise_variance: float) -> float:
     mleo = float(mass @ (grid.log_density - log_model))
     ratio = mass * np.exp(-log_model)
     largest = _largest(grid, ratio, noise_variance)
-    # What the grid does not see can only have lowered D by its mass over the least p_μ there.
+    # On the rest, of mass m, E_p log p/p_ν is at least m log m by the log-sum inequality.
     return max(mleo - math.log(largest) - 40.0 * grid.missing_mass, 0.0)
 
 
