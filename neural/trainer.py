@@ -94,6 +94,14 @@ class Trainer:
         """Log σ² of each restart, shape (R, D)."""
         return self.decoder.extra
 
+    def begin_with(self, other: Trainer) -> None:
+        """Take over another run's weights, not its σ²."""
+        with torch.no_grad():
+            log_variance = self.log_variance.clone()
+            self.encoder.flat.copy_(other.encoder.flat)
+            self.decoder.flat.copy_(other.decoder.flat)
+            self.log_variance.copy_(log_variance)
+
     def step(self) -> Any:
         """Take one decoder step, with whatever encoder steps the method asks for.
 

@@ -75,6 +75,7 @@ def untrained(
     model: GenerativeModel,
     settings: TrainingSettings,
     *,
+    begin: Trained | None = None,
     device: str = "auto",
     progress: Progress = NO_PROGRESS,
 ) -> Trained:
@@ -85,6 +86,8 @@ def untrained(
     model : GenerativeModel
         Ground truth.
     settings : TrainingSettings
+    begin : Trained, optional
+        What another run begins with whose start is the same but for σ²; it is not fitted anew.
     device : {"auto", "cpu", "cuda"}
     progress : Progress
 
@@ -101,7 +104,7 @@ def untrained(
         If a decoder cannot be fitted to the ground truth.
     """
     trainer = Trainer(model, settings, chosen_device(device))
-    fit = start_at_truth(trainer, progress)
+    fit = _started(trainer, begin, progress)
     objective, error = trainer.bounds()
     return Trained(trainer, objective.cpu().numpy(), error.cpu().numpy(), fit, 0.0)
 
@@ -111,6 +114,7 @@ def train(
     settings: TrainingSettings,
     *,
     sample: Any = None,
+    begin: Trained | None = None,
     device: str = "auto",
     directory: Path | None = None,
     resume: bool = False,
@@ -125,6 +129,8 @@ def train(
     settings : TrainingSettings
     sample : array_like, shape (N, D), optional
         Train on this data set, split into training and validation points, and not on fresh draws.
+    begin : Trained, optional
+        As from :func:`untrained`: networks to begin with, in place of fitting them anew.
     device : {"auto", "cpu", "cuda"}
     directory : Path, optional
         Where checkpoint and metrics go; without it nothing is written.
@@ -162,7 +168,7 @@ def train(
     run = Run(trainer, directory, identity, progress)
     fit = None
     if saved is None:
-        fit = start_at_truth(trainer, progress)
+        fit = _started(trainer, begin, progress)
     else:
         run.restore(saved)
     run.to_the_end()
@@ -171,3 +177,11 @@ def train(
     if directory is not None:
         run.save(result.selected)
     return result
+
+
+def _started(trainer: Trainer, begin: Trained | None, progress: Progress) -> TruthFit | None:
+    """Bring a trainer to where its run begins; return how near the ground truth that is."""
+    if begin is None:
+        return start_at_truth(trainer, progress)
+    trainer.begin_with(begin.trainer)
+    return begin.fit

@@ -84,8 +84,8 @@ def runs(networks: ClaimRuns) -> dict[str, _Run]:
     found = {}
     for name, method in _METHODS.items():
         given = {**_PROTOCOL, **method}
-        trained = networks.trained(_NAME, **given)
         begun = networks.start(_NAME, **given)
+        trained = networks.trained(_NAME, **given)
         rows = range(trained.settings.restarts)
         start = [attribute_noise(begun, k) for k in rows]
         found[name] = _Run(trained, start, [attribute_noise(trained, k) for k in rows])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,6 +82,14 @@ def test_the_start_of_a_run_is_the_one_it_had() -> None:
     assert np.array_equal(begin.decoder(1)(z), again.decoder(1)(z))
     trained = train(LINEAR, settings, device="cpu")
     assert trained.fit == begin.fit
+    # A start that is handed on is the one that would have been fitted, but for σ².
+    handed = train(LINEAR, settings, begin=begin, device="cpu")
+    assert np.array_equal(handed.decoder(1)(z), trained.decoder(1)(z))
+    assert handed.noise_variance(0) == trained.noise_variance(0)
+    true = replace(settings, noise_start=1.0)
+    assert untrained(LINEAR, true, begin=begin, device="cpu").noise_variance(0) == pytest.approx(
+        [0.5, 0.5], rel=1e-6
+    )
     assert not np.array_equal(trained.decoder(1)(z), begin.decoder(1)(z))
     with pytest.raises(SettingError, match="learn_noise"):
         TrainingSettings.of("vae", noise_start=2.0)
