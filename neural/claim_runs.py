@@ -14,7 +14,7 @@ from neural.judging import Judged
 from neural.results import RunResult, judge_run
 from neural.run_files import CHECKPOINT
 from neural.settings import STEPS, TrainingSettings
-from neural.training import Trained, train
+from neural.training import Trained, train, untrained
 from theorycheck.errors import SettingError
 from theorycheck.models.benchmarks import benchmark
 
@@ -41,6 +41,7 @@ class ClaimRuns:
     full: bool = False
     directory: Path | None = None
     _trained: dict[tuple[Any, ...], Trained] = field(default_factory=dict)
+    _starts: dict[tuple[Any, ...], Trained] = field(default_factory=dict)
     _judged: dict[tuple[Any, ...], RunResult] = field(default_factory=dict)
 
     def settings(self, method: str, **given: Any) -> TrainingSettings:
@@ -70,13 +71,44 @@ class ClaimRuns:
             if self.directory is not None:
                 name = "-".join([model, method, *(f"{k}={v}" for k, v in sorted(given.items()))])
                 folder = self.directory / name
+            settings = self.settings(method, **given)
             self._trained[key] = train(
                 benchmark(model),
-                self.settings(method, **given),
+                settings,
+                begin=self._same_start(model, settings),
                 directory=folder,
                 resume=folder is not None and (folder / CHECKPOINT).is_file(),
             )
         return self._trained[key]
+
+    def start(self, model: str, method: str = "vae", **given: Any) -> Trained:
+        """Return the networks that a run of :meth:`trained` begins with.
+
+        Parameters
+        ----------
+        model, method, given
+            As for :meth:`trained`.
+
+        Returns
+        -------
+        Trained
+        """
+        key = (model, method, *sorted(given.items()))
+        if key not in self._starts:
+            settings = self.settings(method, **given)
+            self._starts[key] = untrained(
+                benchmark(model), settings, begin=self._same_start(model, settings)
+            )
+        return self._starts[key]
+
+    def _same_start(self, model: str, settings: TrainingSettings) -> Trained | None:
+        """Return a start of this session that is the same but for σ²: fitting it takes long."""
+        parts = ("restarts", "truth_starts", "seed", "hidden", "activation")
+        for (name, *_), begun in self._starts.items():
+            alike = all(getattr(begun.settings, p) == getattr(settings, p) for p in parts)
+            if name == model and alike:
+                return begun
+        return None
 
     def run(self, model: str, method: str = "vae", **given: Any) -> RunResult:
         """Train a method on a benchmark and judge every restart, unless that was done.
@@ -173,8 +205,12 @@ def protocol(trained: Trained) -> str:
     """
     s = trained.settings
     method = f"iwae, S = {s.samples} ({s.estimator})" if s.method == "iwae" else s.method
+    if s.method != "iwae" and s.samples > 1:
+        method += f", {s.samples} draws of z"
     start = "random" if s.truth_starts == 0 else f"{s.truth_starts} from the ground truth"
     noise = ", σ² trained too" if s.learn_noise else ""
+    if s.noise_start != 1.0:
+        noise += f" from {s.noise_start:g} times the true one"
     return (
         f"{method}{noise}: {s.restarts} restarts ({start}), the best objective selected; "
         f"{s.steps:,} steps of {s.batch} fresh draws, learning rate {s.learning_rate:g}, "

@@ -49,6 +49,8 @@ class TrainingSettings:
         Largest norm of a restart's gradient, encoder and decoder each.
     learn_noise : bool
         Whether σ² is trained, starting at the model's.
+    noise_start : float
+        By what that start is multiplied, so that σ² need not begin at the answer.
     validation_share : float
         Of a fixed sample.
     epoch : int
@@ -71,6 +73,7 @@ class TrainingSettings:
     decoder_l2: float = 0.0
     clip: float = 10.0
     learn_noise: bool = False
+    noise_start: float = 1.0
     validation_share: float = 0.2
     epoch: int = 50
     seed: int = 0
@@ -85,10 +88,12 @@ class TrainingSettings:
             raise SettingError(
                 f"{self.from_truth} of {self.restarts} restarts cannot start at the ground truth"
             )
-        for name in ("learning_rate", "final_learning_rate", "clip"):
+        for name in ("learning_rate", "final_learning_rate", "clip", "noise_start"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0.0):
                 raise SettingError(f"{name} must be positive and finite, not {value}")
+        if self.noise_start != 1.0 and not self.learn_noise:
+            raise SettingError("noise_start is for a σ² that is trained: set learn_noise too")
         if not (math.isfinite(self.decoder_l2) and self.decoder_l2 >= 0.0):
             raise SettingError(f"decoder_l2 must be finite and >= 0, not {self.decoder_l2}")
         if not 0.0 < self.validation_share < 1.0:

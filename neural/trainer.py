@@ -62,7 +62,8 @@ class Trainer:
             extra=model.data_dim,
             device=device,
         )
-        noise_variance = torch.from_numpy(model.noise_variance.copy()).float().to(device)
+        noise_variance = torch.from_numpy(settings.noise_start * model.noise_variance)
+        noise_variance = noise_variance.float().to(device)
         with torch.no_grad():
             self.decoder.extra.copy_(noise_variance.log().expand(restarts, -1))
         if not settings.learn_noise:
@@ -92,6 +93,14 @@ class Trainer:
     def log_variance(self) -> Any:
         """Log σ² of each restart, shape (R, D)."""
         return self.decoder.extra
+
+    def begin_with(self, other: Trainer) -> None:
+        """Take over another run's weights, not its σ²."""
+        with torch.no_grad():
+            log_variance = self.log_variance.clone()
+            self.encoder.flat.copy_(other.encoder.flat)
+            self.decoder.flat.copy_(other.decoder.flat)
+            self.log_variance.copy_(log_variance)
 
     def step(self) -> Any:
         """Take one decoder step, with whatever encoder steps the method asks for.

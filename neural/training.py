@@ -71,11 +71,50 @@ class Trained:
         return EncoderModule(self.trainer.encoder.module(restart))
 
 
+def untrained(
+    model: GenerativeModel,
+    settings: TrainingSettings,
+    *,
+    begin: Trained | None = None,
+    device: str = "auto",
+    progress: Progress = NO_PROGRESS,
+) -> Trained:
+    """Return the networks that a run with these settings begins with.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+        Ground truth.
+    settings : TrainingSettings
+    begin : Trained, optional
+        What another run begins with whose start is the same but for σ²; it is not fitted anew.
+    device : {"auto", "cpu", "cuda"}
+    progress : Progress
+
+    Returns
+    -------
+    Trained
+        After no step: the same weights and σ² as :func:`train` starts from on fresh draws.
+
+    Raises
+    ------
+    SettingError
+        If the device is not usable.
+    FittingError
+        If a decoder cannot be fitted to the ground truth.
+    """
+    trainer = Trainer(model, settings, chosen_device(device))
+    fit = _started(trainer, begin, progress)
+    objective, error = trainer.bounds()
+    return Trained(trainer, objective.cpu().numpy(), error.cpu().numpy(), fit, 0.0)
+
+
 def train(
     model: GenerativeModel,
     settings: TrainingSettings,
     *,
     sample: Any = None,
+    begin: Trained | None = None,
     device: str = "auto",
     directory: Path | None = None,
     resume: bool = False,
@@ -90,6 +129,8 @@ def train(
     settings : TrainingSettings
     sample : array_like, shape (N, D), optional
         Train on this data set, split into training and validation points, and not on fresh draws.
+    begin : Trained, optional
+        As from :func:`untrained`: networks to begin with, in place of fitting them anew.
     device : {"auto", "cpu", "cuda"}
     directory : Path, optional
         Where checkpoint and metrics go; without it nothing is written.
@@ -127,7 +168,7 @@ def train(
     run = Run(trainer, directory, identity, progress)
     fit = None
     if saved is None:
-        fit = start_at_truth(trainer, progress)
+        fit = _started(trainer, begin, progress)
     else:
         run.restore(saved)
     run.to_the_end()
@@ -136,3 +177,11 @@ def train(
     if directory is not None:
         run.save(result.selected)
     return result
+
+
+def _started(trainer: Trainer, begin: Trained | None, progress: Progress) -> TruthFit | None:
+    """Bring a trainer to where its run begins; return how near the ground truth that is."""
+    if begin is None:
+        return start_at_truth(trainer, progress)
+    trainer.begin_with(begin.trainer)
+    return begin.fit

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from theorycheck.optimum.global_search import find_optimum
     from theorycheck.optimum.result import PredictedOptimum
     from theorycheck.quadrature.latent_panels import latent_panels
+    from theorycheck.theorems.noise_curve import noise_curve
     from theorycheck.theorems.theorem1 import check_theorem1
     from theorycheck.theorems.theorem2 import check_theorem2
 
@@ -52,6 +53,7 @@ __all__ = [
     "latent_panels",
     "load_model",
     "log_density",
+    "noise_curve",
     "optimal_iwae_q",
     "optimal_q",
     "pmo_landscape",
@@ -77,6 +79,7 @@ _HOMES = {
     "latent_panels": "quadrature.latent_panels",
     "load_model": "models.loading",
     "log_density": "inference.marginal",
+    "noise_curve": "theorems.noise_curve",
     "optimal_iwae_q": "inference.importance",
     "optimal_q": "inference.mean_field",
     "pmo_landscape": "objectives.landscape",

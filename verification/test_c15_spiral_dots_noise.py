@@ -1,183 +1,214 @@
-"""C15: Spiral Dots, σ² refitted at the optimum and optimised along with f and q: the exact side.
+"""C15: Spiral Dots, σ² and the ELBO with the optimal q: the exact side.
 
-Setting: spiral_dots, true σ² = 0.01 in both dimensions; one σ² shared by them, as in the paper.
+Setting: spiral_dots, true σ² = 0.01 in both dimensions; one σ² shared by them, as in the paper; q
+optimal for every x, so that no encoder has a part in it.
 Statement: 4.2 of the paper: after training, the refit of σ² is 0.014 ± 0.001, and σ² trained
-jointly 0.020 ± 0.003: both above the true one.
-Kind: tight, for networks trained on finite data.
-Reference: section 4.2, Spiral Dots.
-Measured: coordinate ascent over f without any network, from the ground truth, with σ² held and
-with σ² optimised; J and E_p E_q (x − f)² of the decoders it ends at, evaluated exactly. Then the
-joint σ² under bounds on |f′|, which at the ground truth is 364: on the ascent's data nodes only.
-Verdict: the paper's numbers are said of networks, and are judged there (the other file of this
-claim). Here stands, beside them, what the best f found does: that its σ² is another than the
-networks' where the exact one lies further from the paper's than both radii together, and that it is
-not the true one. Neither can refute what is said of networks.
+jointly 0.020 ± 0.003: over-estimates. Of networks that is judged in the other file of this claim;
+here it is read as a statement on the ELBO.
+Kind: one-sided.
+Reference: section 4.2, Spiral Dots; docs/theory.md; Lindsay (1983) for the lower bounds.
+Measured:
+(a) J and the own refit of the decoder that an ascent over f, q and σ² from the ground truth ends
+    at, evaluated exactly on data nodes that the ascent never saw.
+(b) J*(σ²) as a curve: σ² held at 0.002, 0.0035, 0.005, 0.007, 0.01, 0.014, 0.02, 0.03; at each of
+    them two searches, one handed the decoder of the next larger σ², one that of the next smaller
+    (seeds 0 and 1); all J exact, upper bounds of J*. A lower bound of J*(σ²), for every decoder,
+    by the dual of the nonparametric likelihood.
+Verdict:
+(a) verified if J < 0.25 and J is below the ground truth's, and the decoder's own refit and its σ²
+    are below 0.01, all beyond the radii. That is proved by this witness and needs no convergence.
+(b) what the searches leave open is the largest difference of the two searches at any σ². Verified,
+    that the lowest J of all lies below the true σ², if it is lower than every J found at a σ² of
+    0.01 or more by more than that; inconclusive otherwise. No number is given as *the* optimal σ²:
+    those within what is left open of the lowest are listed.
+(c) “at the ELBO's optimum σ² is over-estimated”: refuted, over the decoders found, where (b) is
+    verified; inconclusive otherwise. It is not refuted by proof: J* has only upper bounds there.
+(d) proved for every decoder: the σ² at and above which no joint optimum can lie, and the interval
+    of the refit at an optimum with σ² held. Verified if the first is finite and both ends of the
+    second are; what they exclude of the paper's intervals is said.
+These rules were written down before the runs that they judge. An earlier rule had given the spread
+of one ascent as a radius of the optimal σ²; and it had taken the rise of σ² under bounds on |f′| as
+evidence, though one bound allows more than one self-consistent σ².
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models.benchmarks import benchmark
 from theorycheck.objectives.decomposition import decompose
-from theorycheck.optimum.coordinate_ascent import NoiseFit, ascend
+from theorycheck.optimum.coordinate_ascent import ascend
 from theorycheck.optimum.e_step import EStep
+from theorycheck.optimum.effort import Effort
 from theorycheck.optimum.nodes import data_nodes
 from theorycheck.optimum.result import decoder_on_cells
 from theorycheck.quadrature.latent_cells import adapted_cells, latent_cells
 from theorycheck.report.evidence import ClaimVerdict, Evidence, claim_verdict
+from theorycheck.theorems.noise_curve import NoiseCurve, noise_curve
 from theorycheck.theorems.noise_optimum import mean_of
 
-Array = NDArray[np.float64]
-
 #: What the paper reports.
-REFIT, JOINT = Estimate(0.014, 0.001), Estimate(0.020, 0.003)
+_REFIT, _JOINT = Estimate(0.014, 0.001), Estimate(0.020, 0.003)
 _TRUE = 0.01
+#: J below which the witness must be; the networks of the other file are held against it.
+_REACHED = 0.25
 #: Of the ascent: spacing of the data nodes in σ, cells, E-steps. Posteriors on Spiral Dots are
 #: narrow, so that 7,400 nodes and 500 cells are few; what they cannot say shows in the exact J.
 _STEP, _CELLS, _MOST = 0.9, 500, 40
 #: Error radius of J, nats, and of the refit, relative.
-_TOLERANCE, _REFIT_TOLERANCE = 5e-3, 5e-2
-#: Bounds on |f′|, each begun where the one before ended.
-_BOUNDS = (100.0, 50.0)
-_UNTESTED = "networks on finite data, of which the paper's numbers are"
-_WHY = (
-    "f is free here, the ascent is cut off before it stands still; other cells end at other σ²: "
-    "the exact J proves that the decoder beats the truth, not that it is the optimum. That a steep "
-    "f winds through the noise of a dot is a guess; the rise of σ² under a bound fits it."
-)
+_TOLERANCE, _REFIT_TOLERANCE = 2e-3, 2e-2
+_GRID = (0.002, 0.0035, 0.005, 0.007, 0.01, 0.014, 0.02, 0.03)
+#: As little as a search can be where σ² is handed a decoder: the ground truth and that one are
+#: refined as they are.
+_EFFORT = Effort(
+    starts=2, coarse_cells=96, middle_cells=320, fine_cells=480, coarse_step=0.9, middle_step=0.9,
+    fine_step=0.6, most_nodes=800, refined=1, rounds=0, most=40, tolerance=_TOLERANCE,
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Found:
-    """The refit shared by both dimensions, σ² and J of a decoder, all evaluated exactly."""
-
-    refit: Estimate
-    variance: float
-    excess: Estimate
-
-
-class _Ascents:
-    """Each ascent made once."""
-
-    def __init__(self) -> None:
-        self.data = benchmark("spiral_dots")
-        nodes = data_nodes(self.data, _STEP, tail=1e-5, shift=0.25)
-        plain = latent_cells(8 * _CELLS)
-        variance = self.data.noise_variance
-        self.cells = adapted_cells(_CELLS, plain, plain.average(self.data.decoder), variance)
-        self.e_step = EStep(nodes, self.cells)
-        self.truth = self.cells.average(self.data.decoder)
-        self._ended: dict[NoiseFit, tuple[Array, Array]] = {}
-
-    def ended(self, fit: NoiseFit) -> tuple[Array, Array]:
-        """Return f and σ² where the ascent from the ground truth ends."""
-        if fit not in self._ended:
-            ascent = ascend(
-                self.e_step, self.truth, self.data.noise_variance, fit_noise=fit, most=_MOST
-            )
-            self._ended[fit] = ascent.f, ascent.noise_variance
-        return self._ended[fit]
-
-    def found(self, fit: NoiseFit) -> _Found:
-        f, variance = self.ended(fit)
-        model = decoder_on_cells(self.cells, f, variance, f"spiral_dots, σ² {fit}")
-        result = decompose(
-            model, self.data, tolerance=_TOLERANCE, residual_tolerance=_REFIT_TOLERANCE
+def test_a_decoder_with_a_smaller_noise_beats_the_truth(
+    evidence: Callable[[Evidence], Evidence],
+) -> None:
+    data = benchmark("spiral_dots")
+    nodes = data_nodes(data, _STEP, tail=1e-5, shift=0.25)
+    plain = latent_cells(8 * _CELLS)
+    cells = adapted_cells(_CELLS, plain, plain.average(data.decoder), data.noise_variance)
+    truth = cells.average(data.decoder)
+    ended = ascend(EStep(nodes, cells), truth, data.noise_variance, fit_noise="shared", most=_MOST)
+    variance = float(ended.noise_variance[0])
+    model = decoder_on_cells(cells, ended.f, ended.noise_variance, "spiral_dots, σ² free")
+    found = decompose(model, data, tolerance=_TOLERANCE, residual_tolerance=_REFIT_TOLERANCE)
+    refit = mean_of(found.residual_variance)
+    at_truth = decompose(data, tolerance=_TOLERANCE).excess
+    margins = (
+        Estimate(_REACHED, 0.0) - found.excess,
+        at_truth - found.excess,
+        Estimate(_TRUE, 0.0) - refit,
+        Estimate(_TRUE - variance, 0.0),
+    )
+    verdict = Verdict.HOLDS
+    for margin in margins:
+        verdict = verdict & positive(margin)
+    evidence(
+        Evidence(
+            claim="C15",
+            where="4.2, Spiral Dots",
+            statement="a decoder exists with σ² and its own refit below the true σ² and with a J "
+            f"below {_REACHED}, far below the ground truth's",
+            kind="exists",
+            measured={
+                "J": found.excess,
+                "MLEO": found.mleo,
+                "PMO": found.pmo,
+                "σ²": variance,
+                "its own refit": refit,
+                "J of the ground truth": at_truth,
+                "true σ²": _TRUE,
+            },
+            predicted="below",
+            margin=min(margins[:2], key=lambda margin: margin.lower),
+            verdict=claim_verdict(verdict),
+            witness=f"the ascent from the ground truth, {_CELLS} cells, {_MOST} E-steps",
+            over="one decoder: no optimum is claimed",
         )
-        return _Found(mean_of(result.residual_variance), float(variance[0]), result.excess)
+    )
+    assert verdict is Verdict.HOLDS
 
 
 @pytest.fixture(scope="module")
-def ascents() -> _Ascents:
-    return _Ascents()
+def curve() -> NoiseCurve:
+    return noise_curve(benchmark("spiral_dots"), _GRID, effort=_EFFORT, seed=0)
 
 
-@pytest.mark.parametrize(("fit", "paper"), [("no", REFIT), ("shared", JOINT)])
-def test_noise_at_the_optimum(
-    fit: NoiseFit, paper: Estimate, ascents: _Ascents, evidence: Callable[[Evidence], Evidence]
+@pytest.mark.slow
+def test_where_the_curve_is_lowest(
+    curve: NoiseCurve, evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    found = ascents.found(fit)
-    # At a joint optimum the refit is σ² itself. One step of the fit is short of the distance by
-    # 1/(1 − ρ), about 2 for K = 1, D = 2 (`noise_contraction`); 3, since the ascent was cut off.
-    ours = found.refit
-    if fit == "shared":
-        ours = Estimate(found.variance, 3.0 * abs(ours.value - found.variance) + ours.error)
-    what = "refit at the optimum with σ² held" if fit == "no" else "σ² of the joint optimum"
-    distance = ours - paper
-    away = positive(Estimate(abs(distance.value), distance.error))
-    bias = ours - Estimate(_TRUE, 0.0)
-    biased = positive(Estimate(abs(bias.value), bias.error))
+    below = [p for p in curve.points if p.noise_variance < _TRUE]
+    above = [p for p in curve.points if p.noise_variance >= _TRUE]
+    low, high = (min((p.excess for p in part), key=lambda e: e.upper) for part in (below, above))
+    margin = Estimate(high.value - low.value, high.error + low.error + curve.left_open)
+    verdict = positive(margin)
+    measured = {
+        **{f"J found, σ² = {p.noise_variance:g}": p.excess for p in curve.points},
+        **{f"refit there, σ² = {p.noise_variance:g}": p.refit for p in curve.points},
+        **{f"no J below, σ² = {p.noise_variance:g}": p.floor for p in curve.points if p.floor},
+        "left open by the searches": curve.left_open,
+        "σ² within that of the lowest": ", ".join(f"{v:g}" for v in curve.candidates),
+    }
+    over = (
+        "two searches at each of eight σ², 480 cells; every J is exact for its decoder and an "
+        "upper bound on J*(σ²)"
+    )
     evidence(
         Evidence(
             claim="C15",
             where="4.2, Spiral Dots",
-            statement=f"{what}, over all f, is not the {paper.value:.3f} ± {paper.error:.3f} that "
-            "the paper's networks have",
+            statement="the lowest J found over f, q and σ² has a σ² below the true one, by more "
+            "than the searches leave open",
+            kind="one-sided",
+            measured=measured,
+            predicted="below 0.01",
+            margin=margin,
+            verdict=claim_verdict(verdict if verdict is Verdict.HOLDS else Verdict.INCONCLUSIVE),
+            over=over,
+        )
+    )
+    refuted = verdict is Verdict.HOLDS
+    evidence(
+        Evidence(
+            claim="C15",
+            where="4.2, Spiral Dots",
+            statement="read as a statement on the ELBO with the optimal q: at its optimum σ² is "
+            "over-estimated",
+            kind="one-sided",
+            measured={"lowest J, σ² below the true one": low, "σ² of 0.01 or more": high},
+            predicted="above 0.01",
+            margin=margin.scaled(-1.0),
+            verdict=ClaimVerdict.REFUTED if refuted else ClaimVerdict.INCONCLUSIVE,
+            witness=f"the decoder found at σ² = {curve.lowest.noise_variance:g}",
+            over=over,
+            notes="Over the decoders found, not by proof. Of networks the claim is judged by "
+            "itself: what they over-estimate is then the encoder's doing.",
+        )
+    )
+
+
+@pytest.mark.slow
+def test_what_is_proved_of_every_optimum(
+    curve: NoiseCurve, evidence: Callable[[Evidence], Evidence]
+) -> None:
+    largest = curve.excluded_from
+    low, high = curve.refit_range(_TRUE)
+    proved = math.isfinite(largest) and math.isfinite(high) and low > 0.0
+    evidence(
+        Evidence(
+            claim="C15",
+            where="4.2, Spiral Dots",
+            statement="bounds on σ² at every optimum of the ELBO with the optimal q",
             kind="one-sided",
             measured={
-                what: ours,
-                "J of that decoder": found.excess,
-                "true σ²": _TRUE,
-                "the paper's": paper,
+                "least J known": curve.least,
+                "no joint optimum has a σ² of or above": largest,
+                "refit at an optimum with σ² held, at least": low,
+                "refit at an optimum with σ² held, at most": high,
+                "the paper's joint σ²": _JOINT,
+                "the paper's refit": _REFIT,
             },
-            predicted="another number than the paper's",
-            margin=Estimate(abs(distance.value), distance.error),
-            verdict=claim_verdict(away),
-            witness="the ascent from the ground truth, 500 cells",
-            over="all f on 500 cells, q optimal for every x",
-            notes=_WHY,
-            untested=_UNTESTED,
-        )
-    )
-    evidence(
-        Evidence(
-            claim="C15",
-            where="4.2, Spiral Dots",
-            statement=f"{what} is not the true σ² (the paper's is above it, the exact one below)",
-            kind="one-sided",
-            measured={what: ours, "true σ²": _TRUE},
-            predicted="another number than 0.01",
-            margin=Estimate(abs(bias.value), bias.error),
-            verdict=claim_verdict(biased),
-            over="the best f found by ascent from the ground truth",
-            untested=_UNTESTED,
-        )
-    )
-    assert away is Verdict.HOLDS
-    assert biased is Verdict.HOLDS
-    assert ours.value < _TRUE
-
-
-def test_steepness_raises_the_noise(
-    ascents: _Ascents, evidence: Callable[[Evidence], Evidence]
-) -> None:
-    """One way in which networks differ: the flatter f must be, the larger the σ² it is given."""
-    f, variance = ascents.ended("shared")
-    fitted = {"no bound": float(variance[0])}
-    for bound in _BOUNDS:
-        ascent = ascend(ascents.e_step, f, variance, fit_noise="shared", steepness=bound, most=20)
-        f, variance = ascent.f, ascent.noise_variance
-        fitted[f"|f′| <= {bound:g}"] = float(variance[0])
-    rising = list(fitted.values()) == sorted(fitted.values())
-    evidence(
-        Evidence(
-            claim="C15",
-            where="4.2, Spiral Dots",
-            statement="the joint σ² rises as |f′| is bounded",
-            kind="one-sided",
-            measured=fitted,
-            predicted="rising",
+            predicted="finite",
             margin=None,
-            verdict=ClaimVerdict.VERIFIED if rising else ClaimVerdict.INCONCLUSIVE,
-            over="three classes of f; on the data nodes of the ascent, without an error radius",
-            untested=_UNTESTED,
+            verdict=ClaimVerdict.VERIFIED if proved else ClaimVerdict.INCONCLUSIVE,
+            over="every decoder with one σ², any K, at which the infimum is attained",
+            notes="By the dual bound on the likelihood and the concavity of J* + (D/2) log 1/σ² in "
+            "1/σ². What lies between the bounds is not excluded.",
         )
     )
-    assert rising
+    assert proved
+    for point in curve.points:
+        assert point.floor <= point.excess.upper
+        assert np.isfinite(point.excess.error)

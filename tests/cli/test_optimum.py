@@ -198,6 +198,23 @@ def test_noise(run: Run) -> None:
     assert found["optimum"]["fit_noise"] == "no"
 
 
+@pytest.mark.usefixtures("small")
+def test_noise_curve(run: Run, tmp_path: Path) -> None:
+    arguments = ("noise", *WAVE, "--tolerance", "1e-3", "--search", "none")
+    figure = ("--held-noise", "0.2,0.4", "--figure", "curve.svg")
+    found = printed(run, *arguments, *figure)
+    points = found["curve"]["points"]
+    assert [point["noise_variance"] for point in points] == [0.2, 0.4]
+    assert {"excess", "refit", "left_open", "floor", "falling", "rising"} <= set(points[0])
+    assert found["curve"]["lowest"] in (0.2, 0.4)
+    assert (tmp_path / "curve.svg").read_bytes().startswith(b"<?xml")
+    assert found["joint_optimum"] is None
+    shown = run(*arguments, "--held-noise", "0.3")
+    assert shown.returncode == 0, shown.stderr
+    assert "The lowest J found is" in shown.stdout
+    assert "upper bound" in " ".join(shown.stdout.split())
+
+
 def test_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("THEORYCHECK_JOBS", raising=False)
     assert chosen_jobs() == -1
@@ -251,6 +268,12 @@ MISTAKES = [
     (["noise", "circle", "--search", "all"], "known: quick, thorough, none"),
     (["noise", "circle", "--fit", "no"], "known: shared, each"),
     (["noise", "circle", "--seed", "-2"], "--seed must not be negative"),
+    (["noise", "circle", "--held-noise", "0.1,-1"], "every σ² must be positive"),
+    (["noise", "circle", "--held-noise", "0.1,0.1"], "a σ² is given twice"),
+    (["noise", "circle", "--held-noise", "much"], "'much' is not a number"),
+    (["noise", "circle", "--figure", "a.svg"], "give --held-noise"),
+    (["noise", "circle", "--held-noise", "1,2", "--figure", "a.gif"], "no format 'gif'"),
+    (["noise", "circle", "--held-noise", "1,2", "--figure", "gone/a.svg"], "no directory gone"),
 ]
 
 

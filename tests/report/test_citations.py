@@ -69,6 +69,7 @@ def test_parts_of_models() -> None:
         ),
         ({"starts": [], "samples": 20}, "burda2016importance", "kingma2015adam"),
         ({"starts": [], "samples": 1}, "varadhan2008simple", "burda"),
+        ({"true": [0.1], "curve": {}}, "lindsay1983geometry", "burda"),
     ],
 )
 def test_parts_of_runs(result: dict[str, object], used: str, not_used: str, tmp_path: Path) -> None:

@@ -153,6 +153,7 @@ _add(
     "spiral_dots",
     "figure8 --search thorough --fit each",
     "mine.py:f --noise-variance 0.01,0.04 --search none --json",
+    "figure8 --search none --held-noise 0.01,0.015,0.02,0.03 --figure curve.svg",
     short="Theorem 2: the noise variance that is fitted",
 )
 _add(

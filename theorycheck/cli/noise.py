@@ -6,6 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theorycheck.cli.noise_curve import (
+    CurveFigure,
+    HeldNoise,
+    checked_curve,
+    show_curve,
+    write_figure,
+)
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -52,6 +59,8 @@ def noise(
             help="At the joint optimum: shared, one σ² for all data dimensions, or each.",
         ),
     ] = "shared",
+    held_noise: HeldNoise = None,
+    figure: CurveFigure = None,
     seed: Seed = 0,
     jobs: Jobs = None,
     tolerance: Annotated[
@@ -71,6 +80,7 @@ def noise(
     if fit not in _FITS:
         raise SettingError(f"--fit: there is no '{fit}': {nearest(fit, _FITS)}")
     checked_search("quick", seed, jobs)
+    variances = checked_curve(held_noise, figure)
     from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import print_json, stdout_kept_for_result
 
@@ -94,10 +104,27 @@ def noise(
         result = check_theorem2(
             loaded, tolerance=tolerance, optimum=held, joint=joint, progress=progress
         )
+        curve = None
+        if variances:
+            from theorycheck.theorems.noise_curve import noise_curve
+
+            curve = noise_curve(
+                loaded,
+                variances,
+                # Without another search the curve still needs one.
+                effort=chosen_effort("quick" if search == "none" else search),
+                seed=seed,
+                jobs=chosen_jobs(jobs),
+                progress=progress,
+            )
+    if curve is not None and figure is not None:
+        write_figure(curve, figure)
     if as_json:
-        print_json(result.to_dict())
-    else:
-        _show(result)
+        print_json(result.to_dict() | ({} if curve is None else {"curve": curve.to_dict()}))
+        return
+    _show(result)
+    if curve is not None:
+        show_curve(curve)
 
 
 def _show(result: Theorem2Check) -> None:
@@ -149,6 +176,7 @@ def in_words(result: Theorem2Check) -> list[str]:
             f"Joint optimum ({found.fit_noise} σ²): J {found.excess}. Both are the best of a "
             f"search; where other starts came as low, σ² differed by {result.joint.spread:.1%} at "
             f"most, and {found.found} of {len(found.starts)} starts came as low on the search's "
-            "data nodes."
+            "data nodes. The radius of the joint σ² is that of the fixed point of the fit next to "
+            "it: σ² elsewhere can be self-consistent, too (--held-noise draws the curve)."
         )
     return lines

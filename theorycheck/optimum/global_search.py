@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference.importance import checked_samples
@@ -44,6 +45,7 @@ def find_optimum(
     given: Sequence[GenerativeModel] = (),
     samples: int = 1,
     fit_noise: NoiseFit = "no",
+    noise_variance: ArrayLike | None = None,
     steepness: float | None = None,
     seed: int = 0,
     jobs: int | None = None,
@@ -66,6 +68,9 @@ def find_optimum(
         S of the objective: 1 for the ELBO, more for the IWAE bound L_S (docs/theory.md).
     fit_noise : {"no", "shared", "each"}
         Optimise σ² along with f and q: one for all data dimensions, or one each.
+    noise_variance : array_like, optional
+        σ² of the decoder, one for all data dimensions or one each: held there, or where the fit
+        begins; by default the data's.
     steepness : float, optional
         Bound on |f′|, in data units per unit of z.
     seed : int
@@ -87,13 +92,13 @@ def find_optimum(
     SettingError
         If a setting is out of range, or the state file is damaged or of another search.
     ModelError
-        If a given decoder has another D.
+        If a given decoder has another D, or σ² is not positive and finite.
     """
     checked_samples(samples)
     if effort is None:
         effort = QUICK if samples == 1 else IWAE_QUICK
     _check(data, effort, given, steepness, seed)
-    settings = {
+    settings: dict[str, object] = {
         "data": data.name,
         "data_values": _digest(data),
         "given": [_digest(model) for model in given],
@@ -103,8 +108,12 @@ def find_optimum(
         "steepness": steepness,
         "seed": seed,
     }
+    variance = data.noise_variance
+    if noise_variance is not None:
+        variance = data.with_noise_variance(noise_variance).noise_variance
+        settings["noise_variance"] = variance.tolist()
     state = SearchState(settings, state_file, resume=resume)
-    rule = Rule(data.noise_variance, samples, fit_noise, steepness, effort)
+    rule = Rule(variance, samples, fit_noise, steepness, effort)
     search = Search(data, rule, seed, jobs, state, progress)
     try:
         if samples > 1 and effort.elbo is not None:

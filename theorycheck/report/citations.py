@@ -17,7 +17,7 @@ from theorycheck.report.references import REFERENCES, Reference
 VERB_PARTS: Mapping[str, frozenset[str]] = {
     "decompose": frozenset({"quadrature"}),
     "conditions": frozenset({"quadrature"}),
-    "noise": frozenset({"quadrature", "optimum"}),
+    "noise": frozenset({"quadrature", "optimum", "noise"}),
     "optimum": frozenset({"quadrature", "optimum"}),
     "train": frozenset({"quadrature", "train"}),
     "judge": frozenset({"quadrature", "judge"}),
@@ -96,6 +96,8 @@ def _parts_of_result(result: Mapping[str, Any]) -> frozenset[str]:
         parts |= VERB_PARTS["train"] | _parts_of_settings(result)
     if "starts" in result or result.get("reference"):
         parts.add("optimum")
+    if "curve" in result:
+        parts |= {"optimum", "noise"}
     if isinstance(result.get("samples"), int) and result["samples"] > 1:
         parts.add("iwae")
     return frozenset(parts)

@@ -192,6 +192,22 @@ REFERENCES = (
         frozenset({"optimum"}),
     ),
     Reference(
+        "lindsay1983geometry",
+        "article",
+        "Lindsay, Bruce G.",
+        "The Geometry of Mixture Likelihoods: A General Theory",
+        1983,
+        "The Annals of Statistics 11, 86–94.",
+        (
+            ("journal", "The Annals of Statistics"),
+            ("volume", "11"),
+            ("number", "1"),
+            ("pages", "86--94"),
+        ),
+        "The lower bound on J*(σ²) for every decoder: the dual of the nonparametric likelihood.",
+        frozenset({"noise"}),
+    ),
+    Reference(
         "trefethen2014exponentially",
         "article",
         "Trefethen, Lloyd N. and Weideman, J. A. C.",

@@ -1,0 +1,141 @@
+"""``theorycheck noise --held-noise``: the least J found at each of several σ²."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from theorycheck.cli.options import parse_numbers
+from theorycheck.errors import SettingError, nearest
+
+if TYPE_CHECKING:
+    from theorycheck.theorems.noise_curve import NoiseCurve
+
+HeldNoise = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--held-noise",
+        metavar="V,V",
+        help="Search at each of these σ², held, for the least J: the curve J*(σ²); repeatable.",
+    ),
+]
+CurveFigure = Annotated[
+    Path | None,
+    typer.Option(
+        "--figure", metavar="FILE", help="Draw that curve into a file: .svg, .pdf or .png."
+    ),
+]
+_KINDS = ("svg", "pdf", "png")
+
+
+def checked_curve(held: list[str] | None, figure: Path | None) -> list[float]:
+    """Return the σ² to hold, none where no curve is asked for.
+
+    Parameters
+    ----------
+    held : list of str or None
+    figure : Path or None
+
+    Returns
+    -------
+    list of float
+
+    Raises
+    ------
+    SettingError
+        If a σ² is no positive number or stands twice, or the figure's kind is unknown, its folder
+        is not there, or it has no curve to draw.
+    """
+    values = parse_numbers(held, "--held-noise") or []
+    if any(not (math.isfinite(value) and value > 0.0) for value in values):
+        raise SettingError("--held-noise: every σ² must be positive and finite")
+    if len(set(values)) < len(values):
+        raise SettingError("--held-noise: a σ² is given twice")
+    if figure is not None:
+        if len(values) < 2:
+            raise SettingError("--figure draws the curve over two σ² at least: give --held-noise")
+        kind = figure.suffix.removeprefix(".")
+        if kind not in _KINDS:
+            raise SettingError(f"--figure: there is no format '{kind}': {nearest(kind, _KINDS)}")
+        if not figure.parent.is_dir():
+            raise SettingError(f"--figure: there is no directory {figure.parent}")
+    return values
+
+
+def write_figure(curve: NoiseCurve, path: Path) -> None:
+    """Draw the curve into a file.
+
+    Parameters
+    ----------
+    curve : NoiseCurve
+    path : Path
+
+    Raises
+    ------
+    SettingError
+        If it cannot be written.
+    """
+    from theorycheck.files import replace_files
+    from theorycheck.report.figure_files import paper_figure
+    from theorycheck.report.figures_noise import noise_curve_figure
+
+    kind = path.suffix.removeprefix(".")
+    content = paper_figure(noise_curve_figure(curve), kind)  # type: ignore[arg-type]
+    try:
+        replace_files({path: content})
+    except OSError as error:
+        raise SettingError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def show_curve(curve: NoiseCurve) -> None:
+    """Print the curve as a table, and in words where it is lowest.
+
+    Parameters
+    ----------
+    curve : NoiseCurve
+    """
+    from theorycheck.cli.render import console, estimate_text, say, table
+
+    out = console()
+    rows = [
+        (
+            f"{point.noise_variance:g}",
+            estimate_text(point.excess),
+            f"{point.left_open:.2g}",
+            f"{point.floor:.6g}",
+            estimate_text(point.refit),
+        )
+        for point in curve.points
+    ]
+    columns = ("σ² held", "J found", "searches differ by", "no J below", "refit there")
+    out.print(table(f"J*(σ²) on the data of {curve.data.name}", columns, rows))
+    for line in in_words(curve):
+        say(out, line)
+
+
+def in_words(curve: NoiseCurve) -> list[str]:
+    """Say where the curve is lowest, and what is left open.
+
+    Parameters
+    ----------
+    curve : NoiseCurve
+
+    Returns
+    -------
+    list of str
+    """
+    others = [f"{v:g}" for v in curve.candidates if v != curve.lowest.noise_variance]
+    lines = [
+        f"The lowest J found is {curve.lowest.excess} at σ² = {curve.lowest.noise_variance:g}. "
+        "Every J is an upper bound on J*(σ²): two searches that know nothing of each other differ "
+        f"by up to {curve.left_open:.2g} nats, which leaves "
+        + (f"σ² = {', '.join(others)} open too." if others else "no other σ² of these open.")
+    ]
+    if math.isfinite(curve.excluded_from):
+        lines.append(
+            f"Proved for every decoder: no optimum has a σ² of {curve.excluded_from:g} or more."
+        )
+    return lines
