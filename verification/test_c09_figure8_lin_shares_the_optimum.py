@@ -1,15 +1,20 @@
-"""C09: LIN does not repair Figure-8: it has the VAE's optimum.
+"""C09: LIN does not repair Figure-8: it has the VAE's optimum, and not IWAE's.
 
-Setting: the data of figure8, σ² = 0.02; VAE and LIN trained on fresh draws from p(x), the restart
-with the best objective of each; LIN (lagging inference networks) is the VAE with another schedule
-of encoder steps.
+Setting: the data of figure8, σ² = 0.02; VAE, LIN and IWAE (S = 20) trained on fresh draws from p(x)
+with three seeds, the restart with the best objective of each; LIN (lagging inference networks) is
+the VAE with another schedule of encoder steps. The optima of the ELBO and of L_20 over all f.
 Statement: section 4.2 (C) of the paper: LIN shares the VAE's optimum, so that it is no remedy.
 Kind: tight, to what training leaves.
 Reference: section 4.2 (C).
-Measured: J of both trained decoders and of the decoder that a search over all f found, exactly.
-Verdict: the objective is the same by construction. The trained ones share their optimum where both
-end within 0.02 nats of the predicted J, the distance within which a trained network is expected
-(docs/optimum.md), and MLEO of LIN is above zero beyond its radius.
+Measured: J, MLEO and PMO of the trained decoders and of the two optima, exactly.
+Verdict: the objective is the same by construction. J does not tell the methods apart, since an
+IWAE's decoder has nearly LIN's J; its parts do: the optimum of L_20 has a lower MLEO and a higher
+PMO than that of the ELBO. A decoder is on the ELBO's side where its MLEO and its PMO are both
+nearer to those of the ELBO's optimum than to those of L_20's, beyond the radii, and on IWAE's side
+where both are nearer to those of L_20's. Verified if every LIN and, as a control, every VAE is on
+the ELBO's side, within 0.02 nats of its J, with MLEO > 0, and every IWAE, as the control that must
+fail, is on the other. Where a control does not come out, the test has no power: inconclusive.
+Refuted if every LIN is on IWAE's side. A network that ends above its own start says nothing.
 """
 
 from __future__ import annotations
