@@ -20,10 +20,11 @@ from neural.training import Trained, train, untrained
 from theorycheck.errors import SettingError
 from theorycheck.models.benchmarks import benchmark
 
-#: Seeds, and restarts of each, half of them from the ground truth: the paper's, and the fewest that
-#: have both starts.
+#: Seeds, and restarts of each, half of them from the ground truth: the paper's, and what one seed had
+#: when there was only one. With two a seed, the best of one of three VAEs on figure8 ended above
+#: its own start, J = 0.1087 against 0.1025, so that nothing could be said.
 SEEDS = 3
-RESTARTS, FEWER_RESTARTS = 10, 2
+RESTARTS, FEWER_RESTARTS = 10, 4
 #: By what the default number of steps is divided where a check must not take long. J of the
 #: selected VAE is then within 0.004 nats of where the whole run ends, on four benchmarks; a third
 #: of LIN's steps end 0.016 nats above the predicted J on figure8, too near the 0.02 asked for.

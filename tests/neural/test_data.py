@@ -58,7 +58,7 @@ def test_fresh_draws_have_the_law_of_the_model(name: str) -> None:
     # Nats: far below anything that is reported.
     assert 0.0 < pool.accuracy < 1e-5
     source = PopulationSource(pool, 256, generator())
-    x = torch.cat([source.draw() for _ in range(400)]).double().numpy()
+    x = torch.cat([source.draw()[0] for _ in range(400)]).double().numpy()
     _, expected = model.sample(200_000, 1)
     for power in (1, 2, 4):
         truth = (expected**power).mean(0)
@@ -81,7 +81,7 @@ def test_fixed_sample_is_gone_through_in_epochs() -> None:
     sample = np.arange(10.0)[:, None]
     source = SampleSource(sample, 3, generator(), "cpu")
     for _ in range(4):
-        seen = torch.cat([source.draw() for _ in range(3)])[:, 0].tolist()
+        seen = torch.cat([source.draw()[0] for _ in range(3)])[:, 0].tolist()
         assert len(set(seen)) == 9
     assert SampleSource(sample, 64, generator(), "cpu").batch == 10
 
