@@ -125,9 +125,11 @@ class Trained:
             for network, flat in zip((trainer.encoder, trainer.decoder), trainer.start, strict=True)
         )
         name = f"start of restart {restart}, {self.settings.method} on {trainer.model.name}"
-        model = GenerativeModel(
-            from_torch_module(decoder.module(restart), name), trainer.model.noise_variance
-        )
+        variance = trainer.model.noise_variance
+        if self.settings.learn_noise:
+            log_variance = trainer.start[1][restart, -len(variance) :]
+            variance = log_variance.double().exp().cpu().numpy()
+        model = GenerativeModel(from_torch_module(decoder.module(restart), name), variance)
         return model, EncoderModule(encoder.module(restart))
 
 
