@@ -12,7 +12,8 @@ share of posteriors with several modes, of all three decoders, on the regions of
 hold 10, 25 and 50 % of the data, at the same draws.
 Verdict: MLEO > 0 beyond its radius for a decoder whose J is below the ground truth's beyond the
 radius. "Simpler" on a region means a lower mean KL beyond five standard errors of the paired
-difference, and no more modes; "where p(x) is high" means on each of the three regions.
+difference, and no more modes; "where p(x) is high" means on each of the three regions. Networks are
+trained with three seeds: every seed must say so, and one that ends above its own start says nothing.
 """
 
 from __future__ import annotations
