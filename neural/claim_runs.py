@@ -18,9 +18,9 @@ from neural.settings import STEPS, TrainingSettings
 from neural.training import Trained, train, untrained
 from theorycheck.models.benchmarks import benchmark
 
-#: Seeds, and restarts of each, half of them from the ground truth: the paper's, and what one seed had
-#: when there was only one. With two a seed, the best of one of three VAEs on figure8 ended above
-#: its own start, J = 0.1087 against 0.1025, so that nothing could be said.
+#: Seeds, and restarts of each, half of them from the ground truth: the paper's, and what one seed
+#: had when there was only one. With two a seed, the best of one of three VAEs on figure8 ended
+#: above its own start, J = 0.1087 against 0.1025, so that nothing could be said.
 SEEDS = 3
 RESTARTS, FEWER_RESTARTS = 10, 4
 #: By what the default number of steps is divided where a check must not take long. J of the

@@ -21,8 +21,15 @@ def unanimous(verdicts: Iterable[Verdict]) -> Verdict:
     Returns
     -------
     Verdict
+
+    Raises
+    ------
+    ValueError
+        If there is no seed.
     """
     different = set(verdicts)
+    if not different:
+        raise ValueError("no seed, no verdict")
     return different.pop() if len(different) == 1 else Verdict.INCONCLUSIVE
 
 

@@ -9,10 +9,11 @@ two ends of one scale, the share of p(x) that is misplaced: the total variation 
     misplaced > 5 %      learned poorly
     between              neither: a statement with either word is inconclusive
 
-A plot of a thousand points, which is what an eye compares, shows the share of an event to at most
-½/√1000 = 1.6 %, one standard error. A difference of 2 % is then about as large as the scatter of the
-plot itself, 5 % is three times that. Both thresholds stood in single claims before there was one
-scale (2 % for "recovers" in C10, 5 % for "poorly" in C12) and neither was moved when it was made.
+A plot of a thousand points, which is what an eye compares, shows the share of an event with a
+standard error of at most ½/√1000 = 1.6 %. A difference of 2 % is then about as large as the scatter
+of the plot itself, 5 % is three times that. Both thresholds stood in single claims before there was
+one scale (2 % for "recovers" in C10, 5 % for "poorly" in C12); neither was moved when it was made,
+and the figures of one seed were known then.
 """
 
 from __future__ import annotations
