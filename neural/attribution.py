@@ -70,12 +70,9 @@ class Attribution:
 
         INCONCLUSIVE where the start is not known.
         """
-        pairs = [(self.start, self.exact), (self.own_start, self.own)]
-        verdict = Verdict.HOLDS
-        for start, end in pairs:
-            known = start is not None and end is not None
-            verdict &= positive(start - end) if known else Verdict.INCONCLUSIVE
-        return verdict
+        if self.start is None or self.own_start is None or self.own is None:
+            return Verdict.INCONCLUSIVE
+        return positive(self.start - self.exact) & positive(self.own_start - self.own)
 
     def about_objective(self, verdict: Verdict) -> Verdict:
         """Return what a network's verdict says about its objective.

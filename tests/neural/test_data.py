@@ -69,6 +69,16 @@ def test_fresh_draws_have_the_law_of_the_model(name: str) -> None:
     assert not torch.equal(source.draw(), source.draw())
 
 
+def test_streams_are_independent() -> None:
+    source = PopulationSource(Pool.of(benchmark("figure8"), "cpu"), 64, generator())
+    x = torch.stack([source.draw(3) for _ in range(400)]).double()
+    assert x.shape == (400, 3, 64, 2)
+    # Averages over a batch, of different streams: no correlation beyond five standard errors.
+    averages = x[..., 0].square().mean(2)
+    correlation = torch.corrcoef(averages.T)
+    assert float((correlation - torch.eye(3)).abs().max()) < 5.0 / np.sqrt(400)
+
+
 def test_pool_accuracy_is_the_mean_square_in_a_cell() -> None:
     # f = Phi(z): within a cell f moves evenly over 1/POOL, so E|Δf|² = (1/POOL)²/12.
     model = load_model("expr:Phi(z)", noise_variance=0.25)
@@ -84,6 +94,10 @@ def test_fixed_sample_is_gone_through_in_epochs() -> None:
         seen = torch.cat([source.draw()[0] for _ in range(3)])[:, 0].tolist()
         assert len(set(seen)) == 9
     assert SampleSource(sample, 64, generator(), "cpu").batch == 10
+    # Streams share an epoch.
+    streams = SampleSource(sample, 3, generator(), "cpu").draw(3)
+    assert streams.shape == (3, 3, 1)
+    assert len(set(streams.flatten().tolist())) == 9
 
 
 def test_fixed_sample_goes_on_where_it_was() -> None:
