@@ -113,9 +113,12 @@ def test_seeds_have_their_own_data(sample: Any) -> None:
     assert not torch.equal(batch[0], batch[1])
     # One seed is one stream for all: networks of earlier versions are trained alike.
     assert Trainer(MODEL, settings(), "cpu")._batch().shape == (1, 16, 2)
-    for restarts, from_truth in ((5, 2), (6, 3)):
-        with pytest.raises(SettingError, match="dealt out evenly to 2 seeds"):
-            settings(restarts=restarts, from_truth=from_truth, seeds=2)
+
+
+@pytest.mark.parametrize(("restarts", "from_truth"), [(5, 2), (6, 3)])
+def test_restarts_are_dealt_out_evenly(restarts: int, from_truth: int) -> None:
+    with pytest.raises(SettingError, match="dealt out evenly to 2 seeds"):
+        settings(restarts=restarts, from_truth=from_truth, seeds=2)
 
 
 def test_the_best_of_a_seed() -> None:
