@@ -134,12 +134,14 @@ def test_the_trained_vae_leaves_the_ground_truth(
             margin=min((network.judged.mleo for network in vae), key=lambda mleo: mleo.lower),
             verdict=claim_verdict(verdict),
             over=protocol(vae[0].trained),
-            notes="Figures are exact, for the trained decoders with the optimal q. By the protocol "
-            "first chosen, with two restarts a seed, this was inconclusive: one of three VAEs "
-            "ended above its own start.",
+            notes="Figures are exact, for the trained decoders with the optimal q. Two of the "
+            "three seeds leave the ground truth for a decoder with MLEO > 0 and a smaller J; the "
+            "third has MLEO > 0 too, but its training, from a random start, ended above the "
+            "ground truth's J. By the protocol first chosen, with two restarts a seed, this was "
+            "inconclusive as well: one of three VAEs ended above its own start.",
         )
     )
-    assert verdict is Verdict.HOLDS
+    assert verdict is Verdict.INCONCLUSIVE
 
 
 @pytest.mark.slow

@@ -113,10 +113,12 @@ def test_lin_ends_where_the_vae_ends(
             over="; ".join(protocol(group[0].trained) for group in (lin, vae, iwae)),
             notes="The objective of LIN and VAE is one by construction. J alone, within 0.02 nats "
             "of the predicted one, was the rule before: an IWAE passes it, so that it told "
-            "nothing; IWAE is now the control that must fail. By the protocol first chosen, with "
-            "two restarts a seed, this was inconclusive, since one of three VAEs ended above its "
-            "own start.",
+            "nothing; IWAE is now the control that must fail. One of the three VAEs, from a "
+            "random start, ended 0.033 nats above the predicted J, with a PMO beyond midway: the "
+            "control that must pass does not, so that nothing is decided, whatever LIN does. By "
+            "the protocol first chosen, with two restarts a seed, this was inconclusive as well, "
+            "since one of three VAEs ended above its own start.",
         )
     )
     assert said["IWAE"] is Verdict.FAILS
-    assert verdict is Verdict.HOLDS
+    assert verdict is Verdict.INCONCLUSIVE
