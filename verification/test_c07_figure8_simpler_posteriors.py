@@ -172,9 +172,11 @@ def test_the_trained_posteriors_are_simpler_where_p_is_high(
             margin=min((_least_saved(each) for each in compared), key=lambda saved: saved.lower),
             verdict=claim_verdict(verdict),
             over=f"{_DRAWS:,} draws from p(x), seed {_SEED}; {protocol(vae[0].trained)}",
+            notes="Every seed must say so. That of seed 0, which ended above the ground truth's J, "
+            "is not decided on the densest 25 %.",
         )
     )
-    assert verdict is Verdict.HOLDS
+    assert verdict is Verdict.INCONCLUSIVE
 
 
 def _least_saved(comparison: PosteriorComparison) -> Estimate:
