@@ -52,7 +52,9 @@ def test_an_order_by_chance_is_one_in_twenty() -> None:
     verdicts = []
     for chosen in itertools.combinations(values, 3):
         rest = [value for value in values if value not in chosen]
-        verdicts.append(all_below(shares(list(chosen)), shares(rest))[0])
+        verdicts.append(
+            all_below(shares([float(v) for v in chosen]), shares([float(v) for v in rest]))[0]
+        )
     assert len(verdicts) == 20
     assert verdicts.count(HOLDS) == 1
     assert verdicts.count(FAILS) == 1
