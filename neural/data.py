@@ -31,8 +31,8 @@ class Source(Protocol):
 
     batch: int
 
-    def draw(self) -> Any:
-        """Return the next mini-batch of x, shape (B, D), float32."""
+    def draw(self, streams: int = 1) -> Any:
+        """Return mini-batches of x, one for each stream, shape (streams, B, D), float32."""
         ...
 
     def state(self) -> Any:
@@ -101,11 +101,11 @@ class PopulationSource:
         dim = 1 + len(pool.sigma)
         self._points = ShiftedPoints(batch, dim, generator, pool.device)
 
-    def draw(self) -> Any:
-        """Return the next mini-batch."""
-        uniform = self._points.uniform()[0]
-        index = (uniform[:, 0] * POOL).long().clamp_(0, POOL - 1)
-        noise = normal_quantile(uniform[:, 1:])
+    def draw(self, streams: int = 1) -> Any:
+        """Return the next mini-batch of each stream, independent of the others."""
+        uniform = self._points.uniform(streams)
+        index = (uniform[..., 0] * POOL).long().clamp_(0, POOL - 1)
+        noise = normal_quantile(uniform[..., 1:])
         return self._pool.values[index] + noise * self._pool.sigma
 
     def state(self) -> None:
@@ -134,8 +134,11 @@ class SampleSource:
         self.batch = min(batch, len(self._sample))
         self._order = torch.empty(0, dtype=torch.int64, device=device)
 
-    def draw(self) -> Any:
-        """Return the next mini-batch."""
+    def draw(self, streams: int = 1) -> Any:
+        """Return the next mini-batch of each stream; together they pass through the sample."""
+        return torch.stack([self._next() for _ in range(streams)])
+
+    def _next(self) -> Any:
         if len(self._order) < self.batch:
             self._order = torch.randperm(
                 len(self._sample), generator=self._generator, device=self._device

@@ -185,6 +185,13 @@ class BatchedMLP:
                 state[f"{2 * layer}.weight"] = values.T.contiguous()
         return state
 
+    def copy_with(self, flat: Any) -> BatchedMLP:
+        """Return networks of this shape with other parameters, those beyond the layers left out."""
+        copy = BatchedMLP(self.sizes, self.activation, self.restarts, device=str(flat.device))
+        with torch.no_grad():
+            copy.flat.copy_(flat[:, : copy.flat.shape[1]])
+        return copy
+
     def module(self, restart: int) -> Any:
         """Return one restart as an ``nn.Sequential`` in float64, to be judged."""
         return sequential(self.sizes, self.activation, self.state_dict(restart))

@@ -57,6 +57,9 @@ class TrainingSettings:
         Decoder steps after which LIN measures the mutual information; a pass through a fixed
         sample replaces it.
     seed : int
+    seeds : int
+        Streams of training data, independent of each other, among which the restarts of either
+        start are dealt out evenly: what differs between streams is due to chance alone.
     """
 
     method: str = "vae"
@@ -77,16 +80,22 @@ class TrainingSettings:
     validation_share: float = 0.2
     epoch: int = 50
     seed: int = 0
+    seeds: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
         checked_objective(self.method, self.samples, self.estimator)
-        for name in ("restarts", "steps", "batch", "epoch"):
+        for name in ("restarts", "steps", "batch", "epoch", "seeds"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.from_truth is not None and not 0 <= self.from_truth <= self.restarts:
             raise SettingError(
                 f"{self.from_truth} of {self.restarts} restarts cannot start at the ground truth"
+            )
+        if self.restarts % self.seeds or self.truth_starts % self.seeds:
+            raise SettingError(
+                f"{self.restarts} restarts, {self.truth_starts} of them from the ground truth, "
+                f"cannot be dealt out evenly to {self.seeds} seeds"
             )
         for name in ("learning_rate", "final_learning_rate", "clip", "noise_start"):
             value = getattr(self, name)
@@ -123,6 +132,25 @@ class TrainingSettings:
         """Where each restart starts: "random" or "ground_truth"."""
         random = self.restarts - self.truth_starts
         return ("random",) * random + ("ground_truth",) * self.truth_starts
+
+    def of_seed(self, number: int, init: str | None = None) -> list[int]:
+        """Return the restarts that see one stream of data, of one kind of start if asked for.
+
+        Parameters
+        ----------
+        number : int
+            0 to seeds − 1.
+        init : {"random", "ground_truth"}, optional
+
+        Returns
+        -------
+        list of int
+        """
+        return [
+            restart
+            for restart, kind in enumerate(self.inits)
+            if restart % self.seeds == number and init in (None, kind)
+        ]
 
     def rate(self, step: int) -> float:
         """Return the learning rate at a step."""

@@ -33,6 +33,12 @@ class Trainer:
     device : {"cpu", "cuda"}
     training, validation : ndarray, shape (N, D), optional
         A fixed sample in place of fresh draws.
+
+    Attributes
+    ----------
+    start : tuple of Tensor or None
+        Parameters of all encoders and of all decoders where the steps began, from
+        :meth:`mark_start` on.
     """
 
     def __init__(
@@ -87,6 +93,7 @@ class Trainer:
         self.phase = AggressivePhase(restarts, device) if settings.method == "lin" else None
         self.step_number = 0
         self.encoder_steps = 0
+        self.start: tuple[Any, Any] | None = None
         self._shrinkage = 2.0 * settings.decoder_l2 * self.decoder.is_weight()
 
     @property
@@ -115,7 +122,7 @@ class Trainer:
         if self.phase is not None and bool(self.phase.active.any()):
             active = self.phase.active
             self.encoder_steps += self.phase.inner_loop(lambda rows: self._encoder_step(rate, rows))
-        loss = self._loss(self.source.draw()[None])
+        loss = self._loss(self._batch())
         encoder_leaves = self.encoder.leaves if active is None or not bool(active.all()) else []
         leaves = [*encoder_leaves, *self.decoder.leaves]
         gradients = torch.autograd.grad(loss.surrogate.mean(1).sum(), leaves)
@@ -155,6 +162,10 @@ class Trainer:
         mean = total / number
         return mean, ((square / number - mean**2).clamp_min(0.0) / max(1, number - 1)).sqrt()
 
+    def mark_start(self) -> None:
+        """Keep the networks as they are: what training made of them is judged later."""
+        self.start = (self.encoder.flat.detach().clone(), self.decoder.flat.detach().clone())
+
     def state(self) -> dict[str, Any]:
         """Return all that the next step depends on, for a checkpoint."""
         return {
@@ -167,6 +178,7 @@ class Trainer:
             "generator": self.generator.get_state(),
             "source": self.source.state(),
             "phase": None if self.phase is None else self.phase.state(),
+            "start": None if self.start is None else list(self.start),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -182,6 +194,9 @@ class Trainer:
         self.source.restore(state["source"])
         if self.phase is not None:
             self.phase.restore(state["phase"])
+        # Runs of earlier versions did not keep it.
+        start = state.get("start")
+        self.start = None if start is None else (start[0], start[1])
 
     def noise_variance(self, restart: int) -> list[float]:
         """Return σ² of one restart: the model's own where it is not trained."""
@@ -215,8 +230,14 @@ class Trainer:
             return negative_iwae(*parts, settings.estimator)
         return negative_elbo(*parts)
 
+    def _batch(self) -> Any:
+        """Draw a mini-batch for every restart, shape (R or 1, B, D): of its own stream."""
+        streams = self.settings.seeds
+        x = self.source.draw(streams)
+        return x if streams == 1 else x.repeat(self.settings.restarts // streams, 1, 1)
+
     def _encoder_step(self, rate: float, rows: Any) -> Any:
-        loss = self._loss(self.source.draw()[None])
+        loss = self._loss(self._batch())
         gradients = torch.autograd.grad(loss.surrogate.mean(1).sum(), self.encoder.leaves)
         self.encoder_adam.step(self._row(gradients, self.encoder), rate, rows)
         return loss.bound.mean(1)
@@ -242,5 +263,5 @@ class Trainer:
 def _fresh_points(pool: Pool, seed: int) -> Any:
     """Draw validation points from p(x), in random order."""
     generator = torch.Generator(pool.device).manual_seed(seed)
-    x = PopulationSource(pool, _VALIDATION, generator).draw()
+    x = PopulationSource(pool, _VALIDATION, generator).draw()[0]
     return x[torch.randperm(len(x), generator=generator, device=pool.device)]

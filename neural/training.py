@@ -16,6 +16,7 @@ from neural.restarts import TruthFit, start_at_truth
 from neural.run_files import saved_run
 from neural.settings import TrainingSettings, chosen_device
 from neural.trainer import Trainer
+from theorycheck.errors import LoadingError, SettingError
 from theorycheck.models.decoder import Decoder
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.models.torch_decoders import from_torch_module
@@ -53,6 +54,35 @@ class Trained:
         """The restart with the best objective."""
         return int(np.argmin(self.objective))
 
+    @property
+    def knows_start(self) -> bool:
+        """Whether the networks with which the steps began are kept."""
+        return self.trainer.start is not None
+
+    def best(self, seed: int, init: str | None = None) -> int:
+        """Return the restart with the best objective of one stream of data.
+
+        Parameters
+        ----------
+        seed : int
+            0 to ``settings.seeds`` − 1.
+        init : {"random", "ground_truth"}, optional
+            Of those that began there alone.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        SettingError
+            If none began there.
+        """
+        chosen = self.settings.of_seed(seed, init)
+        if not chosen:
+            raise SettingError(f"no restart of this run began at '{init}'")
+        return min(chosen, key=lambda restart: float(self.objective[restart]))
+
     def noise_variance(self, restart: int) -> list[float]:
         """σ² of a restart."""
         return self.trainer.noise_variance(restart)
@@ -69,6 +99,38 @@ class Trained:
     def encoder(self, restart: int) -> Any:
         """Return a restart's encoder as a module in float64: (n, D) to μ and log s, (n, 2)."""
         return EncoderModule(self.trainer.encoder.module(restart))
+
+    def start(self, restart: int) -> tuple[GenerativeModel, Any]:
+        """Return the decoder, with σ², and the encoder with which a restart's steps began.
+
+        Parameters
+        ----------
+        restart : int
+
+        Returns
+        -------
+        model : GenerativeModel
+        encoder : torch.nn.Module
+
+        Raises
+        ------
+        LoadingError
+            If they are not known: a run that an earlier version began.
+        """
+        trainer = self.trainer
+        if trainer.start is None:
+            raise LoadingError("this run was begun by a version that did not keep its start")
+        encoder, decoder = (
+            network.copy_with(flat)
+            for network, flat in zip((trainer.encoder, trainer.decoder), trainer.start, strict=True)
+        )
+        name = f"start of restart {restart}, {self.settings.method} on {trainer.model.name}"
+        variance = trainer.model.noise_variance
+        if self.settings.learn_noise:
+            log_variance = trainer.start[1][restart, -len(variance) :]
+            variance = log_variance.double().exp().cpu().numpy()
+        model = GenerativeModel(from_torch_module(decoder.module(restart), name), variance)
+        return model, EncoderModule(encoder.module(restart))
 
 
 def untrained(
@@ -169,6 +231,7 @@ def train(
     fit = None
     if saved is None:
         fit = _started(trainer, begin, progress)
+        trainer.mark_start()
     else:
         run.restore(saved)
     run.to_the_end()

@@ -12,7 +12,9 @@ share of posteriors with several modes, of all three decoders, on the regions of
 hold 10, 25 and 50 % of the data, at the same draws.
 Verdict: MLEO > 0 beyond its radius for a decoder whose J is below the ground truth's beyond the
 radius. "Simpler" on a region means a lower mean KL beyond five standard errors of the paired
-difference, and no more modes; "where p(x) is high" means on each of the three regions.
+difference, and no more modes; "where p(x) is high" means on each of the three regions. Networks
+are trained with three seeds: every seed must say so, and one that ends above its own start says
+nothing.
 """
 
 from __future__ import annotations
@@ -110,33 +112,36 @@ def test_the_trained_vae_leaves_the_ground_truth(
     predicted_optimum: Callable[[str], PredictedOptimum],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    from neural.claim_runs import figures, protocol
+    from neural.claim_runs import protocol
+    from neural.seed_networks import guarded, told_apart
 
-    run = networks.run("figure8")
+    vae, found = networks.seeds("figure8"), predicted_optimum("figure8")
     truth = decompose(benchmark("figure8"), tolerance=1e-5)
-    gain = truth.excess - run.selected.excess
-    verdict = positive(run.selected.mleo) & positive(gain)
+    left = [
+        positive(network.judged.mleo) & positive(truth.excess - network.judged.excess)
+        for network in vae
+    ]
+    verdict = guarded(vae, left)
     evidence(
         Evidence(
             claim="C07",
             where="4.2 (A)",
-            statement="figure8: the trained VAE has MLEO > 0 and a smaller J than the ground truth",
+            statement="figure8: every trained VAE has MLEO > 0 and a smaller J than the ground "
+            "truth",
             kind="one-sided",
-            measured={
-                **figures(run, "VAE"),
-                "J of the ground truth": truth.excess,
-                "J of the VAE − predicted J": run.selected.excess
-                - predicted_optimum("figure8").excess,
-            },
+            measured={**told_apart(vae, "VAE", found), "J of the ground truth": truth.excess},
             predicted="MLEO above 0",
-            margin=run.selected.mleo,
+            margin=min((network.judged.mleo for network in vae), key=lambda mleo: mleo.lower),
             verdict=claim_verdict(verdict),
-            over=protocol(run.trained),
-            notes="Figures are exact, for the trained decoder with the optimal q; which decoder "
-            "training ends at depends on the seed.",
+            over=protocol(vae[0].trained),
+            notes="Figures are exact, for the trained decoders with the optimal q. Two of the "
+            "three seeds leave the ground truth for a decoder with MLEO > 0 and a smaller J; the "
+            "third has MLEO > 0 too, but its training, from a random start, ended above the "
+            "ground truth's J. By the protocol first chosen, with two restarts a seed, this was "
+            "inconclusive as well: one of three VAEs ended above its own start.",
         )
     )
-    assert verdict is Verdict.HOLDS
+    assert verdict is Verdict.INCONCLUSIVE
 
 
 @pytest.mark.slow
@@ -144,26 +149,34 @@ def test_the_trained_posteriors_are_simpler_where_p_is_high(
     networks: ClaimRuns, evidence: Callable[[Evidence], Evidence]
 ) -> None:
     from neural.claim_runs import protocol
+    from neural.seed_networks import guarded
 
-    run = networks.run("figure8")
-    learned = run.selected.decomposition.model
-    comparison = compare_posteriors(benchmark("figure8"), learned, draws=_DRAWS, seed=_SEED)
-    verdict = comparison.simpler_where_high
+    vae = networks.seeds("figure8")
+    truth = benchmark("figure8")
+    compared = [compare_posteriors(truth, n.model, draws=_DRAWS, seed=_SEED) for n in vae]
+    verdict = guarded(vae, [each.simpler_where_high for each in compared])
+    measured = {
+        f"{name}, seed {number}": value
+        for number, comparison in enumerate(compared)
+        for name, value in _by_region(comparison, "VAE").items()
+    }
     evidence(
         Evidence(
             claim="C07",
             where="4.2 (A)",
-            statement="figure8: where p(x) is high, the trained VAE's posteriors have a lower KL "
+            statement="figure8: where p(x) is high, every trained VAE's posteriors have a lower KL "
             "to the best Gaussian and no more modes than the ground truth's",
             kind="one-sided",
-            measured=_by_region(comparison, "VAE"),
+            measured=measured,
             predicted="lower on the densest 10, 25 and 50 % of the data",
-            margin=_least_saved(comparison),
+            margin=min((_least_saved(each) for each in compared), key=lambda saved: saved.lower),
             verdict=claim_verdict(verdict),
-            over=f"{_DRAWS:,} draws from p(x), seed {_SEED}; {protocol(run.trained)}",
+            over=f"{_DRAWS:,} draws from p(x), seed {_SEED}; {protocol(vae[0].trained)}",
+            notes="Every seed must say so. That of seed 0, which ended above the ground truth's J, "
+            "is not decided on the densest 25 %.",
         )
     )
-    assert verdict is Verdict.HOLDS
+    assert verdict is Verdict.INCONCLUSIVE
 
 
 def _least_saved(comparison: PosteriorComparison) -> Estimate:

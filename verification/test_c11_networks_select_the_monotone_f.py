@@ -1,15 +1,19 @@
 """C11, networks: on Absolute-Value trained VAEs select an f near the monotone one, from any start.
 
 Setting: the data of absolute_value, f(z) = (|z|, |z|), σ² = 0.01; VAEs trained on fresh draws from
-p(x), started at random and at the ground truth; g is the monotone f with the same p(x).
+p(x) with three seeds, started at random and at the ground truth; g is the monotone f with the same
+p(x).
 Statement: section 4.2 of the paper: the f with the same p(x) and simple posteriors is what the ELBO
 selects from random and from ground-truth starts. The exact side is in the other file of C11.
 Kind: one-sided.
 Reference: section 4.2.
-Measured: J and PMO, exactly, of the restart with the best objective among either kind of starts;
-J(g), and the J predicted by a search over all f.
-Verdict: selected is read as J within 0.02 nats of the predicted one and a PMO below a tenth of the
-ground truth's, beyond the radii; the two starts are judged one by one.
+Measured: J and PMO, exactly, of the restart with the best objective of each seed among either kind
+of starts; J(g), and the J predicted by a search over all f; the share of p(x) that is misplaced; J
+by the networks' own encoder and at their own start.
+Verdict: selected is read as J within 0.02 nats of the predicted one, which is 3 % of what selecting
+it gains, and a PMO below a tenth of the ground truth's, beyond the radii, for every seed; the two
+starts are judged one by one. A network that ends above its own start says nothing. What is
+misplaced is recorded beside it, on the one scale: the f selected need not be g.
 """
 
 from __future__ import annotations
@@ -22,8 +26,10 @@ import pytest
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models.benchmarks import benchmark
 from theorycheck.objectives.decomposition import decompose
+from theorycheck.objectives.total_variation import total_variation
 from theorycheck.optimum.result import PredictedOptimum
 from theorycheck.report.evidence import Evidence, claim_verdict
+from theorycheck.report.recovery import SCALE, in_words
 
 if TYPE_CHECKING:
     from neural.claim_runs import ClaimRuns
@@ -40,37 +46,39 @@ def test_a_trained_vae_selects_the_simple_f(
     predicted_optimum: Callable[..., PredictedOptimum],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    from neural.claim_runs import best_from, figures, protocol
+    from neural.claim_runs import protocol
     from neural.judging import NEAR_OPTIMUM
+    from neural.seed_networks import guarded, told_apart
 
-    run = networks.run("absolute_value")
+    ends = networks.seeds("absolute_value", init=init)
     truth = decompose(benchmark("absolute_value"), tolerance=1e-4)
     predicted = predicted_optimum("absolute_value")
-    end = best_from(run, init)
-    gap = end.excess - predicted.excess
-    near = Estimate(NEAR_OPTIMUM, 0.0) - gap
-    simple = truth.pmo.scaled(_SIMPLE) - end.pmo
-    verdict = positive(near) & positive(simple)
+    near = [Estimate(NEAR_OPTIMUM, 0.0) - (end.judged.excess - predicted.excess) for end in ends]
+    simple = [truth.pmo.scaled(_SIMPLE) - end.judged.pmo for end in ends]
+    selected = [positive(a) & positive(b) for a, b in zip(near, simple, strict=True)]
+    verdict = guarded(ends, selected)
     start = init.replace("_", " ")
     evidence(
         Evidence(
             claim="C11",
             where="4.2",
-            statement=f"absolute_value: the best VAE from a {start} start ends within 0.02 nats of "
+            statement=f"absolute_value: every VAE from a {start} start ends within 0.02 nats of "
             "the predicted J, with a PMO below a tenth of the ground truth's",
             kind="one-sided",
             measured={
-                f"J from a {start} start": end.excess,
-                f"MLEO from a {start} start": end.mleo,
-                f"PMO from a {start} start": end.pmo,
-                "J − predicted J": gap,
+                **told_apart(ends, f"VAE from a {start} start", predicted),
+                "p(x) is": ", ".join(in_words(end.misplaced) for end in ends),
+                "share of p(x) misplaced at the ELBO's optimum": total_variation(
+                    predicted.model, predicted.data
+                ),
+                "predicted J": predicted.excess,
                 "J of the ground truth": truth.excess,
-                **figures(run, "VAE"),
             },
             predicted="J as predicted",
-            margin=near,
+            margin=min(near, key=lambda margin: margin.lower),
             verdict=claim_verdict(verdict),
-            over=protocol(run.trained),
+            over=protocol(ends[0].trained),
+            notes=SCALE,
         )
     )
     assert verdict is Verdict.HOLDS

@@ -1,7 +1,8 @@
-"""Networks for the claims: trained once, kept where asked for, and read off by start."""
+"""Networks for the claims: trained once, kept where asked for, and read off by seed and start."""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -9,31 +10,31 @@ import pytest
 
 pytest.importorskip("torch")
 
-from neural.claim_runs import (
-    FEWER_RESTARTS,
-    RESTARTS,
-    SHORTER,
-    ClaimRuns,
-    best_from,
-    figures,
-    protocol,
-    spread,
-)
+from neural.claim_runs import FEWER_RESTARTS, RESTARTS, SEEDS, SHORTER, ClaimRuns, protocol
 from neural.settings import STEPS
 from theorycheck.errors import SettingError
 
 SMALL: dict[str, Any] = {
-    "restarts": 2, "from_truth": 0, "steps": 20, "batch": 16, "hidden": (6, 6),
+    "restarts": 4, "from_truth": 0, "seeds": 2, "steps": 20, "batch": 16, "hidden": (6, 6),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("method", ["vae", "iwae", "lin"])
-def test_full_runs_follow_the_protocol(method: str) -> None:
+def test_every_run_has_three_seeds(method: str) -> None:
     full, small = ClaimRuns(full=True).settings(method), ClaimRuns().settings(method)
-    assert (full.restarts, full.truth_starts, full.steps) == (RESTARTS, 5, STEPS[method])
-    assert (small.restarts, small.steps) == (FEWER_RESTARTS, STEPS[method] // SHORTER[method])
-    # Both kinds of start are there either way: a claim compares them.
-    assert set(small.inits) == {"random", "ground_truth"}
+    assert full.seeds == small.seeds == SEEDS >= 3
+    assert (full.restarts, full.truth_starts, full.steps) == (3 * RESTARTS, 15, STEPS[method])
+    assert (small.restarts, small.steps) == (3 * FEWER_RESTARTS, STEPS[method] // SHORTER[method])
+    # Both kinds of start are there for every seed: a claim compares them.
+    for settings, number in itertools.product((full, small), range(SEEDS)):
+        inits = [settings.inits[k] for k in settings.of_seed(number)]
+        assert inits.count("random") == inits.count("ground_truth") > 0
+
+
+def test_restarts_that_are_given_are_of_one_seed() -> None:
+    settings = ClaimRuns().settings("vae", restarts=2, from_truth=2)
+    assert (settings.seeds, settings.restarts) == (1, 2)
+    assert ClaimRuns().settings("vae", seeds=2).restarts == 2 * FEWER_RESTARTS
 
 
 def test_a_run_is_trained_once(tmp_path: Path) -> None:
@@ -45,17 +46,18 @@ def test_a_run_is_trained_once(tmp_path: Path) -> None:
     assert again.objective.tolist() == trained.objective.tolist()
 
 
-def test_figures_are_those_of_the_selected() -> None:
+def test_of_each_seed_the_best_objective_counts() -> None:
     runs = ClaimRuns()
-    run = runs.run("clusters", **SMALL)
-    assert runs.run("clusters", **SMALL) is run
-    assert run.trained is runs.trained("clusters", **SMALL)
-    best = best_from(run, "random")
-    assert best is run.restarts[run.trained.selected]
-    assert figures(run, "VAE")["J, VAE"] == best.excess
-    low, high = (float(part) for part in spread(run, "excess").split(" to "))
-    assert low <= high
-    assert low - 1e-4 <= best.excess.value <= high + 1e-4
+    networks = runs.seeds("clusters", **SMALL)
+    trained = runs.trained("clusters", **SMALL)
+    assert len(networks) == 2
+    for number, network in enumerate(networks):
+        own = trained.settings.of_seed(number)
+        assert network.restart in own
+        assert all(trained.objective[network.restart] <= trained.objective[k] for k in own)
+    assert trained.selected in [network.restart for network in networks]
+    # Judged once, whoever asks.
+    assert runs.seeds("clusters", init="random", **SMALL)[0] is networks[0]
     with pytest.raises(SettingError, match="ground_truth"):
-        best_from(run, "ground_truth")
-    assert "2 restarts (random)" in protocol(run.trained)
+        runs.seeds("clusters", init="ground_truth", **SMALL)
+    assert "2 seeds of 2 restarts (random)" in protocol(trained)

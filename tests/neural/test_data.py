@@ -58,7 +58,7 @@ def test_fresh_draws_have_the_law_of_the_model(name: str) -> None:
     # Nats: far below anything that is reported.
     assert 0.0 < pool.accuracy < 1e-5
     source = PopulationSource(pool, 256, generator())
-    x = torch.cat([source.draw() for _ in range(400)]).double().numpy()
+    x = torch.cat([source.draw()[0] for _ in range(400)]).double().numpy()
     _, expected = model.sample(200_000, 1)
     for power in (1, 2, 4):
         truth = (expected**power).mean(0)
@@ -67,6 +67,16 @@ def test_fresh_draws_have_the_law_of_the_model(name: str) -> None:
     mixed, truth_mixed = (x[:, 0] * x[:, 1]).mean(), (expected[:, 0] * expected[:, 1]).mean()
     assert abs(mixed - truth_mixed) < 0.01
     assert not torch.equal(source.draw(), source.draw())
+
+
+def test_streams_are_independent() -> None:
+    source = PopulationSource(Pool.of(benchmark("figure8"), "cpu"), 64, generator())
+    x = torch.stack([source.draw(3) for _ in range(400)]).double()
+    assert x.shape == (400, 3, 64, 2)
+    # Averages over a batch, of different streams: no correlation beyond five standard errors.
+    averages = x[..., 0].square().mean(2)
+    correlation = torch.corrcoef(averages.T)
+    assert float((correlation - torch.eye(3)).abs().max()) < 5.0 / np.sqrt(400)
 
 
 def test_pool_accuracy_is_the_mean_square_in_a_cell() -> None:
@@ -81,9 +91,13 @@ def test_fixed_sample_is_gone_through_in_epochs() -> None:
     sample = np.arange(10.0)[:, None]
     source = SampleSource(sample, 3, generator(), "cpu")
     for _ in range(4):
-        seen = torch.cat([source.draw() for _ in range(3)])[:, 0].tolist()
+        seen = torch.cat([source.draw()[0] for _ in range(3)])[:, 0].tolist()
         assert len(set(seen)) == 9
     assert SampleSource(sample, 64, generator(), "cpu").batch == 10
+    # Streams share an epoch.
+    streams = SampleSource(sample, 3, generator(), "cpu").draw(3)
+    assert streams.shape == (3, 3, 1)
+    assert len(set(streams.flatten().tolist())) == 9
 
 
 def test_fixed_sample_goes_on_where_it_was() -> None:

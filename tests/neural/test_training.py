@@ -100,6 +100,36 @@ def test_other_seeds_end_elsewhere() -> None:
     assert not torch.equal(weights(first), weights(second))
 
 
+@pytest.mark.parametrize("sample", [None, SAMPLE])
+def test_seeds_have_their_own_data(sample: Any) -> None:
+    wanted = settings(restarts=6, from_truth=2, seeds=2)
+    assert [wanted.of_seed(number) for number in range(2)] == [[0, 2, 4], [1, 3, 5]]
+    assert wanted.of_seed(1, "ground_truth") == [5]
+    parts = (None, None) if sample is None else (sample, sample[:50])
+    batch = Trainer(MODEL, wanted, "cpu", *parts)._batch()
+    assert len(batch) == 6
+    assert torch.equal(batch[:2], batch[2:4])
+    assert torch.equal(batch[:2], batch[4:])
+    assert not torch.equal(batch[0], batch[1])
+    # One seed is one stream for all: networks of earlier versions are trained alike.
+    assert Trainer(MODEL, settings(), "cpu")._batch().shape == (1, 16, 2)
+
+
+@pytest.mark.parametrize(("restarts", "from_truth"), [(5, 2), (6, 3)])
+def test_restarts_are_dealt_out_evenly(restarts: int, from_truth: int) -> None:
+    with pytest.raises(SettingError, match="dealt out evenly to 2 seeds"):
+        settings(restarts=restarts, from_truth=from_truth, seeds=2)
+
+
+def test_the_best_of_a_seed() -> None:
+    trained = train(MODEL, settings(restarts=4, seeds=2, steps=20), device="cpu")
+    for number in range(2):
+        own = trained.settings.of_seed(number)
+        assert trained.best(number) == min(own, key=lambda restart: trained.objective[restart])
+    with pytest.raises(SettingError, match="'ground_truth'"):
+        trained.best(0, "ground_truth")
+
+
 @pytest.mark.parametrize("method", ["vae", "iwae", "lin"])
 def test_training_helps_and_selects_the_best(method: str) -> None:
     begun = Trainer(MODEL, settings(method)).bounds()[0].numpy()

@@ -68,9 +68,9 @@ CLAIMS = (
     Claim("C09", "4.2 (C)", "LIN does not repair it: it shares the VAE's optimum", "="),
     Claim(
         "C10",
-        "4.2",
+        "4.2, figure 1",
         "Circle: few x have non-Gaussian posteriors; the VAE recovers p(x) from random and from "
-        "ground-truth starts",
+        "ground-truth starts, as well as IWAE",
         "≤",
     ),
     Claim(
