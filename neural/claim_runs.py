@@ -112,7 +112,7 @@ class ClaimRuns:
 
     def _same_start(self, model: str, settings: TrainingSettings) -> Trained | None:
         """Return a start of this session that is the same but for σ²: fitting it takes long."""
-        parts = ("restarts", "truth_starts", "seed", "hidden", "activation")
+        parts = ("restarts", "truth_starts", "seed", "seeds", "hidden", "activation")
         for (name, *_), begun in self._starts.items():
             alike = all(getattr(begun.settings, p) == getattr(settings, p) for p in parts)
             if name == model and alike:

@@ -167,6 +167,7 @@ def untrained(
     """
     trainer = Trainer(model, settings, chosen_device(device))
     fit = _started(trainer, begin, progress)
+    trainer.mark_start()
     objective, error = trainer.bounds()
     return Trained(trainer, objective.cpu().numpy(), error.cpu().numpy(), fit, 0.0)
 
