@@ -109,15 +109,11 @@ def _handed_on(function: Callable[..., Any]) -> float:
         residual_error=np.array([0.02, 0.5]), mass=np.ones(1), kl=np.array([0.3]),
         spread=np.zeros(1), x=np.zeros((1, 2)), missing_mass=0.004, sampled=True, converged=True,
     )  # fmt: skip
-    parts = {
-        name: value for name, value in {
-            "averages_on_boxes": lambda *_, **__: average,
-            "averages_on_sample": lambda *_, **__: average,
-            "_on_grids": lambda *_, **__: (None, Estimate(1.0, 0.1), Estimate(0.0, 0.2)),
-            "_on_sample": lambda *_, **__: (Estimate(1.0, 0.1), Estimate(0.0, 0.2)),
-        }.items() if name in getattr(function, "__globals__", {})
-    }  # fmt: skip
-    found = rewired(function, **parts)(PLANE, sample=np.zeros((4, 2)))
+    made = SimpleNamespace(
+        averages=average, entropy=Estimate(1.0, 0.1), mleo=Estimate(0.0, 0.2), method=""
+    )
+    rules = SimpleNamespace(on_sample=lambda *_: made)
+    found = rewired(function, _Rules=lambda *_: rules)(PLANE, sample=np.zeros((4, 2)))
     radii = [
         found.entropy.error, found.mleo.error, found.pmo.error,
         *(e.error for e in found.residual_variance), found.kl_distribution.pmo.error,

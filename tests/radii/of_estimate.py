@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.radii.table import Table, getter, off, shortfall
-from theorycheck.estimate import Estimate, Kind, Verdict, positive
+from theorycheck.estimate import Estimate, Kind, Verdict, hull, positive
 
 A = Estimate(3.0, 0.5, Kind.PROVED)
 B = Estimate(-2.0, 0.25, Kind.STATISTICAL)
@@ -26,6 +26,29 @@ def _difference(function: Callable[..., Any]) -> float:
 def _product(function: Callable[..., Any]) -> float:
     """The outermost corner: 3.5 times −2.25."""
     return off(function(A, B).error, 3.5 * 2.25 - 6.0) + (function(B, A).kind is not B.kind)
+
+
+def _hull(function: Callable[..., Any]) -> float:
+    """From the least end to the greatest, whichever number and whichever end is further out."""
+    # 2.5 to 3.5 with −2.25 to −1.75; with 2.9 to 4.1; with 3.1 to 3.2, which lies within.
+    others = ((B, 5.75), (Estimate(3.5, 0.6, B.kind), 1.6), (Estimate(3.15, 0.05, B.kind), 1.0))
+    worst = 0.0
+    for other, width in others:
+        low, high = min(A.lower, other.lower), max(A.upper, other.upper)
+        for found in (function(A, other), function(other, A)):
+            worst = max(worst, off([found.lower, found.upper], [low, high]))
+            worst = max(worst, off(found.error, 0.5 * width), float(found.kind is not B.kind))
+    return worst
+
+
+def _hull_of_anything(function: Callable[..., Any]) -> float:
+    """What one of two does not know, neither does their hull; nor is a point widened."""
+    none = Estimate(0.0, math.inf)
+    try:
+        found = [function(A, none).error, function(none, A).error, function(A, A).error]
+    except ValueError:
+        return math.inf
+    return off(found, [math.inf, math.inf, 0.5])
 
 
 def _scaled(function: Callable[..., Any]) -> float:
@@ -127,13 +150,36 @@ ESTIMATE: Table = {
         _difference, Estimate.__sub__, "self.error + other.error", "self.error",
     ),
     "product without |a|·Δb": (
-        _product, Estimate.__mul__, "abs(self.value) * other.error", "0.0",
+        _product, Estimate.__mul__, "_times(abs(self.value), other.error)", "0.0",
     ),
     "product without |b|·Δa": (
-        _product, Estimate.__mul__, "abs(other.value) * self.error", "0.0",
+        _product, Estimate.__mul__, "_times(abs(other.value), self.error)", "0.0",
     ),
     "product without Δa·Δb": (
-        _product, Estimate.__mul__, "self.error * other.error\n", "0.0\n",
+        _product, Estimate.__mul__, "_times(self.error, other.error)", "0.0",
+    ),
+    "hull without radii below": (
+        _hull, hull, "min(one.lower, other.lower)", "min(one.value, other.value)",
+    ),
+    "hull without radii above": (
+        _hull, hull, "max(one.upper, other.upper)", "max(one.value, other.value)",
+    ),
+    "hull from the first": (_hull, hull, "min(one.lower, other.lower)", "one.lower"),
+    "hull to the second": (_hull, hull, "max(one.upper, other.upper)", "other.upper"),
+    "hull about the first": (_hull, hull, "middle = 0.5 * (low + high)", "middle = one.value"),
+    "hull of half the width": (
+        _hull, hull, "max(high - middle, middle - low)", "0.5 * (high - middle)",
+    ),
+    "hull of the first kind": (
+        _hull, hull, "middle - low), one.kind | other.kind", "middle - low), one.kind",
+    ),
+    "hull with what is not known": (
+        _hull_of_anything, hull, "Estimate(one.value, math.inf,",
+        "Estimate(one.value, min(one.error, other.error),",
+    ),
+    "hull where the second is not known": (
+        _hull_of_anything, hull, "math.isfinite(one.error) and math.isfinite(other.error)",
+        "math.isfinite(one.error)",
     ),
     "radius not scaled": (_scaled, Estimate.scaled, "self.error * abs(factor)", "self.error"),
     "radius scaled by a negative factor": (

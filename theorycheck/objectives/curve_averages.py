@@ -149,6 +149,7 @@ class CurveAverages:
             repeats, size, _ = draws.x.shape
             p = log_density(self.panels, draws.x.reshape(-1, dim))
             value, error = draws.average(-p.value.reshape(repeats, size))
+            error += float(np.mean(np.minimum(p.relative_error, 1.0)))
             return Estimate(mass * value, mass * error, Kind.STATISTICAL)
         for step in _STEPS:
             grid = trapezoid_grid(part, step)
@@ -158,7 +159,9 @@ class CurveAverages:
             if change < _GRID_TOLERANCE:
                 break
         off = grid.volume * float(np.sum(density * np.minimum(p.relative_error, 1.0)))
-        return Estimate(value, change + off + 1e-13)
+        # Latents that the grid gave up, should it have grown too large.
+        unseen = grid.missing_mass * (41.0 + float(np.abs(p.value).max()))
+        return Estimate(value, change + off + unseen + 1e-13)
 
     def posterior(self) -> PosteriorAverages:
         """Return E_p KL(x), and the residuals under q*."""
