@@ -50,7 +50,8 @@ def _on_boxes(function: Callable[..., Any], part: Any = None) -> float:
     made.posterior_mean_f = np.zeros((4, 2))
     of_part = density(log_p + np.log([0.2, 0.4, 0.1, 0.3]))
     found = rewired(
-        function, log_density=lambda panels, _: made if panels is data else of_part, integrate_boxes=integrate,
+        function, log_density=lambda panels, _: made if panels is data else of_part,
+        integrate_boxes=integrate,
         _first_boxes=lambda *_: (None, None), distinct_candidates_batch=lambda *_: None,
     )(field, data, SimpleNamespace(), tolerance=1.0, part=part)  # fmt: skip
     p, whole = np.exp(log_p if part is None else of_part.value), 1.0 if part is None else 0.3
