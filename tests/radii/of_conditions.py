@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +12,9 @@ from theorycheck.estimate import Estimate, Verdict
 from theorycheck.models.loading import load_model
 from theorycheck.objectives.partition import Partition
 from theorycheck.quadrature.latent_panels import latent_panels
-from theorycheck.theorems import condition2, image_law
+from theorycheck.theorems import condition2, image_law, one_eta
 from theorycheck.theorems.condition1 import condition_1_at
+from theorycheck.theorems.one_eta import EtaSpan, OneEtaCheck
 from theorycheck.theorems.premise import premise_at
 
 LINE = load_model("expr:[z, 0.5*z]", noise_variance=[0.25, 1.0])
@@ -121,6 +123,42 @@ def _law_verdict(function: Callable[..., Any]) -> float:
 _REPAIRED = condition2.check_repaired
 
 
+def _end_of_interval(function: Callable[..., Any]) -> float:
+    """From where all three hold to where one fails, whichever of the two is the larger η."""
+    worst = 0.0
+    for inner, outer in ((0.5, 0.7), (0.5, 0.3)):
+        try:
+            found = function(inner, outer)
+        except ValueError:
+            # A negative radius.
+            return math.inf
+        ends = [found.lower, found.upper]
+        worst = max(worst, off(ends, sorted((inner, outer))))
+    return worst + (function(0.5, math.inf).error < math.inf)
+
+
+def _spans() -> OneEtaCheck:
+    """All three hold from 0.4 to 0.6; what is next is undecided to 0.25 and to 0.8, and at 0.9."""
+    verdicts = [
+        (0.1, 0.2, Verdict.FAILS), (0.25, 0.3, Verdict.INCONCLUSIVE),
+        (0.3, 0.4, Verdict.INCONCLUSIVE), (0.4, 0.5, Verdict.HOLDS), (0.5, 0.6, Verdict.HOLDS),
+        (0.6, 0.7, Verdict.INCONCLUSIVE), (0.7, 0.8, Verdict.INCONCLUSIVE),
+        (0.9, 1.0, Verdict.INCONCLUSIVE),
+    ]  # fmt: skip
+    spans = [EtaSpan(a, b, v, Verdict.HOLDS, Verdict.HOLDS, None) for a, b, v in verdicts]
+    return OneEtaCheck(tuple(spans), "")
+
+
+def _undecided_neighbours(function: Callable[..., Any]) -> float:
+    found = function(_spans(), 3, 5)
+    ends = [found.low.lower, found.low.upper, found.high.lower, found.high.upper]
+    return off(ends, [0.25, 0.4, 0.6, 0.8])
+
+
+def _undecided_to_the_end(function: Callable[..., Any]) -> float:
+    return off([function(_spans(), 3, -1), function(_spans(), 4, 1)], [0.25, 0.8])
+
+
 CONDITIONS: Table = {
     "condition (1): MLEO known exactly": (
         _condition_1, condition_1_at, "- mleo", "- Estimate(mleo.value, 0.0)",
@@ -177,6 +215,35 @@ CONDITIONS: Table = {
     ),
     "MLEO = 0 by a sharp radius alone": (
         _zero_mleo, condition2.has_zero_mleo, "and mleo.contains(0.0)", "",
+    ),
+    "end of η: half the way to where one is known to fail": (
+        _end_of_interval, one_eta._end, "0.5 * abs(outer - inner)", "0.25 * abs(outer - inner)",
+    ),
+    "end of η: the way upwards only": (
+        _end_of_interval, one_eta._end, "abs(outer - inner)", "(outer - inner)",
+    ),
+    "end of η: at where all three hold": (
+        _end_of_interval, one_eta._end, "0.5 * (inner + outer)", "inner",
+    ),
+    "end of η: known exactly": (
+        _end_of_interval, one_eta._end, ", 0.5 * abs(outer - inner)", ", 0.0",
+    ),
+    "interval of η: its end where all three hold": (
+        _undecided_neighbours, OneEtaCheck._interval, "self._decided(stop - 1, 1)", "high",
+    ),
+    "interval of η: its beginning where all three hold": (
+        _undecided_neighbours, OneEtaCheck._interval, "self._decided(start, -1)", "low",
+    ),
+    "interval of η: no undecided neighbour": (
+        _undecided_to_the_end, OneEtaCheck._decided, "there.verdict is not Verdict.INCONCLUSIVE",
+        "True",
+    ),
+    "interval of η: one undecided neighbour": (
+        _undecided_to_the_end, OneEtaCheck._decided, "index += step\n",
+        "index += step\n        break\n",
+    ),
+    "interval of η: neighbours that are apart": (
+        _undecided_to_the_end, OneEtaCheck._decided, "not adjacent or", "",
     ),
     "image law: mass counted in one law only": (
         _characteristic, image_law.characteristic_difference, "2.0 * missing", "missing",

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, off, shortfall
-from theorycheck.estimate import Estimate
-from theorycheck.objectives.partition import KlDistribution, _conditional
+from theorycheck.estimate import Estimate, Kind
+from theorycheck.objectives.partition import KlDistribution, _conditional, _sharpened
 
 
 def _ratio(function: Callable[..., Any]) -> float:
@@ -35,6 +35,24 @@ def _ratio_of_nothing(function: Callable[..., Any]) -> float:
     except ValueError:
         # A negative radius.
         return math.inf
+
+
+def _distance(function: Callable[..., Any]) -> float:
+    """η plus a mean distance from η: its error and |D − η|·ΔP over the smallest probability."""
+    probability = Estimate(0.4, 0.05)
+    above = function(Estimate(0.8, 9.0), 0.5, 0.02, probability).error
+    below = function(Estimate(0.2, 9.0), 0.5, 0.02, probability).error
+    expected = (0.02 + 0.3 * 0.05) / 0.35
+    # The furthest mean that a distance of 0.3·0.4 ± 0.02 and a probability of 0.4 ± 0.05 allow.
+    furthest = (0.3 * 0.4 + 0.02) / 0.35 - 0.3
+    return max(off([above, below], [expected] * 2), shortfall(furthest, [above, below]))
+
+
+def _distance_not_better(function: Callable[..., Any]) -> float:
+    """The radius of the ratio is kept where it is smaller, and where the mean is not defined."""
+    kept = function(Estimate(0.8, 0.01, Kind.STATISTICAL), 0.5, 0.02, Estimate(0.4, 0.05))
+    none = function(Estimate(0.0, math.inf), 0.5, 0.02, Estimate(0.01, 0.002)).error
+    return off([kept.error, none], [0.01, math.inf]) + (kept.kind is not Kind.STATISTICAL)
 
 
 #: Nodes whose spreads straddle η = 0.5 by different amounts.
@@ -148,6 +166,36 @@ def _no_more_than_all(function: Callable[..., Any]) -> float:
     return off([part.pr_hi.error, part.pr_lo.error], [1.0, 1.0])
 
 
+def _mean_on_each_side(function: Callable[..., Any]) -> float:
+    """Conditional means by their distance from η, whose error is worked out from its definition."""
+    worst = 0.0
+    for count, sampled in ((1, False), (10_000, True)):
+        given = _distribution(
+            kl=np.repeat(_KL, count), mass=np.repeat(_MASS, count) / count,
+            spread=np.repeat(_SPREAD, count), missing_mass=2e-4, pmo=Estimate(0.415, 3e-4),
+            sampled=sampled,
+        )  # fmt: skip
+        part = function(given, 0.5)
+        moved = [_moved(s) for s in (-1, 0, 1)]
+        mass, share = moved[1]
+        error = 3e-4 + 0.5 * 2e-4 + max(
+            abs(s - share - 0.5 * (m - mass)) for m, s in (moved[0], moved[2])
+        )  # fmt: skip
+        if sampled:
+            error += 0.5 * part.pr_hi.error
+        for d, pr in ((part.d_hi, part.pr_hi), (part.d_lo, part.pr_lo)):
+            tight = (error + abs(d.value - 0.5) * pr.error) / pr.lower
+            of_part = part.high if d is part.d_hi else part.low
+            ratio = (of_part.error + of_part.value / pr.value * pr.error) / pr.lower
+            worst = max(worst, off(d.error, min(tight, ratio, _furthest(d, part))))
+    return max(worst - 1e-6, 0.0)
+
+
+def _furthest(mean: Estimate, part: Any) -> float:
+    """How far a mean may be off within its range, whatever its radius."""
+    return math.inf if mean is part.d_hi else max(0.5 - mean.value, mean.value)
+
+
 def _from_averages(function: Callable[..., Any]) -> float:
     """What an average says of its mean, of its mass and of each node's spread is kept."""
     averages = SimpleNamespace(
@@ -187,6 +235,27 @@ PARTITION: Table = {
     "conditional mean of hardly anything": (
         _ratio_of_nothing, _conditional, "probability.lower <= 0.0", "probability.value <= 0.0",
     ),
+    "distance from η without its error": (_distance, _sharpened, "(error + abs", "(abs"),
+    "distance from η without |D − η|·ΔP": (
+        _distance, _sharpened, "abs(mean.value - eta) * probability.error", "0.0",
+    ),
+    "distance from η by its sign": (
+        _distance, _sharpened, "abs(mean.value - eta)", "(mean.value - eta)",
+    ),
+    "distance from 0 for that from η": (
+        _distance, _sharpened, "abs(mean.value - eta)", "abs(mean.value)",
+    ),
+    "distance over the middle of P": (
+        _distance, _sharpened, "/ probability.lower", "/ probability.value",
+    ),
+    "distance over all of p(x)": (_distance, _sharpened, "/ probability.lower", ""),
+    "distance whatever the ratio's radius": (
+        _distance_not_better, _sharpened, "min(mean.error, tight)", "tight",
+    ),
+    "distance of nothing": (
+        _distance_not_better, _sharpened, "not math.isfinite(mean.error)", "False",
+    ),
+    "distance of another kind": (_distance_not_better, _sharpened, ", mean.kind", ""),
     "averages: PMO without radius": (
         _from_averages, _FROM, "averages.pmo_error", "0.0",
     ),
@@ -198,6 +267,25 @@ PARTITION: Table = {
     ),
     "averages: a sample taken for an integral": (
         _from_averages, _FROM, "sampled=averages.sampled", "sampled=False",
+    ),
+    "distance without the PMO's radius": (
+        _mean_on_each_side, _PARTITION, "self.pmo.error + eta * self", "eta * self",
+    ),
+    "distance without missing mass": (
+        _mean_on_each_side, _PARTITION, "+ eta * self.missing_mass", "",
+    ),
+    "distance of missing mass at one nat": (
+        _mean_on_each_side, _PARTITION, "+ eta * self.missing_mass", "+ self.missing_mass",
+    ),
+    "distance of a sample without the error of its shares": (
+        _mean_on_each_side, _PARTITION, "distance_error += eta * pr_error",
+        "distance_error += 0.0",
+    ),
+    "distance without the nodes near η": (
+        _mean_on_each_side, _PARTITION, "distance_error += max(", "0.0 * max(",
+    ),
+    "distance of the nodes near η from 0": (
+        _mean_on_each_side, _PARTITION, "eta * (mass - high)", "0.0",
     ),
     "probability without missing mass": (_radii, _PARTITION, "+ self.missing_mass", ""),
     "part without the PMO's radius": (_radii, _PARTITION, "+ self.pmo.error", ""),

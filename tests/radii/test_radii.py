@@ -17,6 +17,7 @@ from tests.radii.of_boxes import BOXES
 from tests.radii.of_certificate import CERTIFICATE
 from tests.radii.of_coarser_rules import COARSER_RULES
 from tests.radii.of_conditions import CONDITIONS
+from tests.radii.of_curve_averages import CURVE_AVERAGES
 from tests.radii.of_dataset import DATASET
 from tests.radii.of_decomposition import DECOMPOSITION
 from tests.radii.of_density import DENSITY
@@ -26,6 +27,7 @@ from tests.radii.of_importance import IMPORTANCE
 from tests.radii.of_iwae_objective import IWAE_OBJECTIVE
 from tests.radii.of_noise import NOISE
 from tests.radii.of_optimum import OPTIMUM
+from tests.radii.of_own_m_step import OWN_M_STEP
 from tests.radii.of_panels import PANELS
 from tests.radii.of_partition import PARTITION
 from tests.radii.of_simplicity import SIMPLICITY
@@ -40,6 +42,7 @@ TABLES: dict[str, Table] = {
     "certificate": CERTIFICATE,
     "coarser rules": COARSER_RULES,
     "conditions": CONDITIONS,
+    "curve averages": CURVE_AVERAGES,
     "dataset": DATASET,
     "decomposition": DECOMPOSITION,
     "density": DENSITY,
@@ -49,6 +52,7 @@ TABLES: dict[str, Table] = {
     "iwae objective": IWAE_OBJECTIVE,
     "noise": NOISE,
     "optimum": OPTIMUM,
+    "own M-step": OWN_M_STEP,
     "panels": PANELS,
     "partition": PARTITION,
     "simplicity": SIMPLICITY,
@@ -56,8 +60,11 @@ TABLES: dict[str, Table] = {
     "total variation": TOTAL_VARIATION,
 }
 ROWS = {f"{room}: {name}": row for room, table in TABLES.items() for name, row in table.items()}
-#: Makes no radius of its own: what it returns is averaged by `DataSample.average`.
-PASSED_ON = {"theorycheck.quadrature.data_nodes.given_sample"}
+#: Make no radius of their own: what they return is averaged by `DataSample.average`.
+PASSED_ON = {
+    "theorycheck.objectives.curve_averages.CurveAverages._draws",
+    "theorycheck.quadrature.data_nodes.given_sample",
+}
 
 
 def test_every_radius_is_in_a_table() -> None:
