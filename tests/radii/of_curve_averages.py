@@ -210,7 +210,9 @@ CURVE_AVERAGES: Table = {
     "H: without log p's error": (
         _entropy_of_strips, _H, "found.error[0] + abs(found.value[1])", "found.error[0]",
     ),
-    "H: log p's error by its sign": (_entropy_of_strips, _H, "abs(found.value[1])", "found.value[1]"),
+    "H: log p's error by its sign": (
+        _entropy_of_strips, _H, "abs(found.value[1])", "found.value[1]",
+    ),
     "H: without strips that were not looked at": (
         _entropy_of_strips, _H, "found.missing_mass + panels.missing_mass", "panels.missing_mass",
     ),

@@ -35,13 +35,14 @@ def _step(function: Callable[..., Any], model: Any, *, gains: Any, resolved: boo
     field = SimpleNamespace(panels=panels, optimal_q=lambda _: optimum)
     left, weights = iter(gains), []
 
-    def gather(weight: Any, x: Any, *rest: Any) -> Any:
+    def gather(weight: Any, *rest: Any) -> Any:
         weights.append(float(weight.sum()))
         return np.zeros((rest[-1].size, dim)), np.zeros(rest[-1].size)
 
     found = rewired(
         function, MeanField=lambda _: field, trapezoid_grid=lambda *_: grid, _gather=gather,
-        _gain=lambda *_: next(left), _resolved=lambda _: resolved, _decoder=lambda *_: model.decoder,
+        _gain=lambda *_: next(left), _resolved=lambda _: resolved,
+        _decoder=lambda *_: model.decoder,
     )(model)  # fmt: skip
     # The rough rule has the coarse nodes, at 2^D times their weight.
     mass = 0.5 * _P[:5]
@@ -109,7 +110,9 @@ OWN_M_STEP: Table = {
         _gain, _STEP, "abs(gain - rough_gain)", "0.5 * abs(gain - rough_gain)",
     ),
     "gain: the PMO's change": (_gain, _STEP, "abs(gain - rough_gain)", "abs(pmo - rough_pmo)"),
-    "gain: coarse nodes at their own weight": (_gain, _STEP, "factor * weight[kept]", "weight[kept]"),
+    "gain: coarse nodes at their own weight": (
+        _gain, _STEP, "factor * weight[kept]", "weight[kept]",
+    ),
     "gain: every node in the rough rule": (_gain, _STEP, "kept = coarse[node]", "kept = node >= 0"),
     "gain: without rounding": (_to_rounding, _STEP, " + 1e-15", ""),
 }  # fmt: skip

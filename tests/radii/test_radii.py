@@ -26,6 +26,7 @@ from tests.radii.of_grids import GRIDS
 from tests.radii.of_importance import IMPORTANCE
 from tests.radii.of_iwae_objective import IWAE_OBJECTIVE
 from tests.radii.of_noise import NOISE
+from tests.radii.of_noise_rule import NOISE_RULE
 from tests.radii.of_optimum import OPTIMUM
 from tests.radii.of_own_m_step import OWN_M_STEP
 from tests.radii.of_panels import PANELS
@@ -51,6 +52,7 @@ TABLES: dict[str, Table] = {
     "importance": IMPORTANCE,
     "iwae objective": IWAE_OBJECTIVE,
     "noise": NOISE,
+    "noise rule": NOISE_RULE,
     "optimum": OPTIMUM,
     "own M-step": OWN_M_STEP,
     "panels": PANELS,
