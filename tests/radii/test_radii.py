@@ -13,6 +13,7 @@ from tests.mutants import mutant
 from tests.radii.inventory import makers, mutated
 from tests.radii.of_averages import AVERAGES
 from tests.radii.of_balls import BALLS
+from tests.radii.of_bound_tree import BOUND_TREE
 from tests.radii.of_boxes import BOXES
 from tests.radii.of_certificate import CERTIFICATE
 from tests.radii.of_coarser_rules import COARSER_RULES
@@ -39,6 +40,7 @@ from tests.radii.table import ALLOWED, SEEN, Table
 TABLES: dict[str, Table] = {
     "averages": AVERAGES,
     "balls": BALLS,
+    "bound tree": BOUND_TREE,
     "boxes": BOXES,
     "certificate": CERTIFICATE,
     "coarser rules": COARSER_RULES,
