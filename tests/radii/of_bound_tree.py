@@ -1,4 +1,4 @@
-"""Gaps that a walk through the tree of lower bounds leaves (kernels/branch_and_bound.py).
+"""Gaps that the tree of lower bounds leaves (kernels/branch_and_bound.py, bound_tree.py).
 
 Rows of the tree are made up, so that the bound of each node is known.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from tests.radii.table import Table, off, rewired
+from tests.radii.table import Table, off, rewired, shortfall
+from theorycheck.inference import bound_tree
 from theorycheck.quadrature.kernels import branch_and_bound as kernel
 from theorycheck.quadrature.kernels.affine_moments import DEGREES
 from theorycheck.quadrature.kernels.bound_tree import (
@@ -34,6 +36,7 @@ from theorycheck.quadrature.kernels.bound_tree import (
     parts,
     row_length,
 )
+from theorycheck.quadrature.rules import ORDER
 
 #: Least cost anywhere, −ELBO_x of the best minimum, x, and 1/σ.
 _LEAST, _BEST = 0.7, 40.0
@@ -172,7 +175,62 @@ def _of_nothing_open(function: Callable[..., Any]) -> float:
     return off(_gap(function, _strip(80.0, 90.0), 1), _TOLERANCE)
 
 
+def _between_nodes(function: Callable[..., Any]) -> float:
+    """How far f goes from its value at the nearest node, wherever on a panel it is steep."""
+    t = np.linspace(-1.0, 1.0, 20_001)
+    nodes, _ = np.polynomial.legendre.leggauss(ORDER)
+    nearest = np.abs(t[:, None] - nodes).argmin(axis=1)
+    worst = 0.0
+    for steep in (3.0, 12.0):
+        # Steepest between the two innermost nodes, or towards an end; of another σ.
+        series = np.stack([
+            np.polynomial.legendre.legfit(t, np.tanh(steep * (t - at)), ORDER - 1)
+            for at in (0.0, 0.19, -0.4, 0.97)
+        ])  # fmt: skip
+        sigma = np.array([0.5, 2.0])
+        coefficients = np.stack([series, series[::-1]], axis=1)
+        f, at_node = (
+            np.polynomial.legendre.legval(y, np.moveaxis(coefficients, -1, 0)) / sigma[:, None]
+            for y in (t, nodes)
+        )
+        distance = np.linalg.norm(f - at_node[..., nearest], axis=1).max(axis=1)
+        panels = SimpleNamespace(coefficients=coefficients, model=SimpleNamespace(sigma=sigma))
+        worst = max(worst, shortfall(distance, function(panels)))
+    return worst
+
+
+def _of_a_constant(function: Callable[..., Any]) -> float:
+    """An f that goes nowhere is allowed its rounding."""
+    panels = SimpleNamespace(
+        coefficients=np.eye(1, ORDER)[None], model=SimpleNamespace(sigma=np.ones(1))
+    )
+    return off(function(panels), 1e-9) if function(panels)[0] < 1e-8 else math.inf
+
+
+def _settled(function: Callable[..., Any]) -> float:
+    """An x gets a root outside of which the prior part alone is worse, or nothing is known of it."""
+    # Least of ½(μ² + s² − 1 − 2 log s) where |μ| > r or s > r.
+    beyond = [0.5 * r * r - 0.5 - math.log(r) for r in (8.0, 64.0, 4096.0)]
+    best = np.array([beyond[0] + 0.1, beyond[1] + 0.1, beyond[2] + 0.1, 1.0])
+    minima = np.full((4, 8, 3), np.nan)
+    minima[:, 0, 2] = best
+    roots: dict[int, int] = {}
+
+    def grow(
+        index: Any, _x: Any, root: Any, _m: Any, _f: Any, gap: Any, *_: Any, **__: Any
+    ) -> None:
+        for k in index:
+            roots[int(k)] = int(root[k])
+            gap[k] = 1e-13
+
+    tree = SimpleNamespace(_grow=grow, _walk=lambda *_: None)
+    gap = function(tree, np.zeros((4, 1)), minima, np.ones(4, int))
+    # The smallest root would do for the last alone; none does for the third.
+    return float(roots != {0: 1, 1: 2, 3: 0}) + off(gap, [1e-13, 1e-13, math.inf, 1e-13])
+
+
 _WALK = kernel._walk
+_SETTLE, _SLACK = bound_tree.BoundTree.settle, bound_tree._slack
 
 BOUND_TREE: Table = {
     "strip: all of q within three s": (_of_strip, _WALK, "WITHIN_THREE * outer", "outer"),
@@ -204,6 +262,27 @@ BOUND_TREE: Table = {
     "open: none": (_of_all_left_open, _WALK, "lowest = min(lowest, bound)", "pass"),
     "open: parts that have no room": (
         _of_no_room, _WALK, "size + 4 >= stack.shape[0] or", "",
+    ),
+    "slack: at even places only": (
+        _between_nodes, _SLACK, "[even, half_way - _ASIDE, half_way + _ASIDE]", "[even]",
+    ),
+    "slack: from one side": (
+        _between_nodes, _SLACK, "[even, half_way - _ASIDE, half_way + _ASIDE]",
+        "[0.0 * even, half_way - _ASIDE]",
+    ),
+    "slack: not in σ": (
+        _between_nodes, _SLACK, "panels.coefficients / panels.model.sigma[:, None]",
+        "panels.coefficients",
+    ),
+    "slack: of half of the panel": (
+        _between_nodes, _SLACK, "distance.max(axis=1)", "distance.mean(axis=1)",
+    ),
+    "slack: without rounding": (_of_a_constant, _SLACK, "+ 1e-9", ""),
+    "settled: prior part of the mean alone": (
+        _settled, _SETTLE, "0.5 * r**2 - math.log(r) - 1.0", "0.5 * r**2",
+    ),
+    "settled: what no root serves": (
+        _settled, _SETTLE, "np.full(len(x), np.inf)", "np.zeros(len(x))",
     ),
     "gap: without its tolerance": (
         _of_nothing_open, _WALK, "max(best - lowest, 0.0) + tolerance", "max(best - lowest, 0.0)",

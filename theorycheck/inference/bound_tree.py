@@ -39,9 +39,12 @@ _FEWEST = 4 * _BUDGET + 100
 #: x that grow the tree, one after the other, before the others are tried in parallel. Of 5,000 x
 #: most still need a node of their own; of 50,000 few do.
 _GROWERS = 2_048
-#: Points a panel at which f is compared with its nearest node, and the margin.
+#: Points a panel at which f is compared with its nearest node, beside those half-way between two
+#: nodes, and the margin: f on the panels of seven decoders, at 4,001 points each, goes 0.91 as far.
 _BETWEEN = 80
 _MARGIN = 1.1
+#: How close to half-way, on either side of it.
+_ASIDE = 1e-9
 
 
 class BoundTree:
@@ -164,8 +167,11 @@ class BoundTree:
 def _slack(panels: LatentPanels) -> Array:
     """How far f goes on each panel from the value at the nearest node, in σ: shape (P,)."""
     scaled = panels.coefficients / panels.model.sigma[:, None]
-    points = np.linspace(-1.0, 1.0, _BETWEEN)
     nodes, _ = gauss_legendre(ORDER)
+    # A monotone f is furthest off half-way between two nodes.
+    half_way = 0.5 * (nodes[1:] + nodes[:-1])
+    even = np.linspace(-1.0, 1.0, _BETWEEN)
+    points = np.concatenate([even, half_way - _ASIDE, half_way + _ASIDE])
     nearest = np.abs(points[:, None] - nodes).argmin(axis=1)
     there = scaled @ legendre_values(points, ORDER - 1).T
     at_node = scaled @ legendre_values(nodes, ORDER - 1).T
