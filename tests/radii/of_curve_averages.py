@@ -168,33 +168,60 @@ def _posterior_to_rounding(function: Callable[..., Any]) -> float:
 
 
 def _posterior_column(function: Callable[..., Any]) -> float:
-    """The last column: what q* may miss and what log p is off by, each at most LARGEST_KL."""
+    """The last column: what q* may miss, at most KL itself, and what log p is off by."""
     seen: list[Any] = []
 
     def integrate(integrand: Any, *_: Any, **__: Any) -> Any:
-        seen.append(integrand(np.zeros((3, 2))))
+        seen.append(integrand(np.zeros((4, 2))))
         return _integral()
 
-    best = SimpleNamespace(
-        negative_elbo=np.array([2.0, 3.0, 4.0]), mean=None, scale=None,
-        gap=np.array([0.02, np.inf, 0.0]),
-    )  # fmt: skip
+    def optimal_q(*_: Any, certify: bool = True) -> Any:
+        return SimpleNamespace(
+            negative_elbo=np.array([2.0, 3.0, 4.0, 0.999]), mean=None, scale=None,
+            gap=np.array([0.02, np.inf, 0.0, 0.5]) if certify else np.full(4, np.inf),
+        )  # fmt: skip
+
     field = SimpleNamespace(
-        optimal_q=lambda *_, **__: best,
-        expectations=lambda *_: (np.zeros((3, 2)), np.ones((3, 2))),
+        optimal_q=optimal_q, expectations=lambda *_: (np.zeros((4, 2)), np.ones((4, 2)))
     )
     rule = SimpleNamespace(
         panels=_DATA, field=field, strips=None, max_nodes=9, progress=None, tolerance=1e-6,
         residual_tolerance=1e-3, _of_strips=lambda found: found,
     )  # fmt: skip
-    p = density([-1.0, -2.0, 3.0], [0.1, 0.3, np.inf])
-    p.posterior_mean_f = np.array([[0.5, 8.0]] * 3)
+    # KL is 1, 1, 7 and, by rounding, −0.001.
+    p = density([-1.0, -2.0, 3.0, -1.0], [0.1, 0.3, np.inf, 0.2])
+    p.posterior_mean_f = np.array([[0.5, 8.0]] * 4)
     rewired(function, integrate_noise=integrate, log_density=lambda *_: p)(rule)
     (columns,) = seen
     return max(
-        off(columns[:, -1], [0.12, 100.3, 100.0]), off(columns[:, 0], [1.0, 1.0, 7.0]),
+        off(columns[:, -1], [0.12, 1.3, 100.0, 0.2]), off(columns[:3, 0], [1.0, 1.0, 7.0]),
         off(columns[0, 1:5], [4.0, 0.25, 2.0, 2.0]),
     )  # fmt: skip
+
+
+def _straight_line(function: Callable[..., Any]) -> float:
+    """Where q* is the posterior to rounding there is no certificate: KL stands for its gap."""
+    seen: list[Any] = []
+
+    def integrate(integrand: Any, *_: Any, **__: Any) -> Any:
+        seen.append(integrand(np.zeros((2, 2))))
+        return _integral()
+
+    best = SimpleNamespace(
+        negative_elbo=np.array([2.0**-31, 2.0**-32]), mean=None, scale=None, gap=np.full(2, np.inf)
+    )
+    field = SimpleNamespace(
+        optimal_q=lambda *_, **__: best,
+        expectations=lambda *_: (np.zeros((2, 2)), np.ones((2, 2))),
+    )
+    rule = SimpleNamespace(
+        panels=_DATA, field=field, strips=None, max_nodes=9, progress=None, tolerance=1e-6,
+        residual_tolerance=1e-3, _of_strips=lambda found: found,
+    )  # fmt: skip
+    p = density([0.0, 0.0])
+    p.posterior_mean_f = np.zeros((2, 2))
+    rewired(function, integrate_noise=integrate, log_density=lambda *_: p)(rule)
+    return off(seen[0][:, -1], [2.0**-31, 2.0**-32])
 
 
 _H, _PART = CurveAverages.entropy, CurveAverages._entropy_of
@@ -349,16 +376,26 @@ CURVE_AVERAGES: Table = {
         _posterior_of_strips, _STRIPS, ".sum(axis=1)", ".max(axis=1)",
     ),
     "column: q* known exactly": (
-        _posterior_column, _POSTERIOR, "np.minimum(best.gap, LARGEST_KL) +", "",
+        _posterior_column, _POSTERIOR, "np.minimum(best.gap, np.maximum(kl, 0.0))", "0.0 * kl",
     ),
     "column: log p known exactly": (
-        _posterior_column, _POSTERIOR, "+ np.minimum(p.relative_error, LARGEST_KL)", "",
+        _posterior_column, _POSTERIOR, "unsure += np.minimum(p.relative_error, LARGEST_KL)", "",
     ),
-    "column: gap of any size": (
-        _posterior_column, _POSTERIOR, "np.minimum(best.gap, LARGEST_KL)", "best.gap",
+    "column: a KL below zero": (
+        _posterior_column, _POSTERIOR, "np.minimum(best.gap, np.maximum(kl, 0.0))", "best.gap",
+    ),
+    "column: rounding below zero": (
+        _posterior_column, _POSTERIOR, "np.maximum(kl, 0.0)", "kl",
     ),
     "column: error of log p of any size": (
         _posterior_column, _POSTERIOR, "np.minimum(p.relative_error, LARGEST_KL)",
         "p.relative_error",
+    ),
+    "column: no certificate": (
+        _posterior_column, _POSTERIOR, "best = field.optimal_q(x)\n", "pass\n",
+    ),
+    "column: q* of a straight line known exactly": (
+        _straight_line, _POSTERIOR, "np.minimum(best.gap, np.maximum(kl, 0.0))",
+        "np.where(np.isfinite(best.gap), best.gap, 0.0)",
     ),
 }  # fmt: skip
