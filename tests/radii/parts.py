@@ -33,3 +33,18 @@ def five_standard_errors(values: Any) -> float:
     """Over four repetitions of eight."""
     means = values.reshape(4, 8).mean(axis=1)
     return 5.0 * math.sqrt(float(((means - means.mean()) ** 2).sum()) / 3.0 / 4.0)
+
+
+#: Panels of the plane that do not resolve so much prior mass; next to nothing lies beyond them.
+UNRESOLVED = 3e-5
+UNRESOLVED_PLANE = with_missing(PLANE, UNRESOLVED)
+
+
+def noise_integral(**change: Any) -> Any:
+    """Return what the rule in (z, ε) returns, of errors that are told apart."""
+    given = {
+        "value": np.array([2.5, -0.003]), "error": np.array([0.01, 5e-4]), "missing_mass": 2e-4,
+        "values": np.array([[-3.0, 0.1], [4.0, 0.2]]), "apart": np.array([False, False]),
+        "weight": np.array([0.5, 0.5]), "x": np.zeros((2, 2)), "converged": True,
+    }  # fmt: skip
+    return SimpleNamespace(**{**given, **change})

@@ -19,6 +19,7 @@ from tests.radii.of_certificate import CERTIFICATE
 from tests.radii.of_coarser_rules import COARSER_RULES
 from tests.radii.of_conditions import CONDITIONS
 from tests.radii.of_curve_averages import CURVE_AVERAGES
+from tests.radii.of_curve_entropy import CURVE_ENTROPY
 from tests.radii.of_dataset import DATASET
 from tests.radii.of_decomposition import DECOMPOSITION
 from tests.radii.of_density import DENSITY
@@ -46,6 +47,7 @@ TABLES: dict[str, Table] = {
     "coarser rules": COARSER_RULES,
     "conditions": CONDITIONS,
     "curve averages": CURVE_AVERAGES,
+    "curve entropy": CURVE_ENTROPY,
     "dataset": DATASET,
     "decomposition": DECOMPOSITION,
     "density": DENSITY,
