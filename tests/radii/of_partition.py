@@ -11,7 +11,13 @@ import numpy as np
 
 from tests.radii.table import Table, off, shortfall
 from theorycheck.estimate import Estimate, Kind
-from theorycheck.objectives.partition import KlDistribution, _conditional, _sharpened
+from theorycheck.objectives.partition import (
+    KlDistribution,
+    Partition,
+    _conditional,
+    _sharpened,
+    spanning,
+)
 
 
 def _ratio(function: Callable[..., Any]) -> float:
@@ -196,6 +202,19 @@ def _furthest(mean: Estimate, part: Any) -> float:
     return math.inf if mean is part.d_hi else max(0.5 - mean.value, mean.value)
 
 
+def _between_thresholds(function: Callable[..., Any]) -> float:
+    """Between two thresholds each figure lies between its values there, radii included."""
+    first = Partition(0.4, *(Estimate(0.1 * k, 0.01 * k) for k in range(1, 7)))
+    last = Partition(0.6, *(Estimate(0.7 - 0.1 * k, 0.002 * k) for k in range(1, 7)))
+    found, worst = function(first, last), 0.0
+    for name in ("pr_lo", "pr_hi", "d_lo", "d_hi", "low", "high"):
+        ends = [getattr(part, name) for part in (first, last)]
+        one = getattr(found, name)
+        expected = [min(e.lower for e in ends), max(e.upper for e in ends)]
+        worst = max(worst, off([one.lower, one.upper], expected))
+    return worst
+
+
 def _from_averages(function: Callable[..., Any]) -> float:
     """What an average says of its mean, of its mass and of each node's spread is kept."""
     averages = SimpleNamespace(
@@ -267,6 +286,14 @@ PARTITION: Table = {
     ),
     "averages: a sample taken for an integral": (
         _from_averages, _FROM, "sampled=averages.sampled", "sampled=False",
+    ),
+    "between thresholds: as at the last": (
+        _between_thresholds, spanning, "hull(getattr(first, name), getattr(last, name))",
+        "getattr(last, name)",
+    ),
+    "between thresholds: as at the first": (
+        _between_thresholds, spanning, "hull(getattr(first, name), getattr(last, name))",
+        "getattr(first, name)",
     ),
     "distance without the PMO's radius": (
         _mean_on_each_side, _PARTITION, "self.pmo.error + eta * self", "eta * self",
