@@ -31,6 +31,10 @@ _ROOTS = (8.0, 64.0, 4096.0)
 _BUDGET = 10_000
 #: Gap, relative, from which an x is looked at again, lowest bound first.
 _OPEN = 1e-11
+#: Nats above a floor known from elsewhere within which a minimum needs no other bound.
+_KNOWN = 1e-10
+#: x of a call that are looked at again, at most: those that may gain most.
+_PATIENCE = 8
 #: Nodes at first, and numbers in `rows` at most (256 MB); beyond, the tree begins anew.
 _FIRST_NODES = 2_000
 _LARGEST = 32_000_000
@@ -89,7 +93,9 @@ class BoundTree:
         """The nodes made so far, a row each (see quadrature/kernels/bound_tree.py)."""
         return self._tree[0][: self.size]
 
-    def settle(self, x: Array, minima: Array, found: NDArray[np.int64]) -> Array:
+    def settle(
+        self, x: Array, minima: Array, found: NDArray[np.int64], floor: Array | None = None
+    ) -> Array:
         """Look for a lower minimum for every x, and return what cannot be excluded.
 
         Parameters
@@ -99,6 +105,8 @@ class BoundTree:
             μ, log s and −ELBO_x (without its constant) of the minima known; corrected in place.
         found : ndarray of int, shape (n,)
             Their number; corrected in place.
+        floor : ndarray, shape (n,), optional
+            What −ELBO_x cannot fall below, from elsewhere, without its constant.
 
         Returns
         -------
@@ -110,7 +118,9 @@ class BoundTree:
         best = np.where(found > 0, minima[:, 0, 2], np.inf)
         limits = [0.5 * r**2 - math.log(r) - 1.0 for r in _ROOTS]
         root = np.searchsorted(limits, best)
-        pending = np.flatnonzero(root < len(_ROOTS))
+        # −log p(x) bounds −ELBO_x: where the best q is the posterior there is nothing to look for.
+        known = np.full(len(x), np.inf) if floor is None else np.maximum(best - floor, 0.0)
+        pending = np.flatnonzero((root < len(_ROOTS)) & (known > _KNOWN))
         self._grow(pending[:_GROWERS], x, root, minima, found, gap, state)
         pending = pending[_GROWERS:]
         self._walk(pending, x, root, minima, found, gap, state)
@@ -118,8 +128,14 @@ class BoundTree:
         self._grow(pending, x, root, minima, found, gap, state)
         # A well can hide among much that lies between it and the best minimum known.
         with np.errstate(invalid="ignore"):
-            stubborn = np.flatnonzero((gap > _OPEN * (1.0 + np.abs(best))) & np.isfinite(gap))
-        self._grow(stubborn, x, root, minima, found, gap, state, patient=True)
+            stubborn = np.flatnonzero(
+                (gap > _OPEN * (1.0 + np.abs(best))) & np.isfinite(gap) & (known > _KNOWN)
+            )
+        # Far from the curve thousands may be left open, and each takes a tenth of a second.
+        stubborn = stubborn[np.argsort(-np.minimum(gap, known)[stubborn], kind="stable")]
+        self._grow(stubborn[:_PATIENCE], x, root, minima, found, gap, state, patient=True)
+        if floor is not None:
+            gap = np.minimum(gap, np.maximum(minima[:, 0, 2] - floor, 0.0))
         return gap
 
     def _planted(self, nodes: int) -> tuple[Array, NDArray[np.int64]]:

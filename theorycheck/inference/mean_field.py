@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.inference.bound_tree import BoundTree
-from theorycheck.inference.marginal import as_panels, as_points, log_density
+from theorycheck.inference.marginal import LogDensity, as_panels, as_points, log_density
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.quadrature.kernels.mean_field import (
     MINIMA,
@@ -176,6 +176,7 @@ class MeanField:
         group: NDArray[np.int64] | None = None,
         use_modes: bool = True,
         certify: bool = True,
+        evidence: LogDensity | None = None,
     ) -> OptimalQ:
         """Find the global optimum of −ELBO_x over q for every x.
 
@@ -192,6 +193,9 @@ class MeanField:
             Look for lower values through the bounds. Without it the minimum may be a local one,
             and `gap` is inf. On a curve so steep that hardly two x share a node this is most of
             the price.
+        evidence : LogDensity, optional
+            log p_θ(x), where it is known: −ELBO_x is never below −log p_θ(x), so that an x whose
+            best q is the posterior needs no other bound.
 
         Returns
         -------
@@ -238,7 +242,10 @@ class MeanField:
         )
         gap = np.full(len(points), np.inf)
         if certify:
-            gap = self.bounds.settle(points, minima, found)
+            floor = None
+            if evidence is not None:
+                floor = panels.peak_log_density - evidence.value - evidence.error
+            gap = self.bounds.settle(points, minima, found, floor)
         minima[:, :, 2] -= panels.peak_log_density
         minima[np.arange(MINIMA)[None, :] >= found[:, None]] = np.nan
         return OptimalQ(

@@ -152,11 +152,11 @@ def averages_on_boxes(
         p = log_density(data, x)
         p_f = p if same else log_density(field.panels, x)
         if nodes.hint is None:
-            optimum = field.optimal_q(x)
+            optimum = field.optimal_q(x, evidence=p_f)
         else:
             group = np.repeat(np.arange(boxes), count)
             optimum = field.optimal_q(
-                x, given=nodes.hint, group=group, use_modes=nodes.generation <= 1
+                x, given=nodes.hint, group=group, use_modes=nodes.generation <= 1, evidence=p_f
             )
         mean_f, squares = field.expectations(x, optimum.mean, optimum.scale)
         kl = optimum.negative_elbo + p_f.value
@@ -225,8 +225,8 @@ def averages_on_sample(field: MeanField, sample: DataSample) -> PosteriorAverage
     """
     repeats, size, dim = sample.x.shape
     x = sample.x.reshape(-1, dim)
-    optimum = field.optimal_q(x)
     p_f = log_density(field.panels, x)
+    optimum = field.optimal_q(x, evidence=p_f)
     _, squares = field.expectations(x, optimum.mean, optimum.scale)
     kl = optimum.negative_elbo + p_f.value
     pmo, pmo_error = sample.average(kl.reshape(repeats, size))

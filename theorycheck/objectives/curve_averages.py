@@ -43,8 +43,6 @@ _GRID_NODES = {1: 3.0, 2: 200.0}
 _FEW_NODES = {1: 20_000.0, 2: 500_000.0}
 #: Share of p(x) that strips must hold in more than two dimensions; else sampling does as well.
 _WORTH = 0.5
-#: KL(x), nats, up to which q* is the posterior itself, to rounding, and needs no certificate.
-_CERTAIN = 1e-9
 #: Data dimensions up to which tensor rules in the noise are affordable.
 _MOST_DIMENSIONS = 5
 #: Tolerance of the entropy along the curve, nats; with D > 2, where a node costs more.
@@ -169,21 +167,13 @@ class CurveAverages:
         dim = panels.model.data_dim
         variance = panels.model.noise_variance
 
-        certify = False
-
         def integrand(x: Array) -> Array:
-            nonlocal certify
             p = log_density(panels, x)
-            best = field.optimal_q(x, certify=certify)
-            if not certify and float((best.negative_elbo + p.value).max()) > _CERTAIN:
-                # Not a straight line: now it matters whether a better q exists.
-                certify = True
-                best = field.optimal_q(x)
+            best = field.optimal_q(x, evidence=p)
             mean_f, squares = field.expectations(x, best.mean, best.scale)
             slope = (p.posterior_mean_f - mean_f) / variance
             kl = best.negative_elbo + p.value
-            # No q has a KL below zero, so that KL(x) itself bounds what a better one could gain.
-            unsure = np.minimum(best.gap, np.maximum(kl, 0.0))
+            unsure = np.minimum(best.gap, LARGEST_KL)
             unsure += np.minimum(p.relative_error, LARGEST_KL)
             return np.column_stack([kl, squares / variance, slope, unsure])
 
