@@ -79,7 +79,9 @@ def _on_draws(function: Callable[..., Any]) -> float:
     elbo = rng.uniform(2.0, 3.0, size=32)
     field = SimpleNamespace(
         panels=None,
-        optimal_q=lambda _: SimpleNamespace(mean=0.0, scale=1.0, negative_elbo=elbo, gap=gap),
+        optimal_q=lambda *_, **__: SimpleNamespace(
+            mean=0.0, scale=1.0, negative_elbo=elbo, gap=gap
+        ),
         expectations=lambda *_: (None, squares),
     )  # fmt: skip
     made = density(log_p, relative)

@@ -229,6 +229,22 @@ def _settled(function: Callable[..., Any]) -> float:
     return float(roots != {0: 1, 1: 2, 3: 0}) + off(gap, [1e-13, 1e-13, math.inf, 1e-13])
 
 
+def _floored(function: Callable[..., Any]) -> float:
+    """A floor from elsewhere caps the gap, and where it is met there is no search."""
+    minima = np.full((3, 8, 3), np.nan)
+    minima[:, 0, 2] = [5.0, 5.0, 5.0]
+    searched: list[int] = []
+
+    def grow(index: Any, _x: Any, _r: Any, _m: Any, _f: Any, gap: Any, *_: Any, **__: Any) -> None:
+        searched.extend(int(k) for k in index)
+        gap[index] = 0.25
+
+    tree = SimpleNamespace(_grow=grow, _walk=lambda *_: None)
+    floor = np.array([5.0 - 2.0**-36, 4.875, 1.0])
+    gap = function(tree, np.zeros((3, 1)), minima, np.ones(3, int), floor)
+    return off(gap, [2.0**-36, 0.125, 0.25]) + float(set(searched) != {1, 2})
+
+
 _WALK = kernel._walk
 _SETTLE, _SLACK = bound_tree.BoundTree.settle, bound_tree._slack
 
@@ -280,6 +296,14 @@ BOUND_TREE: Table = {
     "slack: without rounding": (_of_a_constant, _SLACK, "+ 1e-9", ""),
     "settled: prior part of the mean alone": (
         _settled, _SETTLE, "0.5 * r**2 - math.log(r) - 1.0", "0.5 * r**2",
+    ),
+    "settled: a floor taken for the minimum": (
+        _floored, _SETTLE, "gap = np.minimum(gap, np.maximum(minima[:, 0, 2] - floor, 0.0))",
+        "gap = np.minimum(gap, 0.0)",
+    ),
+    "settled: without the floor": (
+        _floored, _SETTLE, "gap = np.minimum(gap, np.maximum(minima[:, 0, 2] - floor, 0.0))",
+        "pass",
     ),
     "settled: what no root serves": (
         _settled, _SETTLE, "np.full(len(x), np.inf)", "np.zeros(len(x))",
