@@ -218,7 +218,7 @@ def test_the_tree_is_shared_by_all_x() -> None:
 
 
 def test_log_p_caps_the_gap_and_spares_the_search() -> None:
-    """x far off a line, where bounds alone leave nats open: q* is the posterior, to rounding."""
+    """Far off a line bounds alone leave nats open, though q* is the posterior, to rounding."""
     line = GenerativeModel(parse_expression("[z, z]").to_decoder(), [0.5, 0.25])
     field = MeanField(line)
     x = np.random.default_rng(0).normal(size=(200, 2)) * np.array([1.0, 4.0])
