@@ -56,6 +56,9 @@ EXACT = {
     "share",
     "draws",
     "mode_mass",
+    # Widths and bounds that say how far the numbers reach.
+    "verified_width",
+    "resolution",
 }
 SEARCH = Search(TINY, "tiny", seed=3)
 
