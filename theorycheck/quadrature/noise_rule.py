@@ -105,7 +105,6 @@ class _Strip:
     first: int
     last: int
     orders: tuple[int, ...]
-    mass: float
     x: Array
     weight: Array
     values: Array
@@ -152,7 +151,7 @@ def integrate_noise(
     NoiseIntegral
     """
     dim = panels.model.data_dim
-    log_mass = np.exp(panels.log_mass)
+    prior = np.exp(panels.log_mass)
     length = lengths(panels)
     apart = strips.apart.copy()
     missing = 0.0
@@ -160,7 +159,7 @@ def integrate_noise(
     todo: list[tuple[int, int, tuple[int, ...]]] = []
     start = _first_orders(dim)
     for first, last in zip(strips.first, strips.last, strict=True):
-        mass = float(log_mass[first:last].sum())
+        mass = float(prior[first:last].sum())
         if mass < lightest:
             missing += mass
         else:
@@ -170,7 +169,7 @@ def integrate_noise(
     with progress.task("averaging over the latent and its noise", None) as advance:
         while todo:
             spent += sum(_size(orders) for _, _, orders in todo)
-            done += _evaluate(integrand, panels, todo, log_mass)
+            done += _evaluate(integrand, panels, todo)
             advance(1)
             todo = []
             if not done:
@@ -270,7 +269,6 @@ def _evaluate(
     integrand: Integrand,
     panels: LatentPanels,
     todo: list[tuple[int, int, tuple[int, ...]]],
-    mass: Array,
 ) -> list[_Strip]:
     """Evaluate strips, those of the same orders together."""
     results: list[_Strip] = []
@@ -281,7 +279,7 @@ def _evaluate(
             part = same[k : k + batch]
             first = np.array([entry[0] for entry in part])
             last = np.array([entry[1] for entry in part])
-            results += _evaluate_batch(integrand, panels, first, last, orders, mass)
+            results += _evaluate_batch(integrand, panels, first, last, orders)
     return results
 
 
@@ -291,7 +289,6 @@ def _evaluate_batch(
     first: Ints,
     last: Ints,
     orders: tuple[int, ...],
-    mass: Array,
 ) -> list[_Strip]:
     sigma = panels.model.sigma
     dim = sigma.size
@@ -327,7 +324,6 @@ def _evaluate_batch(
             int(first[s]),
             int(last[s]),
             orders,
-            float(mass[first[s] : last[s]].sum()),
             x[s].reshape(flat, dim),
             weight[s].reshape(flat),
             values.reshape(len(first), flat, count)[s],
