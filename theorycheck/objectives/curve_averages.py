@@ -14,7 +14,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
-from scipy.stats import qmc
 
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference.marginal import log_density
@@ -27,7 +26,7 @@ from theorycheck.objectives.averages import (
 )
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature.curve_strips import Strips, curve_strips, lengths, only
-from theorycheck.quadrature.data_nodes import DataSample, trapezoid_grid
+from theorycheck.quadrature.data_nodes import DataSample, quasi_monte_carlo, trapezoid_grid
 from theorycheck.quadrature.latent_panels import LatentPanels
 from theorycheck.quadrature.noise_rule import NoiseIntegral, first_nodes, integrate_noise
 
@@ -243,17 +242,17 @@ class CurveAverages:
         left, right = ndtr(part.left), ndtr(part.right)
         mass = np.maximum(right - left, 0.0)
         edges = np.concatenate([[0.0], np.cumsum(mass)])
-        dim = part.model.data_dim
-        draws = []
-        for child in np.random.default_rng(self.seed).spawn(self.repeats):
-            engine = qmc.Sobol(dim + 1, scramble=True, rng=child)
-            uniform = engine.random_base2(max(0, math.ceil(math.log2(self.size))))
-            place = np.clip(uniform[:, 0], 1e-16, 1.0 - 1e-16) * edges[-1]
+
+        def latent(share: Array) -> Array:
+            place = share * edges[-1]
             panel = np.clip(np.searchsorted(edges, place, side="right") - 1, 0, mass.size - 1)
-            z = ndtri(left[panel] + (place - edges[panel]))
-            noise = ndtri(np.clip(uniform[:, 1:], 1e-16, 1.0 - 1e-16))
-            draws.append(part.model.decoder(z) + noise * part.model.sigma)
-        return DataSample(np.stack(draws)), float(edges[-1])
+            z: Array = ndtri(left[panel] + (place - edges[panel]))
+            return z
+
+        draws = quasi_monte_carlo(
+            part.model, size=self.size, repeats=self.repeats, seed=self.seed, latent=latent
+        )
+        return draws, float(edges[-1])
 
 
 def worth_it(panels: LatentPanels) -> bool:

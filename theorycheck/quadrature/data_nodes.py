@@ -10,7 +10,7 @@ the spread of the repetitions gives a standard error. A given sample gets one fr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -207,7 +207,12 @@ class DataSample:
 
 
 def quasi_monte_carlo(
-    model: GenerativeModel, *, size: int = 1024, repeats: int = 16, seed: int = 0
+    model: GenerativeModel,
+    *,
+    size: int = 1024,
+    repeats: int = 16,
+    seed: int = 0,
+    latent: Callable[[Array], Array] = ndtri,
 ) -> DataSample:
     """Draw from p(x) by scrambled Sobol points in (z, noise).
 
@@ -221,6 +226,8 @@ def quasi_monte_carlo(
         Independent scramblings, at least 2.
     seed : int
         Seed of the scramblings.
+    latent : callable
+        Maps points of (0, 1) to latents; by default to N(0, 1), the prior.
 
     Returns
     -------
@@ -237,8 +244,8 @@ def quasi_monte_carlo(
     draws = []
     for child in np.random.default_rng(seed).spawn(repeats):
         uniform = qmc.Sobol(model.data_dim + 1, scramble=True, rng=child).random_base2(log2_size)
-        normal = ndtri(np.clip(uniform, 1e-16, 1.0 - 1e-16))
-        draws.append(model.decoder(normal[:, 0]) + normal[:, 1:] * model.sigma)
+        inner = np.clip(uniform, 1e-16, 1.0 - 1e-16)
+        draws.append(model.decoder(latent(inner[:, 0])) + ndtri(inner[:, 1:]) * model.sigma)
     return DataSample(np.stack(draws))
 
 
