@@ -14,6 +14,11 @@ from tests.problems import ALL_NAMES, PROBLEMS, tagged
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference.importance import iwae_bound, optimal_iwae_q
 from theorycheck.inference.marginal import log_density
+from theorycheck.models.benchmarks import benchmark
+from theorycheck.models.generative import GenerativeModel
+from theorycheck.models.table import decoder_from_table
+from theorycheck.optimum.starts import interval_exchange
+from theorycheck.quadrature.latent_cells import latent_cells
 
 #: Problems, and q as (shift of the optimal μ in s, factor on s): narrow, optimal, wide, far off.
 NESTED = ["figure8", "circle", "clusters", "ramp", "two_gaussians", "linear_plane", "helix", "wave"]
@@ -132,6 +137,24 @@ def test_no_random_start_finds_a_better_q(name: str, samples: int) -> None:
             problem.panels, x, best.mean + shift * best.scale, best.scale * factor, samples
         )
         assert (tried.value <= best.bound.value + 1e-9).all()
+
+
+@pytest.mark.parametrize("name", ["absolute_value", "clusters"])
+def test_no_q_of_a_grid_is_better_on_shuffled_cells(name: str) -> None:
+    """Many wells, nats apart: no start knows of the others (`benchmarks/iwae_q.py` at scale)."""
+    data, cells = benchmark(name), latent_cells(40)
+    moved = interval_exchange(np.random.default_rng(1), cells.z, 5)
+    f = cells.interpolate(cells.average(data.decoder), moved)
+    model = GenerativeModel(
+        decoder_from_table(cells.boundary, f, kind="cells"), data.noise_variance
+    )
+    _, x = model.sample(6, 3)
+    best = optimal_iwae_q(model, x, 5).bound.value
+    for s in (0.03, 0.06, 0.12, 0.25, 0.5, 1.0):
+        mean = np.arange(-3.5, 3.5, 0.7 * s)
+        for k in range(len(x)):
+            same = np.broadcast_to(x[k], (mean.size, x.shape[1]))
+            assert iwae_bound(model, same, mean, s, 5).value.max() < best[k] + 1e-7
 
 
 def test_one_sample_has_the_optimal_q_of_the_elbo() -> None:

@@ -82,7 +82,7 @@ def _posterior_column(function: Callable[..., Any]) -> float:
     # KL is 1, 1, 7 and, by rounding, −0.001.
     p = density([-1.0, -2.0, 3.0, -1.0], [0.1, 0.3, np.inf, 0.2])
 
-    def optimal_q(*_: Any, evidence: Any = None) -> Any:
+    def optimal_q(*_: Any, evidence: Any = None, **__: Any) -> Any:
         # With log p at hand the search knows what q* cannot gain.
         gap = np.array([0.02, np.inf, 0.0, 0.5]) if evidence is p else np.full(4, 3.0)
         return SimpleNamespace(

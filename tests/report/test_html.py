@@ -49,6 +49,7 @@ EXACT = {
     "hops",
     "displacement",
     "gradient_norm",
+    "q_gap",
     "node_excess",
     "largest_slope",
     "seed",

@@ -132,7 +132,8 @@ def in_words(
         f"The last ascent {state} after {result.convergence.evaluations} E-steps: one more M-step "
         f"would move f by {result.convergence.displacement:.1e} σ, gradient norm "
         f"{result.convergence.gradient_norm:.1e} nats; largest |f′| {result.largest_slope:.3g}. "
-        f"On the search's own data nodes {name} = {node_excess:.6f}."
+        f"On the search's own data nodes {name} = {node_excess:.6f}; other q could lower it by at "
+        f"most {result.convergence.q_gap:.1e} nats."
     )
     if node_excess < 0.0:
         lines.append(

@@ -94,7 +94,12 @@ class BoundTree:
         return self._tree[0][: self.size]
 
     def settle(
-        self, x: Array, minima: Array, found: NDArray[np.int64], floor: Array | None = None
+        self,
+        x: Array,
+        minima: Array,
+        found: NDArray[np.int64],
+        floor: Array | None = None,
+        negligible: Array | None = None,
     ) -> Array:
         """Look for a lower minimum for every x, and return what cannot be excluded.
 
@@ -107,6 +112,8 @@ class BoundTree:
             Their number; corrected in place.
         floor : ndarray, shape (n,), optional
             What −ELBO_x cannot fall below, from elsewhere, without its constant.
+        negligible : ndarray, shape (n,), optional
+            Nats above the floor up to which an x is left as it is.
 
         Returns
         -------
@@ -120,7 +127,8 @@ class BoundTree:
         root = np.searchsorted(limits, best)
         # −log p(x) bounds −ELBO_x: where the best q is the posterior there is nothing to look for.
         known = np.full(len(x), np.inf) if floor is None else np.maximum(best - floor, 0.0)
-        pending = np.flatnonzero((root < len(_ROOTS)) & (known > _KNOWN))
+        wanted = known > (_KNOWN if negligible is None else np.maximum(negligible, _KNOWN))
+        pending = np.flatnonzero((root < len(_ROOTS)) & wanted)
         self._grow(pending[:_GROWERS], x, root, minima, found, gap, state)
         pending = pending[_GROWERS:]
         self._walk(pending, x, root, minima, found, gap, state)
@@ -129,7 +137,7 @@ class BoundTree:
         # A well can hide among much that lies between it and the best minimum known.
         with np.errstate(invalid="ignore"):
             stubborn = np.flatnonzero(
-                (gap > _OPEN * (1.0 + np.abs(best))) & np.isfinite(gap) & (known > _KNOWN)
+                (gap > _OPEN * (1.0 + np.abs(best))) & np.isfinite(gap) & wanted
             )
         # Far from the curve thousands may be left open, and each takes a tenth of a second.
         stubborn = stubborn[np.argsort(-np.minimum(gap, known)[stubborn], kind="stable")]

@@ -37,6 +37,11 @@ _TABLE_WIDEST = 2.0
 _TABLE_LOG_STEP = 0.35
 _TABLE_MEAN_STEP = 0.6
 _TABLE_NARROWEST = 0.4
+#: Nats above the best minimum found at which a start is given up: the table is up to 0.3 above its
+#: minima, and all minima within half a nat of the best are wanted. That no deeper basin is passed
+#: over is for the walk through the bounds to see; where only the best q counts, BEST_ONLY will do.
+_ALL_MINIMA = 0.8
+BEST_ONLY = 0.05
 #: Table entries at most; beyond, narrow q are left to the starts at posterior modes.
 _TABLE_LARGEST = 60_000
 
@@ -177,6 +182,8 @@ class MeanField:
         use_modes: bool = True,
         certify: bool = True,
         evidence: LogDensity | None = None,
+        negligible: Array | None = None,
+        margin: float = _ALL_MINIMA,
     ) -> OptimalQ:
         """Find the global optimum of −ELBO_x over q for every x.
 
@@ -196,6 +203,11 @@ class MeanField:
         evidence : LogDensity, optional
             log p_θ(x), where it is known: −ELBO_x is never below −log p_θ(x), so that an x whose
             best q is the posterior needs no other bound.
+        negligible : ndarray, shape (n,), optional
+            KL, nats, up to which an x is not looked at through the bounds: all that a better q
+            could gain there. Needs `evidence`.
+        margin : float
+            Nats above the best within which other local minima are sought for their own sake.
 
         Returns
         -------
@@ -237,6 +249,7 @@ class MeanField:
             given,
             group,
             use_modes,
+            margin,
             minima,
             found,
         )
@@ -245,7 +258,7 @@ class MeanField:
             floor = None
             if evidence is not None:
                 floor = panels.peak_log_density - evidence.value - evidence.error
-            gap = self.bounds.settle(points, minima, found, floor)
+            gap = self.bounds.settle(points, minima, found, floor, negligible)
         minima[:, :, 2] -= panels.peak_log_density
         minima[np.arange(MINIMA)[None, :] >= found[:, None]] = np.nan
         return OptimalQ(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from theorycheck.estimate import Kind
 from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import MeanField
+from theorycheck.inference.mean_field import BEST_ONLY, MeanField
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature.adaptive_cells import BoxNodes, integrate_boxes
 from theorycheck.quadrature.data_nodes import DataSample, TrapezoidGrid
@@ -30,6 +30,9 @@ LARGEST_KL = 100.0
 #: Candidates handed from a box to its parts, and nats within which a minimum is one.
 _CANDIDATES = 12
 _CANDIDATE_MARGIN = 0.5
+#: Share of the PMO's tolerance, for a batch of nodes, that KL may have where no bound is asked for
+#: whether its q is the best: far out, where p(x) is next to nothing. The radius holds it.
+_NEGLIGIBLE = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,21 +154,25 @@ def averages_on_boxes(
         x = nodes.x.reshape(-1, dim)
         p = log_density(data, x)
         p_f = p if same else log_density(field.panels, x)
-        if nodes.hint is None:
-            optimum = field.optimal_q(x, evidence=p_f)
-        else:
-            group = np.repeat(np.arange(boxes), count)
-            optimum = field.optimal_q(
-                x, given=nodes.hint, group=group, use_modes=nodes.generation <= 1, evidence=p_f
-            )
+        density = np.exp(p.value if part is None else log_density(part, x).value)
+        seen = nodes.weight.ravel() * density
+        with np.errstate(divide="ignore"):
+            negligible = _NEGLIGIBLE * tolerance / len(x) / seen
+        group = None if nodes.hint is None else np.repeat(np.arange(boxes), count)
+        optimum = field.optimal_q(
+            x,
+            given=nodes.hint,
+            group=group,
+            use_modes=nodes.generation <= 1,
+            evidence=p_f,
+            negligible=negligible,
+            margin=BEST_ONLY,
+        )
         mean_f, squares = field.expectations(x, optimum.mean, optimum.scale)
         kl = optimum.negative_elbo + p_f.value
-        density = np.exp(p.value if part is None else log_density(part, x).value)
         # ∇KL = (E[f|x] − E_q f)/σ²; each node stands for its sixth of the box per dimension.
         slope = np.abs(p_f.posterior_mean_f - mean_f) * inverse_variance
         step = np.ptp(nodes.x, axis=1).repeat(count, axis=0) / 10.0
-        weight = nodes.weight.ravel()
-        seen = weight * density
         resolution[0] = max(resolution[0], float(np.sum(seen * p_f.relative_error)))
         # A q that the search could not exclude would lower KL there by so much.
         resolution[2] += float(np.sum(seen * optimum.gap))
@@ -226,7 +233,7 @@ def averages_on_sample(field: MeanField, sample: DataSample) -> PosteriorAverage
     repeats, size, dim = sample.x.shape
     x = sample.x.reshape(-1, dim)
     p_f = log_density(field.panels, x)
-    optimum = field.optimal_q(x, evidence=p_f)
+    optimum = field.optimal_q(x, evidence=p_f, margin=BEST_ONLY)
     _, squares = field.expectations(x, optimum.mean, optimum.scale)
     kl = optimum.negative_elbo + p_f.value
     pmo, pmo_error = sample.average(kl.reshape(repeats, size))

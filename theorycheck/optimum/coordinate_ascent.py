@@ -9,6 +9,7 @@ converges in tens of steps instead of thousands.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -52,6 +53,8 @@ class Ascent:
         Root mean square over the aggregated posterior of the next M-step's |f_new − f|/σ.
     gradient_norm : float
         Euclidean norm of the gradient of −ELBO in the cells' f in units of σ, nats.
+    q_gap : float
+        Nats by which `negative_elbo` could be lower at q that were not found.
     history : tuple of float
         −ELBO after every accepted step, nats.
     """
@@ -64,6 +67,7 @@ class Ascent:
     converged: bool
     displacement: float
     gradient_norm: float
+    q_gap: float
     history: tuple[float, ...]
 
     @property
@@ -84,7 +88,10 @@ def ascend(
     tolerance: float = TOLERANCE,
     watch: Callable[[int, float], None] | None = None,
 ) -> Ascent:
-    """Raise the ELBO from a given f until it stands still.
+    """Raise the ELBO from a given f until it stands still, with q that are globally optimal there.
+
+    Where it stands still, the E-step is checked (:meth:`EStep.certified`): if some q were only
+    local optima, the ascent goes on from the better ones.
 
     Parameters
     ----------
@@ -143,6 +150,13 @@ def ascend(
             watch(step.evaluations, current.negative_elbo)
         if len(history) > _WINDOW:
             converged = history[-1 - _WINDOW] - history[-1] < tolerance
+        if converged:
+            current = step.certified(current)
+            converged = history[-1] - current.negative_elbo < tolerance
+            history[-1] = current.negative_elbo
+    if not math.isfinite(current.responsibilities.gap):
+        current = step.certified(current)
+        history[-1] = current.negative_elbo
     moved = step.m_step(current)
     scaled = (moved.f - current.f) ** 2 / current.noise_variance
     aggregate = current.responsibilities.aggregate[:, None]
@@ -155,6 +169,7 @@ def ascend(
         converged=converged,
         displacement=float(np.sqrt(np.sum(aggregate * scaled))),
         gradient_norm=float(np.sqrt(np.sum(aggregate**2 * scaled))),
+        q_gap=current.responsibilities.gap,
         history=tuple(history),
     )
 
@@ -186,6 +201,11 @@ class _Step:
     def evaluate(self, f: Array, noise_variance: Array, previous: Array | None) -> _Point:
         self.evaluations += 1
         return _Point(f, noise_variance, self.e_step(f, noise_variance, previous))
+
+    def certified(self, point: _Point) -> _Point:
+        """Return the point with the best q that there are."""
+        f, variance = point.f, point.noise_variance
+        return _Point(f, variance, self.e_step.certified(f, variance, point.responsibilities))
 
     def feasible(self, f: Array, noise_variance: Array) -> Array:
         """Make f obey the bound on its steepness, moving it as little as can be."""

@@ -149,6 +149,7 @@ def find_optimum(
             ascent.evaluations,
             ascent.displacement,
             ascent.gradient_norm,
+            ascent.q_gap,
             ascent.negative_elbo - fine.entropy,
         ),
         steepness=steepness,

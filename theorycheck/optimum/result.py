@@ -70,6 +70,9 @@ class Convergence:
         Root mean square |f_new − f|/σ of one more M-step.
     gradient_norm : float
         Of −ELBO in the cells' f in units of σ, nats.
+    q_gap : float
+        Nats by which that J could be lower at q that the last E-step did not find: at rounding
+        level for the ELBO, log p − L_S for the IWAE bound.
     node_excess : float
         J on the search's own data nodes, nats; below the exact J by what f hides between them.
     """
@@ -78,6 +81,7 @@ class Convergence:
     evaluations: int
     displacement: float
     gradient_norm: float
+    q_gap: float
     node_excess: float
 
     def to_dict(self) -> dict[str, object]:
@@ -87,6 +91,7 @@ class Convergence:
             "evaluations": self.evaluations,
             "displacement": self.displacement,
             "gradient_norm": self.gradient_norm,
+            "q_gap": self.q_gap,
             "node_excess": self.node_excess,
         }
 

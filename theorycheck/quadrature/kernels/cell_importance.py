@@ -71,11 +71,13 @@ def fill_likelihood(x: Any, inverse_sigma: Any, f: Any, work: Any) -> float:
 
 @scalar_kernel
 def cell_iwae(
-    mean: float, log_scale: float, samples: float, boundary: Any, prior: Any, top: float, work: Any
-) -> tuple[float, float, float, int, int]:
+    mean: float, log_scale: float, samples: float, boundary: Any, prior: Any, top: float, work: Any,
+    floor: float = -math.inf,
+) -> tuple[float, float, float, int, int]:  # fmt: skip
     """Return L_S, s∂_μ L_S, ∂_{log s} L_S and the range of cells, the likelihood being filled in.
 
-    Row SHARE of `work` receives ∂L_S/∂log w_j, the responsibilities, which add up to one.
+    Once L_S is known to be below `floor` it returns: some number below it, and no slopes. Row
+    SHARE of `work` receives ∂L_S/∂log w_j, the responsibilities, which add up to one.
     """
     s = math.exp(log_scale)
     first: Any = np.searchsorted(boundary, mean - REACH * s)
@@ -134,6 +136,9 @@ def cell_iwae(
             here *= 2.0 - here
             # Rounding would leave 1e-16 for ever, and t grows as far as the smallest w asks.
             delta[j] = here if here < _SATURATED else 1.0
+        # From here on the integrand is nowhere positive.
+        if now > 40.0 and top + math.log(scale) + value * _OCTAVE < floor:
+            return top + math.log(scale) + value * _OCTAVE, 0.0, 0.0, first, last + 1
         if now > 40.0 and power * left * (longest - log_t) < _NEGLIGIBLE:
             break
     by_mean = 0.0
@@ -175,7 +180,7 @@ def _climb(
             new_mean = mean + math.exp(log_scale) * a
             new_scale = min(max(log_scale + b, _LOWEST_LOG_SCALE), _HIGHEST_LOG_SCALE)
             trial, n1, n2, _first, _last = cell_iwae(
-                new_mean, new_scale, samples, boundary, prior, top, work
+                new_mean, new_scale, samples, boundary, prior, top, work, value
             )
             if trial >= value + 2e-4 * fraction * predicted:
                 # BFGS on the inverse curvature, with y the fall of the gradient.

@@ -26,10 +26,6 @@ MINIMA = 8
 _STARTS = 24
 #: Chunks of x, so that buffers are allocated per chunk and threads stay balanced.
 _CHUNKS = 64
-#: Nats above the best minimum found at which a start is given up. That no deeper basin is passed
-#: over is for the walk through the bounds to see (branch_and_bound); this is what the list of
-#: minima needs: those within 0.5 nats become hints, and the table is up to 0.3 above its minima.
-_START_MARGIN = 0.8
 _ITERATIONS = 100
 #: Newton decrement (nats, relative to the value) below which one more full step, taken blindly,
 #: ends at rounding level: convergence is quadratic, so the next decrement is about its square.
@@ -205,14 +201,16 @@ def optimal_q_batch(
     given: Any,
     group: Any,
     use_modes: bool,
+    margin: float,
     minima: Any,
     found: Any,
 ) -> None:
     """Find the global minimum over (μ, log s) for every x (n, D).
 
     Starts come from the table (empty arrays: none), from the posterior modes if asked, and from
-    `given[group[k]]` (G, C, 2), NaN where unused. `minima` (n, MINIMA, 3) receives μ, log s and
-    the value of the distinct minima, lowest first; `found` (n,) their number.
+    `given[group[k]]` (G, C, 2), NaN where unused; those more than `margin` nats above the best
+    minimum found are given up. `minima` (n, MINIMA, 3) receives μ, log s and the value of the
+    distinct minima, lowest first; `found` (n,) their number.
     """
     total = x.shape[0]
     for chunk in prange(_CHUNKS):
@@ -257,7 +255,8 @@ def optimal_q_batch(
                 )[0]  # fmt: skip
                 count += 1
             _descend(
-                x[k], starts, count, inverse_sigma, panels, groups, work, minima[k], found, k,
+                x[k], starts, count, margin, inverse_sigma, panels, groups, work, minima[k],
+                found, k,
             )  # fmt: skip
 
 
@@ -266,6 +265,7 @@ def _descend(
     x: Any,
     starts: Any,
     count: int,
+    margin: float,
     inverse_sigma: Any,
     panels: Any,
     groups: Any,
@@ -287,7 +287,7 @@ def _descend(
         start_scale = starts[pick, 1]
         start_value = starts[pick, 2]
         starts[pick, 2] = np.inf
-        if kept > 0 and start_value > minima[0, 2] + _START_MARGIN:
+        if kept > 0 and start_value > minima[0, 2] + margin:
             continue
         known = False
         for m in range(kept):
