@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference.marginal import as_panels, as_points
-from theorycheck.inference.mean_field import MeanField, OptimalQ, as_field
+from theorycheck.inference.mean_field import ALL_MINIMA, MeanField, OptimalQ, as_field
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.quadrature.kernels.importance_bound import (
     importance_bound_batch,
@@ -196,7 +196,7 @@ def optimal_iwae_q(
     count = checked_samples(samples)
     field = as_field(model)
     points = as_points(x, field.model.data_dim)
-    first = field.optimal_q(points) if elbo_optimum is None else elbo_optimum
+    first = field.optimal_q(points, margin=ALL_MINIMA) if elbo_optimum is None else elbo_optimum
     optima = np.full((len(points), OPTIMA, 3), np.nan)
     optimal_importance_q_batch(
         points, _starts(field.panels, points, first), float(count),

@@ -37,11 +37,11 @@ _TABLE_WIDEST = 2.0
 _TABLE_LOG_STEP = 0.35
 _TABLE_MEAN_STEP = 0.6
 _TABLE_NARROWEST = 0.4
-#: Nats above the best minimum found at which a start is given up: the table is up to 0.3 above its
-#: minima, and all minima within half a nat of the best are wanted. That no deeper basin is passed
-#: over is for the walk through the bounds to see; where only the best q counts, BEST_ONLY will do.
-_ALL_MINIMA = 0.8
-BEST_ONLY = 0.05
+#: Nats above the best minimum found at which a start is given up. That no deeper basin is passed
+#: over is for the walk through the bounds to see. Where all minima within half a nat of the best
+#: are wanted: the table is up to 0.3 above its minima.
+_BEST_ONLY = 0.05
+ALL_MINIMA = 0.8
 #: Table entries at most; beyond, narrow q are left to the starts at posterior modes.
 _TABLE_LARGEST = 60_000
 
@@ -82,7 +82,8 @@ class OptimalQ:
     negative_elbo : ndarray, shape (n,)
         −ELBO_x at the optimum, nats.
     minima : ndarray, shape (n, 8, 3)
-        μ, log s and −ELBO_x of the distinct local minima found, lowest first; NaN beyond.
+        μ, log s and −ELBO_x of the distinct local minima found, lowest first; NaN beyond. All
+        that tie with the best are among them; of the others, those asked for.
     gap : ndarray, shape (n,)
         Nats by which some q could be better than the best: no (μ, s) has a −ELBO_x below
         ``negative_elbo - gap``. At rounding level unless the search ran out of its budget.
@@ -183,7 +184,7 @@ class MeanField:
         certify: bool = True,
         evidence: LogDensity | None = None,
         negligible: Array | None = None,
-        margin: float = _ALL_MINIMA,
+        margin: float = _BEST_ONLY,
     ) -> OptimalQ:
         """Find the global optimum of −ELBO_x over q for every x.
 
@@ -207,7 +208,8 @@ class MeanField:
             KL, nats, up to which an x is not looked at through the bounds: all that a better q
             could gain there. Needs `evidence`.
         margin : float
-            Nats above the best within which other local minima are sought for their own sake.
+            Nats above the best up to which a start is followed; ALL_MINIMA where the other local
+            minima are wanted for their own sake.
 
         Returns
         -------

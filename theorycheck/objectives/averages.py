@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from theorycheck.estimate import Kind
 from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import BEST_ONLY, MeanField
+from theorycheck.inference.mean_field import MeanField
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature.adaptive_cells import BoxNodes, integrate_boxes
 from theorycheck.quadrature.data_nodes import DataSample, TrapezoidGrid
@@ -166,7 +166,6 @@ def averages_on_boxes(
             use_modes=nodes.generation <= 1,
             evidence=p_f,
             negligible=negligible,
-            margin=BEST_ONLY,
         )
         mean_f, squares = field.expectations(x, optimum.mean, optimum.scale)
         kl = optimum.negative_elbo + p_f.value
@@ -233,7 +232,7 @@ def averages_on_sample(field: MeanField, sample: DataSample) -> PosteriorAverage
     repeats, size, dim = sample.x.shape
     x = sample.x.reshape(-1, dim)
     p_f = log_density(field.panels, x)
-    optimum = field.optimal_q(x, evidence=p_f, margin=BEST_ONLY)
+    optimum = field.optimal_q(x, evidence=p_f)
     _, squares = field.expectations(x, optimum.mean, optimum.scale)
     kl = optimum.negative_elbo + p_f.value
     pmo, pmo_error = sample.average(kl.reshape(repeats, size))

@@ -17,7 +17,7 @@ from scipy.special import ndtr, ndtri
 
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import BEST_ONLY, MeanField
+from theorycheck.inference.mean_field import MeanField
 from theorycheck.objectives.averages import (
     LARGEST_KL,
     PosteriorAverages,
@@ -168,7 +168,7 @@ class CurveAverages:
 
         def integrand(x: Array) -> Array:
             p = log_density(panels, x)
-            best = field.optimal_q(x, evidence=p, margin=BEST_ONLY)
+            best = field.optimal_q(x, evidence=p)
             mean_f, squares = field.expectations(x, best.mean, best.scale)
             slope = (p.posterior_mean_f - mean_f) / variance
             kl = best.negative_elbo + p.value

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import ModelError
 from theorycheck.inference.marginal import as_points, log_density
-from theorycheck.inference.mean_field import MeanField, OptimalQ, as_field
+from theorycheck.inference.mean_field import ALL_MINIMA, MeanField, OptimalQ, as_field
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.quadrature.latent_panels import LatentPanels, latent_panels
 
@@ -121,7 +121,7 @@ def pmo_landscape(
     points = as_points(np.atleast_1d(np.asarray(x, dtype=float)), field.model.data_dim)
     if len(points) != 1:
         raise ModelError(f"a landscape is at one x, not at {len(points)}")
-    optimum = field.optimal_q(points)
+    optimum = field.optimal_q(points, margin=ALL_MINIMA)
     centres = optimum.minima[0, :, 0]
     widths = np.exp(optimum.minima[0, :, 1])
     if mean is None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import BEST_ONLY, MeanField
+from theorycheck.inference.mean_field import MeanField
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.models.table import decoder_from_table
 from theorycheck.optimum.nodes import DataNodes
@@ -179,7 +179,6 @@ class EStep:
             group=np.arange(len(x)),
             use_modes=False,
             evidence=log_density(field.panels, x),
-            margin=BEST_ONLY,
         )
         gap = float(self.nodes.mass @ best.gap)
         lower = best.negative_elbo < found.minima[:, 0, 2] - _LOWER

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate
 from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import MeanField
+from theorycheck.inference.mean_field import ALL_MINIMA, MeanField
 from theorycheck.inference.posterior import Posterior, posterior
 from theorycheck.objectives.decomposition import Decomposition
 from theorycheck.objectives.landscape import KlMap, Landscape, pmo_landscape
@@ -145,7 +145,7 @@ def telling_landscape(
         Of the point.
     """
     x = np.stack([point.posterior.x for point in points])
-    minima = mean_field.optimal_q(x).minima
+    minima = mean_field.optimal_q(x, margin=ALL_MINIMA).minima
     count = np.isfinite(minima[:, :, 2]).sum(axis=1)
     best = max(range(len(points)), key=lambda k: (count[k], points[k].kl.value))
     reach = _LANDSCAPE_REACH * np.exp(minima[best, :, 1])
