@@ -14,7 +14,7 @@ from theorycheck.inference import bound_tree as tree_module
 from theorycheck.inference.bound_tree import BoundTree
 from theorycheck.inference.certificate import certify_optimal_q
 from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import MeanField
+from theorycheck.inference.mean_field import ALL_MINIMA, MeanField
 from theorycheck.models.expression import parse_expression
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.quadrature.kernels import bound_tree as kernel
@@ -224,6 +224,8 @@ def test_log_p_caps_the_gap_and_spares_the_search() -> None:
     x = np.random.default_rng(0).normal(size=(200, 2)) * np.array([1.0, 4.0])
     found = field.optimal_q(x, evidence=log_density(field.panels, x))
     assert found.gap.max() < 1e-9
+    # Not handed over, it is asked for where it is needed.
+    assert field.optimal_q(x).gap.max() < 2e-9
     plain = field.optimal_q(x, certify=False)
     assert np.abs(found.negative_elbo - plain.negative_elbo).max() < 1e-11
     # Elsewhere the minimum is the same with and without, and so is what is known of it.
@@ -233,3 +235,34 @@ def test_log_p_caps_the_gap_and_spares_the_search() -> None:
     found, plain = curve.optimal_q(x, evidence=evidence), curve.optimal_q(x)
     assert np.abs(found.negative_elbo - plain.negative_elbo).max() < 1e-11
     assert np.all(found.gap <= found.negative_elbo + evidence.value + evidence.error + 1e-15)
+
+
+def test_what_hardly_counts_is_not_looked_at() -> None:
+    problem = PROBLEMS["figure8"]
+    _, x = problem.model.sample(40, 2)
+    evidence = log_density(problem.panels, x)
+    full = problem.mean_field.optimal_q(x, evidence=evidence)
+    kl = full.negative_elbo + evidence.value
+    negligible = np.where(np.arange(40) % 2 == 0, 2.0 * kl, 0.0)
+    found = problem.mean_field.optimal_q(x, evidence=evidence, negligible=negligible)
+    assert found.negative_elbo == pytest.approx(full.negative_elbo, abs=1e-11)
+    assert found.gap[0::2] == pytest.approx(kl[0::2], abs=1e-9)
+    assert found.gap[1::2].max() < 1e-11
+
+
+def test_all_minima_near_the_best_where_they_are_wanted() -> None:
+    problem = PROBLEMS["clusters"]
+    _, x = problem.model.sample(200, 4)
+    few = problem.mean_field.optimal_q(x)
+    whole = problem.mean_field.optimal_q(x, margin=ALL_MINIMA)
+    assert few.negative_elbo == pytest.approx(whole.negative_elbo, abs=1e-11)
+    counts = [np.isfinite(found.minima[:, :, 2]).sum(axis=1) for found in (few, whole)]
+    assert (counts[1] >= counts[0]).all()
+    assert counts[1].sum() > counts[0].sum() + 10
+    # They are minima: −ELBO_x is higher all around.
+    k, m = np.nonzero(np.isfinite(whole.minima[:, :, 2]))
+    mean, log_scale, value = whole.minima[k, m].T
+    for shift, factor in ((0.02, 1.0), (-0.02, 1.0), (0.0, 1.02), (0.0, 0.98)):
+        scale = np.exp(log_scale)
+        near = problem.mean_field.negative_elbo(x[k], mean + shift * scale, scale * factor)
+        assert (near > value - 1e-10).all()

@@ -14,6 +14,7 @@ import numpy as np
 
 from tests.radii.table import Table, off, rewired, shortfall
 from theorycheck.inference import bound_tree
+from theorycheck.inference.mean_field import MeanField
 from theorycheck.quadrature.kernels import branch_and_bound as kernel
 from theorycheck.quadrature.kernels.affine_moments import DEGREES
 from theorycheck.quadrature.kernels.bound_tree import (
@@ -245,6 +246,25 @@ def _floored(function: Callable[..., Any]) -> float:
     return off(gap, [2.0**-36, 0.125, 0.25]) + float(set(searched) != {1, 2})
 
 
+def _by_evidence(function: Callable[..., Any]) -> float:
+    """Only where the bounds left much; log p at the upper end of its radius; never below 0."""
+    p = SimpleNamespace(value=np.array([-1.0, -2.0, -3.0]), error=np.array([0.1, 0.2, 0.3]))
+    panels = SimpleNamespace(peak_log_density=0.5)
+    gap = np.array([1e-12, 5.0, 0.01, np.inf])
+    asked: list[Any] = []
+
+    def log_p(_: Any, x: Any) -> Any:
+        asked.append(x[:, 0])
+        return p
+
+    x = np.arange(4.0)[:, None]
+    rewired(function, log_density=log_p)(
+        SimpleNamespace(panels=panels), x, np.array([9.0, 2.0, 3.0, 3.0]), gap
+    )
+    return max(off(asked[0], [1.0, 2.0, 3.0]), off(gap, [1e-12, 0.6, 0.0, 0.0]))
+
+
+_EVIDENCE = MeanField._bound_by_evidence
 _WALK = kernel._walk
 _SETTLE, _SLACK = bound_tree.BoundTree.settle, bound_tree._slack
 
@@ -316,5 +336,15 @@ BOUND_TREE: Table = {
     ),
     "gap: nothing but its tolerance": (
         _of_all_left_open, _WALK, "max(best - lowest, 0.0) + tolerance", "tolerance",
+    ),
+    "by log p: without its radius": (
+        _by_evidence, _EVIDENCE, "p.value + p.error", "p.value",
+    ),
+    "by log p: without the constant": (
+        _by_evidence, _EVIDENCE, "- self.panels.peak_log_density", "",
+    ),
+    "by log p: below zero": (_by_evidence, _EVIDENCE, "np.maximum(kl, 0.0)", "kl"),
+    "by log p: the larger gap": (_by_evidence, _EVIDENCE, "np.minimum(gap[wide]",
+        "np.maximum(gap[wide]",
     ),
 }  # fmt: skip

@@ -42,6 +42,8 @@ _TABLE_NARROWEST = 0.4
 #: are wanted: the table is up to 0.3 above its minima.
 _BEST_ONLY = 0.05
 ALL_MINIMA = 0.8
+#: Gap, nats, from which it is worth the price of log p(x) to look for a smaller one.
+_WIDE_GAP = 1e-9
 #: Table entries at most; beyond, narrow q are left to the starts at posterior modes.
 _TABLE_LARGEST = 60_000
 
@@ -261,6 +263,8 @@ class MeanField:
             if evidence is not None:
                 floor = panels.peak_log_density - evidence.value - evidence.error
             gap = self.bounds.settle(points, minima, found, floor, negligible)
+            if evidence is None:
+                self._bound_by_evidence(points, minima[:, 0, 2], gap)
         minima[:, :, 2] -= panels.peak_log_density
         minima[np.arange(MINIMA)[None, :] >= found[:, None]] = np.nan
         return OptimalQ(
@@ -270,6 +274,14 @@ class MeanField:
             minima=minima,
             gap=gap,
         )
+
+    def _bound_by_evidence(self, points: Array, best: Array, gap: Array) -> None:
+        """Where the bounds left much open, far off the curve for instance, ask log p(x)."""
+        wide = np.flatnonzero(gap > _WIDE_GAP)
+        if wide.size:
+            p = log_density(self.panels, points[wide])
+            kl = best[wide] - self.panels.peak_log_density + p.value + p.error
+            gap[wide] = np.minimum(gap[wide], np.maximum(kl, 0.0))
 
     def negative_elbo(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Array:
         """Return −ELBO_x(μ, s) in nats, for any q.
