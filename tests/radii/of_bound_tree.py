@@ -250,7 +250,7 @@ def _by_evidence(function: Callable[..., Any]) -> float:
     """Only where the bounds left much; log p at the upper end of its radius; never below 0."""
     p = SimpleNamespace(value=np.array([-1.0, -2.0, -3.0]), error=np.array([0.1, 0.2, 0.3]))
     panels = SimpleNamespace(peak_log_density=0.5)
-    gap = np.array([1e-12, 5.0, 0.01, np.inf])
+    gap = np.array([1e-12, 5.0, 0.9, 8.0])
     asked: list[Any] = []
 
     def log_p(_: Any, x: Any) -> Any:
@@ -261,7 +261,7 @@ def _by_evidence(function: Callable[..., Any]) -> float:
     rewired(function, log_density=log_p)(
         SimpleNamespace(panels=panels), x, np.array([9.0, 2.0, 3.0, 3.0]), gap
     )
-    return max(off(asked[0], [1.0, 2.0, 3.0]), off(gap, [1e-12, 0.6, 0.0, 0.0]))
+    return max(off(asked[0], [1.0, 2.0, 3.0]), off(gap, [1e-12, 0.6, 0.7, 0.0]))
 
 
 _EVIDENCE = MeanField._bound_by_evidence

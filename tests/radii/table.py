@@ -37,7 +37,7 @@ def off(found: Any, expected: Any) -> float:
     """Return the largest relative difference; an infinity must be met by an infinity."""
     a, b = np.atleast_1d(np.asarray(found, float)), np.atleast_1d(np.asarray(expected, float))
     assert a.shape == b.shape, (a.shape, b.shape)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.where(a == b, 0.0, np.abs(a - b) / np.abs(b))
     return float(np.where(np.isnan(apart), np.inf, apart).max())
 
