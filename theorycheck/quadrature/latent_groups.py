@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 _WIDEST = 16.0
 #: Pairs of runs merged at once.
 _CHUNK = 4096
+#: Different bases up to which pairs are taken by basis.
+_FEW = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,14 +135,22 @@ def _merge(
         moved = first[side] + shift
         moved_square = square[side] + 2.0 * shift * first[side] + shift**2
         # Legendre moments of the child on the parent's interval, exact: degree 31 + 31 < 64.
-        half = 0.5 * (right[side] - left[side])
-        z = 0.5 * (left[side] + right[side])[:, None] + half[:, None] * nodes
-        u = (2.0 * z - (new_left + new_right)[:, None]) / span[:, None]
+        share = (right[side] - left[side]) / span
+        middle = (left[side] + right[side] - new_left - new_right) / span
+        # Panels come from halving, so that nearly all pairs share one basis.
+        places, which = np.unique(np.stack([middle, share]), axis=1, return_inverse=True)
+        u = places[0][:, None] + places[1][:, None] * nodes
         basis = legendre_values(np.clip(u, -1.0, 1.0).ravel(), nodes.size - 1)
-        basis = basis.reshape(pairs, nodes.size, nodes.size)
-        weighted = basis * (weights * (2.0 * half / span)[:, None])[:, :, None]
-        new_first += moved @ weighted
-        new_square += moved_square @ weighted
+        basis = basis.reshape(-1, nodes.size, nodes.size)
+        weighted = basis * (weights * places[1][:, None])[:, :, None]
+        if len(weighted) > _FEW:
+            new_first += moved @ weighted[which.ravel()]
+            new_square += moved_square @ weighted[which.ravel()]
+            continue
+        for k, mix in enumerate(weighted):
+            same = which.ravel() == k
+            new_first[same] += moved[same] @ mix
+            new_square[same] += moved_square[same] @ mix
     degrees = np.arange(nodes.size)
     back = legendre_values(nodes, nodes.size - 1).T * (degrees[:, None] + 0.5)
     new_first = new_first @ back
