@@ -71,6 +71,7 @@ _EFFORT = Effort(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_decoder_with_a_smaller_noise_beats_the_truth(
     evidence: Callable[[Evidence], Evidence],
 ) -> None:

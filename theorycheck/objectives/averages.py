@@ -174,7 +174,7 @@ def averages_on_boxes(
         step = np.ptp(nodes.x, axis=1).repeat(count, axis=0) / 10.0
         resolution[0] = max(resolution[0], float(np.sum(seen * p_f.relative_error)))
         # A q that the search could not exclude would lower KL there by so much.
-        resolution[2] += float(np.sum(seen * optimum.gap))
+        resolution[2] += float(np.sum(seen * np.minimum(optimum.gap, LARGEST_KL)))
         # KL >= 0 is a theorem; what rounding leaves below zero says how large rounding is.
         resolution[1] = max(resolution[1], -float(np.min(kl[density > 1e-12], initial=0.0)))
         # At an extremum of KL the slope is zero, but not over the node's whole neighbourhood.
@@ -242,7 +242,7 @@ def averages_on_sample(field: MeanField, sample: DataSample) -> PosteriorAverage
         pmo=pmo,
         pmo_error=pmo_error
         + float(np.mean(np.minimum(p_f.relative_error, 1e300)))
-        + float(np.mean(optimum.gap)),
+        + float(np.mean(np.minimum(optimum.gap, LARGEST_KL))),
         residual=np.array([value for value, _ in residuals]),
         residual_error=np.array([error for _, error in residuals]),
         mass=np.full(count, 1.0 / count),
