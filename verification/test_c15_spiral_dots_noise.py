@@ -178,6 +178,7 @@ def test_where_the_curve_is_lowest(
             "itself: what they over-estimate is then the encoder's doing.",
         )
     )
+    assert refuted
 
 
 @pytest.mark.slow

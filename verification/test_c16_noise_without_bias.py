@@ -24,8 +24,8 @@ Verdict: (a) that at S = 1 J is lower at a σ² 5 % from the true one on one sid
 and that at S = 1,000 it is higher on both. (b) verified if at the largest S each |σ_d²/true − 1|
 is below 1 % and MLEO below 1e-3, radii included, the largest bias of σ_d² and MLEO both fall from
 each S to the next, and at S = 1 some bias exceeds 1 %; else inconclusive. “Without bias” in the
-strict sense is a limit, S → ∞, where r is the posterior and the truth is a fixed point (docs/proofs,
-theorem2_unbiased).
+strict sense is a limit, S → ∞, where r is the posterior and the truth is a fixed point
+(docs/proofs, theorem2_unbiased).
 Changed after the first run: it ended at S = 1,000 and 200 steps, and said refuted where a bound was
 exceeded. Under that rule (b) was refuted: σ_d² 1.5 % off at S = 1,000 (0.985 and 1.015), with the
 bias at 40, 20, 9 and 1.5 % as S grew. But a witness that falls short refutes no statement of
@@ -194,9 +194,9 @@ def test_the_exact_m_step_of_many_samples(evidence: Callable[[Evidence], Evidenc
             witness="L_S with the Gaussian q that is best for every x",
             over="f on 240 cells from the true f, σ² from twice and half the true one",
             notes="The margin is relative to its threshold, the least of three. At S = 1 this is "
-            "coordinate ascent on the ELBO: its σ² and MLEO are the bias. Under the first rule, which "
-            "ended at S = 1,000 (1.5 % off) and took a witness that falls short for a refutation, "
-            "the verdict was refuted.",
+            "coordinate ascent on the ELBO: its σ² and MLEO are the bias. Under the first rule, "
+            "which ended at S = 1,000 (1.5 % off) and took a witness that falls short for a "
+            "refutation, the verdict was refuted.",
         )
     )
     assert claim_verdict(verdict) in ClaimVerdict
