@@ -100,7 +100,7 @@ def _with_radius(values: Sequence[Estimate]) -> Estimate:
     from neural.noise_attribution import over_seeds
 
     mean = over_seeds([value.value for value in values])
-    return Estimate(mean.value, mean.error + max(value.error for value in values))
+    return Estimate(mean.value, mean.error + max(value.error for value in values), mean.kind)
 
 
 def _listed(values: Sequence[Estimate | float]) -> str:
