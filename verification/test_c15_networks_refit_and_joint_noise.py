@@ -141,7 +141,7 @@ def test_noise_of_trained_networks(
             converged = Verdict.INCONCLUSIVE
     ours = _with_radius(values)
     paper = _PAPER[joint]
-    inside = Estimate(paper.error - abs(ours.value - paper.value), ours.error)
+    inside = Estimate(paper.error - abs(ours.value - paper.value), ours.error, ours.kind)
     statements = {
         f"{_WHAT[joint]}, networks: {paper.value} ± {paper.error}": (paper, inside, "tight"),
         f"{_WHAT[joint]}, networks: above the true σ²": ("above 0.01", ours - _TRUE, "one-sided"),

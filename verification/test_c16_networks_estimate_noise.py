@@ -130,7 +130,9 @@ def test_wake_sleep_estimates_without_the_bias(
     rows, run = _ROWS[init], runs["wake-sleep"]
     noise = [_with_radius([Estimate(r, 0.0) for r in run.ratios(rows, d)]) for d in range(2)]
     mleo = _with_radius(run.mleo(rows))
-    margins = [Estimate(_OFF - abs(n.value - 1.0), n.error).scaled(1.0 / _OFF) for n in noise]
+    margins = [
+        Estimate(_OFF - abs(n.value - 1.0), n.error, n.kind).scaled(1.0 / _OFF) for n in noise
+    ]
     margins.append((Estimate(_MLEO, 0.0) - mleo).scaled(1.0 / _MLEO))
     verdict = Verdict.HOLDS
     for margin in margins:

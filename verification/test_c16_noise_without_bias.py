@@ -30,6 +30,9 @@ Changed after the first run: it ended at S = 1,000 and 200 steps, and said refut
 exceeded. Under that rule (b) was refuted: σ_d² 1.5 % off at S = 1,000 (0.985 and 1.015), with the
 bias at 40, 20, 9 and 1.5 % as S grew. But a witness that falls short refutes no statement of
 existence, and the next S is another witness. This rule was written down before S = 10,000 was run.
+Found by it: from S = 1,000 on MLEO is below 5e-5, but the two starts end at σ₁² that are 12 to 21 %
+apart. A free f can take over what σ² gives up at a cost in p(x) of 1e-5 nats, so that the
+likelihood itself hardly tells them apart, and no objective that tends to it can.
 """
 
 from __future__ import annotations
@@ -52,7 +55,7 @@ from theorycheck.optimum.importance import make_e_step
 from theorycheck.optimum.nodes import data_nodes
 from theorycheck.optimum.result import decoder_on_cells
 from theorycheck.quadrature.latent_cells import adapted_cells, latent_cells
-from theorycheck.report.evidence import ClaimVerdict, Evidence, claim_verdict
+from theorycheck.report.evidence import Evidence, claim_verdict
 
 _NAME = "figure8"
 #: Relative distance of the three σ² from each other, and grid step in σ: kinks of L_S where its q
@@ -199,4 +202,7 @@ def test_the_exact_m_step_of_many_samples(evidence: Callable[[Evidence], Evidenc
             "refutation, the verdict was refuted.",
         )
     )
-    assert claim_verdict(verdict) in ClaimVerdict
+    # p(x) is learned, and the bias has gone as far as S = 100; which σ² it is learned with is open.
+    assert verdict is Verdict.INCONCLUSIVE
+    assert positive(margins[-1]) is Verdict.HOLDS
+    assert ends[100].bias < ends[10].bias < ends[1].bias
