@@ -31,7 +31,7 @@ exceeded. Under that rule (b) was refuted: σ_d² 1.5 % off at S = 1,000 (0.985 
 bias at 40, 20, 9 and 1.5 % as S grew. But a witness that falls short refutes no statement of
 existence, and the next S is another witness. This rule was written down before S = 10,000 was run.
 Found by it: from S = 1,000 on MLEO is below 5e-5, but the two starts end at σ₁² that are 12 to 21 %
-apart. A free f can take over what σ² gives up at a cost in p(x) of 1e-5 nats, so that the
+apart. A free f can take over what σ² gives up at a cost in p(x) of 5e-5 nats at most, so that the
 likelihood itself hardly tells them apart, and no objective that tends to it can.
 """
 
