@@ -11,10 +11,10 @@ import time
 
 import numpy as np
 
+from benchmarks.random_decoders import shuffled_on_cells
 from theorycheck.models.benchmarks import benchmark
 from theorycheck.optimum.importance import make_e_step
 from theorycheck.optimum.nodes import data_nodes
-from theorycheck.optimum.starts import interval_exchange
 from theorycheck.quadrature.latent_cells import latent_cells
 
 BENCHMARKS = ("figure8", "circle", "absolute_value", "clusters", "spiral_dots")
@@ -28,15 +28,11 @@ def row(name: str, samples: int, cells_count: int, step: float, most: int) -> st
     model, cells = benchmark(name), latent_cells(cells_count)
     nodes = data_nodes(model, step, most=most)
     e_step = make_e_step(nodes, cells, samples)
-    truth = cells.average(model.decoder)
     looked = missed = 0
     worst = lost = left = 0.0
     spent, extra = [], []
     for shuffle in range(SHUFFLES):
-        f = truth
-        if shuffle:
-            moved = interval_exchange(np.random.default_rng(shuffle), cells.z, 5)
-            f = cells.interpolate(truth, moved)
+        f = shuffled_on_cells(name, cells, shuffle) if shuffle else cells.average(model.decoder)
         found = e_step(f, model.noise_variance)
         start = time.process_time()
         found = e_step(f, model.noise_variance, found.minima)

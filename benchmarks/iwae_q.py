@@ -14,13 +14,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.random_decoders import KINDS, random_model
+from benchmarks.random_decoders import KINDS, random_model, shuffled_model
 from theorycheck.inference.importance import iwae_bound, optimal_iwae_q
 from theorycheck.inference.mean_field import MeanField
 from theorycheck.models.benchmarks import benchmark
 from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.table import decoder_from_table
-from theorycheck.optimum.starts import interval_exchange
 from theorycheck.quadrature.latent_cells import latent_cells
 
 BENCHMARKS = ("figure8", "circle", "absolute_value", "clusters", "spiral_dots")
@@ -48,20 +46,12 @@ def best_of_grid(
     return found
 
 
-def shuffled_cells(name: str, seed: int) -> GenerativeModel:
-    """Return a benchmark on cells with its pieces in another order."""
-    data, cells = benchmark(name), latent_cells(CELLS)
-    moved = interval_exchange(np.random.default_rng(seed), cells.z, 5)
-    f = cells.interpolate(cells.average(data.decoder), moved)
-    decoder = decoder_from_table(cells.boundary, f, kind="cells")
-    return GenerativeModel(decoder, data.noise_variance)
-
-
 def _models() -> Iterator[tuple[str, GenerativeModel]]:
+    cells = latent_cells(CELLS)
     for name in BENCHMARKS:
         yield name, benchmark(name)
         for seed in range(SHUFFLES):
-            yield f"{name}, shuffled {seed}", shuffled_cells(name, seed)
+            yield f"{name}, shuffled {seed}", shuffled_model(name, cells, seed)
     for index in range(RANDOM):
         model = random_model(index)
         yield f"{KINDS[index % 4]} {index}, D = {model.data_dim}", model

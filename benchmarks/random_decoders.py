@@ -1,4 +1,4 @@
-"""Random decoders that a search for the optimal q can fail on: smooth, kinked, stepped, steep.
+"""Decoders that a search for the optimal q can fail on: smooth, kinked, stepped, steep, shuffled.
 
 The protocol of ``benchmarks.global_q`` and of the tests: decoder k is drawn from the k-th seed of
 its own, so that a decoder can be made again alone.
@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from theorycheck.models.benchmarks import benchmark
 from theorycheck.models.decoder import Decoder
 from theorycheck.models.generative import GenerativeModel
 from theorycheck.models.table import decoder_from_table
+from theorycheck.optimum.starts import interval_exchange
+from theorycheck.quadrature.latent_cells import LatentCells
 
 Array = NDArray[np.float64]
 
@@ -75,3 +78,16 @@ def random_model(index: int) -> GenerativeModel:
         return result
 
     return GenerativeModel(Decoder.from_function(steep), variance)
+
+
+def shuffled_on_cells(name: str, cells: LatentCells, seed: int) -> Array:
+    """Return a benchmark's f on cells with its pieces in another order: many wells, nats apart."""
+    moved = interval_exchange(np.random.default_rng(seed), cells.z, 5)
+    return cells.interpolate(cells.average(benchmark(name).decoder), moved)
+
+
+def shuffled_model(name: str, cells: LatentCells, seed: int) -> GenerativeModel:
+    """Return the same as a model that is constant on the cells."""
+    f = shuffled_on_cells(name, cells, seed)
+    decoder = decoder_from_table(cells.boundary, f, kind="cells")
+    return GenerativeModel(decoder, benchmark(name).noise_variance)

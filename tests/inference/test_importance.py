@@ -9,15 +9,12 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
+from benchmarks.random_decoders import shuffled_model
 from tests import brute_force
 from tests.problems import ALL_NAMES, PROBLEMS, tagged
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference.importance import iwae_bound, optimal_iwae_q
 from theorycheck.inference.marginal import log_density
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.table import decoder_from_table
-from theorycheck.optimum.starts import interval_exchange
 from theorycheck.quadrature.latent_cells import latent_cells
 
 #: Problems, and q as (shift of the optimal μ in s, factor on s): narrow, optimal, wide, far off.
@@ -142,12 +139,7 @@ def test_no_random_start_finds_a_better_q(name: str, samples: int) -> None:
 @pytest.mark.parametrize("name", ["absolute_value", "clusters"])
 def test_no_q_of_a_grid_is_better_on_shuffled_cells(name: str) -> None:
     """Many wells, nats apart: no start knows of the others (`benchmarks/iwae_q.py` at scale)."""
-    data, cells = benchmark(name), latent_cells(40)
-    moved = interval_exchange(np.random.default_rng(1), cells.z, 5)
-    f = cells.interpolate(cells.average(data.decoder), moved)
-    model = GenerativeModel(
-        decoder_from_table(cells.boundary, f, kind="cells"), data.noise_variance
-    )
+    model = shuffled_model(name, latent_cells(40), 1)
     _, x = model.sample(6, 3)
     best = optimal_iwae_q(model, x, 5).bound.value
     for s in (0.03, 0.06, 0.12, 0.25, 0.5, 1.0):

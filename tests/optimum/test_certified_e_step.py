@@ -7,23 +7,16 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr
 
+from benchmarks.random_decoders import shuffled_on_cells
 from tests.optimum.conftest import Small
 from theorycheck.models.benchmarks import benchmark
 from theorycheck.optimum.coordinate_ascent import ascend
 from theorycheck.optimum.e_step import EStep, Responsibilities
 from theorycheck.optimum.importance import ImportanceEStep
 from theorycheck.optimum.nodes import data_nodes
-from theorycheck.optimum.starts import interval_exchange
 from theorycheck.quadrature.latent_cells import latent_cells
 
 Array = NDArray[np.float64]
-
-
-def shuffled(e_step: EStep, name: str, seed: int) -> Array:
-    """The ground truth with its pieces in another order: many wells, nats apart."""
-    cells = e_step.cells
-    moved = interval_exchange(np.random.default_rng(seed), cells.z, 5)
-    return cells.interpolate(cells.average(benchmark(name).decoder), moved)
 
 
 def grid_of_q(narrowest: float) -> tuple[Array, Array]:
@@ -65,7 +58,10 @@ def steep() -> EStep:
 
 
 def test_misses_of_the_e_step_are_found(steep: EStep) -> None:
-    f, variance = shuffled(steep, "absolute_value", 2), benchmark("absolute_value").noise_variance
+    f, variance = (
+        shuffled_on_cells("absolute_value", steep.cells, 2),
+        benchmark("absolute_value").noise_variance,
+    )
     found = steep(f, variance)
     best = steep.certified(f, variance, found)
     lower = found.minima[:, 0, 2] - best.minima[:, 0, 2]
@@ -84,7 +80,10 @@ def test_misses_of_the_e_step_are_found(steep: EStep) -> None:
 
 
 def test_the_sums_are_those_of_the_better_q(steep: EStep) -> None:
-    f, variance = shuffled(steep, "absolute_value", 2), benchmark("absolute_value").noise_variance
+    f, variance = (
+        shuffled_on_cells("absolute_value", steep.cells, 2),
+        benchmark("absolute_value").noise_variance,
+    )
     best = steep.certified(f, variance, steep(f, variance))
     mass, x = steep.nodes.mass, steep.nodes.x
     kappa = mass[:, None] * cell_masses(steep, best.mean, best.scale)
@@ -126,7 +125,7 @@ def test_an_ascent_goes_on_from_better_q() -> None:
     model = benchmark("clusters")
     nodes = data_nodes(model, 1.0, tail=1e-3, most=200)
     e_step = Blind(nodes, latent_cells(40))
-    f = shuffled(e_step, "clusters", 4)
+    f = shuffled_on_cells("clusters", e_step.cells, 4)
     ended = ascend(e_step, f, model.noise_variance, most=400)
     assert ended.converged
     assert ended.q_gap < 1e-11
@@ -169,7 +168,7 @@ def test_iwae_scan_against_brute_force(of_two: ImportanceEStep) -> None:
     mean, scale = grid_of_q(0.04)
     missed = 0
     for seed in (1, 2):
-        f = shuffled(of_two, "absolute_value", seed)
+        f = shuffled_on_cells("absolute_value", of_two.cells, seed)
         found = of_two(f, variance)
         best = of_two.certified(f, variance, found)
         rough = two_draws(of_two, f, variance, mean, scale).max(axis=1)
@@ -181,7 +180,7 @@ def test_iwae_scan_against_brute_force(of_two: ImportanceEStep) -> None:
 
 def test_iwae_gap_is_what_the_evidence_leaves(of_two: ImportanceEStep) -> None:
     variance = benchmark("absolute_value").noise_variance
-    f = shuffled(of_two, "absolute_value", 1)
+    f = shuffled_on_cells("absolute_value", of_two.cells, 1)
     best = of_two.certified(f, variance, of_two(f, variance))
     joint = log_likelihood(of_two, f, variance) + np.log(of_two.cells.prior_mass)
     evidence = float(of_two.nodes.mass @ logsumexp(joint, axis=1))

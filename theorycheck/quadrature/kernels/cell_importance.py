@@ -46,14 +46,14 @@ _START_MARGIN = 0.1
 _LOWEST_LOG_SCALE = -12.0
 _HIGHEST_LOG_SCALE = 2.0
 #: Rows of the workspace.
-(_T, _TAIL, _DENSITY, _KAPPA, _W, _DELTA, _GAIN, _SHARE, _LIKELIHOOD) = range(9)
+(_T, _TAIL, _DENSITY, _KAPPA, _W, _DELTA, _GAIN, _SHARE, LIKELIHOOD) = range(9)
 ROWS = 9
 
 
 @scalar_kernel
 def fill_likelihood(x: Any, inverse_sigma: Any, f: Any, work: Any) -> float:
     """Fill N(x; f_j) relative to its largest; return the log of that, without the constant."""
-    row = work[_LIKELIHOOD]
+    row = work[LIKELIHOOD]
     count = f.shape[1]
     for j in range(count):
         row[j] = 0.0
@@ -84,7 +84,7 @@ def cell_iwae(
     last: Any = np.searchsorted(boundary, mean + REACH * s)
     t, tail, density = work[_T], work[_TAIL], work[_DENSITY]
     kappa, w, gain, share = work[_KAPPA], work[_W], work[_GAIN], work[_SHARE]
-    delta, likelihood = work[_DELTA], work[_LIKELIHOOD]
+    delta, likelihood = work[_DELTA], work[LIKELIHOOD]
     for b in range(first, last):
         t[b] = (boundary[b] - mean) / s
     fill_tail_and_density(t, first, last, tail, density)
@@ -237,7 +237,7 @@ def cell_importance_step_batch(
             m1 = 0.0
             m2 = 0.0
             for j in range(f.shape[1]):
-                v = prior[j] * work[_LIKELIHOOD, j]
+                v = prior[j] * work[LIKELIHOOD, j]
                 m0 += v
                 m1 += v * z[j]
                 m2 += v * z[j] * z[j]

@@ -13,7 +13,12 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from theorycheck.quadrature.kernels.cell_importance import ROWS, cell_iwae, fill_likelihood
+from theorycheck.quadrature.kernels.cell_importance import (
+    LIKELIHOOD,
+    ROWS,
+    cell_iwae,
+    fill_likelihood,
+)
 from theorycheck.quadrature.kernels.jit import batch_kernel, scalar_kernel
 
 _CHUNKS = 64
@@ -72,7 +77,7 @@ def cell_importance_scan_batch(
             top = fill_likelihood(x[k], inverse_sigma, f, work)
             below[0] = 0.0
             for j in range(count):
-                below[j + 1] = below[j] + prior[j] * work[ROWS - 1, j]
+                below[j + 1] = below[j] + prior[j] * work[LIKELIHOOD, j]
             evidence[k] = top + math.log(below[count])
             best = known[k]
             for i in range(means.shape[0]):
