@@ -8,6 +8,7 @@ that a certified x costs microseconds. Nodes are made when an x first needs them
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,21 +68,32 @@ class BoundTree:
         panel_arrays: tuple[Array, ...],
         group_arrays: tuple[NDArray[np.generic], ...],
     ) -> None:
+        self._panels = panels
         self._inverse_sigma = 1.0 / panels.model.sigma
-        self.slack = _slack(panels)
         self._panel_arrays = panel_arrays
         self._group_arrays = group_arrays
-        self._balls = (
+        self._row = row_length(panels.model.data_dim)
+        self._most = max(_LARGEST // self._row, _FEWEST)
+
+    @cached_property
+    def slack(self) -> Array:
+        """How far f goes on each panel from the value at the nearest node, in σ: shape (P,)."""
+        return _slack(self._panels)
+
+    @cached_property
+    def _balls(self) -> tuple[Array, ...]:
+        panels = self._panels
+        return (
             panels.centre,
             panels.radius,
             panels.block_centre,
             panels.block_radius,
             self.slack,
         )
-        dim = panels.model.data_dim
-        self._row = row_length(dim)
-        self._most = max(_LARGEST // self._row, _FEWEST)
-        self._tree = self._planted(_FIRST_NODES)
+
+    @cached_property
+    def _tree(self) -> tuple[Array, NDArray[np.int64]]:
+        return self._planted(_FIRST_NODES)
 
     @property
     def size(self) -> int:
@@ -149,9 +161,17 @@ class BoundTree:
     def _planted(self, nodes: int) -> tuple[Array, NDArray[np.int64]]:
         """Return arrays for so many nodes, with the roots in them."""
         rows = np.empty((nodes, self._row))
+        panels = self._panels
         for k, reach in enumerate(_ROOTS):
             rows[k, LOW : TOP + 1] = (-reach, reach, 0.0, reach**2)
-        fill_roots(len(_ROOTS), rows, self._inverse_sigma, self._panel_arrays, *self._balls[:2])
+        fill_roots(
+            len(_ROOTS),
+            rows,
+            self._inverse_sigma,
+            self._panel_arrays,
+            panels.centre,
+            panels.radius,
+        )
         return rows, np.array([len(_ROOTS)])
 
     def _grow(
@@ -171,6 +191,8 @@ class BoundTree:
         self, index: NDArray[np.int64], x: Array, root: NDArray[np.int64], minima: Array,
         found: NDArray[np.int64], gap: Array, state: NDArray[np.int64],
     ) -> None:  # fmt: skip
+        if not index.size:
+            return
         walk_batch(
             index, x, root, _BUDGET, self._inverse_sigma, self._panel_arrays,
             self._group_arrays, self._balls, self._tree, minima, found, gap, state,

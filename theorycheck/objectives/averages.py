@@ -32,7 +32,7 @@ _CANDIDATES = 12
 _CANDIDATE_MARGIN = 0.5
 #: Share of the PMO's tolerance, for a batch of nodes, that KL may have where no bound is asked for
 #: whether its q is the best: far out, where p(x) is next to nothing. The radius holds it.
-_NEGLIGIBLE = 0.005
+NEGLIGIBLE = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +157,7 @@ def averages_on_boxes(
         density = np.exp(p.value if part is None else log_density(part, x).value)
         seen = nodes.weight.ravel() * density
         with np.errstate(divide="ignore"):
-            negligible = _NEGLIGIBLE * tolerance / len(x) / seen
+            negligible = NEGLIGIBLE * tolerance / len(x) / seen
         group = None if nodes.hint is None else np.repeat(np.arange(boxes), count)
         optimum = field.optimal_q(
             x,

@@ -20,6 +20,7 @@ from theorycheck.inference.marginal import log_density
 from theorycheck.inference.mean_field import MeanField
 from theorycheck.objectives.averages import (
     LARGEST_KL,
+    NEGLIGIBLE,
     PosteriorAverages,
     averages_on_boxes,
     averages_on_sample,
@@ -168,7 +169,9 @@ class CurveAverages:
 
         def integrand(x: Array) -> Array:
             p = log_density(panels, x)
-            best = field.optimal_q(x, evidence=p)
+            # The weights of all nodes add up to at most one.
+            negligible = np.full(len(x), NEGLIGIBLE * self.tolerance)
+            best = field.optimal_q(x, evidence=p, negligible=negligible)
             mean_f, squares = field.expectations(x, best.mean, best.scale)
             slope = (p.posterior_mean_f - mean_f) / variance
             kl = best.negative_elbo + p.value

@@ -17,7 +17,6 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.models.generative import GenerativeModel
@@ -240,6 +239,9 @@ def quasi_monte_carlo(
     """
     if repeats < 2 or size < 1:
         raise SettingError("quasi-Monte Carlo needs at least 2 repetitions of at least 1 point")
+    # Half a second of a first command goes into this import, and most need no Sobol points.
+    from scipy.stats import qmc
+
     log2_size = max(0, math.ceil(math.log2(size)))
     draws = []
     for child in np.random.default_rng(seed).spawn(repeats):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from theorycheck.quadrature.kernels.jit import scalar_kernel
-from theorycheck.quadrature.kernels.log_density import BLOCK, distance
+from theorycheck.quadrature.kernels.log_density import BLOCK, distance, nearest_block
 from theorycheck.quadrature.rules import ORDER
 
 #: Log-mass below the best mode's at which a posterior mode is no start any more.
@@ -40,15 +40,23 @@ def mode_starts(
     """
     total = z.shape[0]
     room = starts.shape[0] // 2
-    floor = -np.inf
-    for b in range(block_centre.shape[0]):
-        far = distance(x, block_centre[b], inverse_sigma) + block_radius[b]
-        floor = max(floor, block_log_mass[b] - 0.5 * far * far)
+    # Of a steep curve there are thousands of blocks: squares decide on nearly all of them.
+    nearest = nearest_block(x, inverse_sigma, block_centre)
+    far = distance(x, block_centre[nearest], inverse_sigma) + block_radius[nearest]
+    floor = block_log_mass[nearest] - 0.5 * far * far
+    # No block has a log mass above zero.
+    within = math.sqrt(2.0 * (40.0 - floor))
     # Only the blocks within reach are gone through: of a steep curve they are few.
     near_blocks = 0
     best = -np.inf
     for b in range(block_centre.shape[0]):
-        near = max(distance(x, block_centre[b], inverse_sigma) - block_radius[b], 0.0)
+        squared = 0.0
+        for d in range(inverse_sigma.shape[0]):
+            t = (x[d] - block_centre[b, d]) * inverse_sigma[d]
+            squared += t * t
+        if squared > (block_radius[b] + within) ** 2:
+            continue
+        near = max(math.sqrt(squared) - block_radius[b], 0.0)
         if block_log_mass[b] - 0.5 * near * near < floor - 40.0:
             continue
         first = b * BLOCK * ORDER
