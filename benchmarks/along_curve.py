@@ -9,13 +9,10 @@ from __future__ import annotations
 import sys
 import time
 
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.loading import load_model
-from theorycheck.objectives.averages import averages_on_boxes
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.quadrature.data_nodes import trapezoid_grid
-from theorycheck.quadrature.latent_panels import latent_panels
+from theorycheck.inference import MeanField
+from theorycheck.models import GenerativeModel, load_model
+from theorycheck.objectives import averages_on_boxes, decompose
+from theorycheck.quadrature import latent_panels, trapezoid_grid
 
 #: Decoders with σ²: straight lines, a wave that bends within its noise or not, folds.
 CASES = [

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from theorycheck.models.generative import GenerativeModel
+from theorycheck.models import GenerativeModel
 
 Array = NDArray[np.float64]
 

@@ -12,10 +12,9 @@ import time
 import numpy as np
 
 from benchmarks.random_decoders import shuffled_on_cells
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.optimum.importance import make_e_step
-from theorycheck.optimum.nodes import data_nodes
-from theorycheck.quadrature.latent_cells import latent_cells
+from theorycheck.models import benchmark
+from theorycheck.optimum import data_nodes, make_e_step
+from theorycheck.quadrature import latent_cells
 
 BENCHMARKS = ("figure8", "circle", "absolute_value", "clusters", "spiral_dots")
 #: S, cells, node spacing in σ, and data nodes at most: the last level of a quick search.

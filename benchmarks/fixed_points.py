@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from theorycheck.estimate import Estimate
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.optimum.own_m_step import LATENT_WEIGHTS, LATENTS, own_m_step
+from theorycheck.models import Decoder, GenerativeModel
+from theorycheck.optimum import LATENT_WEIGHTS, LATENTS, own_m_step
 
 Array = NDArray[np.float64]
 

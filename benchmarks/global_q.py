@@ -14,10 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.random_decoders import KINDS, random_model
-from theorycheck.inference.certificate import certify_optimal_q
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.generative import GenerativeModel
+from theorycheck.inference import MeanField, certify_optimal_q
+from theorycheck.models import GenerativeModel, benchmark
 
 BENCHMARKS = ("figure8", "circle", "absolute_value", "clusters", "spiral_dots")
 #: Nats above the certificate's bound from which a minimum counts as missed: the certificate is

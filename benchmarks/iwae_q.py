@@ -15,11 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.random_decoders import KINDS, random_model, shuffled_model
-from theorycheck.inference.importance import iwae_bound, optimal_iwae_q
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.quadrature.latent_cells import latent_cells
+from theorycheck.inference import MeanField, iwae_bound, optimal_iwae_q
+from theorycheck.models import GenerativeModel, benchmark
+from theorycheck.quadrature import latent_cells
 
 BENCHMARKS = ("figure8", "circle", "absolute_value", "clusters", "spiral_dots")
 SAMPLES = (5, 50)

@@ -16,12 +16,10 @@ from benchmarks.peers import (
     quad_log_density,
 )
 from benchmarks.timing import Size, seconds
-from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.quadrature.data_nodes import trapezoid_grid
-from theorycheck.quadrature.latent_panels import latent_panels
-from theorycheck.report.figure_style import EXACT, GAUSSIAN, new_figure, styled
+from theorycheck.inference import MeanField, log_density
+from theorycheck.models import benchmark
+from theorycheck.quadrature import latent_panels, trapezoid_grid
+from theorycheck.report import EXACT, GAUSSIAN, new_figure, styled
 
 #: Accuracy asked of a uniform grid, nats, and the most latents it may have.
 _ASKED, _MOST = 1e-10, 20_000

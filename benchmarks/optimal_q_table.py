@@ -9,8 +9,8 @@ import numpy as np
 from benchmarks.peers import lbfgs_optimal_q
 from benchmarks.timing import Size, seconds
 from benchmarks.torch_peers import adam_optimal_q, torch_threads
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark
+from theorycheck.inference import MeanField
+from theorycheck.models import benchmark
 
 #: Nats above the optimum from which a peer has missed it. Adam's q is noisy to about the second.
 _LBFGS_MISS, _ADAM_MISS = 1e-6, 0.01

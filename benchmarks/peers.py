@@ -12,7 +12,7 @@ from scipy.integrate import quad
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from theorycheck.models.generative import GenerativeModel
+from theorycheck.models import GenerativeModel
 
 Array = NDArray[np.float64]
 

@@ -12,12 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.table import decoder_from_table
-from theorycheck.optimum.starts import interval_exchange
-from theorycheck.quadrature.latent_cells import LatentCells
+from theorycheck.models import Decoder, GenerativeModel, benchmark, decoder_from_table
+from theorycheck.optimum import interval_exchange
+from theorycheck.quadrature import LatentCells
 
 Array = NDArray[np.float64]
 

@@ -14,16 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from theorycheck import benchmark, decompose, find_optimum, load_model, log_density
-from theorycheck.dataset.checks import Check, density_check
-from theorycheck.dataset.reference import FOLDER, REFERENCED
-from theorycheck.dataset.samples import versions
+from theorycheck.dataset import FOLDER, REFERENCED, Check, density_check, versions
 from theorycheck.estimate import Estimate
 from theorycheck.json_values import jsonable
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.table_files import write_table
-from theorycheck.objectives.decomposition import PMO_TOLERANCE, Decomposition
-from theorycheck.optimum.global_search import QUICK, THOROUGH
-from theorycheck.optimum.result import PredictedOptimum
+from theorycheck.models import GenerativeModel, write_table
+from theorycheck.objectives import PMO_TOLERANCE, Decomposition
+from theorycheck.optimum import QUICK, THOROUGH, PredictedOptimum
 
 EFFORTS = {"quick": QUICK, "thorough": THOROUGH}
 #: Draws that PMO and J are compared on, and at which q* is certified.

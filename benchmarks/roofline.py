@@ -14,11 +14,10 @@ import numba
 import numpy as np
 
 from benchmarks.timing import seconds
-from theorycheck.inference.marginal import log_density
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.quadrature.kernels.exponential import exp_nonpositive
-from theorycheck.quadrature.kernels.log_density import WINDOW
-from theorycheck.quadrature.latent_panels import latent_panels
+from theorycheck.inference import log_density
+from theorycheck.models import benchmark
+from theorycheck.quadrature import latent_panels
+from theorycheck.quadrature.kernels import WINDOW, exp_nonpositive
 
 #: Numbers in the loop's array: 16 kB, half of a usual first-level cache.
 _CACHED = 2048

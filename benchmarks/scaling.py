@@ -12,16 +12,12 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from benchmarks.timing import Size, seconds
-from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.optimum.e_step import EStep
-from theorycheck.optimum.nodes import data_nodes
-from theorycheck.quadrature.data_nodes import trapezoid_grid
-from theorycheck.quadrature.latent_cells import latent_cells
-from theorycheck.quadrature.latent_panels import latent_panels
-from theorycheck.report.figure_style import EXACT, GAUSSIAN, new_figure, styled
+from theorycheck.inference import MeanField, log_density
+from theorycheck.models import benchmark
+from theorycheck.objectives import decompose
+from theorycheck.optimum import EStep, data_nodes
+from theorycheck.quadrature import latent_cells, latent_panels, trapezoid_grid
+from theorycheck.report import EXACT, GAUSSIAN, new_figure, styled
 
 
 @dataclass(frozen=True, eq=False)

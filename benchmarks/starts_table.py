@@ -12,12 +12,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.optimum.e_step import EStep
-from theorycheck.optimum.global_search import QUICK
-from theorycheck.optimum.nodes import data_nodes
-from theorycheck.optimum.starts import Start, ascend_from, random_curve, random_start, torn
-from theorycheck.quadrature.latent_cells import latent_cells
+from theorycheck.models import benchmark
+from theorycheck.optimum import (
+    QUICK,
+    EStep,
+    Start,
+    ascend_from,
+    data_nodes,
+    random_curve,
+    random_start,
+    torn,
+)
+from theorycheck.quadrature import latent_cells
 
 NAMES = ("figure8", "circle", "absolute_value", "clusters")
 #: Nats above the best of all starts within which one counts as having found it.

@@ -25,8 +25,8 @@ from benchmarks.optimal_q_table import optimal_q_row
 from benchmarks.roofline import measure
 from benchmarks.timing import FULL, SMALL, Size, seconds
 from benchmarks.training_table import training_rows
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.objectives.decomposition import decompose
+from theorycheck.models import benchmark
+from theorycheck.objectives import decompose
 
 DOCS = Path(__file__).parent.parent / "docs"
 #: The lines of docs/speed.md between which the tables stand.

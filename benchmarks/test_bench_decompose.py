@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from theorycheck.models.benchmarks import benchmark as model_of
-from theorycheck.objectives.decomposition import decompose
+from theorycheck.models import benchmark as model_of
+from theorycheck.objectives import decompose
 
 
 @pytest.mark.parametrize("name", ["figure8", "circle", "absolute_value", "clusters", "spiral_dots"])

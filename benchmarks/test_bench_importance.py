@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from benchmarks.peers import sampled_iwae_bound
-from theorycheck.inference.importance import iwae_bound, optimal_iwae_q
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark as model_of
+from theorycheck.inference import MeanField, iwae_bound, optimal_iwae_q
+from theorycheck.models import benchmark as model_of
 
 NAMES = ["figure8", "circle", "absolute_value", "clusters"]
 

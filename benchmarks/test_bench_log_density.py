@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks.peers import cheapest_grid, grid_log_density, quad_log_density
-from theorycheck.inference.marginal import log_density
-from theorycheck.models.benchmarks import benchmark as model_of
-from theorycheck.quadrature.data_nodes import trapezoid_grid
-from theorycheck.quadrature.latent_panels import latent_panels
+from theorycheck.inference import log_density
+from theorycheck.models import benchmark as model_of
+from theorycheck.quadrature import latent_panels, trapezoid_grid
 
 NAMES = ["figure8", "circle", "absolute_value", "clusters", "spiral_dots"]
 

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from benchmarks.peers import lbfgs_optimal_q
-from theorycheck.inference.certificate import certify_optimal_q
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark as model_of
+from theorycheck.inference import MeanField, certify_optimal_q
+from theorycheck.models import benchmark as model_of
 
 NAMES = ["figure8", "circle", "absolute_value", "clusters", "spiral_dots"]
 

@@ -9,10 +9,9 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import ndtr
 
-from theorycheck.models.benchmarks import benchmark as model_of
-from theorycheck.optimum.e_step import EStep, Responsibilities
-from theorycheck.optimum.nodes import DataNodes, data_nodes
-from theorycheck.quadrature.latent_cells import latent_cells
+from theorycheck.models import benchmark as model_of
+from theorycheck.optimum import DataNodes, EStep, Responsibilities, data_nodes
+from theorycheck.quadrature import latent_cells
 
 VARIANCE = np.full(2, 0.02)
 

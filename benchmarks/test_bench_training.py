@@ -14,9 +14,8 @@ import pytest
 import torch
 from torch import nn
 
-from neural.settings import TrainingSettings
-from neural.trainer import Trainer
-from theorycheck.models.benchmarks import benchmark as model_of
+from neural import Trainer, TrainingSettings
+from theorycheck.models import benchmark as model_of
 
 STEPS, BATCH = 50, 128
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from theorycheck.models.generative import GenerativeModel
+from theorycheck.models import GenerativeModel
 
 Array = NDArray[np.float64]
 

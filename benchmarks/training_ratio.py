@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.test_bench_training import STEPS, batched, plain
 from benchmarks.torch_peers import EPOCH, pythae_training, torch_threads
-from theorycheck.models.benchmarks import benchmark
+from theorycheck.models import benchmark
 
 RESTARTS = 10
 

@@ -22,13 +22,10 @@ import numpy as np
 
 from benchmarks.timing import Size
 from benchmarks.torch_peers import plain_training, pythae_training, torch_threads
-from neural.settings import TrainingSettings
-from neural.training import train
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.torch_decoders import from_torch_module
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.optimum.global_search import QUICK, find_optimum
+from neural import TrainingSettings, train
+from theorycheck.models import GenerativeModel, benchmark, from_torch_module
+from theorycheck.objectives import decompose
+from theorycheck.optimum import QUICK, find_optimum
 
 #: Where it is tried.
 NAME = "figure8"

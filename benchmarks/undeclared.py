@@ -16,11 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theorycheck.inference.marginal import log_density
-from theorycheck.models.decoder import DEFAULT_SCAN, Decoder
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.quadrature.latent_panels import latent_panels
+from theorycheck.inference import log_density
+from theorycheck.models import DEFAULT_SCAN, Decoder, GenerativeModel
+from theorycheck.objectives import decompose
+from theorycheck.quadrature import latent_panels
 
 Array = NDArray[np.float64]
 

@@ -1,4 +1,10 @@
-"""Networks judged against exact numbers, in PyTorch.
+"""Networks and their training, in PyTorch: the only package that imports torch.
 
-`theorycheck` never imports this package at import time.
+`theorycheck` reaches it through registered readers and the command line only.
 """
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

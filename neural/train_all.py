@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from neural.results import judge_run
-from neural.run_files import CHECKPOINT
-from neural.settings import TrainingSettings
-from neural.training import train
-from theorycheck.cli.progress import terminal_progress
+from neural._results import judge_run
+from neural._run_files import CHECKPOINT
+from neural._settings import TrainingSettings
+from neural._training import train
 from theorycheck.errors import TheorycheckError
 from theorycheck.files import replace_files
 from theorycheck.json_values import jsonable
-from theorycheck.models.loading import load_model
+from theorycheck.models import load_model
+from theorycheck.terminal_progress import terminal_progress
 
 MODELS = ("figure8", "circle", "absolute_value", "clusters", "spiral_dots")
 METHODS = ("vae", "iwae", "lin")

@@ -12,12 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.loading import load_model
-from theorycheck.models.table_files import write_table
-from theorycheck.optimum.global_search import IWAE_QUICK, QUICK, find_optimum
-from theorycheck.optimum.result import PredictedOptimum
+from theorycheck.models import GenerativeModel, benchmark, load_model, write_table
+from theorycheck.optimum import IWAE_QUICK, QUICK, PredictedOptimum, find_optimum
 
 HERE = Path(__file__).parent / "decoders"
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from theorycheck.models.generative import GenerativeModel
+from theorycheck.models._generative import GenerativeModel
 
 Array = NDArray[np.float64]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from theorycheck.optimum import global_search
-from theorycheck.optimum.global_search import Effort
+from theorycheck.optimum import _global_search as global_search
+from theorycheck.optimum._global_search import Effort
 
 #: A second, and J within some hundredths of a nat of the quick search's on smooth curves.
 TINY = Effort(

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, logsumexp, ndtr
 
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.quadrature.latent_panels import LatentPanels, latent_panels
+from theorycheck.inference._mean_field import MeanField
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.quadrature._latent_panels import LatentPanels, latent_panels
 
 Array = NDArray[np.float64]
 

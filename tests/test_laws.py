@@ -9,12 +9,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theorycheck.inference.importance import iwae_bound, optimal_iwae_q
-from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.decomposition import decompose
+from theorycheck.inference._iwae_bound import iwae_bound, optimal_iwae_q
+from theorycheck.inference._marginal import log_density
+from theorycheck.inference._mean_field import MeanField
+from theorycheck.models._decoder import Decoder
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.objectives._decomposition import decompose
 
 every = settings(deadline=None, derandomize=True, max_examples=25)
 few = settings(deadline=None, derandomize=True, max_examples=8)

@@ -20,20 +20,19 @@ from tests import brute_force
 from tests.mutants import mutant
 from tests.problems import PROBLEMS
 from theorycheck.estimate import Estimate
-from theorycheck.inference import marginal
-from theorycheck.objectives.partition import KlDistribution
-from theorycheck.optimum.coordinate_ascent import _Step
-from theorycheck.optimum.e_step import Responsibilities
-from theorycheck.quadrature import data_nodes, rules
-from theorycheck.quadrature.kernels import (
-    cells,
-    gaussian_expectation,
-    importance,
-    importance_nodes,
-    importance_slopes,
-    importance_steps,
-    mean_field,
-)
+from theorycheck.inference import _marginal as marginal
+from theorycheck.objectives._partition import KlDistribution
+from theorycheck.optimum._coordinate_ascent import _Step
+from theorycheck.optimum._e_step import Responsibilities
+from theorycheck.quadrature import _data_nodes as data_nodes
+from theorycheck.quadrature import _rules as rules
+from theorycheck.quadrature.kernels import _cells as cells
+from theorycheck.quadrature.kernels import _gaussian_expectation as gaussian_expectation
+from theorycheck.quadrature.kernels import _iwae as importance
+from theorycheck.quadrature.kernels import _iwae_nodes as importance_nodes
+from theorycheck.quadrature.kernels import _iwae_slopes as importance_slopes
+from theorycheck.quadrature.kernels import _iwae_steps as importance_steps
+from theorycheck.quadrature.kernels import _mean_field as mean_field
 
 #: Discrepancy that the checks below allow.
 ALLOWED = 1e-9

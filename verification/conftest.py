@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.optimum.global_search import find_optimum
-from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.report.evidence import Evidence, Ledger
-from theorycheck.report.verification_run import claim_of, claims_with_test
+from theorycheck.claims import Evidence, Ledger, claim_of, claims_with_test
+from theorycheck.models import benchmark
+from theorycheck.optimum import PredictedOptimum, find_optimum
 
 if TYPE_CHECKING:
-    from neural.claim_runs import ClaimRuns
+    from neural import ClaimRuns
 
 _HERE = Path(__file__).resolve().parent
 _LEDGER = pytest.StashKey[Ledger]()
@@ -82,7 +80,7 @@ def _trains(session: pytest.Session, claim: str) -> bool:
 def networks(request: pytest.FixtureRequest) -> ClaimRuns:
     """Train networks, each model and method once for all claims of the session."""
     pytest.importorskip("torch")
-    from neural.claim_runs import ClaimRuns
+    from neural import ClaimRuns
 
     options = request.config
     return ClaimRuns(options.getoption("full"), options.getoption("networks_dir"))

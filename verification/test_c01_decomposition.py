@@ -21,12 +21,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from theorycheck.claims import ClaimVerdict, Evidence
 from theorycheck.estimate import Estimate
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.loading import load_model
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.report.evidence import ClaimVerdict, Evidence
+from theorycheck.models import GenerativeModel, benchmark, load_model
+from theorycheck.objectives import decompose
 
 Array = NDArray[np.float64]
 

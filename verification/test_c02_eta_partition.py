@@ -20,11 +20,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from theorycheck.claims import ClaimVerdict, Evidence
 from theorycheck.estimate import Estimate
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.report.evidence import ClaimVerdict, Evidence
+from theorycheck.inference import MeanField
+from theorycheck.models import benchmark
+from theorycheck.objectives import decompose
 
 #: Draws from p(x), their seed, and standard errors allowed. Over 200 η and four figures five
 #: standard errors are exceeded by chance less than once in a thousand runs.

@@ -38,16 +38,12 @@ from scipy.special import ndtr, ndtri
 
 from proofs.catalogue import load
 from proofs.solver import Entailment
+from theorycheck.claims import ClaimVerdict, Evidence
 from theorycheck.estimate import Estimate, Verdict, nonnegative, positive
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.decomposition import Decomposition, decompose
-from theorycheck.report.evidence import ClaimVerdict, Evidence
-from theorycheck.theorems.premise import premise_at
-from theorycheck.theorems.stationarity import check_stationarity
-from theorycheck.theorems.theorem1 import condition_1_at
+from theorycheck.models import Decoder, GenerativeModel, benchmark, parse_expression
+from theorycheck.objectives import Decomposition, decompose
+from theorycheck.optimum import check_stationarity
+from theorycheck.theorems import condition_1_at, premise_at
 
 Array = NDArray[np.float64]
 

@@ -21,14 +21,12 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import ndtri
 
+from theorycheck.claims import ClaimVerdict, Evidence, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.inference.posterior import posterior
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.quadrature.latent_panels import latent_panels
-from theorycheck.report.evidence import ClaimVerdict, Evidence, claim_verdict
-from theorycheck.theorems.theorem1 import check_theorem1
+from theorycheck.inference import MeanField, log_density, posterior
+from theorycheck.models import benchmark
+from theorycheck.quadrature import latent_panels
+from theorycheck.theorems import check_theorem1
 
 _ORIGIN = np.zeros((1, 2))
 #: Draws from p(x) that p(0, 0) is compared with.

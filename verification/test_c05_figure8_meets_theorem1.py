@@ -18,13 +18,11 @@ from collections.abc import Callable
 
 import pytest
 
+from theorycheck.claims import Evidence, claim_verdict
 from theorycheck.estimate import Verdict, positive
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.report.evidence import Evidence, claim_verdict
-from theorycheck.theorems.condition1 import some
-from theorycheck.theorems.premise import premise_at
-from theorycheck.theorems.theorem1 import Theorem1Check, check_theorem1
+from theorycheck.models import benchmark
+from theorycheck.optimum import PredictedOptimum
+from theorycheck.theorems import Theorem1Check, check_theorem1, premise_at, some
 
 _SEARCH = "the quick search over all decoders, seed 0"
 

@@ -25,17 +25,21 @@ from collections.abc import Callable
 
 import pytest
 
+from theorycheck.claims import Evidence, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.report.evidence import Evidence, claim_verdict
-from theorycheck.theorems.interval_exchange import rotation, systematic_tears
-from theorycheck.theorems.measure_preserving import local_fold
-from theorycheck.theorems.rearrangement import rearranged
-from theorycheck.theorems.smoothed_tears import smoothed_tears
-from theorycheck.theorems.theorem1 import Theorem1Check, check_theorem1
-from theorycheck.theorems.zero_mleo_class import ZeroMleoClass, survey_zero_mleo
+from theorycheck.models import benchmark
+from theorycheck.objectives import decompose
+from theorycheck.optimum import PredictedOptimum
+from theorycheck.rearrangements import (
+    ZeroMleoClass,
+    local_fold,
+    rearranged,
+    rotation,
+    smoothed_tears,
+    survey_zero_mleo,
+    systematic_tears,
+)
+from theorycheck.theorems import Theorem1Check, check_theorem1
 
 #: Slopes of the bridges; the ground truth's own |f′| is at most 3.3.
 _SLOPES = (5.0, 20.0, 80.0)

@@ -24,15 +24,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from theorycheck.claims import Evidence, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.objectives.simplicity import HIGH, PosteriorComparison, compare_posteriors
-from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.report.evidence import Evidence, claim_verdict
+from theorycheck.models import benchmark
+from theorycheck.objectives import HIGH, PosteriorComparison, compare_posteriors, decompose
+from theorycheck.optimum import PredictedOptimum
 
 if TYPE_CHECKING:
-    from neural.claim_runs import ClaimRuns
+    from neural import ClaimRuns
 
 #: Draws from p(x) at which posteriors are compared, and their seed.
 _DRAWS, _SEED = 8_000, 7
@@ -112,8 +111,7 @@ def test_the_trained_vae_leaves_the_ground_truth(
     predicted_optimum: Callable[[str], PredictedOptimum],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    from neural.claim_runs import protocol
-    from neural.seed_networks import guarded, told_apart
+    from neural import guarded, protocol, told_apart
 
     vae, found = networks.seeds("figure8"), predicted_optimum("figure8")
     truth = decompose(benchmark("figure8"), tolerance=1e-5)
@@ -148,8 +146,7 @@ def test_the_trained_vae_leaves_the_ground_truth(
 def test_the_trained_posteriors_are_simpler_where_p_is_high(
     networks: ClaimRuns, evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    from neural.claim_runs import protocol
-    from neural.seed_networks import guarded
+    from neural import guarded, protocol
 
     vae = networks.seeds("figure8")
     truth = benchmark("figure8")

@@ -24,15 +24,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from theorycheck.claims import SCALE, Evidence, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.objectives.total_variation import total_variation
-from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.report.evidence import Evidence, claim_verdict
-from theorycheck.report.recovery import SCALE
+from theorycheck.objectives import total_variation
+from theorycheck.optimum import PredictedOptimum
 
 if TYPE_CHECKING:
-    from neural.claim_runs import ClaimRuns
-    from neural.seed_networks import SeedNetwork
+    from neural import ClaimRuns, SeedNetwork
 
 _SAMPLES = 20
 
@@ -86,9 +84,8 @@ def test_trained_iwae_learns_p_better_than_lin(
     predicted_optimum: Callable[..., PredictedOptimum],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    from neural.claim_runs import protocol
-    from neural.seed_networks import guarded, told_apart
-    from neural.seed_verdicts import agreed, all_below
+    from neural import guarded, protocol, told_apart
+    from theorycheck.evaluation import agreed, all_below
 
     iwae, lin = networks.seeds("figure8", "iwae"), networks.seeds("figure8", "lin")
     elbo, importance = predicted_optimum("figure8"), predicted_optimum("figure8", _SAMPLES)
@@ -123,9 +120,8 @@ def test_the_order_of_trained_lin_and_vae(
     predicted_optimum: Callable[..., PredictedOptimum],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    from neural.claim_runs import protocol
-    from neural.seed_networks import guarded, told_apart
-    from neural.seed_verdicts import all_below
+    from neural import guarded, protocol, told_apart
+    from theorycheck.evaluation import all_below
 
     lin, vae = networks.seeds("figure8", "lin"), networks.seeds("figure8", "vae")
     found = predicted_optimum("figure8")
@@ -160,9 +156,8 @@ def test_trained_iwae_does_not_learn_p_perfectly(
     predicted_optimum: Callable[..., PredictedOptimum],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    from neural.claim_runs import protocol
-    from neural.seed_networks import guarded, told_apart
-    from neural.seed_verdicts import agreed
+    from neural import guarded, protocol, told_apart
+    from theorycheck.evaluation import agreed
 
     iwae, found = networks.seeds("figure8", "iwae"), predicted_optimum("figure8", _SAMPLES)
     said = guarded(iwae, [positive(mleo) for mleo in _mleo(iwae)])

@@ -24,13 +24,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from theorycheck.claims import Evidence, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.report.evidence import Evidence, claim_verdict
+from theorycheck.optimum import PredictedOptimum
 
 if TYPE_CHECKING:
-    from neural.claim_runs import ClaimRuns
-    from neural.seed_networks import SeedNetwork
+    from neural import ClaimRuns, SeedNetwork
 
 _SAMPLES = 20
 
@@ -58,9 +57,8 @@ def test_lin_ends_where_the_vae_ends(
     predicted_optimum: Callable[..., PredictedOptimum],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    from neural.claim_runs import protocol
-    from neural.judging import NEAR_OPTIMUM
-    from neural.seed_networks import guarded, told_apart
+    from neural import guarded, protocol, told_apart
+    from theorycheck.evaluation import NEAR_OPTIMUM
 
     elbo, importance = predicted_optimum("figure8"), predicted_optimum("figure8", _SAMPLES)
     # Which coordinate is higher at which optimum is what the margins' signs stand on.

@@ -4,7 +4,7 @@ Setting: the ground truth circle, σ² = 0.01; the two ends of z meet at (1, 0).
 Statement: section 4.2 and figure 1 of the paper: few x have non-Gaussian posteriors; the VAE
 recovers p(x) from random and from ground-truth starts; it learns p(x) as well as IWAE.
 Kind: one-sided.
-Reference: section 4.2, figure 1; theorycheck/report/recovery.py for "recovers" and "as well".
+Reference: section 4.2, figure 1; theorycheck/claims/_recovery.py for "recovers" and "as well".
 Measured: Pr_p[KL(x) > 0.1 nat], KL(x) = KL[q*(z|x) ‖ p(z|x)]; and, without q, the probability
 that p(z|x) has a second mode of more than 5 % of the mass, on a sample. The share of p(x) that is
 misplaced, ½ ∫ |p_f − p| dx by quadrature, and MLEO: at the predicted optima of the ELBO and of
@@ -29,19 +29,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from theorycheck.claims import (
+    RECOVERED,
+    SCALE,
+    Evidence,
+    as_well_as,
+    claim_verdict,
+    in_words,
+    recovers,
+)
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.inference.posterior import posterior
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.objectives.total_variation import total_variation
-from theorycheck.optimum.global_search import QUICK, find_optimum
-from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.quadrature.latent_panels import latent_panels
-from theorycheck.report.evidence import Evidence, claim_verdict
-from theorycheck.report.recovery import RECOVERED, SCALE, as_well_as, in_words, recovers
+from theorycheck.inference import posterior
+from theorycheck.models import benchmark
+from theorycheck.objectives import decompose, total_variation
+from theorycheck.optimum import QUICK, PredictedOptimum, find_optimum
+from theorycheck.quadrature import latent_panels
 
 if TYPE_CHECKING:
-    from neural.claim_runs import ClaimRuns
+    from neural import ClaimRuns
 
 #: KL above which a posterior counts as non-Gaussian (nats), and the share that is still "few".
 _NON_GAUSSIAN = 0.1
@@ -206,9 +211,8 @@ def test_trained_vaes_and_p(
     predicted_optimum: Callable[[str], PredictedOptimum],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    from neural.claim_runs import protocol
-    from neural.seed_networks import guarded, told_apart
-    from neural.seed_verdicts import agreed
+    from neural import guarded, protocol, told_apart
+    from theorycheck.evaluation import agreed
 
     start = init.replace("_", " ")
     ends, found = networks.seeds("circle", init=init), predicted_optimum("circle")
@@ -245,9 +249,8 @@ def test_trained_vaes_beside_iwaes(
     predicted_optimum: Callable[..., PredictedOptimum],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    from neural.claim_runs import protocol
-    from neural.seed_networks import guarded, told_apart
-    from neural.seed_verdicts import agreed, unanimous
+    from neural import guarded, protocol, told_apart
+    from theorycheck.evaluation import agreed, unanimous
 
     vae, iwae = networks.seeds("circle"), networks.seeds("circle", "iwae")
     optima = [predicted_optimum("circle"), predicted_optimum("circle", samples=_SAMPLES)]

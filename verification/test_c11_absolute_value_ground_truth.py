@@ -24,16 +24,12 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 
+from theorycheck.claims import SCALE, ClaimVerdict, Evidence, claim_verdict, in_words
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.inference.marginal import log_density
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.loading import load_model
-from theorycheck.objectives.decomposition import Decomposition, decompose
-from theorycheck.objectives.total_variation import total_variation
-from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.report.evidence import ClaimVerdict, Evidence, claim_verdict
-from theorycheck.report.recovery import SCALE, in_words
+from theorycheck.inference import log_density
+from theorycheck.models import GenerativeModel, benchmark, load_model
+from theorycheck.objectives import Decomposition, decompose, total_variation
+from theorycheck.optimum import PredictedOptimum
 
 #: KL above which a posterior counts as complex (nats), and the share that is "most".
 _COMPLEX = 0.1

@@ -23,16 +23,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from theorycheck.claims import SCALE, Evidence, claim_verdict, in_words
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.objectives.total_variation import total_variation
-from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.report.evidence import Evidence, claim_verdict
-from theorycheck.report.recovery import SCALE, in_words
+from theorycheck.models import benchmark
+from theorycheck.objectives import decompose, total_variation
+from theorycheck.optimum import PredictedOptimum
 
 if TYPE_CHECKING:
-    from neural.claim_runs import ClaimRuns
+    from neural import ClaimRuns
 
 #: Share of the ground truth's PMO that is still simple: as in the exact side.
 _SIMPLE = 0.1
@@ -46,9 +44,8 @@ def test_a_trained_vae_selects_the_simple_f(
     predicted_optimum: Callable[..., PredictedOptimum],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    from neural.claim_runs import protocol
-    from neural.judging import NEAR_OPTIMUM
-    from neural.seed_networks import guarded, told_apart
+    from neural import guarded, protocol, told_apart
+    from theorycheck.evaluation import NEAR_OPTIMUM
 
     ends = networks.seeds("absolute_value", init=init)
     truth = decompose(benchmark("absolute_value"), tolerance=1e-4)

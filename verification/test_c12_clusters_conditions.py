@@ -17,7 +17,7 @@ all 23 orders, or where marked slow in all 191 orders and directions.
 Verdict: one η for all: the conditions are verified if at some η the premise and (1) hold and no
 member of the class meets (1), refuted if at every η the premise fails or a member meets (1), else
 inconclusive; each inequality beyond its radius. (2′) is verified over the class by its margin;
-"poorly" is judged on the one scale of theorycheck/report/recovery.py, ½ ∫ |p_f − p| dx beyond its
+"poorly" is judged on the one scale of theorycheck/claims/_recovery.py, ½ ∫ |p_f − p| dx beyond its
 radius.
 """
 
@@ -27,18 +27,13 @@ from collections.abc import Callable
 
 import pytest
 
+from theorycheck.claims import POOR, SCALE, Evidence, claim_verdict, poorly
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.objectives.total_variation import total_variation
-from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.report.evidence import Evidence, claim_verdict
-from theorycheck.report.recovery import POOR, SCALE, poorly
-from theorycheck.theorems.condition1 import some
-from theorycheck.theorems.one_eta import EtaSpan
-from theorycheck.theorems.premise import premise_at
-from theorycheck.theorems.theorem1 import Theorem1Check, check_theorem1
-from theorycheck.theorems.zero_mleo_class import survey_zero_mleo
+from theorycheck.models import benchmark
+from theorycheck.objectives import decompose, total_variation
+from theorycheck.optimum import PredictedOptimum
+from theorycheck.rearrangements import survey_zero_mleo
+from theorycheck.theorems import EtaSpan, Theorem1Check, check_theorem1, premise_at, some
 
 #: Error radius of every PMO, nats, and of the ground truth's: below η = 0.22 its X_Lo holds about
 #: a hundredth of the mass, and D_Lo there is known to the PMO's radius over that mass at best.

@@ -6,7 +6,7 @@ and −L_20 over all f beside them.
 Statement: figure 1c of the paper: the VAE learns p(x) poorly, IWAE better. The conditions of
 Theorem 1 and the exact optimum of the ELBO are in the other file of C12.
 Kind: one-sided.
-Reference: figure 1c; theorycheck/report/recovery.py for "poorly".
+Reference: figure 1c; theorycheck/claims/_recovery.py for "poorly".
 Measured: MLEO and the share of p(x) that is misplaced, ½ ∫ |p_f − p| dx, exactly; J with the
 optimal q, by the networks' own encoder and at their own start.
 Verdict: "poorly" is judged on the one scale, "better" is a lower MLEO, beyond the radius in every
@@ -21,14 +21,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from theorycheck.claims import POOR, SCALE, Evidence, claim_verdict, poorly
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.objectives.total_variation import total_variation
-from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.report.evidence import Evidence, claim_verdict
-from theorycheck.report.recovery import POOR, SCALE, poorly
+from theorycheck.objectives import total_variation
+from theorycheck.optimum import PredictedOptimum
 
 if TYPE_CHECKING:
-    from neural.claim_runs import ClaimRuns
+    from neural import ClaimRuns
 
 _SAMPLES = 20
 
@@ -39,9 +38,8 @@ def test_the_trained_vae_learns_p_poorly(
     predicted_optimum: Callable[..., PredictedOptimum],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    from neural.claim_runs import protocol
-    from neural.seed_networks import guarded, told_apart
-    from neural.seed_verdicts import agreed
+    from neural import guarded, protocol, told_apart
+    from theorycheck.evaluation import agreed
 
     vae, found = networks.seeds("clusters"), predicted_optimum("clusters")
     optimum = total_variation(found.model, found.data)
@@ -75,9 +73,8 @@ def test_the_trained_iwae_learns_p_better(
     predicted_optimum: Callable[..., PredictedOptimum],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    from neural.claim_runs import protocol
-    from neural.seed_networks import guarded, told_apart
-    from neural.seed_verdicts import agreed, all_below
+    from neural import guarded, protocol, told_apart
+    from theorycheck.evaluation import agreed, all_below
 
     vae, iwae = networks.seeds("clusters"), networks.seeds("clusters", "iwae")
     elbo = predicted_optimum("clusters")

@@ -23,13 +23,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from proofs.catalogue import load
+from theorycheck.claims import ClaimVerdict, Evidence
 from theorycheck.estimate import Estimate
-from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.report.evidence import ClaimVerdict, Evidence
+from theorycheck.inference import MeanField, log_density
+from theorycheck.models import GenerativeModel, benchmark
+from theorycheck.objectives import decompose
 
 Array = NDArray[np.float64]
 

@@ -20,10 +20,10 @@ from functools import cache
 
 import pytest
 
+from theorycheck.claims import ClaimVerdict, Evidence, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.report.evidence import ClaimVerdict, Evidence, claim_verdict
-from theorycheck.theorems.theorem2 import Theorem2Check, check_theorem2
+from theorycheck.models import benchmark
+from theorycheck.theorems import Theorem2Check, check_theorem2
 
 BENCHMARKS = ["figure8", "circle", "absolute_value", "clusters", "spiral_dots"]
 #: Relative radius of a claim of no bias.

@@ -43,14 +43,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from theorycheck.claims import Evidence, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.report.evidence import Evidence, claim_verdict
-from theorycheck.theorems.noise_optimum import mean_of
+from theorycheck.theorems import mean_of
 
 if TYPE_CHECKING:
-    from neural.claim_runs import ClaimRuns
-    from neural.noise_attribution import NoiseAttribution
-    from neural.training import Trained
+    from neural import ClaimRuns, NoiseAttribution, Trained
 
 #: What the paper reports, by whether σ² is trained, and the true value.
 _PAPER = {False: Estimate(0.014, 0.001), True: Estimate(0.020, 0.003)}
@@ -76,7 +74,7 @@ class _Run(NamedTuple):
 @pytest.fixture(scope="module")
 def runs(networks: ClaimRuns) -> dict[bool, _Run]:
     """Train with σ² held and jointly, and judge start and end of every seed."""
-    from neural.noise_attribution import attribute_noise
+    from neural import attribute_noise
 
     # σ² begins at the true one either way, so that both begin with the same networks.
     begun = networks.start("spiral_dots", **_PROTOCOL)
@@ -92,7 +90,7 @@ def runs(networks: ClaimRuns) -> dict[bool, _Run]:
 
 def _with_radius(values: Sequence[Estimate]) -> Estimate:
     """Return the mean over seeds: Student's radius, plus the largest of one value."""
-    from neural.noise_attribution import over_seeds
+    from neural import over_seeds
 
     mean = over_seeds([value.value for value in values])
     return Estimate(mean.value, mean.error + max(value.error for value in values), mean.kind)
@@ -130,7 +128,7 @@ def _of_seeds(run: _Run) -> dict[str, str]:
 def test_noise_of_trained_networks(
     joint: bool, runs: dict[bool, _Run], evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    from neural.claim_runs import protocol
+    from neural import protocol
 
     run = runs[joint]
     values = [mean_of(p.own_refit) for p in run.end]
@@ -180,7 +178,7 @@ def test_noise_of_trained_networks(
 def test_the_over_estimate_is_the_encoders(
     runs: dict[bool, _Run], evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    from neural.claim_runs import protocol
+    from neural import protocol
 
     run = runs[False]
     own = [mean_of(p.own_refit) for p in run.end]
@@ -213,7 +211,7 @@ def test_the_over_estimate_is_the_encoders(
 def test_these_networks_say_nothing_of_the_elbo(
     runs: dict[bool, _Run], evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    from neural.claim_runs import protocol
+    from neural import protocol
 
     for joint, run in runs.items():
         above = [e.excess - s.excess for e, s in zip(run.end, run.start, strict=True)]

@@ -39,18 +39,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from theorycheck.claims import ClaimVerdict, Evidence, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.optimum.coordinate_ascent import ascend
-from theorycheck.optimum.e_step import EStep
-from theorycheck.optimum.effort import Effort
-from theorycheck.optimum.nodes import data_nodes
-from theorycheck.optimum.result import decoder_on_cells
-from theorycheck.quadrature.latent_cells import adapted_cells, latent_cells
-from theorycheck.report.evidence import ClaimVerdict, Evidence, claim_verdict
-from theorycheck.theorems.noise_curve import NoiseCurve, noise_curve
-from theorycheck.theorems.noise_optimum import mean_of
+from theorycheck.models import benchmark
+from theorycheck.objectives import decompose
+from theorycheck.optimum import Effort, EStep, ascend, data_nodes, decoder_on_cells
+from theorycheck.quadrature import adapted_cells, latent_cells
+from theorycheck.theorems import NoiseCurve, mean_of, noise_curve
 
 #: What the paper reports.
 _REFIT, _JOINT = Estimate(0.014, 0.001), Estimate(0.020, 0.003)

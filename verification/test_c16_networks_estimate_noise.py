@@ -39,15 +39,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from theorycheck.claims import Evidence, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.report.evidence import Evidence, claim_verdict
+from theorycheck.models import benchmark
+from theorycheck.objectives import decompose
 
 if TYPE_CHECKING:
-    from neural.claim_runs import ClaimRuns
-    from neural.noise_attribution import NoiseAttribution
-    from neural.training import Trained
+    from neural import ClaimRuns, NoiseAttribution, Trained
 
 _NAME = "figure8"
 _SEEDS = 3
@@ -82,7 +80,7 @@ class _Run(NamedTuple):
 @pytest.fixture(scope="module")
 def runs(networks: ClaimRuns) -> dict[str, _Run]:
     """Train by both objectives, and judge start and end of every restart."""
-    from neural.noise_attribution import attribute_noise
+    from neural import attribute_noise
 
     found = {}
     for name, method in _METHODS.items():
@@ -97,7 +95,7 @@ def runs(networks: ClaimRuns) -> dict[str, _Run]:
 
 def _with_radius(values: Sequence[Estimate]) -> Estimate:
     """Return the mean over seeds: Student's radius, plus the largest of one value."""
-    from neural.noise_attribution import over_seeds
+    from neural import over_seeds
 
     mean = over_seeds([value.value for value in values])
     return Estimate(mean.value, mean.error + max(value.error for value in values), mean.kind)
@@ -125,7 +123,7 @@ def _measured(runs: dict[str, _Run], rows: Sequence[int]) -> dict[str, Estimate 
 def test_wake_sleep_estimates_without_the_bias(
     init: str, runs: dict[str, _Run], evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    from neural.claim_runs import protocol
+    from neural import protocol
 
     rows, run = _ROWS[init], runs["wake-sleep"]
     noise = [_with_radius([Estimate(r, 0.0) for r in run.ratios(rows, d)]) for d in range(2)]
@@ -169,8 +167,7 @@ def test_wake_sleep_estimates_without_the_bias(
 def test_wake_sleep_beside_the_elbo(
     init: str, runs: dict[str, _Run], evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    from neural.claim_runs import protocol
-    from neural.noise_attribution import is_below
+    from neural import is_below, protocol
 
     rows = _ROWS[init]
     elbo, wake = runs["ELBO"], runs["wake-sleep"]

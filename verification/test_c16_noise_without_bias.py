@@ -45,17 +45,12 @@ from typing import NamedTuple
 
 import pytest
 
+from theorycheck.claims import Evidence, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.objectives.importance import iwae_objective
-from theorycheck.optimum.coordinate_ascent import ascend
-from theorycheck.optimum.importance import make_e_step
-from theorycheck.optimum.nodes import data_nodes
-from theorycheck.optimum.result import decoder_on_cells
-from theorycheck.quadrature.latent_cells import adapted_cells, latent_cells
-from theorycheck.report.evidence import Evidence, claim_verdict
+from theorycheck.models import GenerativeModel, benchmark
+from theorycheck.objectives import decompose, iwae_objective
+from theorycheck.optimum import ascend, data_nodes, decoder_on_cells, make_e_step
+from theorycheck.quadrature import adapted_cells, latent_cells
 
 _NAME = "figure8"
 #: Relative distance of the three σ² from each other, and grid step in σ: kinks of L_S where its q

@@ -30,8 +30,8 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from proofs.catalogue import load
+from theorycheck.claims import ClaimVerdict, Evidence, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.report.evidence import ClaimVerdict, Evidence, claim_verdict
 
 Array = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from theorycheck.claims import figure_text
 from theorycheck.files import replace_files
-from theorycheck.report.claims_table import figure_text
 
 _HEAD = """\
 # The paper's claims, checked

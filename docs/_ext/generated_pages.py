@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from theorycheck.dataset.reference import REFERENCED, has_reference, reference
-from theorycheck.report.references import REFERENCES, Reference
+from theorycheck.citation import REFERENCES, Reference
+from theorycheck.dataset import REFERENCED, has_reference, reference
 
 _HEAD = """\
 # Bibliography

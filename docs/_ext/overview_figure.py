@@ -16,9 +16,8 @@ from PIL import Image
 
 import theorycheck as tc
 from theorycheck.files import replace_files
-from theorycheck.objectives.total_variation import total_variation
-from theorycheck.report.figure_style import new_figure, styled
-from theorycheck.report.plane import draw_curve, draw_image
+from theorycheck.objectives import total_variation
+from theorycheck.report import draw_curve, draw_image, new_figure, styled
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LEARNED = _ROOT / "notebooks" / "decoders" / "figure8_elbo.npz"

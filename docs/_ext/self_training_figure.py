@@ -17,9 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import theorycheck as tc
-from theorycheck.optimum.own_m_step import Ties
-from theorycheck.optimum.self_training import self_train
-from theorycheck.report.figure_style import SERIES, UNDECIDED, new_figure, styled
+from theorycheck.optimum import Ties, self_train
+from theorycheck.report import SERIES, UNDECIDED, new_figure, styled
 
 #: What begins, D = 1, each at both σ², and D = 2.
 _ONE = ("tanh(z)", "abs(z)", "sin(2*z)", "sign(z)", "z + 0.3*z**2", "exp(z/2)")

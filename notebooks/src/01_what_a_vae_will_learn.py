@@ -13,9 +13,10 @@
 from show import say, show, sized, table
 
 import theorycheck as tc
-from theorycheck.optimum.global_search import QUICK, Effort
-from theorycheck.report.analysis import Search, analyse
-from theorycheck.report.figures import (
+from theorycheck.optimum import QUICK, Effort
+from theorycheck.report import (
+    Search,
+    analyse,
     curves_figure,
     data_figure,
     densities_figure,

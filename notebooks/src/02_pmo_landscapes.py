@@ -12,8 +12,8 @@ from optima import stored
 from show import say, show, sized, table
 
 import theorycheck as tc
-from theorycheck.inference.certificate import certify_optimal_q
-from theorycheck.report.figure_style import EXACT, GAUSSIAN, KL_COLOURS, NO_DATA, new_figure, styled
+from theorycheck.inference import certify_optimal_q
+from theorycheck.report import EXACT, GAUSSIAN, KL_COLOURS, NO_DATA, new_figure, styled
 
 truth = tc.benchmark("figure8")
 optimum = stored("figure8_elbo")  # found by `python -m notebooks.optima`, judged anew below

@@ -23,11 +23,11 @@ from scipy.special import ndtr, ndtri
 from show import say, show, sized, table
 
 import theorycheck as tc
-from theorycheck.dataset import reference
-from theorycheck.report.figure_style import EXACT, GAUSSIAN, HOLDS, new_figure, styled
-from theorycheck.theorems.condition1 import condition_1_at
-from theorycheck.theorems.stationarity import check_stationarity
-from theorycheck.theorems.zero_mleo_class import survey_zero_mleo
+from theorycheck.dataset import _reference as reference
+from theorycheck.optimum import check_stationarity
+from theorycheck.rearrangements import survey_zero_mleo
+from theorycheck.report import EXACT, GAUSSIAN, HOLDS, new_figure, styled
+from theorycheck.theorems import condition_1_at
 
 tolerance = sized(1e-6, 1e-2)
 figure8 = tc.benchmark("figure8")

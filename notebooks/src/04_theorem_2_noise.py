@@ -13,7 +13,7 @@ from optima import stored
 from show import say, show, sized, table
 
 import theorycheck as tc
-from theorycheck.report.figure_style import EXACT, GAUSSIAN, SERIES, new_figure, styled
+from theorycheck.report import EXACT, GAUSSIAN, SERIES, new_figure, styled
 
 tolerance = sized(1e-4, 1e-2)
 model = tc.benchmark("figure8")

@@ -14,7 +14,7 @@ from show import say, show, sized, table
 
 import theorycheck as tc
 from theorycheck.errors import TheorycheckError
-from theorycheck.report.figure_style import GAUSSIAN, SERIES, new_figure, styled
+from theorycheck.report import GAUSSIAN, SERIES, new_figure, styled
 
 folder = Path(tempfile.mkdtemp())
 tolerance = sized(1e-5, 1e-2)

@@ -11,12 +11,9 @@ from optima import stored
 from show import say, show, sized, table
 
 import theorycheck as tc
-from neural.amortisation import encoder_of_module
-from neural.judging import judge
-from neural.settings import TrainingSettings
-from neural.training import train
-from theorycheck.report.figure_style import EXACT, GAUSSIAN, HOLDS, new_figure, styled
-from theorycheck.report.plane import draw_curve
+from neural import TrainingSettings, train
+from theorycheck.evaluation import encoder_of_module, judge
+from theorycheck.report import EXACT, GAUSSIAN, HOLDS, draw_curve, new_figure, styled
 
 truth = tc.benchmark("figure8")
 tolerance = sized(1e-4, 1e-2)

@@ -14,7 +14,7 @@ from optima import stored
 from show import say, show, sized, table
 
 import theorycheck as tc
-from theorycheck.report.figure_style import EXACT, GAUSSIAN, HOLDS, SERIES, new_figure, styled
+from theorycheck.report import EXACT, GAUSSIAN, HOLDS, SERIES, new_figure, styled
 
 truth = tc.benchmark("figure8")
 field = tc.MeanField(truth)

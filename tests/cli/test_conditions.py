@@ -8,9 +8,9 @@ import pytest
 
 from tests.cli.conftest import Run
 from theorycheck.json_values import jsonable
-from theorycheck.models.loading import load_model
-from theorycheck.theorems.theorem1 import check_theorem1
-from theorycheck.theorems.zero_mleo_class import survey_zero_mleo
+from theorycheck.models._loading import load_model
+from theorycheck.rearrangements._zero_mleo_class import survey_zero_mleo
+from theorycheck.theorems._theorem1 import check_theorem1
 
 MODEL = ("conditions", "expr:abs(z)", "--noise-variance", "0.3", "--tolerance", "1e-3")
 

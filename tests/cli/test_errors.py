@@ -135,7 +135,7 @@ def test_other_verbs(run: Run, tmp_path: Path, arguments: list[str], says: str) 
 
 def test_our_own_defects_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     from theorycheck.cli import main
-    from theorycheck.models import loading
+    from theorycheck.models import _loading as loading
 
     def broken(*_args: object, **_options: object) -> None:
         raise ZeroDivisionError("a defect")

@@ -20,7 +20,7 @@ from theorycheck import find_optimum, iwae_objective, load_model
 from theorycheck.cli.render import jsonable
 from theorycheck.cli.search_options import chosen_effort, chosen_jobs
 from theorycheck.errors import SettingError
-from theorycheck.optimum import global_search
+from theorycheck.optimum import _global_search as global_search
 
 WAVE = ("expr:sin(3*z)", "--noise-variance", "0.01")
 LEAST = ("--starts", "2", "--hops", "0")

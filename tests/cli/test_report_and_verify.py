@@ -12,8 +12,8 @@ from types import ModuleType
 import pytest
 
 from theorycheck.cli import main
-from theorycheck.optimum.global_search import QUICK
-from theorycheck.report.analysis import Search
+from theorycheck.optimum._global_search import QUICK
+from theorycheck.report._analysis import Search
 
 Capture = pytest.CaptureFixture[str]
 
@@ -44,9 +44,9 @@ def verification(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], list[tup
                 raise outcome
             return outcome
 
-        module = ModuleType("theorycheck.report.evidence")
+        module = ModuleType("theorycheck.claims._evidence")
         module.run_verification = run_verification  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "theorycheck.report.evidence", module)
+        monkeypatch.setitem(sys.modules, "theorycheck.claims._evidence", module)
         return calls
 
     return install
@@ -103,9 +103,9 @@ def test_report(monkeypatch: pytest.MonkeyPatch, capfd: Capture, tmp_path: Path)
         seen.update(options, models=models)
         return directory / "report.html"
 
-    module = ModuleType("theorycheck.report.html")
+    module = ModuleType("theorycheck.report._html")
     module.write_report = write_report  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "theorycheck.report.html", module)
+    monkeypatch.setitem(sys.modules, "theorycheck.report._html", module)
     out = tmp_path / "a" / "b"
     arguments = ["report", "circle", "figure8", "-o", str(out), "--eta", "0.1", "--json"]
     assert main([*arguments, "--alternative", "expr:[z, z]"]) == 0

@@ -17,7 +17,7 @@ import pytest
 
 from theorycheck import __version__, check_theorem1, check_theorem2, decompose, load_model
 from theorycheck.cli.render import jsonable
-from theorycheck.models.generative import GenerativeModel
+from theorycheck.models._generative import GenerativeModel
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from theorycheck import decompose
-from theorycheck.dataset import REFERENCED, draw, predicted_optimum, reference, score
-from theorycheck.dataset.reference import FOLDER
+from theorycheck.dataset import REFERENCED, draw, predicted_optimum, score
+from theorycheck.dataset import _reference as reference
+from theorycheck.dataset._reference import FOLDER
 from theorycheck.errors import LoadingError
 from theorycheck.estimate import Verdict
-from theorycheck.models.benchmarks import BENCHMARKS, benchmark
+from theorycheck.models._benchmarks import BENCHMARKS, benchmark
 
 #: J of the best decoder that thorough searches have found so far, nats; what is stored may be less.
 BEST_KNOWN = {

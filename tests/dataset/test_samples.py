@@ -10,11 +10,11 @@ import pytest
 
 from theorycheck import log_density, optimal_q
 from theorycheck.dataset import draw, write_sample
-from theorycheck.dataset.checks import plain_log_density, sample_checks
-from theorycheck.dataset.samples import ARRAYS
+from theorycheck.dataset._checks import plain_log_density, sample_checks
+from theorycheck.dataset._samples import ARRAYS
 from theorycheck.errors import LoadingError, SettingError
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.loading import load_model
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._loading import load_model
 
 
 def test_draws_are_those_of_the_model() -> None:

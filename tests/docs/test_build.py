@@ -32,9 +32,9 @@ def test_build(tmp_path: Path) -> None:
     assert not re.search(r"""<link[^>]*rel=["']stylesheet["'][^>]*href=["'](https?:)?//""", theory)
     # What autodoc found: a name of each room.
     for page, anchor in (
-        ("objectives", "theorycheck.objectives.decomposition.decompose"),
-        ("dataset", "theorycheck.dataset.scoring.score"),
-        ("optimum", "theorycheck.optimum.global_search.find_optimum"),
+        ("objectives", "theorycheck.objectives.decompose"),
+        ("dataset", "theorycheck.dataset.score"),
+        ("optimum", "theorycheck.optimum.find_optimum"),
     ):
         text = (tmp_path / "html" / "api" / f"{page}.html").read_text(encoding="utf-8")
         assert f'id="{anchor}"' in text

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from theorycheck.report.claims import CLAIMS
+from theorycheck.claims._ledger import CLAIMS
 
 ROOT = Path(__file__).resolve().parents[2]
 

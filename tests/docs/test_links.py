@@ -53,7 +53,7 @@ def test_internal_links_resolve(page: Path) -> None:
 
 
 def test_citations_are_in_the_bibliography() -> None:
-    from theorycheck.report.references import REFERENCES
+    from theorycheck.citation._references import REFERENCES
 
     keys = {reference.key for reference in REFERENCES}
     assert len(keys) == len(REFERENCES)

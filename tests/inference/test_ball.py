@@ -10,20 +10,20 @@ import pytest
 from scipy import integrate, stats
 
 from theorycheck.errors import ExpressionError, SettingError
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.expression import parse_expression
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._expression import parse_expression
 
 pytest.importorskip("flint")
 from flint import acb, arb, ctx
 
-from theorycheck.inference.ball import (
+from theorycheck.inference.ball._evaluation import (
     Ball,
     expected_negative_elbo_ball,
     kl_ball,
     log_density_ball,
 )
-from theorycheck.inference.ball_expressions import Complex, compile_pieces
-from theorycheck.inference.ball_growth import growth
+from theorycheck.inference.ball._expressions import Complex, compile_pieces
+from theorycheck.inference.ball._growth import growth
 
 TIGHT = 1e-25
 

@@ -10,16 +10,16 @@ from numpy.polynomial import hermite_e
 
 from benchmarks.random_decoders import fourier_of_the_report, random_model, steps
 from tests.problems import PROBLEMS
-from theorycheck.inference import bound_tree as tree_module
-from theorycheck.inference.bound_tree import BoundTree
-from theorycheck.inference.certificate import certify_optimal_q
-from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import ALL_MINIMA, MeanField
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.quadrature.kernels import bound_tree as kernel
-from theorycheck.quadrature.kernels import branch_and_bound
-from theorycheck.quadrature.kernels.affine_moments import DEGREES, least_cost
+from theorycheck.inference import _bound_tree as tree_module
+from theorycheck.inference._bound_tree import BoundTree
+from theorycheck.inference._certificate import certify_optimal_q
+from theorycheck.inference._marginal import log_density
+from theorycheck.inference._mean_field import ALL_MINIMA, MeanField
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.quadrature.kernels import _bound_tree as kernel
+from theorycheck.quadrature.kernels import _branch_and_bound as branch_and_bound
+from theorycheck.quadrature.kernels._affine_moments import DEGREES, least_cost
 
 Array = np.ndarray
 #: Nats by which the certificate's bound may lie below an optimum that is the global one.

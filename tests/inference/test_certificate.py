@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from theorycheck.errors import SettingError
-from theorycheck.inference.certificate import certify_optimal_q, curvature_constant
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
+from theorycheck.inference._certificate import certify_optimal_q, curvature_constant
+from theorycheck.inference._mean_field import MeanField
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
 
 NAMES = ["figure8", "circle", "absolute_value", "clusters", "spiral_dots"]
 

@@ -11,9 +11,9 @@ from scipy import integrate, stats
 
 from tests.problems import ALL_NAMES, CLOSED, OPEN, PROBLEMS
 from theorycheck.errors import ModelError
-from theorycheck.inference.marginal import LogDensity, log_density
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.generative import GenerativeModel
+from theorycheck.inference._marginal import LogDensity, log_density
+from theorycheck.models._decoder import Decoder
+from theorycheck.models._generative import GenerativeModel
 
 #: Stated bound on the error of log p(x), relative to max(1, |log p|), up to 8 σ off the curve.
 CONVERGED = 1e-12
@@ -33,7 +33,7 @@ def _errors(name: str, furthest: float) -> tuple[np.ndarray, LogDensity, np.ndar
         exact = problem.log_density(x)
         return np.abs(result.value - exact), result, REFEREE * np.maximum(1.0, np.abs(exact))
     pytest.importorskip("flint")
-    from theorycheck.inference.ball import log_density_ball
+    from theorycheck.inference.ball._evaluation import log_density_ball
 
     true = [
         log_density_ball(problem.model.decoder, problem.noise_variance, point).distance(value)

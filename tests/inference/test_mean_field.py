@@ -10,9 +10,9 @@ from scipy import optimize
 
 from tests import brute_force
 from tests.problems import ALL_NAMES, PROBLEMS, tagged
-from theorycheck.inference.mean_field import MeanField, optimal_q
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.generative import GenerativeModel
+from theorycheck.inference._mean_field import MeanField, optimal_q
+from theorycheck.models._decoder import Decoder
+from theorycheck.models._generative import GenerativeModel
 
 HARD = ["figure8", "clusters", "circle", "absolute_value", "spiral_dots"]
 #: Nats by which a search may beat the optimum: rounding of −ELBO at values of up to some hundred.
@@ -22,7 +22,7 @@ BEATEN = 1e-9
 @pytest.mark.parametrize("name", ["figure8", "absolute_value", "clusters", "wave", "ramp", "step"])
 def test_kl_against_balls(name: str) -> None:
     pytest.importorskip("flint")
-    from theorycheck.inference.ball import kl_ball
+    from theorycheck.inference.ball._evaluation import kl_ball
 
     problem = PROBLEMS[name]
     _, x = problem.model.sample(3, 12)

@@ -9,10 +9,10 @@ import pytest
 from scipy.stats import norm
 
 from theorycheck.errors import ModelError
-from theorycheck.inference.posterior import posterior
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
+from theorycheck.inference._posterior import posterior
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
 
 
 def model(text: str, variance: float) -> GenerativeModel:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from theorycheck.errors import ModelError, SettingError
-from theorycheck.inference import posterior_modes
-from theorycheck.inference.posterior import posterior
-from theorycheck.inference.posterior_modes import MODE_MASS, count_modes
+from theorycheck.inference import _posterior_modes as posterior_modes
+from theorycheck.inference._posterior import posterior
+from theorycheck.inference._posterior_modes import MODE_MASS, count_modes
 from theorycheck.models import Decoder, GenerativeModel, benchmark, load_model
-from theorycheck.models.table import decoder_from_table
-from theorycheck.quadrature.latent_panels import latent_panels
+from theorycheck.models._table import decoder_from_table
+from theorycheck.quadrature._latent_panels import latent_panels
 
 
 @pytest.mark.parametrize("name", ["figure8", "circle", "absolute_value", "clusters"])

@@ -7,7 +7,7 @@ import pytest
 from scipy import special
 
 from theorycheck.errors import LoadingError
-from theorycheck.models.benchmarks import (
+from theorycheck.models._benchmarks import (
     BENCHMARKS,
     benchmark,
     clusters,
@@ -16,7 +16,7 @@ from theorycheck.models.benchmarks import (
     figure8,
     spiral_dots,
 )
-from theorycheck.models.expression import parse_expression
+from theorycheck.models._expression import parse_expression
 
 Z = np.random.default_rng(3).normal(scale=2.5, size=5000)
 PLAIN = [name for name, entry in BENCHMARKS.items() if not entry.semi_supervised]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from theorycheck.errors import DecoderError
-from theorycheck.models.decoder import Decoder
+from theorycheck.models._decoder import Decoder
 
 
 def _plane(z: np.ndarray) -> np.ndarray:

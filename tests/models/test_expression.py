@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import special
 
 from theorycheck.errors import ExpressionError
-from theorycheck.models.expression import parse_expression
+from theorycheck.models._expression import parse_expression
 
 Z = np.random.default_rng(7).normal(scale=2.0, size=400)
 

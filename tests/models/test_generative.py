@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from theorycheck.errors import ModelError
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.generative import GenerativeModel
+from theorycheck.models._decoder import Decoder
+from theorycheck.models._generative import GenerativeModel
 
 PLANE = Decoder.from_function(
     lambda z: np.stack([z, -2.0 * z], axis=-1), name="plane", formula="[z, -2*z]"

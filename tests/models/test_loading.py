@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from theorycheck.errors import LoadingError, ModelError, TheorycheckError
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.loading import from_torch_module, load_model
-from theorycheck.models.table_files import write_table
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._decoder import Decoder
+from theorycheck.models._loading import from_torch_module, load_model
+from theorycheck.models._table_files import write_table
 
 Z = np.linspace(-3.0, 3.0, 41)
 

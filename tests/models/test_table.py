@@ -9,8 +9,8 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from theorycheck.errors import LoadingError
-from theorycheck.models.table import decoder_from_table
-from theorycheck.models.table_files import read_table, write_table
+from theorycheck.models._table import decoder_from_table
+from theorycheck.models._table_files import read_table, write_table
 
 KNOTS = np.array([-2.0, -0.5, 0.25, 1.0, 3.0])
 VALUES = np.stack([np.sin(KNOTS), KNOTS**2], axis=-1)

@@ -12,15 +12,19 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural.amortisation import encoder_of_module, own_iwae_excess, own_negative_elbo  # noqa: E402
-from neural.attribution import Attribution, attribute  # noqa: E402
-from neural.seed_networks import SeedNetwork, guarded, told_apart  # noqa: E402
-from neural.settings import TrainingSettings  # noqa: E402
-from neural.training import Trained, train  # noqa: E402
+from neural._attribution import Attribution, attribute  # noqa: E402
+from neural._seed_networks import SeedNetwork, guarded, told_apart  # noqa: E402
+from neural._settings import TrainingSettings  # noqa: E402
+from neural._training import Trained, train  # noqa: E402
 from theorycheck.errors import LoadingError  # noqa: E402
 from theorycheck.estimate import Estimate, Verdict  # noqa: E402
-from theorycheck.models.loading import load_model  # noqa: E402
-from theorycheck.objectives.decomposition import decompose  # noqa: E402
+from theorycheck.evaluation._amortisation import (  # noqa: E402
+    encoder_of_module,
+    own_iwae_excess,
+    own_negative_elbo,
+)
+from theorycheck.models._loading import load_model  # noqa: E402
+from theorycheck.objectives._decomposition import decompose  # noqa: E402
 
 LINE = load_model("expr:2*z", noise_variance=0.5)
 SMALL: dict[str, Any] = {

@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from neural.claim_runs import FEWER_RESTARTS, RESTARTS, SEEDS, SHORTER, ClaimRuns, protocol
-from neural.settings import STEPS
+from neural._claim_runs import FEWER_RESTARTS, RESTARTS, SEEDS, SHORTER, ClaimRuns, protocol
+from neural._settings import STEPS
 from theorycheck.errors import SettingError
 
 SMALL: dict[str, Any] = {

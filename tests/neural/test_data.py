@@ -7,18 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural.data import (  # noqa: E402
-    POOL,
-    Pool,
-    PopulationSource,
-    SampleSource,
-    checked_sample,
-    split_sample,
-)
-from neural.points import ShiftedPoints  # noqa: E402
+from neural._data import POOL, Pool, PopulationSource, SampleSource, checked_sample, split_sample
+from neural._points import ShiftedPoints  # noqa: E402
 from theorycheck.errors import SettingError  # noqa: E402
-from theorycheck.models.benchmarks import benchmark  # noqa: E402
-from theorycheck.models.loading import load_model  # noqa: E402
+from theorycheck.models._benchmarks import benchmark  # noqa: E402
+from theorycheck.models._loading import load_model  # noqa: E402
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural.networks import (  # noqa: E402
+from neural._networks import (
     ACTIVATIONS,
     LARGEST_LOG_SCALE,
     Architecture,

@@ -10,10 +10,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural.settings import TrainingSettings  # noqa: E402
-from neural.threads import one_thread  # noqa: E402
-from neural.training import train  # noqa: E402
-from theorycheck.models.loading import load_model  # noqa: E402
+from neural._settings import TrainingSettings  # noqa: E402
+from neural._threads import one_thread  # noqa: E402
+from neural._training import train  # noqa: E402
+from theorycheck.models._loading import load_model  # noqa: E402
 
 
 @pytest.fixture

@@ -13,14 +13,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural import lagging, loop, restarts  # noqa: E402
-from neural.checkpoints import FORMAT, read_networks  # noqa: E402
-from neural.loop import DivergenceError  # noqa: E402
-from neural.settings import TrainingSettings, chosen_device  # noqa: E402
-from neural.trainer import Trainer  # noqa: E402
-from neural.training import Trained, train  # noqa: E402
+from neural import _lagging as lagging  # noqa: E402
+from neural import _loop as loop
+from neural import _restarts as restarts
+from neural._checkpoints import FORMAT, read_networks  # noqa: E402
+from neural._loop import DivergenceError  # noqa: E402
+from neural._settings import TrainingSettings, chosen_device  # noqa: E402
+from neural._trainer import Trainer  # noqa: E402
+from neural._training import Trained, train  # noqa: E402
 from theorycheck.errors import LoadingError, SettingError, TheorycheckError  # noqa: E402
-from theorycheck.models.loading import load_model  # noqa: E402
+from theorycheck.models._loading import load_model  # noqa: E402
 
 MODEL = load_model("expr:[sin(z), z]", noise_variance=[0.04, 0.09])
 SAMPLE = MODEL.sample(300, 5)[1]
@@ -142,7 +144,7 @@ def test_training_helps_and_selects_the_best(method: str) -> None:
 
 
 def _log_density(x: Any) -> Any:
-    from theorycheck.inference.marginal import log_density
+    from theorycheck.inference._marginal import log_density
 
     return log_density(MODEL, x).value
 
@@ -302,7 +304,7 @@ def test_start_at_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     trained = Trained(trainer, np.zeros(3), np.zeros(3), None, 0.0)
     for restart in (1, 2):
         assert np.abs(trained.decoder(restart)(z) - MODEL.decoder(z)).max() < 0.1
-    from theorycheck.inference.mean_field import MeanField
+    from theorycheck.inference._mean_field import MeanField
 
     best = MeanField(MODEL).optimal_q(SAMPLE)
     own = trained.encoder(1)(torch.from_numpy(SAMPLE)).numpy()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from theorycheck.inference.certificate import certify_optimal_q
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.table import decoder_from_table
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.quadrature.latent_cells import latent_cells
+from theorycheck.inference._certificate import certify_optimal_q
+from theorycheck.inference._mean_field import MeanField
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.models._table import decoder_from_table
+from theorycheck.objectives._decomposition import decompose
+from theorycheck.quadrature._latent_cells import latent_cells
 
 #: PMO of figure8's own curve, nats (docs/benchmarks.md).
 SMOOTH = 0.10249966

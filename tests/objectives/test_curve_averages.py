@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from theorycheck.estimate import Kind
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.averages import averages_on_boxes, averages_on_sample
-from theorycheck.objectives.curve_averages import CurveAverages, box_nodes, worth_it
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.objectives.partition import KlDistribution
-from theorycheck.quadrature.data_nodes import quasi_monte_carlo, trapezoid_grid
-from theorycheck.quadrature.latent_panels import latent_panels
+from theorycheck.inference._mean_field import MeanField
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.objectives._averages import averages_on_boxes, averages_on_sample
+from theorycheck.objectives._curve_averages import CurveAverages, box_nodes, worth_it
+from theorycheck.objectives._decomposition import decompose
+from theorycheck.objectives._partition import KlDistribution
+from theorycheck.quadrature._data_nodes import quasi_monte_carlo, trapezoid_grid
+from theorycheck.quadrature._latent_panels import latent_panels
 
 
 def _model(formula: str, *variance: float) -> GenerativeModel:
@@ -126,8 +126,8 @@ def test_the_rule_is_taken_where_it_is_cheaper() -> None:
 
 
 def test_a_price_is_said_before_long_work(capsys: pytest.CaptureFixture[str]) -> None:
-    from theorycheck.cli.progress import terminal_progress
-    from theorycheck.objectives import price
+    from theorycheck.objectives import _price as price
+    from theorycheck.terminal_progress import terminal_progress
 
     field = MeanField(latent_panels(_model("[z, sin(3*z)]", 0.05, 0.05)))
     price.say_price(field, field.panels, 1e9, terminal_progress())

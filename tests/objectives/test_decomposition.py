@@ -12,10 +12,10 @@ from tests import brute_force
 from tests.problems import PROBLEMS, gaussian_entropy, linear, tagged
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.decomposition import Decomposition, decompose
-from theorycheck.quadrature.data_nodes import quasi_monte_carlo
+from theorycheck.models._decoder import Decoder
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.objectives._decomposition import Decomposition, decompose
+from theorycheck.quadrature._data_nodes import quasi_monte_carlo
 
 
 @cache

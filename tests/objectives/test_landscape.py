@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from theorycheck.errors import ModelError
-from theorycheck.inference.marginal import log_density
-from theorycheck.inference.posterior import posterior
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.landscape import kl_map, pmo_landscape
+from theorycheck.inference._marginal import log_density
+from theorycheck.inference._posterior import posterior
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.objectives._landscape import kl_map, pmo_landscape
 
 
 def test_landscape_is_the_kl_by_its_definition() -> None:

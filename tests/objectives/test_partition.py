@@ -11,9 +11,9 @@ import pytest
 from tests.problems import PROBLEMS
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
-from theorycheck.inference.marginal import log_density
-from theorycheck.objectives.decomposition import Decomposition, decompose
-from theorycheck.objectives.partition import KlDistribution
+from theorycheck.inference._marginal import log_density
+from theorycheck.objectives._decomposition import Decomposition, decompose
+from theorycheck.objectives._partition import KlDistribution
 
 NAMES = ["absolute_value", "figure8", "wave", "ramp", "clusters"]
 ETAS = [0.01, 0.05, 0.2, 0.45, 0.69, 1.5]

@@ -8,8 +8,8 @@ from scipy.special import ndtr
 from tests.radii.table import rewired
 from theorycheck.errors import ModelError
 from theorycheck.models import benchmark, load_model
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.objectives.total_variation import total_variation
+from theorycheck.objectives._decomposition import decompose
+from theorycheck.objectives._total_variation import total_variation
 
 
 def test_two_gaussians() -> None:

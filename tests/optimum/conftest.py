@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from tests.problems import PROBLEMS
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.optimum.e_step import EStep
-from theorycheck.optimum.global_search import Effort, find_optimum
-from theorycheck.optimum.nodes import data_nodes
-from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.quadrature.latent_cells import latent_cells
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.optimum._e_step import EStep
+from theorycheck.optimum._global_search import Effort, find_optimum
+from theorycheck.optimum._nodes import data_nodes
+from theorycheck.optimum._result import PredictedOptimum
+from theorycheck.quadrature._latent_cells import latent_cells
 
 Small = Callable[..., EStep]
 

@@ -9,12 +9,12 @@ from scipy.special import logsumexp, ndtr
 
 from benchmarks.random_decoders import shuffled_on_cells
 from tests.optimum.conftest import Small
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.optimum.coordinate_ascent import ascend
-from theorycheck.optimum.e_step import EStep, Responsibilities
-from theorycheck.optimum.importance import ImportanceEStep
-from theorycheck.optimum.nodes import data_nodes
-from theorycheck.quadrature.latent_cells import latent_cells
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.optimum._coordinate_ascent import ascend
+from theorycheck.optimum._e_step import EStep, Responsibilities
+from theorycheck.optimum._iwae_e_step import ImportanceEStep
+from theorycheck.optimum._nodes import data_nodes
+from theorycheck.quadrature._latent_cells import latent_cells
 
 Array = NDArray[np.float64]
 

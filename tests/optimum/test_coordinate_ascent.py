@@ -9,13 +9,13 @@ import pytest
 
 from tests.optimum.conftest import Small
 from theorycheck.errors import SettingError
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.optimum.coordinate_ascent import ascend
-from theorycheck.optimum.e_step import EStep
-from theorycheck.optimum.nodes import data_nodes
-from theorycheck.quadrature.latent_cells import latent_cells
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.optimum._coordinate_ascent import ascend
+from theorycheck.optimum._e_step import EStep
+from theorycheck.optimum._nodes import data_nodes
+from theorycheck.quadrature._latent_cells import latent_cells
 
 VARIANCE = {"figure8": np.full(2, 0.02), "circle": np.full(2, 0.01)}
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from tests.optimum.conftest import Small
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.table import decoder_from_table
-from theorycheck.optimum.e_step import EStep
-from theorycheck.optimum.starts import interval_exchange
-from theorycheck.quadrature.latent_cells import LatentCells
+from theorycheck.inference._mean_field import MeanField
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.models._table import decoder_from_table
+from theorycheck.optimum._e_step import EStep
+from theorycheck.optimum._starts import interval_exchange
+from theorycheck.quadrature._latent_cells import LatentCells
 
 Array = np.ndarray
 #: Nats by which two searches for the same minimum may differ: Newton's tolerance of both.

@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from tests.optimum.conftest import TINY
 from tests.problems import PROBLEMS
 from theorycheck.errors import ModelError, SettingError
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.loading import load_model
-from theorycheck.models.table import decoder_from_table
-from theorycheck.models.table_files import read_table, write_table
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.optimum.global_search import QUICK, Effort, find_optimum
-from theorycheck.optimum.nodes import data_nodes
-from theorycheck.optimum.result import PredictedOptimum
+from theorycheck.inference._mean_field import MeanField
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.models._loading import load_model
+from theorycheck.models._table import decoder_from_table
+from theorycheck.models._table_files import read_table, write_table
+from theorycheck.objectives._decomposition import decompose
+from theorycheck.optimum._global_search import QUICK, Effort, find_optimum
+from theorycheck.optimum._nodes import data_nodes
+from theorycheck.optimum._result import PredictedOptimum
 from theorycheck.progress import Advance
 
 #: J of the monotone rearrangement of absolute_value (docs/optimum.md), nats.

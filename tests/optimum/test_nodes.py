@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.problems import PROBLEMS
-from theorycheck.inference.marginal import log_density
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.optimum.nodes import data_nodes
+from theorycheck.inference._marginal import log_density
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.optimum._nodes import data_nodes
 
 
 @pytest.mark.parametrize("name", ["figure8", "half_line", "helix"])

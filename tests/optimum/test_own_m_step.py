@@ -17,14 +17,14 @@ from proofs import fixed_point_linear
 from tests import brute_force
 from tests.mutants import mutant
 from theorycheck.errors import DecoderError, ModelError, SettingError
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.optimum import own_m_step as module
-from theorycheck.optimum.own_m_step import LATENT_WEIGHTS, LATENTS, own_m_step
-from theorycheck.quadrature.rules import ORDER, TRANSFORM
-from theorycheck.theorems.stationarity import check_stationarity
+from theorycheck.models._decoder import Decoder
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.objectives._decomposition import decompose
+from theorycheck.optimum import _own_m_step as module
+from theorycheck.optimum._own_m_step import LATENT_WEIGHTS, LATENTS, own_m_step
+from theorycheck.optimum._stationarity import check_stationarity
+from theorycheck.quadrature._rules import ORDER, TRANSFORM
 
 Array = np.ndarray
 

@@ -11,13 +11,13 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from tests.brute_force import negative_elbo
-from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.decomposition import Decomposition, decompose
-from theorycheck.optimum.nodes import data_nodes
-from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.quadrature.latent_panels import latent_panels
+from theorycheck.inference._marginal import log_density
+from theorycheck.inference._mean_field import MeanField
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.objectives._decomposition import Decomposition, decompose
+from theorycheck.optimum._nodes import data_nodes
+from theorycheck.optimum._result import PredictedOptimum
+from theorycheck.quadrature._latent_panels import latent_panels
 
 #: Spacings of the data nodes in σ, and shifts of them.
 GRIDS = [(0.3, 0.0), (0.3, 0.61), (0.15, 0.37)]

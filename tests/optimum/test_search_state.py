@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from theorycheck.errors import SettingError
-from theorycheck.optimum.search_state import Outcome, SearchState, peek
+from theorycheck.optimum._search_state import Outcome, SearchState, peek
 
 SETTINGS = {"seed": 1, "data": "circle"}
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from theorycheck.errors import SettingError
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.optimum.self_training import distance_to_affine, self_train
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.optimum._self_training import distance_to_affine, self_train
 
 
 def model(text: str, noise: float = 0.3) -> GenerativeModel:
@@ -42,7 +42,7 @@ def test_runs_towards_an_affine_decoder(text: str) -> None:
 
 def test_the_gain_bounds_what_a_round_wins() -> None:
     """MLEO of the old p(x) under the new decoder, plus its PMO there, is below PMO − gain."""
-    from theorycheck.objectives.decomposition import decompose
+    from theorycheck.objectives._decomposition import decompose
 
     done = self_train(model("tanh(z)"), 1, keep=frozenset({0}))
     j = decompose(done.models[1], done.models[0], tolerance=1e-5).excess

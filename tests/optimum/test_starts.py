@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
 from tests.optimum.conftest import Small
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.optimum.coordinate_ascent import ascend
-from theorycheck.optimum.e_step import EStep
-from theorycheck.optimum.nodes import DataNodes, data_nodes
-from theorycheck.optimum.starts import (
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.optimum._coordinate_ascent import ascend
+from theorycheck.optimum._e_step import EStep
+from theorycheck.optimum._nodes import DataNodes, data_nodes
+from theorycheck.optimum._starts import (
     Start,
     anneal,
     ascend_from,
@@ -22,7 +22,7 @@ from theorycheck.optimum.starts import (
     random_start,
     torn,
 )
-from theorycheck.quadrature.latent_cells import latent_cells
+from theorycheck.quadrature._latent_cells import latent_cells
 
 Array = np.ndarray
 many = settings(deadline=None, derandomize=True, max_examples=40)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
 from proofs import absolute_value, rearrangement, step_decoder
-from theorycheck.inference.marginal import log_density
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.inference.posterior import posterior
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.generative import GenerativeModel
+from theorycheck.inference._marginal import log_density
+from theorycheck.inference._mean_field import MeanField
+from theorycheck.inference._posterior import posterior
+from theorycheck.models._decoder import Decoder
+from theorycheck.models._generative import GenerativeModel
 
 Array = np.ndarray
 AGREE = 1e-12

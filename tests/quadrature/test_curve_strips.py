@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from theorycheck.inference.marginal import log_density
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.quadrature.curve_strips import curve_strips, lengths, only
-from theorycheck.quadrature.latent_panels import LatentPanels, latent_panels
+from theorycheck.inference._marginal import log_density
+from theorycheck.models._decoder import Decoder
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.quadrature._curve_strips import curve_strips, lengths, only
+from theorycheck.quadrature._latent_panels import LatentPanels, latent_panels
 
 
 def _panels(formula: str, variance: float) -> LatentPanels:

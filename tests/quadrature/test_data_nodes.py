@@ -9,7 +9,7 @@ import pytest
 
 from tests.problems import PROBLEMS
 from theorycheck.errors import ModelError, SettingError
-from theorycheck.quadrature.data_nodes import (
+from theorycheck.quadrature._data_nodes import (
     DataSample,
     given_sample,
     quasi_monte_carlo,

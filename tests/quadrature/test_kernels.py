@@ -10,12 +10,13 @@ from numpy.polynomial import legendre
 from scipy import special, stats
 
 from tests.problems import PROBLEMS
-from theorycheck.quadrature import rules
-from theorycheck.quadrature.kernels import exponential, gaussian_expectation
-from theorycheck.quadrature.kernels import log_density as density_kernels
-from theorycheck.quadrature.kernels import mean_field as field_kernels
-from theorycheck.quadrature.kernels.candidates import distinct_candidates_batch
-from theorycheck.quadrature.kernels.m_step import m_step_batch
+from theorycheck.quadrature import _rules as rules
+from theorycheck.quadrature.kernels import _exponential as exponential
+from theorycheck.quadrature.kernels import _gaussian_expectation as gaussian_expectation
+from theorycheck.quadrature.kernels import _log_density as density_kernels
+from theorycheck.quadrature.kernels import _mean_field as field_kernels
+from theorycheck.quadrature.kernels._candidates import distinct_candidates_batch
+from theorycheck.quadrature.kernels._m_step import m_step_batch
 
 NAMES = ["ramp", "figure8", "helix", "spiral_dots"]
 

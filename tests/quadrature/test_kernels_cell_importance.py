@@ -6,15 +6,11 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr
 
 import theorycheck as tc
-from theorycheck.inference.importance import iwae_bound
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.table import decoder_from_table
-from theorycheck.quadrature.kernels.cell_importance import (
-    ROWS,
-    cell_iwae,
-    fill_likelihood,
-)
-from theorycheck.quadrature.latent_cells import latent_cells
+from theorycheck.inference._iwae_bound import iwae_bound
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.models._table import decoder_from_table
+from theorycheck.quadrature._latent_cells import latent_cells
+from theorycheck.quadrature.kernels._cell_iwae import ROWS, cell_iwae, fill_likelihood
 
 Array = NDArray[np.float64]
 

@@ -12,11 +12,11 @@ from scipy.special import log_ndtr, ndtr
 from scipy.stats import norm
 
 from tests.mutants import mutant
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.table import decoder_from_table
-from theorycheck.quadrature.kernels import cells as kernels
-from theorycheck.quadrature.kernels.normal_tail import REACH, fill_tail_and_density
+from theorycheck.inference._mean_field import MeanField
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.models._table import decoder_from_table
+from theorycheck.quadrature.kernels import _cells as kernels
+from theorycheck.quadrature.kernels._normal_tail import REACH, fill_tail_and_density
 
 Array = np.ndarray
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from tests.problems import PROBLEMS
-from theorycheck.quadrature.kernels.importance import (
+from theorycheck.quadrature.kernels._iwae import (
     CHECK,
     RESULT,
     expected_weights,
     log_mean_weight,
     trapezoid_error,
 )
-from theorycheck.quadrature.kernels.importance_bound import posterior_moments_batch
-from theorycheck.quadrature.kernels.importance_nodes import (
+from theorycheck.quadrature.kernels._iwae_bound import posterior_moments_batch
+from theorycheck.quadrature.kernels._iwae_nodes import (
     LOG_W,
     MASS,
     allowed_variation,
@@ -24,12 +24,8 @@ from theorycheck.quadrature.kernels.importance_nodes import (
     node_buffers,
     node_capacity,
 )
-from theorycheck.quadrature.kernels.importance_slopes import derivatives
-from theorycheck.quadrature.kernels.importance_steps import (
-    integral_buffers,
-    integrand,
-    one_minus_exp,
-)
+from theorycheck.quadrature.kernels._iwae_slopes import derivatives
+from theorycheck.quadrature.kernels._iwae_steps import integral_buffers, integrand, one_minus_exp
 
 #: Two weights: the probability of the second, and how many nats it is above the first.
 PAIRS = [(0.5, 0.0), (0.3, 1.0), (0.01, 7.0), (1e-6, 12.0), (0.5, 300.0), (1.0 - 1e-9, 40.0)]

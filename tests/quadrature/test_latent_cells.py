@@ -11,8 +11,8 @@ from scipy.special import ndtr
 from scipy.stats import norm
 
 from theorycheck.errors import SettingError
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.quadrature.latent_cells import LatentCells, adapted_cells, latent_cells
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.quadrature._latent_cells import LatentCells, adapted_cells, latent_cells
 
 
 def test_prior_masses() -> None:

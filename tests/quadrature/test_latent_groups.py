@@ -9,8 +9,8 @@ import pytest
 
 from tests import brute_force
 from tests.problems import PROBLEMS
-from theorycheck.quadrature.latent_groups import LatentGroups, latent_groups
-from theorycheck.quadrature.rules import RUN_ORDER
+from theorycheck.quadrature._latent_groups import LatentGroups, latent_groups
+from theorycheck.quadrature._rules import RUN_ORDER
 
 STEEP = ["spiral_dots", "clusters", "steep_tanh", "linear_plane", "wave"]
 

@@ -9,12 +9,12 @@ import pytest
 from scipy.special import ndtr
 
 from tests.problems import ALL_NAMES, PROBLEMS
-from theorycheck.inference.marginal import log_density
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.quadrature.latent_panels import LARGEST_MOVE, LatentPanels, latent_panels
-from theorycheck.quadrature.rules import ORDER, legendre_values
+from theorycheck.inference._marginal import log_density
+from theorycheck.models._decoder import Decoder
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.objectives._decomposition import decompose
+from theorycheck.quadrature._latent_panels import LARGEST_MOVE, LatentPanels, latent_panels
+from theorycheck.quadrature._rules import ORDER, legendre_values
 
 Function = Callable[[np.ndarray], np.ndarray]
 

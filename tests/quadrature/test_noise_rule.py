@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.quadrature.curve_strips import curve_strips
-from theorycheck.quadrature.latent_panels import LatentPanels, latent_panels
-from theorycheck.quadrature.noise_rule import gauss_hermite, integrate_noise
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.quadrature._curve_strips import curve_strips
+from theorycheck.quadrature._latent_panels import LatentPanels, latent_panels
+from theorycheck.quadrature._noise_rule import gauss_hermite, integrate_noise
 
 
 def _line(slopes: str, variance: list[float]) -> LatentPanels:

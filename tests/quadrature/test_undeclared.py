@@ -11,15 +11,15 @@ import pytest
 from benchmarks.undeclared import Case, misses, parted, random_bumps, random_steps
 from tests.mutants import mutant
 from theorycheck.errors import DecoderError, SettingError
-from theorycheck.inference import marginal
-from theorycheck.inference.marginal import log_density
-from theorycheck.models.decoder import DEFAULT_SCAN, Decoder
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.quadrature import latent_panels as latent_panels_module
-from theorycheck.quadrature import scan
-from theorycheck.quadrature.breakpoints import locate_jumps
-from theorycheck.quadrature.latent_panels import LatentPanels, latent_panels
+from theorycheck.inference import _marginal as marginal
+from theorycheck.inference._marginal import log_density
+from theorycheck.models._decoder import DEFAULT_SCAN, Decoder
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.objectives._decomposition import decompose
+from theorycheck.quadrature import _latent_panels as latent_panels_module
+from theorycheck.quadrature import _scan as scan
+from theorycheck.quadrature._breakpoints import locate_jumps
+from theorycheck.quadrature._latent_panels import LatentPanels, latent_panels
 
 ONE = np.ones(1)
 

@@ -11,9 +11,9 @@ import numpy as np
 from tests.radii.parts import PLANE, density, five_standard_errors, with_missing
 from tests.radii.table import Table, off, rewired
 from theorycheck.estimate import Kind
-from theorycheck.objectives import averages
-from theorycheck.objectives.averages import PosteriorAverages
-from theorycheck.quadrature.data_nodes import DataSample
+from theorycheck.objectives import _averages as averages
+from theorycheck.objectives._averages import PosteriorAverages
+from theorycheck.quadrature._data_nodes import DataSample
 
 
 def _on_boxes(function: Callable[..., Any], part: Any = None) -> float:

@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 from tests.radii.table import Table, rewired
-from theorycheck.inference import ball, ball_integrals
-from theorycheck.inference.ball import Ball, expected_negative_elbo_ball
-from theorycheck.inference.ball_functions import arb, ctx
-from theorycheck.models.loading import load_model
+from theorycheck.inference.ball import _evaluation as ball
+from theorycheck.inference.ball import _integrals as ball_integrals
+from theorycheck.inference.ball._evaluation import Ball, expected_negative_elbo_ball
+from theorycheck.inference.ball._functions import arb, ctx
+from theorycheck.models._loading import load_model
 
 
 def _outward(function: Callable[..., Any]) -> float:

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, off, rewired, shortfall
-from theorycheck.inference import bound_tree
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.quadrature.kernels import branch_and_bound as kernel
-from theorycheck.quadrature.kernels.affine_moments import DEGREES
-from theorycheck.quadrature.kernels.bound_tree import (
+from theorycheck.inference import _bound_tree as bound_tree
+from theorycheck.inference._mean_field import MeanField
+from theorycheck.quadrature._rules import ORDER
+from theorycheck.quadrature.kernels import _branch_and_bound as kernel
+from theorycheck.quadrature.kernels._affine_moments import DEGREES
+from theorycheck.quadrature.kernels._bound_tree import (
     CHILD,
     FINE,
     FIRST,
@@ -37,7 +38,6 @@ from theorycheck.quadrature.kernels.bound_tree import (
     parts,
     row_length,
 )
-from theorycheck.quadrature.rules import ORDER
 
 #: Least cost anywhere, −ELBO_x of the best minimum, x, and 1/σ.
 _LEAST, _BEST = 0.7, 40.0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.polynomial import legendre
 
 from tests.radii.table import Table, off, shortfall
-from theorycheck.quadrature import adaptive_cells
+from theorycheck.quadrature import _adaptive_boxes as adaptive_cells
 
 NODES, WEIGHTS = legendre.leggauss(6)
 

@@ -11,11 +11,9 @@ import numpy as np
 
 from tests.problems import PROBLEMS
 from tests.radii.table import Table, off, rewired, shortfall
-from theorycheck.inference import certificate
-from theorycheck.quadrature.kernels import certificate as boxes
-from theorycheck.quadrature.kernels import (
-    gaussian_expectation,
-)
+from theorycheck.inference import _certificate as certificate
+from theorycheck.quadrature.kernels import _certificate as boxes
+from theorycheck.quadrature.kernels import _gaussian_expectation as gaussian_expectation
 
 
 def _lower_bound(function: Callable[..., Any]) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, off, rewired, shortfall
-from theorycheck.quadrature import coarser_rules
+from theorycheck.quadrature import _coarser_rules as coarser_rules
 
 
 def _kinks(function: Callable[..., Any]) -> float:

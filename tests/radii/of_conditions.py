@@ -9,13 +9,15 @@ from typing import Any
 
 from tests.radii.table import Table, off, rewired
 from theorycheck.estimate import Estimate, Verdict
-from theorycheck.models.loading import load_model
-from theorycheck.objectives.partition import Partition
-from theorycheck.quadrature.latent_panels import latent_panels
-from theorycheck.theorems import condition2, image_law, one_eta
-from theorycheck.theorems.condition1 import condition_1_at
-from theorycheck.theorems.one_eta import EtaSpan, OneEtaCheck
-from theorycheck.theorems.premise import premise_at
+from theorycheck.models._loading import load_model
+from theorycheck.objectives._partition import Partition
+from theorycheck.quadrature._latent_panels import latent_panels
+from theorycheck.rearrangements import _image_law as image_law
+from theorycheck.theorems import _condition2 as condition2
+from theorycheck.theorems import _one_eta as one_eta
+from theorycheck.theorems._condition1 import condition_1_at
+from theorycheck.theorems._one_eta import EtaSpan, OneEtaCheck
+from theorycheck.theorems._premise import premise_at
 
 LINE = load_model("expr:[z, 0.5*z]", noise_variance=[0.25, 1.0])
 

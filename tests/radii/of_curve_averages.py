@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.radii.parts import PLANE, UNRESOLVED, UNRESOLVED_PLANE, density, noise_integral
 from tests.radii.table import Table, off, rewired
-from theorycheck.objectives.curve_averages import CurveAverages
+from theorycheck.objectives._curve_averages import CurveAverages
 
 
 def _posterior_of_strips(function: Callable[..., Any]) -> float:

@@ -19,8 +19,8 @@ from tests.radii.parts import (
 )
 from tests.radii.table import Table, off, rewired
 from theorycheck.estimate import Estimate, Kind
-from theorycheck.objectives.curve_averages import CurveAverages
-from theorycheck.quadrature.data_nodes import DataSample, TrapezoidGrid
+from theorycheck.objectives._curve_averages import CurveAverages
+from theorycheck.quadrature._data_nodes import DataSample, TrapezoidGrid
 
 
 def _entropy_of_strips(function: Callable[..., Any]) -> float:

@@ -11,13 +11,14 @@ import numpy as np
 
 from tests.radii.table import Table, getter, off, rewired
 from theorycheck.cli import prediction_tables
-from theorycheck.dataset import checks, samples
-from theorycheck.dataset.posterior_scoring import PosteriorScore
-from theorycheck.dataset.reference import Objective
-from theorycheck.dataset.scoring import Score
+from theorycheck.dataset import _checks as checks
+from theorycheck.dataset import _samples as samples
+from theorycheck.dataset._posterior_scoring import PosteriorScore
+from theorycheck.dataset._reference import Objective
+from theorycheck.dataset._scoring import Score
 from theorycheck.estimate import Estimate, Verdict
-from theorycheck.models.loading import load_model
-from theorycheck.report import telling_points
+from theorycheck.models._loading import load_model
+from theorycheck.report import _representative_points as telling_points
 
 
 def _printed_below(function: Callable[..., Any]) -> float:

@@ -12,10 +12,10 @@ import numpy as np
 from tests.radii.parts import LINE, PLANE, density, five_standard_errors, with_missing
 from tests.radii.table import Table, getter, off, rewired
 from theorycheck.estimate import Estimate, Kind
-from theorycheck.objectives import decomposition
-from theorycheck.objectives.averages import PosteriorAverages
-from theorycheck.objectives.decomposition import Decomposition
-from theorycheck.quadrature.data_nodes import DataSample, TrapezoidGrid
+from theorycheck.objectives import _decomposition as decomposition
+from theorycheck.objectives._averages import PosteriorAverages
+from theorycheck.objectives._decomposition import Decomposition
+from theorycheck.quadrature._data_nodes import DataSample, TrapezoidGrid
 
 
 def _entropy_and_mleo(function: Callable[..., Any]) -> float:

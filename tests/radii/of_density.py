@@ -13,12 +13,11 @@ import numpy as np
 
 from tests.problems import PROBLEMS
 from tests.radii.table import Table, off, rewired, shortfall
-from theorycheck.inference import marginal, posterior
-from theorycheck.models.loading import load_model
-from theorycheck.quadrature import latent_panels
-from theorycheck.quadrature.kernels import (
-    log_density,
-)
+from theorycheck.inference import _marginal as marginal
+from theorycheck.inference import _posterior as posterior
+from theorycheck.models._loading import load_model
+from theorycheck.quadrature import _latent_panels as latent_panels
+from theorycheck.quadrature.kernels import _log_density as log_density
 
 EPS = float(np.finfo(float).eps)
 

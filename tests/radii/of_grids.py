@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, off, rewired, shortfall
-from theorycheck.models.loading import load_model
-from theorycheck.quadrature import data_nodes, latent_panels
-from theorycheck.quadrature.data_nodes import DataSample, TrapezoidGrid
-from theorycheck.quadrature.latent_panels import LatentPanels
+from theorycheck.models._loading import load_model
+from theorycheck.quadrature import _data_nodes as data_nodes
+from theorycheck.quadrature import _latent_panels as latent_panels
+from theorycheck.quadrature._data_nodes import DataSample, TrapezoidGrid
+from theorycheck.quadrature._latent_panels import LatentPanels
 
 
 def _rule_and_its_half(function: Callable[..., Any]) -> float:

@@ -11,13 +11,11 @@ from numpy.polynomial import legendre
 
 from tests.problems import PROBLEMS
 from tests.radii.table import Table, off, rewired, shortfall
-from theorycheck.inference import importance as iwae
-from theorycheck.quadrature.kernels import (
-    importance,
-    importance_bound,
-    importance_nodes,
-    importance_steps,
-)
+from theorycheck.inference import _iwae_bound as iwae
+from theorycheck.quadrature.kernels import _iwae as importance
+from theorycheck.quadrature.kernels import _iwae_bound as importance_bound
+from theorycheck.quadrature.kernels import _iwae_nodes as importance_nodes
+from theorycheck.quadrature.kernels import _iwae_steps as importance_steps
 
 EPS = float(np.finfo(float).eps)
 

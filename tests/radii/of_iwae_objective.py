@@ -11,9 +11,9 @@ import numpy as np
 
 from tests.radii.parts import PLANE, density, with_missing
 from tests.radii.table import Table, off, rewired
-from theorycheck.objectives import importance
+from theorycheck.objectives import _iwae_objective as importance
 from theorycheck.progress import NO_PROGRESS
-from theorycheck.quadrature.data_nodes import DataSample, TrapezoidGrid
+from theorycheck.quadrature._data_nodes import DataSample, TrapezoidGrid
 
 
 def _iwae_parts(function: Callable[..., Any]) -> float:

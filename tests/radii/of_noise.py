@@ -10,11 +10,12 @@ import numpy as np
 
 from tests.radii.table import Table, getter, off, rewired, shortfall
 from theorycheck.estimate import Estimate, Verdict
-from theorycheck.models.loading import load_model
-from theorycheck.quadrature.data_nodes import DataSample
-from theorycheck.quadrature.latent_panels import latent_panels
-from theorycheck.theorems import noise_optimum, theorem2
-from theorycheck.theorems.noise_optimum import NoiseAtOptimum, mean_of
+from theorycheck.models._loading import load_model
+from theorycheck.quadrature._data_nodes import DataSample
+from theorycheck.quadrature._latent_panels import latent_panels
+from theorycheck.theorems import _noise_optimum as noise_optimum
+from theorycheck.theorems import _theorem2 as theorem2
+from theorycheck.theorems._noise_optimum import NoiseAtOptimum, mean_of
 
 #: Two data dimensions of unequal σ², x ~ N(0, A) with A = a aᵀ + Σ.
 VARIANCE = np.array([0.25, 1.0])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, off, rewired
-from theorycheck.quadrature import noise_rule
+from theorycheck.quadrature import _noise_rule as noise_rule
 
 
 def _extrapolated(function: Callable[..., Any]) -> float:

@@ -12,10 +12,11 @@ import numpy as np
 from tests.radii.parts import PLANE
 from tests.radii.table import Table, getter, off, rewired
 from theorycheck.estimate import Estimate
-from theorycheck.optimum import coordinate_ascent, noise_contraction
-from theorycheck.optimum.coordinate_ascent import Ascent
-from theorycheck.optimum.nodes import DataNodes
-from theorycheck.optimum.result import PredictedOptimum
+from theorycheck.optimum import _coordinate_ascent as coordinate_ascent
+from theorycheck.optimum._coordinate_ascent import Ascent
+from theorycheck.optimum._nodes import DataNodes
+from theorycheck.optimum._result import PredictedOptimum
+from theorycheck.theorems import _em_rate as noise_contraction
 
 
 class _OneStep:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, off, rewired
-from theorycheck.models.loading import load_model
-from theorycheck.optimum import own_m_step
-from theorycheck.quadrature.data_nodes import TrapezoidGrid
+from theorycheck.models._loading import load_model
+from theorycheck.optimum import _own_m_step as own_m_step
+from theorycheck.quadrature._data_nodes import TrapezoidGrid
 
 LINE = load_model("expr:z", noise_variance=0.25)
 PLANE = load_model("expr:[z, 0*z]", noise_variance=[0.25, 4.0])

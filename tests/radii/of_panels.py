@@ -12,11 +12,12 @@ from numpy.polynomial import legendre
 from scipy.special import ndtr
 
 from tests.radii.table import Table, getter, off, rewired, shortfall
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.loading import load_model
-from theorycheck.quadrature import latent_panels, panel_mesh
-from theorycheck.quadrature.latent_panels import LatentPanels
+from theorycheck.models._decoder import Decoder
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.models._loading import load_model
+from theorycheck.quadrature import _latent_panels as latent_panels
+from theorycheck.quadrature import _panel_mesh as panel_mesh
+from theorycheck.quadrature._latent_panels import LatentPanels
 
 
 def _missing(function: Callable[..., Any]) -> float:

@@ -1,4 +1,4 @@
-"""Radii of the η-partition (theorycheck/objectives/partition.py)."""
+"""Radii of the η-partition (theorycheck/objectives/_partition.py)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.radii.table import Table, off, shortfall
 from theorycheck.estimate import Estimate, Kind
-from theorycheck.objectives.partition import (
+from theorycheck.objectives._partition import (
     KlDistribution,
     Partition,
     _conditional,

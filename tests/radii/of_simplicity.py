@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, off
-from theorycheck.objectives import simplicity
+from theorycheck.objectives import _posterior_comparison as simplicity
 
 
 def _average(function: Callable[..., Any]) -> float:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, off, rewired, shortfall
-from theorycheck.models.loading import load_model
-from theorycheck.quadrature.data_nodes import DataSample
-from theorycheck.theorems import stationarity
+from theorycheck.models._loading import load_model
+from theorycheck.optimum import _stationarity as stationarity
+from theorycheck.quadrature._data_nodes import DataSample
 
 #: Two data dimensions of unequal σ², x ~ N(0, A) with A = a aᵀ + Σ.
 SLOPE, NOISE = np.array([1.0, 0.5]), np.array([0.25, 1.0])

@@ -9,9 +9,9 @@ import numpy as np
 
 from tests.radii.parts import LINE, density, with_missing
 from tests.radii.table import Table, off, rewired
-from theorycheck.models.loading import load_model
-from theorycheck.objectives.total_variation import total_variation
-from theorycheck.quadrature.data_nodes import TrapezoidGrid
+from theorycheck.models._loading import load_model
+from theorycheck.objectives._total_variation import total_variation
+from theorycheck.quadrature._data_nodes import TrapezoidGrid
 
 
 def _misplaced(function: Callable[..., Any]) -> float:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from theorycheck.models.loading import load_model
-from theorycheck.quadrature.latent_panels import latent_panels
+from theorycheck.models._loading import load_model
+from theorycheck.quadrature._latent_panels import latent_panels
 
 LINE = load_model("expr:z", noise_variance=0.25)
 #: A line in the plane, of unequal σ².

@@ -11,11 +11,11 @@ from matplotlib.text import Text
 from PIL import Image
 
 from theorycheck.errors import SettingError
-from theorycheck.models.loading import load_model
-from theorycheck.report.analysis import ModelAnalysis, analyse
-from theorycheck.report.figure_files import PAPER_WIDTH, FigureFiles, figure_files, paper_figure
-from theorycheck.report.figures import recipes_of
-from theorycheck.report.html import write_report
+from theorycheck.models._loading import load_model
+from theorycheck.report._analysis import ModelAnalysis, analyse
+from theorycheck.report._figure_files import PAPER_WIDTH, FigureFiles, figure_files, paper_figure
+from theorycheck.report._figures import recipes_of
+from theorycheck.report._html import write_report
 
 MODEL = load_model("expr:[z, abs(z)]", noise_variance=0.2)
 LINE = load_model("expr:2*z", noise_variance=0.2)

@@ -14,9 +14,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from theorycheck.models import Decoder, GenerativeModel, load_model
-from theorycheck.report.analysis import ModelAnalysis, analyse
-from theorycheck.report.figure_style import encode, plain
-from theorycheck.report.figures import (
+from theorycheck.report._analysis import ModelAnalysis, analyse
+from theorycheck.report._figure_style import encode, plain
+from theorycheck.report._figures import (
     condition_1_figure,
     data_figure,
     eta_figure,

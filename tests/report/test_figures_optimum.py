@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from tests.efforts import TINY
 from theorycheck.models import load_model
-from theorycheck.report import telling_points
-from theorycheck.report.analysis import ModelAnalysis, Search, analyse
-from theorycheck.report.figures import (
+from theorycheck.report import _representative_points as telling_points
+from theorycheck.report._analysis import ModelAnalysis, Search, analyse
+from theorycheck.report._figures import (
     curves_figure,
     densities_figure,
     figures_of,
@@ -22,7 +22,7 @@ from theorycheck.report.figures import (
     paired_posteriors_figure,
     starts_figure,
 )
-from theorycheck.report.figures_optimum import optimum_of
+from theorycheck.report._figures_optimum import optimum_of
 
 Draw = Callable[[ModelAnalysis], Figure]
 

@@ -16,10 +16,10 @@ from theorycheck import files
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.models import Decoder, GenerativeModel, load_model
-from theorycheck.report import html
-from theorycheck.report.analysis import Search
-from theorycheck.report.html import write_report
-from theorycheck.report.numbers import shown
+from theorycheck.report import _html as html
+from theorycheck.report._analysis import Search
+from theorycheck.report._html import write_report
+from theorycheck.report._numbers import shown
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }}"
 

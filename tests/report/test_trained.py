@@ -19,13 +19,13 @@ from theorycheck.cli import main
 from theorycheck.errors import LoadingError, SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.models import load_model
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.report import telling_points
-from theorycheck.report.analysis import ModelAnalysis, Search, analyse
-from theorycheck.report.figures import recipes_of, trained_figure
-from theorycheck.report.html import write_report
-from theorycheck.report.numbers import shown
-from theorycheck.report.trained import TrainedRun, read_trained, runs_of
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.report import _representative_points as telling_points
+from theorycheck.report._analysis import ModelAnalysis, Search, analyse
+from theorycheck.report._figures import recipes_of, trained_figure
+from theorycheck.report._html import write_report
+from theorycheck.report._numbers import shown
+from theorycheck.report._trained import TrainedRun, read_trained, runs_of
 
 pytest.importorskip("torch")
 

@@ -13,18 +13,18 @@ from scipy.special import ndtr, ndtri
 from tests.mutants import mutant
 from tests.theorems.test_one_eta import BREAKER, OTHER, TRUTH
 from theorycheck.estimate import Estimate, Verdict, hull
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.objectives.partition import KlDistribution, Partition, _sharpened, spanning
-from theorycheck.quadrature.latent_panels import latent_panels
-from theorycheck.theorems.condition1 import condition_1_at
-from theorycheck.theorems.eta_scan import _Judge
-from theorycheck.theorems.image_law import _waves
-from theorycheck.theorems.measure_preserving import LatentMap, fold
-from theorycheck.theorems.normal_mass import normal_mass
-from theorycheck.theorems.one_eta import EtaSpan, OneEtaCheck
-from theorycheck.theorems.pieces import _order
-from theorycheck.theorems.premise import premise_at
-from theorycheck.theorems.traced_curve import _arc_length
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.objectives._partition import KlDistribution, Partition, _sharpened, spanning
+from theorycheck.quadrature._latent_panels import latent_panels
+from theorycheck.rearrangements._image_law import _waves
+from theorycheck.rearrangements._measure_preserving import LatentMap, fold
+from theorycheck.rearrangements._normal_intervals import normal_mass
+from theorycheck.rearrangements._pieces import _order
+from theorycheck.rearrangements._traced_curve import _arc_length
+from theorycheck.theorems._condition1 import condition_1_at
+from theorycheck.theorems._eta_scan import _Judge
+from theorycheck.theorems._one_eta import EtaSpan, OneEtaCheck
+from theorycheck.theorems._premise import premise_at
 
 #: Discrepancy that the checks below allow.
 ALLOWED = 1e-9

@@ -9,14 +9,14 @@ import pytest
 
 from tests.optimum.conftest import TINY
 from theorycheck.errors import ModelError, SettingError
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.report.figure_files import paper_figure
-from theorycheck.report.figures_noise import noise_curve_figure
-from theorycheck.theorems.likelihood_floor import likelihood_floor
-from theorycheck.theorems.noise_curve import NoiseCurve, noise_curve
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.objectives._decomposition import decompose
+from theorycheck.report._figure_files import paper_figure
+from theorycheck.report._figures_noise import noise_curve_figure
+from theorycheck.theorems._likelihood_floor import likelihood_floor
+from theorycheck.theorems._noise_curve import NoiseCurve, noise_curve
 
 TRUE = 0.5
 LINE = GenerativeModel(parse_expression("[z, 2*z]").to_decoder(name="line"), TRUE)

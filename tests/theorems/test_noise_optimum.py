@@ -9,14 +9,14 @@ import pytest
 
 from tests.optimum.conftest import TINY
 from theorycheck.errors import ModelError, SettingError
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.optimum.noise_contraction import LARGEST, noise_contraction
-from theorycheck.optimum.result import PredictedOptimum
-from theorycheck.theorems.noise_optimum import find_noise_optima, noise_at
-from theorycheck.theorems.theorem2 import check_theorem2
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.objectives._decomposition import decompose
+from theorycheck.optimum._result import PredictedOptimum
+from theorycheck.theorems._em_rate import LARGEST, noise_contraction
+from theorycheck.theorems._noise_optimum import find_noise_optima, noise_at
+from theorycheck.theorems._theorem2 import check_theorem2
 
 LEAST = replace(TINY, starts=3, refined=2, rounds=0, fine_cells=100, fine_step=0.8)
 Optima = tuple[GenerativeModel, PredictedOptimum, PredictedOptimum]

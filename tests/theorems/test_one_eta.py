@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theorycheck.estimate import Estimate, Kind, Verdict, hull
-from theorycheck.objectives.partition import KlDistribution, spanning
-from theorycheck.theorems.condition1 import check_condition_1, condition_1_at
-from theorycheck.theorems.condition2 import check_condition_2
-from theorycheck.theorems.eta_scan import _Judge, check_one_eta
-from theorycheck.theorems.one_eta import OneEtaCheck
+from theorycheck.objectives._partition import KlDistribution, spanning
+from theorycheck.theorems._condition1 import check_condition_1, condition_1_at
+from theorycheck.theorems._condition2 import check_condition_2
+from theorycheck.theorems._eta_scan import _Judge, check_one_eta
+from theorycheck.theorems._one_eta import OneEtaCheck
 
 
 def decoder(name: str, kl: Mapping[float, float], mleo: float = 0.0) -> Any:

@@ -7,13 +7,13 @@ import pytest
 
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Verdict
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.optimum.global_search import Effort, find_optimum
-from theorycheck.theorems.condition2 import check_condition_2, check_repaired
-from theorycheck.theorems.theorem1 import Theorem1Check, check_theorem1
-from theorycheck.theorems.zero_mleo_class import survey_zero_mleo
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.optimum._global_search import Effort, find_optimum
+from theorycheck.rearrangements._zero_mleo_class import survey_zero_mleo
+from theorycheck.theorems._condition2 import check_condition_2, check_repaired
+from theorycheck.theorems._theorem1 import Theorem1Check, check_theorem1
 
 MONOTONE = "[-Phi_inv(Phi(-z)/2), -Phi_inv(Phi(-z)/2)]"
 

@@ -7,12 +7,12 @@ import pytest
 
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Verdict
-from theorycheck.inference.mean_field import MeanField
-from theorycheck.models.benchmarks import benchmark
-from theorycheck.models.expression import parse_expression
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.objectives.decomposition import decompose
-from theorycheck.theorems.theorem2 import check_theorem2
+from theorycheck.inference._mean_field import MeanField
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.objectives._decomposition import decompose
+from theorycheck.theorems._theorem2 import check_theorem2
 
 
 def test_linear_decoder_is_unbiased() -> None:

@@ -14,7 +14,6 @@ from typer.core import TyperGroup
 from theorycheck import __version__
 from theorycheck.cli import (
     cite,
-    dataset,
     export,
     judge,
     listing,
@@ -22,10 +21,11 @@ from theorycheck.cli import (
     optimum,
     prove,
     report,
-    theorems,
     train,
     verify,
 )
+from theorycheck.cli import conditions as theorems
+from theorycheck.cli import score as dataset
 from theorycheck.cli.decompose import decompose
 from theorycheck.errors import SettingError, nearest
 

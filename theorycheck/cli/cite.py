@@ -28,14 +28,14 @@ def cite(
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
-    from theorycheck.cli.render import print_json
-    from theorycheck.report.citations import (
+    from theorycheck.citation import (
+        REFERENCES,
         VERB_PARTS,
         parts_of,
         references_for,
         software_bibtex,
     )
-    from theorycheck.report.references import REFERENCES
+    from theorycheck.cli.render import print_json
 
     parts = frozenset() if what is None else parts_of(what)
     for verb in verbs or ():

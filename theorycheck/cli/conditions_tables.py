@@ -10,8 +10,8 @@ from theorycheck.cli.render import console, estimate_text, say, table, verdict_t
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from theorycheck.theorems.theorem1 import PremiseAt, Theorem1Check
-    from theorycheck.theorems.zero_mleo_class import ZeroMleoClass
+    from theorycheck.rearrangements import ZeroMleoClass
+    from theorycheck.theorems import PremiseAt, Theorem1Check
 
 #: Rows of the premise shown of a scan over η; --json has all.
 _ROWS = 8

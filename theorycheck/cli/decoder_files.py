@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from theorycheck.errors import LoadingError, SettingError
 
 if TYPE_CHECKING:
-    from theorycheck.optimum.result import PredictedOptimum
+    from theorycheck.optimum import PredictedOptimum
 
 
 def checked_output(path: Path) -> Path:
@@ -47,7 +47,7 @@ def checked_output(path: Path) -> Path:
 
 def write_decoder(result: PredictedOptimum, path: Path) -> None:
     """Write the decoder found as the table that ``decompose`` reads back."""
-    from theorycheck.models.table_files import write_table
+    from theorycheck.models import write_table
 
     try:
         write_table(path, result.cells.z, result.f, "linear", result.model.noise_variance)

@@ -25,8 +25,7 @@ from theorycheck.cli.options import (
 from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
-    from theorycheck.objectives.decomposition import Decomposition
-    from theorycheck.objectives.importance import IwaeObjective
+    from theorycheck.objectives import Decomposition, IwaeObjective
 
 _MEANINGS = {
     "entropy": "entropy H of the data",
@@ -95,9 +94,9 @@ def decompose(
     if data is None and data_noise_variance:
         raise SettingError("--data-noise-variance is for --data, which is not given")
     checked_tolerance(tolerance)
-    from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import print_json, stdout_kept_for_result
     from theorycheck.cli.samples import read_sample
+    from theorycheck.terminal_progress import terminal_progress
 
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     thresholds = parse_eta(eta)
@@ -108,8 +107,8 @@ def decompose(
         if data is not None:
             source = options.load_other(data, data_noise_variance, "--data-noise-variance", loaded)
         # Last, because it takes a second that a mistake above need not.
-        from theorycheck.objectives.decomposition import decompose as run
-        from theorycheck.objectives.importance import iwae_objective
+        from theorycheck.objectives import decompose as run
+        from theorycheck.objectives import iwae_objective
 
         points = None if sample is None else read_sample(sample)
         result = run(

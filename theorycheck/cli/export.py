@@ -25,7 +25,7 @@ from theorycheck.errors import SettingError, nearest
 if TYPE_CHECKING:
     import xarray as xr
 
-    from theorycheck.models.generative import GenerativeModel
+    from theorycheck.models import GenerativeModel
 
 _RESULTS = ("kl-map", "landscape", "decomposition", "optimum")
 
@@ -69,7 +69,7 @@ def export(
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise SettingError(f"-o {file}: {folder} is no folder that may be written")
     from theorycheck.cli.render import console, say, stdout_kept_for_result
-    from theorycheck.report.to_xarray import need_xarray, write_netcdf
+    from theorycheck.export import need_xarray, write_netcdf
 
     need_xarray()
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
@@ -93,8 +93,8 @@ def _compute(
     seed: int,
 ) -> xr.Dataset:
     from theorycheck import decompose, find_optimum, kl_map, pmo_landscape
-    from theorycheck.cli.progress import terminal_progress
-    from theorycheck.report.to_xarray import to_xarray
+    from theorycheck.export import to_xarray
+    from theorycheck.terminal_progress import terminal_progress
 
     progress = terminal_progress()
     match result:

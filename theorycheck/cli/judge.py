@@ -28,8 +28,8 @@ from theorycheck.cli.train import need_torch
 from theorycheck.errors import LoadingError, SettingError
 
 if TYPE_CHECKING:
-    from neural.amortisation import Encoder
-    from neural.checkpoints import SavedNetworks
+    from neural import SavedNetworks
+    from theorycheck.evaluation import Encoder
 
 
 def judge(
@@ -74,8 +74,8 @@ def judge(
     if samples is not None and samples < 1:
         raise SettingError(f"--samples must be at least 1, not {samples}")
     need_torch("judge")
-    from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import print_json, stdout_kept_for_result
+    from theorycheck.terminal_progress import terminal_progress
 
     options = ModelOptions(noise_variance, vectorize, resolution=resolution)
     with stdout_kept_for_result():
@@ -84,8 +84,8 @@ def judge(
         saved = _saved(model)
         own = _encoder(saved, encoder)
         count = _trained_samples(saved) if samples is None else samples
-        from neural.judging import judge as run
-        from neural.prediction import Comparison, own_importance
+        from theorycheck.evaluation import Comparison, own_importance
+        from theorycheck.evaluation import judge as run
 
         progress = terminal_progress()
         result = run(trained, truth, own, tolerance=tolerance, seed=seed, progress=progress)
@@ -104,7 +104,7 @@ def _saved(model: str) -> SavedNetworks | None:
     """Read what train wrote, if MODEL is such a file."""
     if Path(model).suffix.lower() not in (".pt", ".pth"):
         return None
-    from neural.checkpoints import read_networks
+    from neural import read_networks
 
     return read_networks(model)
 
@@ -117,7 +117,7 @@ def _trained_samples(saved: SavedNetworks | None) -> int:
 
 def _encoder(saved: SavedNetworks | None, given: str | None) -> Encoder | None:
     """Find the encoder: the one given, else that of a file that train wrote."""
-    from neural.amortisation import encoder_of_module
+    from theorycheck.evaluation import encoder_of_module
 
     if given is not None:
         return encoder_of_module(_module(given))
@@ -128,7 +128,7 @@ def _module(spec: str) -> Any:
     """Load a torch module out of a user's Python file."""
     import torch
 
-    from theorycheck.models.loading import object_in_file
+    from theorycheck.models import object_in_file
 
     path, colon, name = spec.rpartition(":")
     if not colon or not path.lower().endswith(".py"):

@@ -19,7 +19,7 @@ FORMS = (
 def list_models(as_json: AsJson = False) -> None:
     """List what MODEL can be."""
     from theorycheck.cli.render import console, print_json, say, table
-    from theorycheck.models.benchmarks import BENCHMARKS
+    from theorycheck.models import BENCHMARKS
 
     if as_json:
         benchmarks = [

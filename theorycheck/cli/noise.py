@@ -35,7 +35,7 @@ from theorycheck.cli.search_options import (
 from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
-    from theorycheck.theorems.theorem2 import Theorem2Check
+    from theorycheck.theorems import Theorem2Check
 
 
 _FITS = ("shared", "each")
@@ -81,14 +81,13 @@ def noise(
         raise SettingError(f"--fit: there is no '{fit}': {nearest(fit, _FITS)}")
     checked_search("quick", seed, jobs)
     variances = checked_curve(held_noise, figure)
-    from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import print_json, stdout_kept_for_result
+    from theorycheck.terminal_progress import terminal_progress
 
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     with stdout_kept_for_result():
         loaded = options.load(model)
-        from theorycheck.theorems.noise_optimum import find_noise_optima
-        from theorycheck.theorems.theorem2 import check_theorem2
+        from theorycheck.theorems import check_theorem2, find_noise_optima
 
         progress = terminal_progress()
         held = joint = None
@@ -106,7 +105,7 @@ def noise(
         )
         curve = None
         if variances:
-            from theorycheck.theorems.noise_curve import noise_curve
+            from theorycheck.theorems import noise_curve
 
             curve = noise_curve(
                 loaded,

@@ -12,7 +12,7 @@ from theorycheck.cli.options import parse_numbers
 from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
-    from theorycheck.theorems.noise_curve import NoiseCurve
+    from theorycheck.theorems import NoiseCurve
 
 HeldNoise = Annotated[
     list[str] | None,
@@ -79,8 +79,7 @@ def write_figure(curve: NoiseCurve, path: Path) -> None:
         If it cannot be written.
     """
     from theorycheck.files import replace_files
-    from theorycheck.report.figure_files import paper_figure
-    from theorycheck.report.figures_noise import noise_curve_figure
+    from theorycheck.report import noise_curve_figure, paper_figure
 
     kind = path.suffix.removeprefix(".")
     content = paper_figure(noise_curve_figure(curve), kind)  # type: ignore[arg-type]

@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from theorycheck.cli.decoder_files import (
-    checked_output,
-    file_of_bound,
-    plain_name,
-    write_decoder,
-)
+from theorycheck.cli.decoder_files import checked_output, file_of_bound, plain_name, write_decoder
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -39,8 +34,7 @@ from theorycheck.cli.search_options import (
 from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
-    from theorycheck.optimum.global_search import Effort
-    from theorycheck.optimum.result import PredictedOptimum
+    from theorycheck.optimum import Effort, PredictedOptimum
 
 _FITS = ("no", "shared", "each")
 
@@ -117,8 +111,8 @@ def optimum(
     checked_search(effort, seed, jobs)
     if output is not None:
         checked_output(output)
-    from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import print_json, stdout_kept_for_result
+    from theorycheck.terminal_progress import terminal_progress
 
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     with stdout_kept_for_result():
@@ -130,9 +124,8 @@ def optimum(
         )
         given = [options.load_other(spec, None, "--start-from", data) for spec in start_from or ()]
         # Last, because it takes a second that a mistake above need not.
-        from theorycheck.objectives.decomposition import decompose
-        from theorycheck.objectives.importance import iwae_objective
-        from theorycheck.optimum.steepness_path import excess_against_steepness
+        from theorycheck.objectives import decompose, iwae_objective
+        from theorycheck.optimum import excess_against_steepness
 
         chosen = chosen_effort(effort, starts, hops, samples=count)
         progress = terminal_progress()
@@ -203,7 +196,7 @@ def _bounds(texts: list[str] | None) -> list[float]:
 
 def _tell_of_interruption(states: Iterable[Path], effort: Effort) -> None:
     """Say on stderr what was found, and how to go on."""
-    from theorycheck.optimum.search_state import peek
+    from theorycheck.optimum import peek
 
     # Bounds are searched one after another: the last file written is the one under way.
     written = [path for path in states if path.exists()]

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from theorycheck.cli.render import console, say, table
-from theorycheck.optimum.result import SAME_OPTIMUM
+from theorycheck.optimum import SAME_OPTIMUM
 
 if TYPE_CHECKING:
-    from theorycheck.objectives.decomposition import Decomposition
-    from theorycheck.objectives.importance import IwaeObjective
-    from theorycheck.optimum.result import PredictedOptimum, StartOutcome
+    from theorycheck.objectives import Decomposition, IwaeObjective
+    from theorycheck.optimum import PredictedOptimum, StartOutcome
 
 
 def show(

@@ -13,7 +13,7 @@ import typer
 from theorycheck.errors import LoadingError, SettingError, TheorycheckError
 
 if TYPE_CHECKING:
-    from theorycheck.models.generative import GenerativeModel
+    from theorycheck.models import GenerativeModel
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="What is checked.", show_default=False)]
 Models = Annotated[
@@ -162,7 +162,7 @@ class ModelOptions:
 
     def load(self, spec: str) -> GenerativeModel:
         """Load the MODEL of the command."""
-        from theorycheck.models.loading import load_model
+        from theorycheck.models import load_model
 
         none = [text.strip().lower() for text in self.breakpoints or []] == ["none"]
         breakpoints = [] if none else parse_numbers(self.breakpoints, "--breakpoints")
@@ -195,7 +195,7 @@ class ModelOptions:
         -------
         GenerativeModel
         """
-        from theorycheck.models.loading import load_model
+        from theorycheck.models import load_model
 
         given = parse_numbers(noise_variance, option)
         load = partial(
@@ -228,7 +228,7 @@ class ModelOptions:
 
     def _checked_kind(self) -> str | None:
         from theorycheck.errors import nearest
-        from theorycheck.models.table import KINDS
+        from theorycheck.models import KINDS
 
         if self.table_kind is not None and self.table_kind not in KINDS:
             raise SettingError(

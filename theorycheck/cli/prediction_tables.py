@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from theorycheck.estimate import Estimate, Verdict
-from theorycheck.optimum.result import SAME_OPTIMUM
-from theorycheck.report.numbers import shown
+from theorycheck.optimum import SAME_OPTIMUM
+from theorycheck.report import shown
 
 if TYPE_CHECKING:
-    from neural.judging import Distance
-    from neural.prediction import Comparison
-    from theorycheck.optimum.result import PredictedOptimum
+    from theorycheck.evaluation import Comparison, Distance
+    from theorycheck.optimum import PredictedOptimum
 
 
 #: Decimals in a table: networks differ in the third, and a row must fit a line.
@@ -96,7 +95,7 @@ def in_words(comparison: Comparison, *, where: str) -> list[str]:
 
 
 def _verdict(distance: Distance, label: str, objective: str, where: str) -> list[str]:
-    from neural.judging import NEAR_OPTIMUM
+    from theorycheck.evaluation import NEAR_OPTIMUM
 
     gap = distance.excess
     if distance.not_below is Verdict.FAILS:

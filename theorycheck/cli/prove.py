@@ -58,8 +58,8 @@ def _run(name: str) -> tuple[Derivation, Outcome | None]:
 
 def _list(as_json: bool) -> int:
     from proofs.catalogue import NAMES
-    from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import print_json
+    from theorycheck.terminal_progress import terminal_progress
 
     results = []
     with terminal_progress().task("derivations", len(NAMES)) as advance:

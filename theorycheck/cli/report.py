@@ -25,10 +25,7 @@ from theorycheck.cli.options import (
     checked_tolerance,
     parse_eta,
 )
-from theorycheck.cli.search_options import (
-    checked_search_name,
-    chosen_jobs,
-)
+from theorycheck.cli.search_options import checked_search_name, chosen_jobs
 from theorycheck.errors import SettingError, nearest
 
 #: What --search and --figures-format may be.
@@ -98,14 +95,14 @@ def report(
         raise SettingError(f"--figures-format: there is no '{figures_format}': {known}")
     if figures_columns not in (1, 2):
         raise SettingError(f"--figures-columns must be 1 or 2, not {figures_columns}")
-    from theorycheck.cli.progress import terminal_progress
     from theorycheck.cli.render import console, print_json, say, stdout_kept_for_result
+    from theorycheck.terminal_progress import terminal_progress
 
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     thresholds = parse_eta(eta)
     with stdout_kept_for_result():
         loaded = [options.load(spec) for spec in models]
-        from theorycheck.report.trained import read_trained, runs_of
+        from theorycheck.report import read_trained, runs_of
 
         runs = [read_trained(folder) for folder in trained or ()]
         runs_of(loaded, runs)
@@ -115,10 +112,8 @@ def report(
             for one in loaded
         }
         # Last, because it takes a second that a mistake above need not.
-        from theorycheck.optimum.global_search import QUICK, THOROUGH
-        from theorycheck.report.analysis import Search
-        from theorycheck.report.figure_files import figure_files
-        from theorycheck.report.html import write_report
+        from theorycheck.optimum import QUICK, THOROUGH
+        from theorycheck.report import Search, figure_files, write_report
 
         effort = {"quick": QUICK, "thorough": THOROUGH}.get(search)
         try:

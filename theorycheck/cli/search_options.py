@@ -11,9 +11,8 @@ import typer
 from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
-    from theorycheck.models.generative import GenerativeModel
-    from theorycheck.optimum.global_search import Effort
-    from theorycheck.optimum.result import PredictedOptimum
+    from theorycheck.models import GenerativeModel
+    from theorycheck.optimum import Effort, PredictedOptimum
     from theorycheck.progress import Progress
 
 _SEARCHES = ("quick", "thorough", "none")
@@ -147,7 +146,7 @@ def chosen_effort(
     """
     from dataclasses import replace
 
-    from theorycheck.optimum import global_search as known
+    from theorycheck.optimum import _global_search as known
 
     if samples == 1:
         effort = {"quick": known.QUICK, "thorough": known.THOROUGH}[name]
@@ -189,11 +188,11 @@ def searched_optima(
     Returns
     -------
     dict of str to PredictedOptimum
-        See :func:`neural.prediction.predicted_optima`; empty for "none".
+        See :func:`theorycheck.evaluation.predicted_optima`; empty for "none".
     """
     if search == "none":
         return {}
-    from neural.prediction import predicted_optima
+    from theorycheck.evaluation import predicted_optima
 
     return predicted_optima(
         network,

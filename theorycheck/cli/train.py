@@ -32,8 +32,8 @@ from theorycheck.cli.search_options import (
 from theorycheck.errors import MissingExtraError, SettingError
 
 if TYPE_CHECKING:
-    from neural.results import RunResult
-    from theorycheck.models.generative import GenerativeModel
+    from neural import RunResult
+    from theorycheck.models import GenerativeModel
 
 #: What a run leaves in its folder beside checkpoint and metrics.
 RESULT = "result.json"
@@ -126,9 +126,9 @@ def train(
     need_torch("train")
     if directory is not None:
         checked_directory(directory)
-    from neural.settings import TrainingSettings, chosen_device
-    from theorycheck.cli.progress import terminal_progress
+    from neural import TrainingSettings, chosen_device
     from theorycheck.cli.render import print_json, stdout_kept_for_result
+    from theorycheck.terminal_progress import terminal_progress
 
     settings = TrainingSettings.of(
         method,
@@ -152,8 +152,8 @@ def train(
         truth = options.load(model)
         points = _data_set(truth, data_size, sample, seed)
         # Last, because it takes seconds that a mistake above need not.
-        from neural.results import judge_run
-        from neural.training import train as run
+        from neural import judge_run
+        from neural import train as run
 
         progress = terminal_progress()
         try:

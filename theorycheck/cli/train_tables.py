@@ -11,8 +11,8 @@ from theorycheck.cli.render import console, say, table
 from theorycheck.estimate import Estimate
 
 if TYPE_CHECKING:
-    from neural.prediction import Comparison
-    from neural.results import RunResult
+    from neural import RunResult
+    from theorycheck.evaluation import Comparison
 
 
 def show(result: RunResult, model: str) -> None:

@@ -48,8 +48,8 @@ def verify(
     arguments = [*(["-k", select] if select else []), *_NETWORKS[networks]]
     if directory is not None:
         checked_directory(directory)
+    from theorycheck.claims import run_verification
     from theorycheck.cli.render import print_json, stdout_kept_for_result
-    from theorycheck.report.evidence import run_verification
 
     # pytest talks while it runs; that goes to stderr, the result to stdout.
     with stdout_kept_for_result():

@@ -7,28 +7,8 @@ A method written in any framework is scored by a plain callable: :func:`score` t
 z → f(z), :func:`score_posterior` an inference method x → mean and scale.
 """
 
-from theorycheck.dataset.posterior_scoring import PosteriorScore, score_posterior
-from theorycheck.dataset.reference import (
-    REFERENCED,
-    Objective,
-    Reference,
-    predicted_optimum,
-    reference,
-)
-from theorycheck.dataset.samples import ExactSample, draw, write_sample
-from theorycheck.dataset.scoring import Score, score
+from __future__ import annotations
 
-__all__ = [
-    "REFERENCED",
-    "ExactSample",
-    "Objective",
-    "PosteriorScore",
-    "Reference",
-    "Score",
-    "draw",
-    "predicted_optimum",
-    "reference",
-    "score",
-    "score_posterior",
-    "write_sample",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,1 +1,7 @@
-"""Exact inference at given x."""
+"""Exact inference at given x: log p(x), posteriors, the optimal q, the IWAE bound."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

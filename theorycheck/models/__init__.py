@@ -1,8 +1,7 @@
 """What is checked: decoders f_θ, generative models, and how a user names them."""
 
-from theorycheck.models.benchmarks import BENCHMARKS, benchmark
-from theorycheck.models.decoder import Decoder
-from theorycheck.models.generative import GenerativeModel
-from theorycheck.models.loading import load_model
+from __future__ import annotations
 
-__all__ = ["BENCHMARKS", "Decoder", "GenerativeModel", "benchmark", "load_model"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

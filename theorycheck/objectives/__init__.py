@@ -1,1 +1,7 @@
-"""What is averaged over p(x): the decomposition, the η-partition, landscapes of the KL."""
+"""Averages over p(x): H, MLEO, PMO, partition, landscape, posterior comparison."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

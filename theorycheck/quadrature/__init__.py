@@ -1,1 +1,7 @@
-"""How integrals are done: panels in z, grids and boxes in x, and the compiled kernels."""
+"""Quadrature rules in the latent, in data space, and along the curve."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

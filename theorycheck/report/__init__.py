@@ -1,1 +1,7 @@
-"""What people see: figures, the HTML report, the claims table."""
+"""Figures, captions, and the HTML report."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

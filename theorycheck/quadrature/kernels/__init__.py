@@ -1,1 +1,7 @@
-"""Every compiled function: arrays in, arrays out, never a callable of the user's."""
+"""Compiled functions; jit options live in one file."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,22 @@
+# The face of this room: what other rooms and users import, each name once.
+from ._checkpoints import SavedNetworks as SavedNetworks
+from ._checkpoints import read_content as read_content
+from ._checkpoints import read_networks as read_networks
+from ._claim_runs import ClaimRuns as ClaimRuns
+from ._claim_runs import protocol as protocol
+from ._noise_attribution import NoiseAttribution as NoiseAttribution
+from ._noise_attribution import attribute_noise as attribute_noise
+from ._noise_attribution import is_below as is_below
+from ._noise_attribution import over_seeds as over_seeds
+from ._results import RunResult as RunResult
+from ._results import judge_run as judge_run
+from ._run_files import fingerprint as fingerprint
+from ._seed_networks import SeedNetwork as SeedNetwork
+from ._seed_networks import guarded as guarded
+from ._seed_networks import told_apart as told_apart
+from ._settings import TrainingSettings as TrainingSettings
+from ._settings import chosen_device as chosen_device
+from ._trainer import Trainer as Trainer
+from ._training import Trained as Trained
+from ._training import train as train
+from ._training import untrained as untrained

@@ -1,0 +1,143 @@
+"""Where a trained σ² comes from: the objective, the encoder, or a training that did not arrive.
+
+For a decoder f and its σ², J at the optimal q is what the *objective* says of them; J by the own
+encoder minus that is the *amortisation* gap; how J by the own encoder moved from the start to the
+end is what *optimisation* achieved, since that is what training descends. The same with σ²: the
+refit under the own q is what the network's σ² is drawn to, the refit under the optimal q what the
+ELBO itself would refit the same f to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t as student_t
+
+from neural._training import Trained
+from theorycheck.estimate import Estimate, Kind, Verdict, positive
+from theorycheck.evaluation import encoder_of_module, own_negative_elbo, own_refit
+from theorycheck.objectives import Decomposition, decompose
+
+#: Error radii wanted: of the PMO in nats, a tenth of what runs are told apart by; of the refit,
+#: relative to σ_d², a fifth of the smallest bias asked about (5 %).
+TOLERANCE, REFIT_TOLERANCE = 1e-3, 1e-2
+#: Confidence of a radius over seeds.
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseAttribution:
+    """One network's σ² and J, told apart.
+
+    Parameters
+    ----------
+    decomposition : Decomposition
+        Of the decoder and σ² at the optimal q.
+    own_excess : Estimate
+        J by the own encoder, nats.
+    own_refit : tuple of Estimate
+        E_p E_q (x_d − f_d)² under the own encoder.
+    """
+
+    decomposition: Decomposition
+    own_excess: Estimate
+    own_refit: tuple[Estimate, ...]
+
+    @property
+    def noise_variance(self) -> tuple[float, ...]:
+        """σ_d² of the network."""
+        return tuple(float(v) for v in self.decomposition.model.noise_variance)
+
+    @property
+    def excess(self) -> Estimate:
+        """J at the optimal q, nats: what the objective says."""
+        return self.decomposition.excess
+
+    @property
+    def amortisation(self) -> Estimate:
+        """How much J the own encoder adds, nats."""
+        return self.own_excess - self.excess
+
+    @property
+    def optimal_refit(self) -> tuple[Estimate, ...]:
+        """E_p E_q* (x_d − f_d)² of the same decoder and σ² under the optimal q."""
+        return self.decomposition.residual_variance
+
+    @property
+    def off_fixed_point(self) -> float:
+        """Largest |log| of a trained σ_d² over its refit by the own q: zero at a fixed point."""
+        pairs = zip(self.noise_variance, self.own_refit, strict=True)
+        return max(abs(math.log(v / max(r.value, 1e-300))) for v, r in pairs)
+
+
+def attribute_noise(trained: Trained, restart: int) -> NoiseAttribution:
+    """Judge one restart by the optimal q and by its own.
+
+    Parameters
+    ----------
+    trained : Trained
+        A VAE or LIN; of an IWAE, the S = 1 figures.
+    restart : int
+
+    Returns
+    -------
+    NoiseAttribution
+    """
+    data, model = trained.trainer.model, trained.model(restart)
+    seed = trained.settings.seed
+    result = decompose(
+        model, data, tolerance=TOLERANCE, residual_tolerance=REFIT_TOLERANCE, seed=seed
+    )
+    encoder = encoder_of_module(trained.encoder(restart))
+    own = own_negative_elbo(model, data, encoder, seed=seed)
+    refit = own_refit(model, data, encoder, negative_elbo=own, seed=seed)
+    return NoiseAttribution(result, own - result.entropy, refit)
+
+
+def over_seeds(values: Sequence[float]) -> Estimate:
+    """Return the mean of independent runs with Student's 95 % radius of that mean.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One of each seed, at least two.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two.
+    """
+    count = len(values)
+    if count < 2:
+        raise ValueError("a radius over seeds takes two seeds at least")
+    quantile = float(student_t.ppf(0.5 + 0.5 * _CONFIDENCE, count - 1))
+    return Estimate(
+        float(np.mean(values)),
+        quantile * float(np.std(values, ddof=1)) / math.sqrt(count),
+        Kind.STATISTICAL,
+    )
+
+
+def is_below(ended: Estimate, started: Estimate) -> Verdict:
+    """Judge whether a run ended below where it began, nats.
+
+    A network whose J, at the optimal q, is above that of its own start says nothing about what the
+    objective prefers: something else has moved it there.
+
+    Parameters
+    ----------
+    ended, started : Estimate
+        J.
+
+    Returns
+    -------
+    Verdict
+    """
+    return positive(started - ended)

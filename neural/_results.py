@@ -1,0 +1,131 @@
+"""The outcome of a run: every restart judged, the selected one in detail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from neural._training import Trained
+from theorycheck.evaluation import (
+    TOLERANCE,
+    Comparison,
+    Distance,
+    Judged,
+    Predicted,
+    encoder_of_module,
+    judge,
+    own_importance,
+)
+from theorycheck.objectives import IwaeObjective
+from theorycheck.progress import NO_PROGRESS, Progress
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """A judged run.
+
+    Parameters
+    ----------
+    trained : Trained
+    restarts : tuple of Judged
+        In order; all but the selected one without details.
+    predicted : mapping of str to Predicted
+        Optima to be compared with, by name; the first is the unrestricted one.
+    importance : IwaeObjective or None
+        J_S of the selected restart, where the optima are those of an IWAE bound.
+    """
+
+    trained: Trained
+    restarts: tuple[Judged, ...]
+    predicted: Mapping[str, Predicted] = field(default_factory=dict)
+    importance: IwaeObjective | None = None
+
+    @property
+    def selected(self) -> Judged:
+        """The restart with the best objective."""
+        return self.restarts[self.trained.selected]
+
+    @property
+    def comparison(self) -> Comparison:
+        """The selected restart beside the predicted optima."""
+        return Comparison(self.selected, self.predicted, self.importance)
+
+    @property
+    def distances(self) -> dict[str, Distance]:
+        """How far the selected restart is from each predicted optimum."""
+        return self.comparison.distances
+
+    def to_dict(self) -> dict[str, object]:
+        """Return what ``theorycheck train --json`` prints."""
+        trained, settings = self.trained, self.trained.settings
+        restarts = [
+            {
+                "init": init,
+                "objective": float(trained.objective[number]),
+                "objective_error": float(trained.objective_error[number]),
+                "excess": judged.excess.to_dict(),
+                "mleo": judged.mleo.to_dict(),
+                "pmo": judged.pmo.to_dict(),
+                "noise_variance": trained.noise_variance(number),
+            }
+            for number, (init, judged) in enumerate(zip(settings.inits, self.restarts, strict=True))
+        ]
+        return {
+            "model": trained.trainer.model.name,
+            "method": settings.method,
+            "samples": settings.samples,
+            "settings": settings.to_dict(),
+            "device": trained.trainer.device,
+            "seconds": trained.seconds,
+            "restarts": restarts,
+            "selected": trained.selected,
+            "judged": self.selected.to_dict(),
+            **self.comparison.to_dict(),
+        }
+
+
+def judge_run(
+    trained: Trained,
+    predicted: Mapping[str, Predicted] | None = None,
+    *,
+    tolerance: float = TOLERANCE,
+    details: bool = True,
+    progress: Progress = NO_PROGRESS,
+) -> RunResult:
+    """Judge every restart of a run by the exact engine.
+
+    Parameters
+    ----------
+    trained : Trained
+    predicted : mapping of str to Predicted, optional
+        Optima of the same objective, by name, the unrestricted one first; see
+        :func:`theorycheck.evaluation.predicted_optima`.
+    tolerance : float
+        Error radius wanted for every PMO, nats.
+    details : bool
+        Look at the selected restart's posteriors and draws too.
+    progress : Progress
+
+    Returns
+    -------
+    RunResult
+    """
+    restarts = []
+    with progress.task("judging the restarts", trained.settings.restarts) as advance:
+        for number in range(trained.settings.restarts):
+            chosen = number == trained.selected
+            restarts.append(
+                judge(
+                    trained.model(number),
+                    trained.trainer.model,
+                    encoder_of_module(trained.encoder(number)) if chosen else None,
+                    details=details and chosen,
+                    seed=trained.settings.seed,
+                    tolerance=tolerance,
+                )
+            )
+            advance(1)
+    optima = dict(predicted or {})
+    chosen_model, truth = trained.model(trained.selected), trained.trainer.model
+    importance = own_importance(chosen_model, truth, optima, progress)
+    return RunResult(trained, tuple(restarts), optima, importance)

@@ -1,0 +1,80 @@
+"""Results as xarray data sets: the same numbers, labelled, and through a file and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.efforts import TINY
+from theorycheck import decompose, kl_map, pmo_landscape
+from theorycheck.errors import MissingExtraError, SettingError
+from theorycheck.export._xarray import to_xarray, write_netcdf
+from theorycheck.models._loading import load_model
+from theorycheck.optimum._global_search import find_optimum
+
+xr = pytest.importorskip("xarray")
+LINE = load_model("expr:[z, abs(z)]", noise_variance=0.2)
+
+
+def read(path: Path) -> object:
+    with xr.open_dataset(path, engine="scipy") as data:
+        return data.load()
+
+
+def test_kl_map(tmp_path: Path) -> None:
+    surface = kl_map(LINE, resolution=25)
+    data = to_xarray(surface)
+    assert data["kl"].dims == ("x1", "x2")
+    assert data["kl"].attrs == {"long_name": "KL[q* || p(z|x)]", "units": "nat"}
+    np.testing.assert_array_equal(data["kl"], surface.kl)
+    np.testing.assert_array_equal(data["x2"], surface.axes[1])
+    assert "theorycheck" in data.attrs["source"]
+    write_netcdf(data, tmp_path / "a.nc")
+    xr.testing.assert_identical(read(tmp_path / "a.nc"), data)
+
+
+def test_landscape() -> None:
+    surface = pmo_landscape(LINE, [0.0, 2.0])
+    data = to_xarray(surface)
+    np.testing.assert_array_equal(data["kl"], surface.kl)
+    assert data["kl"].dims == ("scale", "mean")
+    # One minimum on each branch, of equal KL, the optimum's; and perhaps a wide one across.
+    assert data.sizes["minimum"] >= 2
+    np.testing.assert_allclose(data["minimum_kl"][:2], surface.optimal_kl, atol=1e-9)
+    np.testing.assert_allclose(data["minimum_mean"][0], -data["minimum_mean"][1], atol=1e-6)
+    assert float(data["kl"].min()) >= surface.optimal_kl - 1e-9
+
+
+def test_decomposition(tmp_path: Path) -> None:
+    result = decompose(LINE, tolerance=1e-3)
+    data = to_xarray(result)
+    assert float(data["pmo"]) == result.pmo.value
+    assert float(data["pmo_error"]) == result.pmo.error
+    assert float((data["mass"] * data["kl"]).sum()) == pytest.approx(result.pmo.value, abs=1e-3)
+    assert data.sizes["dimension"] == 2
+    write_netcdf(data, tmp_path / "a.nc")
+    xr.testing.assert_equal(read(tmp_path / "a.nc"), data)
+
+
+def test_optimum(tmp_path: Path) -> None:
+    found = find_optimum(LINE, effort=TINY, seed=1)
+    data = to_xarray(found)
+    assert data["f"].shape == (48, 2)
+    assert data.sizes["start"] == 2
+    assert list(data["start_kind"].values) == [start.kind for start in found.starts]
+    assert float(data["excess"]) == found.excess.value
+    write_netcdf(data, tmp_path / "a.nc")
+    np.testing.assert_array_equal(read(tmp_path / "a.nc")["f"], found.f)  # type: ignore[index]
+
+
+def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingError, match="no xarray form for int"):
+        to_xarray(3)
+    data = to_xarray(kl_map(LINE, resolution=5))
+    with pytest.raises(SettingError, match="cannot be written"):
+        write_netcdf(data, tmp_path / "none" / "a.nc")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"theorycheck\[export\]"):
+        to_xarray(kl_map(LINE, resolution=5))

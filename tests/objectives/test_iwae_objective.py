@@ -1,0 +1,74 @@
+"""The IWAE objective averaged over p(x): between MLEO and J, and equal to J at S = 1."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from tests.problems import PROBLEMS
+from theorycheck.errors import ModelError, SettingError
+from theorycheck.objectives._decomposition import decompose
+from theorycheck.objectives._iwae_objective import iwae_objective
+
+
+@pytest.mark.parametrize("name", ["figure8", "wave", "half_line"])
+def test_one_sample_is_j(name: str) -> None:
+    model = PROBLEMS[name].model
+    exact = decompose(model, tolerance=1e-5).excess
+    found = iwae_objective(model, samples=1)
+    assert abs(found.excess.value - exact.value) <= found.excess.error + exact.error
+    assert found.excess.error < 0.05 * exact.value
+    assert found.gap.value == pytest.approx(found.excess.value, abs=1e-9)
+
+
+def test_excess_falls_with_the_samples() -> None:
+    model = PROBLEMS["wave"].model
+    found = [iwae_objective(model, samples=samples) for samples in (1, 2, 5, 20)]
+    for more, fewer in pairwise(found):
+        assert fewer.excess.value < more.excess.value
+        assert fewer.excess.upper > 0.0
+    # The q that is best for the ELBO is not best for S > 1.
+    cheap = iwae_objective(model, samples=20, q="elbo")
+    assert cheap.excess.lower > found[-1].excess.upper
+
+
+def test_other_data_add_the_mleo() -> None:
+    model, data = PROBLEMS["half_line"].model, PROBLEMS["linear_narrow"].model
+    data = data.with_noise_variance(0.04)
+    exact = decompose(model, data, tolerance=1e-5)
+    found = iwae_objective(model, data, samples=5)
+    mleo = found.excess.value - found.gap.value
+    assert mleo == pytest.approx(exact.mleo.value, abs=2e-5)
+    assert exact.mleo.value < found.excess.value < exact.excess.value
+
+
+def test_linear_decoders_have_no_gap() -> None:
+    found = iwae_objective(PROBLEMS["linear_plane"].model, samples=20)
+    assert abs(found.gap.value) <= min(found.gap.error, 1e-8)
+
+
+@pytest.mark.parametrize("samples", [1, 5])
+def test_samples_and_more_dimensions_have_a_standard_error(samples: int) -> None:
+    model = PROBLEMS["wave"].model
+    _, x = model.sample(400, 1)
+    exact = iwae_objective(model, samples=samples).gap
+    found = iwae_objective(model, samples=samples, sample=x)
+    assert abs(found.gap.value - exact.value) <= found.gap.error + exact.error
+    helix = iwae_objective(PROBLEMS["helix"].model, samples=samples)
+    assert 0.0 < helix.gap.error < 0.05
+
+
+def test_bad_settings() -> None:
+    model = PROBLEMS["wave"].model
+    with pytest.raises(SettingError, match="number of samples S"):
+        iwae_objective(model, samples=0)
+    with pytest.raises(SettingError, match="q must be 'optimal' or 'elbo', not 'best'"):
+        iwae_objective(model, samples=2, q="best")
+    with pytest.raises(SettingError, match="step must be positive"):
+        iwae_objective(model, samples=2, step=0.0)
+    with pytest.raises(ModelError, match="data dimensions"):
+        iwae_objective(model, PROBLEMS["helix"].model, samples=2)
+    with pytest.raises(ModelError, match="NaN"):
+        iwae_objective(model, samples=2, sample=np.array([np.nan]))

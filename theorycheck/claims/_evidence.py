@@ -1,0 +1,199 @@
+"""Evidence for a claim of the paper: what was measured, against what, and what follows."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from theorycheck.claims._table import claim_rows, write_tables
+from theorycheck.claims._verification_run import VerificationResult, run_verification
+from theorycheck.estimate import Estimate, Verdict
+from theorycheck.json_values import jsonable
+
+__all__ = [
+    "ClaimVerdict",
+    "Evidence",
+    "Ledger",
+    "VerificationResult",
+    "claim_verdict",
+    "run_verification",
+]
+
+Figure = Estimate | float | str
+
+
+class ClaimVerdict(enum.StrEnum):
+    """What a piece of evidence says about its statement."""
+
+    VERIFIED = "verified"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+
+
+def claim_verdict(verdict: Verdict) -> ClaimVerdict:
+    """Return what an inequality's verdict says about the claim that it holds.
+
+    Parameters
+    ----------
+    verdict : Verdict
+
+    Returns
+    -------
+    ClaimVerdict
+    """
+    match verdict:
+        case Verdict.HOLDS:
+            return ClaimVerdict.VERIFIED
+        case Verdict.FAILS:
+            return ClaimVerdict.REFUTED
+        case Verdict.INCONCLUSIVE:
+            return ClaimVerdict.INCONCLUSIVE
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One measurement made for a claim.
+
+    Parameters
+    ----------
+    claim : str
+        The claim's number, ``"C01"`` to ``"C24"``.
+    where : str
+        Equation, theorem or section of the paper.
+    statement : str
+        The part of the claim that was tested, in words, with its threshold.
+    kind : str
+        ``"tight"`` (an equality) or ``"one-sided"``, or a witness's ``"exists"``.
+    measured : mapping of str to Estimate, float or str
+        The figures, by name.
+    predicted : Estimate, float or str
+        What the paper says they should be.
+    margin : Estimate or None
+        By how much the statement holds; None where it is not an inequality.
+    verdict : ClaimVerdict
+    witness : str, mapping or None
+        What proves an "exists" or refutes a "for all".
+    over : str
+        The class of decoders, data points or η that was searched.
+    notes : str
+        What a reader should know besides.
+    untested : str
+        The part of the claim that this evidence leaves open; it keeps the claim as a whole from
+        counting as verified.
+    """
+
+    claim: str
+    where: str
+    statement: str
+    kind: str
+    measured: Mapping[str, Figure]
+    predicted: Figure
+    margin: Estimate | None
+    verdict: ClaimVerdict
+    witness: str | Mapping[str, Any] | None = None
+    over: str = ""
+    notes: str = ""
+    untested: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the evidence for JSON; a number that is not finite becomes null."""
+        return {
+            "claim": self.claim,
+            "where": self.where,
+            "statement": self.statement,
+            "kind": self.kind,
+            "measured": jsonable(self.measured),
+            "predicted": jsonable(self.predicted),
+            "margin": jsonable(self.margin),
+            "verdict": self.verdict.value,
+            "witness": jsonable(self.witness),
+            "over": self.over,
+            "notes": self.notes,
+            "untested": self.untested,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Evidence:
+        """Read what :meth:`to_dict` returned.
+
+        Parameters
+        ----------
+        data : mapping
+
+        Returns
+        -------
+        Evidence
+        """
+        values = dict(data)
+        values["measured"] = {name: _decode(value) for name, value in data["measured"].items()}
+        values["predicted"] = _decode(data["predicted"])
+        values["margin"] = None if data["margin"] is None else _decode(data["margin"])
+        values["verdict"] = ClaimVerdict(data["verdict"])
+        return cls(**values)
+
+
+def _decode(value: Any) -> Any:
+    if value is None:
+        return math.nan
+    if Estimate.describes(value):
+        return Estimate.from_dict(value)
+    return value
+
+
+@dataclass
+class Ledger:
+    """The evidence of a session, and the checks that failed in it.
+
+    Parameters
+    ----------
+    evidence : list of Evidence
+    failed : dict of str to list of str
+        Names of the failed checks, by claim.
+    """
+
+    evidence: list[Evidence] = field(default_factory=list)
+    failed: dict[str, list[str]] = field(default_factory=dict)
+
+    def record(self, evidence: Evidence) -> Evidence:
+        """Add one piece of evidence and return it."""
+        self.evidence.append(evidence)
+        return evidence
+
+    def fail(self, claim: str, check: str) -> None:
+        """Note that a claim's check failed, whatever evidence it left."""
+        names = self.failed.setdefault(claim, [])
+        if check not in names:
+            names.append(check)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the whole ledger for JSON."""
+        return {"evidence": [entry.to_dict() for entry in self.evidence], "failed": self.failed}
+
+    def add(self, data: Mapping[str, Any]) -> None:
+        """Add what another ledger's :meth:`to_dict` returned."""
+        for entry in data["evidence"]:
+            self.record(Evidence.from_dict(entry))
+        for claim, checks in data["failed"].items():
+            for check in checks:
+                self.fail(claim, check)
+
+    def write(self, directory: Path, *, with_test: frozenset[str] = frozenset()) -> list[Path]:
+        """Write ``claims.json`` and ``claims.html``, each atomically.
+
+        Parameters
+        ----------
+        directory : Path
+            Made if it is not there.
+        with_test : frozenset of str
+            Claims that have a check: without evidence they are listed as not run, others as not
+            yet checked.
+
+        Returns
+        -------
+        list of Path
+        """
+        return write_tables(claim_rows(self.to_dict(), with_test), directory)

@@ -1,0 +1,22 @@
+# The face of this room: what other rooms and users import, each name once.
+from ._checks import Check as Check
+from ._checks import density_check as density_check
+from ._checks import plain_log_density as plain_log_density
+from ._checks import sample_checks as sample_checks
+from ._posterior_scoring import PosteriorScore as PosteriorScore
+from ._posterior_scoring import score_posterior as score_posterior
+from ._reference import FOLDER as FOLDER
+from ._reference import REFERENCED as REFERENCED
+from ._reference import Objective as Objective
+from ._reference import Reference as Reference
+from ._reference import card_path as card_path
+from ._reference import decoder_path as decoder_path
+from ._reference import has_reference as has_reference
+from ._reference import predicted_optimum as predicted_optimum
+from ._reference import reference as reference
+from ._samples import ExactSample as ExactSample
+from ._samples import draw as draw
+from ._samples import versions as versions
+from ._samples import write_sample as write_sample
+from ._scoring import Score as Score
+from ._scoring import score as score

@@ -1,0 +1,152 @@
+"""A network's own encoder: what it reaches on p(x), to be held against the optimal q."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from theorycheck.errors import ModelError
+from theorycheck.estimate import Estimate, Kind
+from theorycheck.inference import MeanField, iwae_bound, log_density
+from theorycheck.models import GenerativeModel
+from theorycheck.quadrature import change_at_kinks, latent_panels, quasi_monte_carlo, trapezoid_grid
+
+Array = NDArray[np.float64]
+#: x (n, D) to μ and s of q(z|x), each (n,).
+Encoder = Callable[[Array], tuple[Array, Array]]
+
+#: Grid step in σ for averages of a network's own −ELBO, and the finer one where that does not do.
+_STEPS = (1.0 / 3.0, 1.0 / 6.0)
+#: Of its own −L_S, of which one value costs ten times as much.
+_IWAE_STEPS = (1.0 / 2.0, 1.0 / 3.0)
+#: Densities, relative to the highest, at which −ELBO is taken for what it may be beyond the grid:
+#: further out an encoder extrapolates to anything, but so far out p(x) is nothing.
+_SEEN = 1e-12
+#: Change between grids at which the coarser is good enough, nats.
+_GRID_TOLERANCE = 1e-4
+
+
+def own_negative_elbo(
+    model: GenerativeModel, data: GenerativeModel, encoder: Encoder, *, seed: int = 0
+) -> Estimate:
+    """Average −ELBO_x of a network's own q over p(x), with an error radius.
+
+    Parameters
+    ----------
+    model, data : GenerativeModel
+    encoder : callable
+        x (n, D) to μ and s.
+    seed : int
+        Of quasi-Monte Carlo, for D > 2.
+
+    Returns
+    -------
+    Estimate
+        Nats.
+    """
+    field = MeanField(model)
+
+    def values(x: Array) -> tuple[Array, Array]:
+        return field.negative_elbo(x, *_own_q(encoder, x)), np.zeros(len(x))
+
+    return _average(data, values, seed, _STEPS)
+
+
+def own_iwae_excess(
+    model: GenerativeModel,
+    data: GenerativeModel,
+    encoder: Encoder,
+    samples: int,
+    *,
+    seed: int = 0,
+) -> Estimate:
+    """Average log p(x) − L_S(x) of a network's own q over p(x): its own J_S, without sampling z.
+
+    Parameters
+    ----------
+    model, data : GenerativeModel
+    encoder : callable
+        x (n, D) to μ and s.
+    samples : int
+        S; for S = 1 it is the own −ELBO less the entropy.
+    seed : int
+        Of quasi-Monte Carlo, for D > 2.
+
+    Returns
+    -------
+    Estimate
+        Nats.
+    """
+    panels, truth = latent_panels(model), latent_panels(data)
+
+    def values(x: Array) -> tuple[Array, Array]:
+        bound, p = iwae_bound(panels, x, *_own_q(encoder, x), samples), log_density(truth, x)
+        return p.value - bound.value, np.minimum(p.relative_error, 1.0) + bound.error
+
+    return _average(data, values, seed, _IWAE_STEPS)
+
+
+def _own_q(encoder: Encoder, x: Array) -> tuple[Array, Array]:
+    mean, scale = (np.asarray(part, dtype=np.float64) for part in encoder(x))
+    if mean.shape != (len(x),) or scale.shape != (len(x),):
+        raise ModelError(f"the encoder returned shapes {mean.shape} and {scale.shape}")
+    if not (np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0.0).all()):
+        raise ModelError("the encoder returned a q(z|x) with NaN, inf or a scale of zero")
+    return mean, scale
+
+
+def _average(
+    data: GenerativeModel,
+    values: Callable[[Array], tuple[Array, Array]],
+    seed: int,
+    steps: tuple[float, ...],
+) -> Estimate:
+    """Average values with radii over p(x): on grids for D <= 2, else by quasi-Monte Carlo."""
+    if data.data_dim > 2:
+        draws = quasi_monte_carlo(data, seed=seed)
+        each, errors = values(draws.x.reshape(-1, data.data_dim))
+        value, error = draws.average(each.reshape(draws.x.shape[:2]))
+        return Estimate(value, error + float(errors.mean()), Kind.STATISTICAL)
+    panels = latent_panels(data)
+    value, change, unseen, evaluation = 0.0, 0.0, 0.0, 0.0
+    for step in steps:
+        grid = trapezoid_grid(panels, step)
+        density = np.exp(grid.log_density)
+        each, errors = values(grid.x)
+        terms = grid.volume * density * each
+        value = float(terms.sum())
+        # An encoder may have kinks.
+        change = change_at_kinks(grid.x, step * data.sigma, terms)
+        evaluation = grid.volume * float((density * errors).sum())
+        seen = density > _SEEN * density.max()
+        unseen = grid.missing_mass * float(np.abs(each[seen]).max())
+        if change < _GRID_TOLERANCE:
+            break
+    return Estimate(value, change + unseen + evaluation + 1e-12)
+
+
+def encoder_of_module(module: Any) -> Encoder:
+    """Wrap a torch module that maps (n, D) to (n, 2), μ and log s, in float64.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+
+    Returns
+    -------
+    callable
+        x (n, D) to μ and s.
+    """
+
+    def encode(x: Array) -> tuple[Array, Array]:
+        with torch.no_grad():
+            output = module(torch.from_numpy(np.ascontiguousarray(x))).numpy()
+        if output.ndim != 2 or output.shape[1] != 2:
+            raise ModelError(f"the encoder returned shape {output.shape}, expected (n, 2)")
+        return output[:, 0], np.exp(output[:, 1])
+
+    return encode

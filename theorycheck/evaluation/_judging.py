@@ -1,0 +1,234 @@
+"""A trained decoder before the exact engine: what it learned, and how far from the optimum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorycheck.estimate import Estimate, Verdict, nonnegative, positive
+from theorycheck.evaluation._amortisation import Encoder, own_negative_elbo
+from theorycheck.evaluation._comparison import (
+    Simplicity,
+    TwoSample,
+    energy_test,
+    posterior_simplicity,
+)
+from theorycheck.models import GenerativeModel
+from theorycheck.objectives import Decomposition, decompose
+from theorycheck.optimum import decoder_slope
+from theorycheck.progress import NO_PROGRESS, Progress
+
+Array = NDArray[np.float64]
+
+#: Error radius of the PMO, nats: a tenth of what networks are told apart by.
+TOLERANCE = 1e-3
+#: Nats from the predicted J within which the best restart is expected.
+NEAR_OPTIMUM = 0.02
+
+
+class Predicted(Protocol):
+    """A predicted optimum: J and its parts."""
+
+    @property
+    def excess(self) -> Estimate:
+        """J."""
+        ...
+
+    @property
+    def mleo(self) -> Estimate:
+        """KL[p ‖ p_f]."""
+        ...
+
+    @property
+    def pmo(self) -> Estimate:
+        """E KL[q* ‖ p_f(z|x)]."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Exact figures of one trained model.
+
+    Parameters
+    ----------
+    decomposition : Decomposition
+        H, MLEO, PMO and J at the *optimal* q.
+    negative_elbo : Estimate or None
+        −ELBO with the network's own encoder, averaged over p(x), nats.
+    steepness : float
+        Largest |f′(z)| for |z| <= 4.
+    simplicity : Simplicity or None
+        Posteriors where p(x) is high: ground truth's and learned.
+    two_sample : TwoSample or None
+        Draws of the model against draws of the data.
+    """
+
+    decomposition: Decomposition
+    negative_elbo: Estimate | None
+    steepness: float
+    simplicity: Simplicity | None
+    two_sample: TwoSample | None
+
+    @property
+    def excess(self) -> Estimate:
+        """J = MLEO + PMO."""
+        return self.decomposition.excess
+
+    @property
+    def mleo(self) -> Estimate:
+        """KL[p ‖ p_f]."""
+        return self.decomposition.mleo
+
+    @property
+    def pmo(self) -> Estimate:
+        """E_p KL[q* ‖ p_f(z|x)]."""
+        return self.decomposition.pmo
+
+    @property
+    def log_likelihood(self) -> Estimate:
+        """E_p log p_f(x) = −H − MLEO."""
+        return (self.decomposition.entropy + self.mleo).scaled(-1.0)
+
+    @property
+    def amortisation_gap(self) -> Estimate | None:
+        """How much the own encoder loses against the optimal q, nats."""
+        if self.negative_elbo is None:
+            return None
+        return self.negative_elbo - self.decomposition.negative_elbo
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values for JSON."""
+        gap = self.amortisation_gap
+        return {
+            "model": self.decomposition.model.name,
+            "data": self.decomposition.data.name,
+            "noise_variance": self.decomposition.model.noise_variance.tolist(),
+            "entropy": self.decomposition.entropy.to_dict(),
+            "excess": self.excess.to_dict(),
+            "mleo": self.mleo.to_dict(),
+            "pmo": self.pmo.to_dict(),
+            "log_likelihood": self.log_likelihood.to_dict(),
+            "negative_elbo": None if self.negative_elbo is None else self.negative_elbo.to_dict(),
+            "amortisation_gap": None if gap is None else gap.to_dict(),
+            "steepness": self.steepness,
+            "posteriors": None if self.simplicity is None else self.simplicity.to_dict(),
+            "two_sample": None if self.two_sample is None else self.two_sample.to_dict(),
+        }
+
+
+def judge(
+    model: GenerativeModel,
+    data: GenerativeModel,
+    encoder: Encoder | None = None,
+    *,
+    tolerance: float = TOLERANCE,
+    details: bool = True,
+    seed: int = 0,
+    progress: Progress = NO_PROGRESS,
+) -> Judged:
+    """Put a trained model before the exact engine.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+        Trained decoder and σ².
+    data : GenerativeModel
+        Ground truth.
+    encoder : callable, optional
+        x (n, D) to μ and s; see :func:`theorycheck.evaluation.encoder_of_module`.
+    tolerance : float
+        Error radius wanted for the PMO, nats.
+    details : bool
+        Look at posteriors and draws too, which takes a few seconds.
+    seed : int
+        Of the draws.
+    progress : Progress
+
+    Returns
+    -------
+    Judged
+
+    Raises
+    ------
+    ModelError
+        If model and data differ in D, or the encoder returns what is no q.
+    """
+    result = decompose(model, data, tolerance=tolerance, seed=seed, progress=progress)
+    own = None
+    if encoder is not None:
+        own = own_negative_elbo(model, data, encoder, seed=seed)
+    simplicity = posterior_simplicity(model, data, seed=seed) if details else None
+    two_sample = energy_test(model, data, seed=seed) if details else None
+    return Judged(result, own, steepness(model), simplicity, two_sample)
+
+
+def steepness(model: GenerativeModel) -> float:
+    """Return the largest |f′(z)| for |z| <= 4, by differences of 0.001."""
+    return decoder_slope(model.decoder)
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far a trained model is from a predicted optimum.
+
+    Parameters
+    ----------
+    excess, mleo, pmo : Estimate
+        Trained minus predicted, nats.
+    near : Verdict
+        Whether J is within NEAR_OPTIMUM of the predicted.
+    not_below : Verdict
+        Whether J is at least the predicted: fails only below it by more than the error radius.
+    """
+
+    excess: Estimate
+    mleo: Estimate
+    pmo: Estimate
+    near: Verdict
+    not_below: Verdict
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values for JSON."""
+        return {
+            "excess": self.excess.to_dict(),
+            "mleo": self.mleo.to_dict(),
+            "pmo": self.pmo.to_dict(),
+            "near": str(self.near),
+            "not_below": str(self.not_below),
+        }
+
+
+def compare_with_predicted(
+    judged: Judged, predicted: Predicted, excess: Estimate | None = None
+) -> Distance:
+    """Compare a trained model with a predicted optimum, part by part.
+
+    Parameters
+    ----------
+    judged : Judged
+    predicted : object with excess, mleo and pmo
+        Unrestricted, or with the network's own steepness.
+    excess : Estimate, optional
+        The model's own value of the predicted objective, where that is not J.
+
+    Returns
+    -------
+    Distance
+    """
+    gap = (judged.excess if excess is None else excess) - predicted.excess
+    return Distance(
+        excess=gap,
+        mleo=judged.mleo - predicted.mleo,
+        pmo=judged.pmo - predicted.pmo,
+        near=positive(Estimate(NEAR_OPTIMUM, 0.0) - gap),
+        not_below=nonnegative(gap),
+    )
+
+
+def summary(distances: Mapping[str, Distance]) -> str:
+    """Say in plain words how far a model is from each predicted optimum."""
+    return "; ".join(f"{d.excess} nats from the {name} optimum" for name, d in distances.items())

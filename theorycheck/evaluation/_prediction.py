@@ -1,0 +1,173 @@
+"""The predicted optimum of the objective that a network was trained on, and how far off it ended.
+
+Like is compared with like: a network trained on the ELBO by its J, one trained on the IWAE bound by
+J_S = −E_p L_S − H at the same S. Both are those of the decoder, at the best q for it, so that no
+encoder's shortcomings are in the gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from theorycheck.evaluation._judging import (
+    Distance,
+    Judged,
+    Predicted,
+    compare_with_predicted,
+    steepness,
+)
+from theorycheck.models import GenerativeModel
+from theorycheck.objectives import IwaeObjective, iwae_objective
+from theorycheck.optimum import Effort, PredictedOptimum, find_optimum
+from theorycheck.progress import NO_PROGRESS, Progress
+
+#: Names of the optima: over all f, and over those no steeper than the network.
+UNRESTRICTED, OWN_STEEPNESS = "unrestricted", "own steepness"
+#: Below this a bound on |f′| leaves nothing to search: the network's f is constant.
+_FLAT = 1e-6
+
+
+def predicted_optima(
+    network: GenerativeModel,
+    data: GenerativeModel,
+    *,
+    samples: int = 1,
+    effort: Effort | None = None,
+    seed: int = 0,
+    jobs: int | None = None,
+    progress: Progress = NO_PROGRESS,
+) -> dict[str, PredictedOptimum]:
+    """Search for what the network's objective prefers, over all f and over those no steeper.
+
+    Parameters
+    ----------
+    network : GenerativeModel
+        The trained decoder. The search never starts from it: the prediction knows nothing of the
+        training.
+    data : GenerativeModel
+        Ground truth. Where the network has another σ² than it, the search fits σ² too, one for each
+        data dimension; its optimum is then below that of every σ².
+    samples : int
+        S of the IWAE bound that the network was trained on; 1 for the ELBO.
+    effort : Effort, optional
+    seed : int
+    jobs : int, optional
+    progress : Progress
+
+    Returns
+    -------
+    dict of str to PredictedOptimum
+        "unrestricted"; and "own steepness" where that optimum is steeper than the network.
+    """
+    same = np.allclose(network.noise_variance, data.noise_variance, rtol=1e-9, atol=0.0)
+
+    def search(bound: float | None, given: tuple[GenerativeModel, ...]) -> PredictedOptimum:
+        return find_optimum(
+            data,
+            effort=effort,
+            given=given,
+            samples=samples,
+            fit_noise="no" if same else "each",
+            steepness=bound,
+            seed=seed,
+            jobs=jobs,
+            progress=progress,
+        )
+
+    free = search(None, ())
+    optima = {UNRESTRICTED: free}
+    bound = steepness(network)
+    if _FLAT < bound < free.largest_slope:
+        held = search(bound, (free.model,))
+        if held.excess.value < free.excess.value:
+            # It is one of all f as well: the first search fell short of it.
+            optima[UNRESTRICTED] = replace(held, steepness=None)
+        optima[OWN_STEEPNESS] = held
+    return optima
+
+
+def own_importance(
+    network: GenerativeModel,
+    data: GenerativeModel,
+    predicted: Mapping[str, Predicted],
+    progress: Progress = NO_PROGRESS,
+) -> IwaeObjective | None:
+    """Evaluate the network's own J_S, where the predicted optima are those of an IWAE bound."""
+    counts = {samples_of(optimum) for optimum in predicted.values()}
+    samples = max(counts, default=1)
+    if samples == 1:
+        return None
+    return iwae_objective(network, data, samples=samples, progress=progress)
+
+
+def samples_of(optimum: Predicted) -> int:
+    """Return the S of an optimum's objective: 1, the ELBO, where it does not say."""
+    return int(getattr(optimum, "samples", 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A trained model beside the predicted optima of its objective.
+
+    Parameters
+    ----------
+    judged : Judged
+    predicted : mapping of str to Predicted
+        By name, the unrestricted one first.
+    importance : IwaeObjective or None
+        The model's own J_S; needed for optima of S > 1.
+    """
+
+    judged: Judged
+    predicted: Mapping[str, Predicted] = field(default_factory=dict)
+    importance: IwaeObjective | None = None
+
+    @property
+    def distances(self) -> dict[str, Distance]:
+        """How far the model is from each predicted optimum, on that optimum's objective."""
+        return {name: self._distance(optimum) for name, optimum in self.predicted.items()}
+
+    @property
+    def samples(self) -> int:
+        """S of the objective that is compared on."""
+        return 1 if self.importance is None else self.importance.samples
+
+    def _distance(self, optimum: Predicted) -> Distance:
+        samples = samples_of(optimum)
+        if samples == 1:
+            return compare_with_predicted(self.judged, optimum)
+        if self.importance is None or self.importance.samples != samples:
+            raise ValueError(f"an optimum for S = {samples} needs the model's own J_S at that S")
+        return compare_with_predicted(self.judged, optimum, self.importance.excess)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the entries that ``train`` and ``judge`` print: predicted, gap, predictions."""
+        optima: dict[str, dict[str, object]] = {}
+        for name, optimum in self.predicted.items():
+            optima[name] = {
+                part: getattr(optimum, part).to_dict() for part in ("excess", "mleo", "pmo")
+            }
+            if isinstance(optimum, PredictedOptimum):
+                optima[name] |= {
+                    "samples": optimum.samples,
+                    "steepness": optimum.steepness,
+                    "largest_slope": optimum.largest_slope,
+                    "noise_variance": optimum.model.noise_variance.tolist(),
+                    "fit_noise": optimum.fit_noise,
+                    "seed": optimum.seed,
+                }
+        distances = {name: distance.to_dict() for name, distance in self.distances.items()}
+        first = next(iter(self.predicted), None)
+        objective = "J" if self.importance is None else f"J_{self.samples}"
+        return {
+            "compared_on": None if first is None else objective,
+            "iwae": None if self.importance is None else self.importance.to_dict(),
+            "predicted": None if first is None else optima[first],
+            "gap": None if first is None else distances[first]["excess"],
+            "predictions": {
+                name: {"optimum": optima[name], "distance": distances[name]} for name in optima
+            },
+        }

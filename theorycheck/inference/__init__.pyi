@@ -1,0 +1,24 @@
+# The face of this room: what other rooms and users import, each name once.
+from ._certificate import Certificate as Certificate
+from ._certificate import certify_optimal_q as certify_optimal_q
+from ._certificate import curvature_constant as curvature_constant
+from ._iwae_bound import ImportanceBound as ImportanceBound
+from ._iwae_bound import OptimalImportanceQ as OptimalImportanceQ
+from ._iwae_bound import checked_samples as checked_samples
+from ._iwae_bound import iwae_bound as iwae_bound
+from ._iwae_bound import optimal_iwae_q as optimal_iwae_q
+from ._marginal import LogDensity as LogDensity
+from ._marginal import as_panels as as_panels
+from ._marginal import as_points as as_points
+from ._marginal import log_density as log_density
+from ._mean_field import ALL_MINIMA as ALL_MINIMA
+from ._mean_field import MeanField as MeanField
+from ._mean_field import MeanFieldTable as MeanFieldTable
+from ._mean_field import OptimalQ as OptimalQ
+from ._mean_field import as_field as as_field
+from ._mean_field import optimal_q as optimal_q
+from ._posterior import Mode as Mode
+from ._posterior import Posterior as Posterior
+from ._posterior import posterior as posterior
+from ._posterior_modes import MODE_MASS as MODE_MASS
+from ._posterior_modes import count_modes as count_modes

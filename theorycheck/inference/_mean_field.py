@@ -1,0 +1,399 @@
+"""The optimal mean-field Gaussian q*(z|x), the global minimum over (μ, s), for every x.
+
+−ELBO_x(μ, s) is affine in x up to |x|²/2σ² (docs/theory.md), so one table of E_q f and E_q |f|²
+serves the scan of every x. Newton's method starts from the table's minima (and, where the table
+ends before q is narrow enough, from posterior modes). A tree of lower bounds, affine in x as well,
+then says where a lower value could be; Newton's method starts there, too, until there is none.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theorycheck.inference._bound_tree import BoundTree
+from theorycheck.inference._marginal import LogDensity, as_panels, as_points, log_density
+from theorycheck.models import GenerativeModel
+from theorycheck.quadrature import LatentPanels, latent_groups
+from theorycheck.quadrature.kernels import (
+    MINIMA,
+    RUN,
+    expectations_batch,
+    negative_elbo_batch,
+    optimal_q_batch,
+)
+
+Array = NDArray[np.float64]
+
+#: Table: |μ| covered, widest s, step of log s, step of μ in s, and narrowest s in Laplace widths.
+#: A basin of −ELBO is about s wide in μ and 1 wide in log s, so each is hit several times.
+_TABLE_REACH = 7.5
+_TABLE_WIDEST = 2.0
+_TABLE_LOG_STEP = 0.35
+_TABLE_MEAN_STEP = 0.6
+_TABLE_NARROWEST = 0.4
+#: Nats above the best minimum found at which a start is given up. That no deeper basin is passed
+#: over is for the walk through the bounds to see. Where all minima within half a nat of the best
+#: are wanted: the table is up to 0.3 above its minima.
+_BEST_ONLY = 0.05
+ALL_MINIMA = 0.8
+#: Prior mass on panels that do not resolve f from which no bound is asked for: log p itself is
+#: unknown then, and the bounds of 64,000 such panels take half of the time.
+_UNRESOLVED = 0.1
+#: Gap, nats, from which it is worth the price of log p(x) to look for a smaller one.
+_WIDE_GAP = 1e-9
+#: Table entries at most; beyond, narrow q are left to the starts at posterior modes.
+_TABLE_LARGEST = 60_000
+
+
+@dataclass(frozen=True, eq=False)
+class MeanFieldTable:
+    """−ELBO_x = |x|²/2σ² + offset − x·slope on a table of q.
+
+    Parameters
+    ----------
+    mean, log_scale, offset : ndarray, shape (T,)
+    slope : ndarray, shape (D, T)
+    run_floor, run_centre, run_radius : ndarray, shapes (R,), (R, D) and (R,)
+        A lower bound of −ELBO_x over 32 entries each: the floor, plus ½ distance² of x, in σ,
+        to a ball around their E_q f.
+    complete : bool
+        Whether it goes down to the narrowest q that f can ask for.
+    """
+
+    mean: Array
+    log_scale: Array
+    offset: Array
+    slope: Array
+    run_floor: Array
+    run_centre: Array
+    run_radius: Array
+    complete: bool
+
+
+@dataclass(frozen=True, eq=False)
+class OptimalQ:
+    """The best q(z|x) = N(mean, scale²) for many x.
+
+    Parameters
+    ----------
+    mean, scale : ndarray, shape (n,)
+        μ and s.
+    negative_elbo : ndarray, shape (n,)
+        −ELBO_x at the optimum, nats.
+    minima : ndarray, shape (n, 8, 3)
+        μ, log s and −ELBO_x of the distinct local minima found, lowest first; NaN beyond. All
+        that tie with the best are among them; of the others, those asked for.
+    gap : ndarray, shape (n,)
+        Nats by which some q could be better than the best: no (μ, s) has a −ELBO_x below
+        ``negative_elbo - gap``. At rounding level unless the search ran out of its budget.
+    """
+
+    mean: Array
+    scale: Array
+    negative_elbo: Array
+    minima: Array
+    gap: Array
+
+    @cached_property
+    def ambiguous(self) -> NDArray[np.bool_]:
+        """Where a second minimum lies within 1e-9 nats of the best."""
+        gap = self.minima[:, 1, 2] - self.minima[:, 0, 2]
+        result: NDArray[np.bool_] = np.nan_to_num(gap, nan=np.inf) < 1e-9
+        return result
+
+
+class MeanField:
+    """Mean-field inference in one model: build once, ask for many x.
+
+    Parameters
+    ----------
+    model : GenerativeModel or LatentPanels
+    """
+
+    def __init__(self, model: GenerativeModel | LatentPanels) -> None:
+        self.panels = as_panels(model)
+        self.model = self.panels.model
+        self._inverse_sigma = 1.0 / self.model.sigma
+        panels, groups = self.panels, latent_groups(self.panels)
+        self._panel_arrays = (
+            panels.left,
+            panels.right,
+            panels.z,
+            panels.rule_weight,
+            panels.f,
+            panels.coefficients,
+        )
+        self._group_arrays = (
+            groups.level_start,
+            groups.left,
+            groups.right,
+            groups.z,
+            groups.rule_weight,
+            groups.centre,
+            groups.first,
+            groups.square,
+        )
+
+    @property
+    def arrays(self) -> tuple[tuple[Array, ...], tuple[NDArray[np.generic], ...]]:
+        """The arrays of panels and of runs, as the kernels take them."""
+        return self._panel_arrays, self._group_arrays
+
+    @cached_property
+    def bounds(self) -> BoundTree:
+        """The lower bounds that say whether a minimum is global, made where an x needs them."""
+        return BoundTree(self.panels, *self.arrays)
+
+    @cached_property
+    def table(self) -> MeanFieldTable:
+        """The scan table, made at first use."""
+        means, log_scales, complete = self._table_entries()
+        first = np.empty((means.size, self.model.data_dim))
+        squares = np.empty_like(first)
+        origin = np.zeros_like(first)
+        self._expectations(origin, means, log_scales, first, squares)
+        s2 = np.exp(2.0 * log_scales)
+        offset = 0.5 * (s2 + means**2 - 1.0) - log_scales
+        offset += 0.5 * (squares * self._inverse_sigma**2).sum(axis=1)
+        slope = np.ascontiguousarray((first * self._inverse_sigma**2).T)
+        return MeanFieldTable(
+            means, log_scales, offset, slope, *self._runs(offset, first), complete
+        )
+
+    def _runs(self, offset: Array, first: Array) -> tuple[Array, Array, Array]:
+        """Bound −ELBO_x over runs of table entries, for every x at once."""
+        starts = np.arange(0, offset.size, RUN)
+        run = np.arange(offset.size) // RUN
+        least = offset - 0.5 * ((first * self._inverse_sigma) ** 2).sum(axis=1)
+        centre = np.add.reduceat(first, starts) / np.bincount(run)[:, None]
+        off = np.linalg.norm((first - centre[run]) * self._inverse_sigma, axis=1)
+        return (
+            np.minimum.reduceat(least, starts),
+            np.ascontiguousarray(centre),
+            np.maximum.reduceat(off, starts) * (1.0 + 1e-12),
+        )
+
+    def optimal_q(
+        self,
+        x: ArrayLike,
+        *,
+        given: Array | None = None,
+        group: NDArray[np.int64] | None = None,
+        use_modes: bool = True,
+        certify: bool = True,
+        evidence: LogDensity | None = None,
+        negligible: Array | None = None,
+        margin: float = _BEST_ONLY,
+    ) -> OptimalQ:
+        """Find the global optimum of −ELBO_x over q for every x.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, D)
+        given : ndarray, shape (G, C, 2), optional
+            Candidates (μ, log s), NaN where unused; they replace the scan of the table.
+        group : ndarray of int, shape (n,)
+            Which row of `given` belongs to which x.
+        use_modes : bool
+            Start at posterior modes too; without candidates that is decided by the table.
+        certify : bool
+            Look for lower values through the bounds. Without it, or where f is not resolved, the
+            minimum may be a local one, and `gap` is inf. On a curve so steep that hardly two x
+            share a node this is most of the price.
+        evidence : LogDensity, optional
+            log p_θ(x), where it is known: −ELBO_x is never below −log p_θ(x), so that an x whose
+            best q is the posterior needs no other bound.
+        negligible : ndarray, shape (n,), optional
+            KL, nats, up to which an x is not looked at through the bounds: all that a better q
+            could gain there. Needs `evidence`.
+        margin : float
+            Nats above the best up to which a start is followed; ALL_MINIMA where the other local
+            minima are wanted for their own sake.
+
+        Returns
+        -------
+        OptimalQ
+        """
+        points = as_points(x, self.model.data_dim)
+        panels = self.panels
+        minima = np.full((len(points), MINIMA, 3), np.nan)
+        found = np.zeros(len(points), dtype=np.int64)
+        if given is None:
+            table = self.table
+            entries = (
+                table.mean,
+                table.log_scale,
+                table.offset,
+                table.slope,
+                table.run_floor,
+                table.run_centre,
+                table.run_radius,
+            )
+            given = np.empty((1, 0, 2))
+            # Beyond the table's end only posterior modes know how narrow q must be.
+            use_modes = not table.complete
+        else:
+            none, dim = np.empty(0), points.shape[1]
+            entries = (none, none, none, np.empty((dim, 0)), none, np.empty((0, dim)), none)
+        if group is None:
+            group = np.zeros(len(points), dtype=np.int64)
+        optimal_q_batch(
+            points,
+            self._inverse_sigma,
+            self._panel_arrays,
+            self._group_arrays,
+            panels.log_width,
+            panels.block_centre,
+            panels.block_radius,
+            panels.block_log_mass,
+            *entries,
+            given,
+            group,
+            use_modes,
+            margin,
+            minima,
+            found,
+        )
+        gap = np.full(len(points), np.inf)
+        if certify:
+            floor = None
+            if evidence is not None:
+                floor = panels.peak_log_density - evidence.value - evidence.error
+            if panels.unresolved_mass < _UNRESOLVED:
+                gap = self.bounds.settle(points, minima, found, floor, negligible)
+            if evidence is None:
+                self._bound_by_evidence(points, minima[:, 0, 2], gap)
+        minima[:, :, 2] -= panels.peak_log_density
+        minima[np.arange(MINIMA)[None, :] >= found[:, None]] = np.nan
+        return OptimalQ(
+            mean=minima[:, 0, 0].copy(),
+            scale=np.exp(minima[:, 0, 1]),
+            negative_elbo=minima[:, 0, 2].copy(),
+            minima=minima,
+            gap=gap,
+        )
+
+    def _bound_by_evidence(self, points: Array, best: Array, gap: Array) -> None:
+        """Where the bounds left much open, far off the curve for instance, ask log p(x)."""
+        wide = np.flatnonzero(gap > _WIDE_GAP)
+        if wide.size:
+            p = log_density(self.panels, points[wide])
+            kl = best[wide] - self.panels.peak_log_density + p.value + p.error
+            gap[wide] = np.minimum(gap[wide], np.maximum(kl, 0.0))
+
+    def negative_elbo(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Array:
+        """Return −ELBO_x(μ, s) in nats, for any q.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, D)
+        mean, scale : array_like, broadcast to shape (n,)
+
+        Returns
+        -------
+        ndarray, shape (n,)
+        """
+        result: Array = self.derivatives(x, mean, scale)[:, 0]
+        return result
+
+    def derivatives(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Array:
+        """Return −ELBO_x, s∂_μ, ∂_{log s}, s²∂²_μ, s∂_μ∂_{log s}, ∂²_{log s}: shape (n, 6)."""
+        points = as_points(x, self.model.data_dim)
+        count = len(points)
+        means = np.broadcast_to(np.asarray(mean, dtype=float), count).copy()
+        log_scales = np.log(np.broadcast_to(np.asarray(scale, dtype=float), count))
+        values = np.empty((count, 6))
+        negative_elbo_batch(
+            points,
+            means,
+            log_scales,
+            self._inverse_sigma,
+            self._panel_arrays,
+            self._group_arrays,
+            values,
+        )
+        values[:, 0] -= self.panels.peak_log_density
+        return values
+
+    def expectations(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> tuple[Array, Array]:
+        """Return E_q f (n, D) and E_q (x_d − f_d)² (n, D)."""
+        points = as_points(x, self.model.data_dim)
+        first = np.empty_like(points)
+        squares = np.empty_like(points)
+        means = np.broadcast_to(np.asarray(mean, dtype=float), len(points)).copy()
+        log_scales = np.log(np.broadcast_to(np.asarray(scale, dtype=float), len(points)))
+        self._expectations(points, means, log_scales, first, squares)
+        return first, squares
+
+    def kl(self, x: ArrayLike, optimum: OptimalQ | None = None) -> Array:
+        """Return KL[q*(z|x) ‖ p_θ(z|x)] in nats, shape (n,)."""
+        best = self.optimal_q(x) if optimum is None else optimum
+        return best.negative_elbo + log_density(self.panels, x).value
+
+    def _expectations(
+        self, x: Array, mean: Array, log_scale: Array, first: Array, squares: Array
+    ) -> None:
+        expectations_batch(
+            x,
+            mean,
+            log_scale,
+            self._panel_arrays,
+            self._group_arrays,
+            first,
+            squares,
+        )
+
+    def _table_entries(self) -> tuple[Array, Array, bool]:
+        """Choose (μ, log s): all scales that the local steepness of f can ask for."""
+        z, width = self.panels.z, np.exp(self.panels.log_width)
+        inner = np.abs(z) <= _TABLE_REACH
+        z, width = z[inner], width[inner]
+        narrowest = _TABLE_NARROWEST * float(width.min())
+        means: list[Array] = []
+        log_scales: list[Array] = []
+        entries = 0
+        log_scale = math.log(_TABLE_WIDEST)
+        while log_scale > math.log(narrowest) - _TABLE_LOG_STEP and entries < _TABLE_LARGEST:
+            s = math.exp(log_scale)
+            steep = z[_TABLE_NARROWEST * width <= s]
+            count = max(3, math.ceil(2.0 * _TABLE_REACH / (_TABLE_MEAN_STEP * s)))
+            if count > 20 * _TABLE_LARGEST:
+                break
+            grid = np.linspace(-_TABLE_REACH, _TABLE_REACH, count)
+            near = np.searchsorted(steep, grid + 2.0 * s) > np.searchsorted(steep, grid - 2.0 * s)
+            means.append(grid[near])
+            log_scales.append(np.full(int(near.sum()), log_scale))
+            entries += int(near.sum())
+            log_scale -= _TABLE_LOG_STEP
+        complete = log_scale <= math.log(narrowest) - _TABLE_LOG_STEP
+        return np.concatenate(means), np.concatenate(log_scales), complete
+
+
+def as_field(model: GenerativeModel | LatentPanels | MeanField) -> MeanField:
+    """Return mean-field inference for a model; a MeanField passes through."""
+    return model if isinstance(model, MeanField) else MeanField(model)
+
+
+def optimal_q(model: GenerativeModel | LatentPanels | MeanField, x: ArrayLike) -> OptimalQ:
+    """Find q*(z|x), the mean-field Gaussian of least KL from p_θ(z|x), for every x.
+
+    Parameters
+    ----------
+    model : GenerativeModel, LatentPanels or MeanField
+    x : array_like, shape (n, D)
+
+    Returns
+    -------
+    OptimalQ
+
+    Raises
+    ------
+    ModelError
+        If x has the wrong shape or is not finite.
+    """
+    return as_field(model).optimal_q(x)

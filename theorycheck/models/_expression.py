@@ -1,0 +1,133 @@
+"""The small language for f_θ on the command line: ``expr:[cos(z), sin(z)]``.
+
+Python's arithmetic in the variable ``z`` with the constants ``pi`` and ``e``, a list for the data
+dimensions, and a fixed set of functions. The text is parsed and walked, never run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theorycheck.models._decoder import Decoder
+from theorycheck.models._expression_parser import parse_components
+from theorycheck.models._expression_switches import find_switches
+from theorycheck.models._expression_tree import Node, evaluate
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A parsed f_θ: R → R^D; make one with :func:`parse_expression`.
+
+    Parameters
+    ----------
+    text : str
+        What was parsed.
+    components : tuple of Node
+        One tree for each data dimension; equal subtrees are the same object.
+    """
+
+    text: str
+    components: tuple[Node, ...]
+
+    @property
+    def data_dim(self) -> int:
+        """D."""
+        return len(self.components)
+
+    def evaluate(self, z: ArrayLike) -> Array:
+        """Evaluate f in double precision.
+
+        Parameters
+        ----------
+        z : array_like, shape (n,)
+            Latents.
+
+        Returns
+        -------
+        ndarray, shape (n, D)
+            NaN or inf where f is undefined or overflows.
+        """
+        latents = np.atleast_1d(np.asarray(z, dtype=np.float64))
+        known: dict[int, object] = {}
+        with np.errstate(all="ignore"):
+            columns = [evaluate(component, latents, known) for component in self.components]
+        return np.stack([np.broadcast_to(c, latents.shape) for c in columns], axis=-1)
+
+    def breakpoints(self, lower: float = -40.0, upper: float = 40.0) -> tuple[float, ...]:
+        """Find the latents where a non-smooth function switches.
+
+        Parameters
+        ----------
+        lower, upper : float
+            Where to look.
+
+        Returns
+        -------
+        tuple of float
+            Ascending, each within one float of the switch; see
+            :func:`theorycheck.models._expression_switches.find_switches` for what is found.
+
+        Raises
+        ------
+        ExpressionError
+            If there are more than 10 000.
+        """
+        return find_switches(self.components, lower, upper)
+
+    def to_decoder(self, name: str | None = None) -> Decoder:
+        """Return the decoder with this formula and its breakpoints declared.
+
+        Parameters
+        ----------
+        name : str, optional
+            What reports call it; by default the text.
+
+        Returns
+        -------
+        Decoder
+
+        Raises
+        ------
+        DecoderError
+            If f is not finite at some probed latent.
+        ExpressionError
+            If f has too many breakpoints.
+        """
+        return Decoder.from_function(
+            self.evaluate,
+            name=name or self.text,
+            formula=self.text,
+            breakpoints=self.breakpoints(),
+        )
+
+
+def parse_expression(text: str) -> Expression:
+    """Parse f_θ from text.
+
+    Allowed: numbers, ``z``, ``pi``, ``e``, ``+ - * / **``, parentheses, one list
+    ``[f1, f2, ...]`` (or one expression for D = 1); ``sin cos tan exp log sqrt sinh cosh tanh
+    arctan abs sign floor Phi Phi_inv erf logistic step minimum maximum``; and
+    ``where(condition, a, b)`` with ``< <= > >=``, chains such as ``0 < z < 1`` included. ``Phi``
+    is the standard normal CDF, ``logistic(x) = 1/(1 + exp(-x))`` and ``step(x)`` is 1 for x ≥ 0,
+    else 0. A switch of ``sign``, ``step`` or ``where`` at a single latent has no mass.
+
+    Parameters
+    ----------
+    text : str
+        At most 10 000 characters, nested at most 200 deep; constant exponents up to 1000.
+
+    Returns
+    -------
+    Expression
+
+    Raises
+    ------
+    ExpressionError
+        One line that says what is not allowed, where, and what is.
+    """
+    return Expression(" ".join(text.split()), parse_components(text))

@@ -1,0 +1,223 @@
+"""Reading an expression in z: Python's grammar, a whitelist of nodes, and nothing is ever run."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from typing import NoReturn
+
+import numpy as np
+
+from theorycheck.errors import ExpressionError, nearest
+from theorycheck.models._expression_tree import (
+    BINARY_FUNCTIONS,
+    CONSTANTS,
+    FUNCTIONS,
+    Apply,
+    Comparison,
+    Constant,
+    Latent,
+    Node,
+    Number,
+    Where,
+    depends_on_latent,
+    evaluate,
+)
+
+#: Longest text, in characters.
+MAX_LENGTH = 10_000
+#: Deepest nesting. The walks of the tree recurse, so this keeps them far from Python's own limit.
+MAX_DEPTH = 200
+#: Largest constant exponent; beyond it z**n overflows for every |z| of interest.
+MAX_EXPONENT = 1000
+
+_NAMES = (*FUNCTIONS, *BINARY_FUNCTIONS, "where")
+ALLOWED = (
+    "allowed: numbers, z, pi, e, + - * / **, parentheses, one list [f1, f2, ...], comparisons "
+    "inside where(condition, a, b), and " + " ".join(_NAMES)
+)
+
+_BINARY: dict[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.Pow: "**",
+}
+_COMPARED: dict[type[ast.cmpop], str] = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+}
+_ARITY = {
+    **dict.fromkeys(FUNCTIONS, 1),
+    **dict.fromkeys(BINARY_FUNCTIONS, 2),
+    "where": 3,
+}
+
+
+def parse_components(text: str) -> tuple[Node, ...]:
+    """Parse ``[f1, f2, ...]`` or one expression into trees, equal subtrees shared.
+
+    Parameters
+    ----------
+    text : str
+        The expression.
+
+    Returns
+    -------
+    tuple of Node
+        One tree for each of the D data dimensions.
+
+    Raises
+    ------
+    ExpressionError
+        With one line that says what is wrong, where, and what is allowed.
+    """
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(
+            f"the expression has {len(text)} characters; at most {MAX_LENGTH} are allowed"
+        )
+    source = text.strip()
+    if not source:
+        raise ExpressionError(f"the expression is empty; {ALLOWED}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            body = ast.parse(source, mode="eval").body
+    except SyntaxError as error:
+        column = f" at column {error.offset}" if error.offset else ""
+        reason = str(error.msg).split(";")[0]
+        raise ExpressionError(f"the expression is not valid{column}: {reason}; {ALLOWED}") from None
+    except (ValueError, MemoryError, RecursionError) as error:
+        reason = str(error) or "it is nested too deeply"
+        raise ExpressionError(f"the expression cannot be read: {reason}; {ALLOWED}") from None
+    reader = _Reader(source)
+    if isinstance(body, ast.List):
+        if not body.elts:
+            raise ExpressionError(f"the list [] has no data dimension; {ALLOWED}")
+        return tuple(reader.read(part, 1) for part in body.elts)
+    if isinstance(body, ast.Tuple):
+        reader.refuse(body, "a tuple", "write a list [f1, f2, ...]")
+    return (reader.read(body, 0),)
+
+
+class _Reader:
+    """One pass over Python's syntax tree."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.shared: dict[tuple[object, ...], Node] = {}
+
+    def refuse(self, where: ast.AST, what: str, hint: str = ALLOWED) -> NoReturn:
+        """Raise the one line that says what is not allowed, and where."""
+        part = ast.get_source_segment(self.source, where) or ""
+        part = " ".join(part.split())
+        shown = part if len(part) <= 40 else part[:37] + "..."
+        column = getattr(where, "col_offset", 0) + 1
+        raise ExpressionError(f"{what} is not allowed: '{shown}' at column {column}; {hint}")
+
+    def read(self, node: ast.expr, depth: int) -> Node:
+        """Translate one whitelisted node, or refuse it."""
+        if depth > MAX_DEPTH:
+            self.refuse(
+                node, f"nesting deeper than {MAX_DEPTH}", "group long sums with parentheses"
+            )
+        match node:
+            case ast.Constant():
+                return self.number(node)
+            case ast.Name(id="z"):
+                return self.share("z", Latent())
+            case ast.Name(id=name) if name in CONSTANTS:
+                return self.share(name, Constant(name))
+            case ast.Name(id=name):
+                if name in _ARITY:
+                    self.refuse(node, "a function without its arguments", f"write {name}(...)")
+                self.refuse(node, "this name", f"{nearest(name, ('z', 'pi', 'e', *_NAMES))}")
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return self.apply(node, "negate", self.read(operand, depth + 1))
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.read(operand, depth + 1)
+            case ast.BinOp(left=left, op=operator, right=right):
+                if isinstance(operator, ast.BitXor):
+                    self.refuse(node, "the operator ^", "write a power as **")
+                if type(operator) not in _BINARY:
+                    self.refuse(node, "this operator")
+                arguments = self.read(left, depth + 1), self.read(right, depth + 1)
+                return self.apply(node, _BINARY[type(operator)], *arguments)
+            case ast.Call():
+                return self.call(node, depth)
+            case ast.Compare():
+                self.refuse(node, "a comparison outside where(condition, a, b)")
+            case ast.List():
+                self.refuse(node, "a list inside the expression", "only the whole may be a list")
+            case ast.Attribute(attr=attribute):
+                hint = f"write {attribute} without a prefix" if attribute in _ARITY else ALLOWED
+                self.refuse(node, "an attribute", hint)
+            case _:
+                kind = type(node).__name__
+                self.refuse(node, f"this kind of expression ({kind})")
+
+    def number(self, node: ast.Constant) -> Node:
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.refuse(node, f"a constant of type {type(value).__name__}")
+        try:
+            number = float(value)
+        except OverflowError:
+            number = np.inf
+        if not np.isfinite(number):
+            self.refuse(node, "a number beyond the range of floats", "use smaller numbers")
+        return self.share(number.hex(), Number(number))
+
+    def call(self, node: ast.Call, depth: int) -> Node:
+        if isinstance(node.func, ast.Attribute):
+            self.read(node.func, depth)
+        if not isinstance(node.func, ast.Name):
+            self.refuse(node, "calling anything but a named function")
+        name = node.func.id
+        if name not in _ARITY:
+            self.refuse(node.func, f"the function '{name}'", f"{nearest(name, _NAMES)}; {ALLOWED}")
+        if node.keywords:
+            self.refuse(node, "a keyword argument", "give the arguments by position")
+        if len(node.args) != _ARITY[name]:
+            takes = f"{name} takes {_ARITY[name]} argument{'s' if _ARITY[name] > 1 else ''}"
+            self.refuse(node, f"a call with {len(node.args)} arguments", takes)
+        if name == "where":
+            condition = self.condition(node.args[0], depth + 1)
+            yes, no = (self.read(part, depth + 1) for part in node.args[1:])
+            sides = [(link.operator, id(link.left), id(link.right)) for link in condition]
+            return self.share(("where", *sides, id(yes), id(no)), Where(condition, yes, no))
+        return self.apply(node, name, *(self.read(part, depth + 1) for part in node.args))
+
+    def condition(self, node: ast.expr, depth: int) -> tuple[Comparison, ...]:
+        """Read ``a < b`` or a chain ``a < b <= c``."""
+        if not isinstance(node, ast.Compare):
+            self.refuse(node, "a condition without < <= > >=", "for example where(z < 0, -1, 1)")
+        sides = [self.read(side, depth + 1) for side in (node.left, *node.comparators)]
+        links = []
+        for operator, left, right in zip(node.ops, sides[:-1], sides[1:], strict=True):
+            if type(operator) not in _COMPARED:
+                self.refuse(node, "this comparison", "use < <= > or >=")
+            links.append(Comparison(_COMPARED[type(operator)], left, right))
+        return tuple(links)
+
+    def apply(self, where: ast.expr, function: str, *arguments: Node) -> Node:
+        built = Apply(function, arguments)
+        node = self.share((function, *(id(part) for part in arguments)), built)
+        if function == "**" and not depends_on_latent(arguments[1]):
+            with np.errstate(all="ignore"):
+                exponent = float(evaluate(arguments[1], np.zeros(1)))
+            if not abs(exponent) <= MAX_EXPONENT:
+                self.refuse(where, f"an exponent above {MAX_EXPONENT}", "use exp for fast growth")
+        if not depends_on_latent(node):
+            with np.errstate(all="ignore"):
+                value = float(evaluate(node, np.zeros(1)))
+            if not np.isfinite(value):
+                self.refuse(where, f"a constant whose value is {value}", "it must be finite")
+        return node
+
+    def share(self, key: object, node: Node) -> Node:
+        """Return the first node built with this key, so that equal subtrees are one object."""
+        return self.shared.setdefault((key,), node)

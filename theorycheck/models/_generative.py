@@ -1,0 +1,107 @@
+"""The generative model: z ~ N(0, 1), x | z ~ N(f_θ(z), diag σ²)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theorycheck.errors import ModelError
+from theorycheck.models._decoder import Decoder
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class GenerativeModel:
+    """A decoder with a noise variance (section 2 of the paper).
+
+    Parameters
+    ----------
+    decoder : Decoder
+        f_θ.
+    noise_variance : float or sequence of D floats
+        σ², one for all data dimensions or one each; stored as an array of shape (D,).
+
+    Raises
+    ------
+    ModelError
+        If σ² is not positive and finite, or has the wrong length.
+    """
+
+    decoder: Decoder
+    noise_variance: Array
+
+    def __init__(self, decoder: Decoder, noise_variance: ArrayLike) -> None:
+        try:
+            variance = np.array(noise_variance, dtype=np.float64, ndmin=1)
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"{decoder.name}: the noise variance must be numbers") from error
+        if variance.shape == (1,):
+            variance = np.repeat(variance, decoder.data_dim)
+        if variance.shape != (decoder.data_dim,):
+            raise ModelError(
+                f"{decoder.name}: noise variance of shape {variance.shape}, but f has "
+                f"{decoder.data_dim} data dimension(s): give one σ² or {decoder.data_dim}"
+            )
+        if not (np.all(np.isfinite(variance)) and np.all(variance > 0.0)):
+            raise ModelError(
+                f"{decoder.name}: noise variance must be positive and finite, "
+                f"not {variance.tolist()}"
+            )
+        variance.setflags(write=False)
+        object.__setattr__(self, "decoder", decoder)
+        object.__setattr__(self, "noise_variance", variance)
+
+    @property
+    def name(self) -> str:
+        """The decoder's name."""
+        return self.decoder.name
+
+    @property
+    def data_dim(self) -> int:
+        """D."""
+        return self.decoder.data_dim
+
+    @property
+    def sigma(self) -> Array:
+        """σ, shape (D,)."""
+        return np.sqrt(self.noise_variance)
+
+    def with_noise_variance(self, noise_variance: ArrayLike) -> GenerativeModel:
+        """Return the same decoder with another σ²."""
+        return GenerativeModel(self.decoder, noise_variance)
+
+    def with_resolution(self, resolution: float) -> GenerativeModel:
+        """Return the same model, its f to be scanned for whatever is wider than this in z."""
+        return GenerativeModel(self.decoder.with_resolution(resolution), self.noise_variance)
+
+    def sample(self, size: int, rng: np.random.Generator | int) -> tuple[Array, Array]:
+        """Draw from the joint p(z, x).
+
+        Parameters
+        ----------
+        size : int
+            Number of draws n.
+        rng : numpy.random.Generator or int
+            Source of randomness, or a seed.
+
+        Returns
+        -------
+        z : ndarray, shape (n,)
+        x : ndarray, shape (n, D)
+        """
+        generator = np.random.default_rng(rng)
+        z = generator.standard_normal(size)
+        noise = generator.standard_normal((size, self.data_dim)) * self.sigma
+        return z, self.decoder(z) + noise
+
+    def to_dict(self) -> dict[str, object]:
+        """Return name, formula and σ² for JSON."""
+        return {
+            "name": self.name,
+            "formula": self.decoder.formula,
+            "data_dim": self.data_dim,
+            "noise_variance": self.noise_variance.tolist(),
+        }

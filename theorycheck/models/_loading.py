@@ -1,0 +1,217 @@
+"""From what a user writes to a generative model: the MODEL of the command line."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from theorycheck.errors import LoadingError, TheorycheckError, nearest
+from theorycheck.models._benchmarks import BENCHMARKS, benchmark
+from theorycheck.models._decoder import Decoder
+from theorycheck.models._expression import parse_expression
+from theorycheck.models._generative import GenerativeModel
+from theorycheck.models._table import decoder_from_table
+from theorycheck.models._table_files import read_table
+from theorycheck.models._torch_decoders import from_torch_module, load_torch_file
+
+__all__ = ["from_torch_module", "load_model"]
+
+_FORMS = (
+    "a model is a benchmark's name, file.py:function, expr:[cos(z), sin(z)], "
+    "a .csv or .npz table, a .pt2 file, or a .pt file that train wrote"
+)
+#: Module attribute of a user's file that gives σ².
+_NOISE_ATTRIBUTE = "NOISE_VARIANCE"
+_counter = itertools.count()
+
+
+def load_model(
+    spec: str | GenerativeModel | Decoder,
+    *,
+    noise_variance: ArrayLike | None = None,
+    vectorize: bool = False,
+    breakpoints: Sequence[float] | None = None,
+    table_kind: str | None = None,
+    resolution: float | None = None,
+) -> GenerativeModel:
+    """Make a generative model from its specification.
+
+    Parameters
+    ----------
+    spec : str or GenerativeModel or Decoder
+        A benchmark's name; ``file.py:name``, where name is a function, a Decoder, a
+        GenerativeModel or an ``nn.Module`` (the file is run: trust it); ``expr:...`` (parsed,
+        never run); a ``.csv`` or ``.npz`` table; a ``.pt2`` file of ``torch.export.save``; or a
+        ``.pt`` file that ``train`` wrote.
+    noise_variance : float or sequence of D floats, optional
+        σ². Needed where the model has none: benchmarks and trained networks have one, an ``.npz``
+        table may, and a Python file may define ``NOISE_VARIANCE``. Given, it wins.
+    vectorize : bool
+        For a function of one latent at a time.
+    breakpoints : sequence of float, optional
+        Kinks and jumps of f; replaces what the model declares.
+    table_kind : {"linear", "cubic", "cells"}, optional
+        How a table goes on between its points; by default what the file says, else linear.
+    resolution : float, optional
+        Scan f for whatever is wider than this in z; by default what the model asks for, or 5e-4.
+
+    Returns
+    -------
+    GenerativeModel
+
+    Raises
+    ------
+    LoadingError
+        One line, if there is no such model or σ² is missing.
+    ExpressionError, DecoderError, ModelError, MissingExtraError
+        If the expression, f, σ² or PyTorch is at fault.
+    """
+    decoder, own_noise = _resolve(spec, vectorize, table_kind)
+    if breakpoints is not None:
+        decoder = decoder.with_breakpoints(breakpoints)
+    if resolution is not None:
+        decoder = decoder.with_resolution(resolution)
+    noise = own_noise if noise_variance is None else noise_variance
+    if noise is None:
+        raise LoadingError(
+            f"{decoder.name}: no noise variance: give --noise-variance (noise_variance= in Python)"
+        )
+    return GenerativeModel(decoder, noise)
+
+
+def _resolve(
+    spec: str | GenerativeModel | Decoder, vectorize: bool, table_kind: str | None
+) -> tuple[Decoder, ArrayLike | None]:
+    """Find the decoder, and σ² where the specification carries it."""
+    if isinstance(spec, GenerativeModel):
+        return spec.decoder, spec.noise_variance
+    if isinstance(spec, Decoder):
+        return spec, None
+    if not isinstance(spec, str):
+        raise LoadingError(f"cannot make a model of {type(spec).__name__}: {_FORMS}")
+    text = spec.strip()
+    if text.startswith("expr:"):
+        return parse_expression(text.removeprefix("expr:")).to_decoder(), None
+    if text.split(":")[0] in BENCHMARKS:
+        model = benchmark(text)
+        return model.decoder, model.noise_variance
+    path, colon, name = text.rpartition(":")
+    if colon and path.lower().endswith(".py"):
+        return _from_python_file(Path(path), name, vectorize)
+    match Path(text).suffix.lower():
+        case ".csv" | ".npz":
+            table = read_table(text, kind=table_kind)
+            decoder = decoder_from_table(
+                table.z, table.values, kind=table.kind, name=Path(text).stem
+            )
+            return decoder, table.noise_variance
+        case ".pt" | ".pt2" | ".pth":
+            return load_torch_file(text)
+        case ".py":
+            return _from_python_file(Path(text), "", vectorize)
+    raise LoadingError(
+        f"there is no model '{spec}': {_FORMS}; benchmarks: {nearest(text, BENCHMARKS)}"
+    )
+
+
+def _from_python_file(path: Path, name: str, vectorize: bool) -> tuple[Decoder, ArrayLike | None]:
+    module = _run(path)
+    noise: ArrayLike | None = getattr(module, _NOISE_ATTRIBUTE, None)
+    found = _found(module, path, name)
+    if isinstance(found, GenerativeModel):
+        return found.decoder, found.noise_variance
+    if isinstance(found, Decoder):
+        return found, noise
+    # A network can only be there if the file itself has imported PyTorch.
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and isinstance(found, torch.nn.Module):
+        return from_torch_module(found, name=name), noise
+    if not callable(found):
+        raise LoadingError(f"{path}: '{name}' is not a function but {type(found).__name__}")
+    if isinstance(found, type):
+        raise LoadingError(f"{path}: '{name}' is a class; give a function or an object made of it")
+    return Decoder.from_function(found, name=name, vectorize=vectorize), noise
+
+
+def object_in_file(path: Path, name: str) -> Any:
+    """Run a user's Python file and return what it calls `name`.
+
+    Parameters
+    ----------
+    path : Path
+    name : str
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    LoadingError
+        One line, if there is no such file or name, or running the file fails.
+    """
+    return _found(_run(path), path, name)
+
+
+def _found(module: ModuleType, path: Path, name: str) -> Any:
+    """Return the object of that name, or say which there are."""
+    found = getattr(module, name, None) if name else None
+    if found is None:
+        offered = [key for key, value in vars(module).items() if _is_offered(module, value)]
+        hint = nearest(name, offered) if offered else "it defines no function"
+        what = f"has no function '{name}'" if name else "needs a function: file.py:function"
+        raise LoadingError(f"{path}: {what}; {hint}")
+    return found
+
+
+def _is_offered(module: ModuleType, value: object) -> bool:
+    """Tell whether a value of the user's file could be meant: its own, not an imported one."""
+    if isinstance(value, Decoder | GenerativeModel):
+        return True
+    own = getattr(value, "__module__", None) == module.__name__
+    network = not isinstance(value, type) and hasattr(value, "state_dict")
+    return callable(value) and not isinstance(value, type) and (own or network)
+
+
+def _run(path: Path) -> ModuleType:
+    """Run a user's file as a module of a name of its own."""
+    if not path.is_file():
+        raise LoadingError(f"{path}: no such file")
+    label = f"theorycheck_user_{next(_counter)}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(label, path)
+    if spec is None or spec.loader is None:
+        raise LoadingError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses and pickling look a module up by its name.
+    sys.modules[label] = module
+    try:
+        with _importable(path.resolve().parent):
+            spec.loader.exec_module(module)
+    except TheorycheckError:
+        del sys.modules[label]
+        raise
+    except (Exception, SystemExit) as error:
+        del sys.modules[label]
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise LoadingError(f"{path}: running it raised {type(error).__name__}: {first}") from error
+    return module
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Let a user's file import its neighbours, as it can when it is run by itself."""
+    entry = str(folder)
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        if entry in sys.path:
+            sys.path.remove(entry)

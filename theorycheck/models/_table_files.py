@@ -1,0 +1,144 @@
+"""Reading and writing tables of z and f(z): CSV and NPZ files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from theorycheck.errors import LoadingError
+from theorycheck.files import replace_files
+from theorycheck.models._table import Table, checked_table
+
+
+def read_table(path: str | Path, *, kind: str | None = None) -> Table:
+    """Read a ``.csv`` or ``.npz`` table.
+
+    A CSV file has z in its first column and the D dimensions of f in the others, with or without
+    a header row; for cells z is the left edge of each, ``-inf`` in the first. An NPZ file has
+    arrays ``z`` and ``f``, and optionally ``kind`` (a string) and ``noise_variance``.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    kind : {"linear", "cubic", "cells"}, optional
+        By default what the file says, else ``"linear"``.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    LoadingError
+        One line, if the file is missing or is not such a table.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise LoadingError(f"{path}: no such file")
+    try:
+        return _read_csv(file, kind) if file.suffix.lower() == ".csv" else _read_npz(file, kind)
+    except OSError as error:
+        raise LoadingError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _read_csv(file: Path, kind: str | None) -> Table:
+    rows: list[list[float]] = []
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            for number, cells in enumerate(csv.reader(stream), start=1):
+                if not any(cell.strip() for cell in cells) or cells[0].lstrip().startswith("#"):
+                    continue
+                row = [_number(cell) for cell in cells]
+                if not rows and all(entry is None for entry in row):
+                    continue  # the header
+                if None in row:
+                    bad = cells[row.index(None)].strip()
+                    raise LoadingError(f"{file}: line {number}: '{bad}' is not a number")
+                if rows and len(row) != len(rows[0]):
+                    raise LoadingError(
+                        f"{file}: line {number} has {len(row)} columns, earlier {len(rows[0])}"
+                    )
+                rows.append([entry for entry in row if entry is not None])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise LoadingError(f"{file}: not a CSV text file: {error}") from error
+    if not rows:
+        raise LoadingError(f"{file}: the table has no rows of numbers")
+    if len(rows[0]) < 2:
+        raise LoadingError(f"{file}: one column only; z and at least one dimension of f are needed")
+    data = np.array(rows)
+    z, values, kind = data[:, 0], data[:, 1:], kind or "linear"
+    if kind == "cells":
+        if z[0] != -np.inf:
+            raise LoadingError(
+                f"{file}: in a table of cells z is the left edge, -inf in the first row"
+            )
+        z = z[1:]
+    return checked_table(z, values, kind=kind, name=str(file))
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def _read_npz(file: Path, kind: str | None) -> Table:
+    try:
+        archive = np.load(file, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise LoadingError(f"{file}: a single array, not an .npz archive with z and f")
+        with archive:
+            missing = [key for key in ("z", "f") if key not in archive.files]
+            if missing:
+                has = ", ".join(archive.files) or "nothing"
+                raise LoadingError(f"{file}: no array {' or '.join(missing)}; the file has {has}")
+            stored = str(archive["kind"].item()) if "kind" in archive.files else "linear"
+            noise = archive["noise_variance"] if "noise_variance" in archive.files else None
+            z, values = archive["z"], archive["f"]
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise LoadingError(f"{file}: not an .npz table: {reason}") from error
+    return checked_table(z, values, kind=kind or stored, name=str(file), noise_variance=noise)
+
+
+def write_table(
+    path: str | Path,
+    z: ArrayLike,
+    values: ArrayLike,
+    kind: str,
+    noise_variance: ArrayLike | None = None,
+) -> None:
+    """Write an ``.npz`` table that :func:`read_table` reads; the file is never half written.
+
+    Parameters
+    ----------
+    path : path-like
+        Where; overwritten if it exists.
+    z, values, kind
+        As in :func:`decoder_from_table`.
+    noise_variance : array_like, optional
+        σ².
+
+    Raises
+    ------
+    LoadingError
+        If the table is bad or the file cannot be written.
+    """
+    file = Path(path)
+    table = checked_table(z, values, kind=kind, name=str(path), noise_variance=noise_variance)
+    arrays = {"z": table.z, "f": table.values, "kind": np.array(kind)}
+    if table.noise_variance is not None:
+        arrays["noise_variance"] = table.noise_variance
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)  # type: ignore[arg-type]
+    try:
+        replace_files({file: stream.getvalue()})
+    except OSError as error:
+        raise LoadingError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,22 @@
+# The face of this room: what other rooms and users import, each name once.
+from ._averages import averages_on_boxes as averages_on_boxes
+from ._decomposition import PMO_TOLERANCE as PMO_TOLERANCE
+from ._decomposition import CertifiedPoints as CertifiedPoints
+from ._decomposition import Decomposition as Decomposition
+from ._decomposition import decompose as decompose
+from ._iwae_objective import IwaeObjective as IwaeObjective
+from ._iwae_objective import iwae_objective as iwae_objective
+from ._landscape import KlMap as KlMap
+from ._landscape import Landscape as Landscape
+from ._landscape import kl_map as kl_map
+from ._landscape import pmo_landscape as pmo_landscape
+from ._partition import KlDistribution as KlDistribution
+from ._partition import Partition as Partition
+from ._partition import spanning as spanning
+from ._posterior_comparison import HIGH as HIGH
+from ._posterior_comparison import Complexity as Complexity
+from ._posterior_comparison import PosteriorComparison as PosteriorComparison
+from ._posterior_comparison import RegionComparison as RegionComparison
+from ._posterior_comparison import compare_posteriors as compare_posteriors
+from ._posterior_comparison import mean_of_draws as mean_of_draws
+from ._total_variation import total_variation as total_variation

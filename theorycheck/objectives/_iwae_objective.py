@@ -1,0 +1,221 @@
+"""The IWAE objective −E_p L_S, as its excess over the entropy of the data.
+
+    −E_p L_S = H + J_S,   J_S = MLEO + E_p[log p_f(x) − L_S(x)] ≥ MLEO ≥ 0
+
+J_1 at the optimal q is the J of the ELBO, and J_S falls with S. What is left between log p_f and
+L_S plays the part of the PMO.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theorycheck.errors import ModelError, SettingError
+from theorycheck.estimate import Estimate
+from theorycheck.inference import (
+    ImportanceBound,
+    MeanField,
+    as_field,
+    checked_samples,
+    iwae_bound,
+    log_density,
+    optimal_iwae_q,
+)
+from theorycheck.models import GenerativeModel
+from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.quadrature import (
+    DataSample,
+    LatentPanels,
+    change_at_kinks,
+    given_sample,
+    latent_panels,
+    quasi_monte_carlo,
+    trapezoid_grid,
+)
+
+Array = NDArray[np.float64]
+
+#: Which q an objective is taken at.
+OPTIMAL_Q, ELBO_Q = "optimal", "elbo"
+#: Grid step in σ. L_S has kinks where its best q jumps, as the PMO has: the grid converges like h².
+STEP = 1.0 / 3.0
+#: Mass of p(x) in the lightest nodes that are left out, and nats that log p_f − L_S may have there.
+_IGNORED_MASS = 1e-7
+_LARGEST_GAP = 100.0
+#: Data nodes worked on between two reports of progress.
+_BATCH = 256
+#: Quasi-Monte Carlo points a repetition for D > 2.
+_SIZE = 128
+
+
+@dataclass(frozen=True)
+class IwaeObjective:
+    """The IWAE objective of one S, averaged over p(x), in nats.
+
+    Parameters
+    ----------
+    samples : int
+        S.
+    q : str
+        "optimal": the best Gaussian q for this S, per x; "elbo": the one that is best for S = 1.
+    excess : Estimate
+        J_S = −E_p L_S − H. At the optimal q an upper bound in so far as the search for q is no
+        proof, like every excess of a found optimum.
+    gap : Estimate
+        E_p[log p_f(x) − L_S(x)], what J_S is above MLEO.
+    """
+
+    samples: int
+    q: str
+    excess: Estimate
+    gap: Estimate
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the figures for JSON."""
+        return {
+            "samples": self.samples,
+            "q": self.q,
+            "excess": self.excess.to_dict(),
+            "gap": self.gap.to_dict(),
+        }
+
+
+def iwae_objective(
+    model: GenerativeModel | LatentPanels | MeanField,
+    data: GenerativeModel | LatentPanels | None = None,
+    *,
+    samples: SupportsIndex,
+    q: str = OPTIMAL_Q,
+    sample: ArrayLike | None = None,
+    step: float = STEP,
+    seed: int = 0,
+    progress: Progress = NO_PROGRESS,
+) -> IwaeObjective:
+    """Average −L_S over p(x) and subtract the entropy.
+
+    Parameters
+    ----------
+    model : GenerativeModel, LatentPanels or MeanField
+        p_f, the model under test.
+    data : GenerativeModel or LatentPanels, optional
+        p, the ground truth; by default the model itself, so that MLEO = 0.
+    samples : int
+        S.
+    q : {"optimal", "elbo"}
+        The best q for this S, or the cheaper one for S = 1.
+    sample : array_like, shape (n, D), optional
+        Average over this sample of p(x) instead of integrating.
+    step : float
+        Step in σ of the data grid, D <= 2.
+    seed : int
+        Of the quasi-Monte Carlo points, D > 2.
+    progress : Progress
+        Told how many x are done.
+
+    Returns
+    -------
+    IwaeObjective
+        On the grid, its error radius comes from the coarser rules that it contains (see
+        :mod:`theorycheck.quadrature._coarser_rules`); on a sample it is five standard errors.
+
+    Raises
+    ------
+    ModelError
+        If model and data differ in D, or the sample does not fit.
+    SettingError
+        If S is no integer from 1 to 10⁹, `q` is not one of the two, or the step is not positive.
+    """
+    count = checked_samples(samples)
+    if q not in (OPTIMAL_Q, ELBO_Q):
+        raise SettingError(f"q must be '{OPTIMAL_Q}' or '{ELBO_Q}', not '{q}'")
+    if not (math.isfinite(step) and step > 0.0):
+        raise SettingError(f"the step must be positive and finite, not {step}")
+    field = as_field(model)
+    source = field.panels if data is None else _as_panels(data)
+    dim = field.model.data_dim
+    if source.model.data_dim != dim:
+        raise ModelError(
+            f"{field.model.name} has {dim} data dimensions, "
+            f"{source.model.name} has {source.model.data_dim}"
+        )
+    if sample is None and dim <= 2:
+        excess, gap = _on_grid(field, source, count, q, step, progress)
+    else:
+        draws = (
+            quasi_monte_carlo(source.model, size=_SIZE, seed=seed)
+            if sample is None
+            else given_sample(sample, dim)
+        )
+        excess, gap = _on_sample(field, source, draws, count, q, progress)
+    return IwaeObjective(count, q, excess, gap)
+
+
+def _as_panels(model: GenerativeModel | LatentPanels) -> LatentPanels:
+    return model if isinstance(model, LatentPanels) else latent_panels(model)
+
+
+def _on_grid(
+    field: MeanField, data: LatentPanels, samples: int, q: str, step: float, progress: Progress
+) -> tuple[Estimate, Estimate]:
+    grid = trapezoid_grid(data, step)
+    mass = grid.volume * np.exp(grid.log_density)
+    order = np.argsort(mass)
+    light = int(np.searchsorted(np.cumsum(mass[order]), _IGNORED_MASS))
+    kept = np.sort(order[light:])
+    x, mass = grid.x[kept], mass[kept]
+    bound = _bounds(field, x, samples, q, progress)
+    p, p_f = log_density(data, x), log_density(field.panels, x)
+    unseen = (_IGNORED_MASS + grid.missing_mass + data.missing_mass) * _LARGEST_GAP
+    resolved = np.minimum(p.relative_error + p_f.relative_error + bound.error, _LARGEST_GAP)
+    evaluation = unseen + float(mass @ resolved) + 1e-13
+
+    def average(values: Array) -> Estimate:
+        total = mass * values
+        change = change_at_kinks(x, step * data.model.sigma, total)
+        return Estimate(float(total.sum()), change + evaluation)
+
+    return average(p.value - bound.value), average(p_f.value - bound.value)
+
+
+def _on_sample(
+    field: MeanField, data: LatentPanels, draws: DataSample, samples: int, q: str,
+    progress: Progress,
+) -> tuple[Estimate, Estimate]:  # fmt: skip
+    repeats, size, dim = draws.x.shape
+    x = draws.x.reshape(-1, dim)
+    bound = _bounds(field, x, samples, q, progress)
+    p, p_f = log_density(data, x), log_density(field.panels, x)
+    resolved = np.minimum(p.relative_error + p_f.relative_error + bound.error, 1e300)
+    evaluation = float(resolved.mean())
+
+    def average(values: Array) -> Estimate:
+        value, error = draws.average(values.reshape(repeats, size))
+        return Estimate(value, error + evaluation)
+
+    return average(p.value - bound.value), average(p_f.value - bound.value)
+
+
+def _bounds(
+    field: MeanField, x: Array, samples: int, q: str, progress: Progress
+) -> ImportanceBound:
+    """Compute L_S at every x, in batches."""
+    parts = []
+    with progress.task(f"IWAE bound, S = {samples}", len(x)) as advance:
+        for start in range(0, len(x), _BATCH):
+            batch = x[start : start + _BATCH]
+            if q == OPTIMAL_Q and samples > 1:
+                parts.append(optimal_iwae_q(field, batch, samples).bound)
+            else:
+                best = field.optimal_q(batch)
+                parts.append(iwae_bound(field, batch, best.mean, best.scale, samples))
+            advance(len(batch))
+    return ImportanceBound(
+        np.concatenate([part.value for part in parts]),
+        np.concatenate([part.error for part in parts]),
+        samples,
+    )

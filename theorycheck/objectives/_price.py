@@ -1,0 +1,52 @@
+"""What an average over p(x) will cost, said before it begins."""
+
+from __future__ import annotations
+
+import time
+
+from theorycheck.inference import MeanField
+from theorycheck.progress import Progress
+from theorycheck.quadrature import LatentPanels
+
+#: Nodes x at most to average over, unless the caller says otherwise: some two minutes.
+MAX_NODES = 3_000_000
+#: Seconds from which a price is said.
+_WORTH_SAYING = 20.0
+#: Draws from p(x) that are timed, after a few that compile and fill tables.
+_WARM, _TIMED = 8, 128
+#: What everything at an x takes, in times of its optimal q.
+_ALL = 1.5
+
+
+def say_price(field: MeanField, data: LatentPanels, nodes: float, progress: Progress) -> None:
+    """Time the optimal q at a few draws, and say what all nodes will take where that is long.
+
+    Parameters
+    ----------
+    field : MeanField
+        Of the model whose posterior is approximated.
+    data : LatentPanels
+        Of the model that p(x) belongs to.
+    nodes : float
+        How many x there will be.
+    progress : Progress
+        Told the price.
+    """
+    # No x takes 0.1 ms any more, so below this there is nothing to say and nothing to time.
+    if nodes * 1e-4 < _WORTH_SAYING:
+        return
+    _, x = data.model.sample(_WARM + _TIMED, 0)
+    for part in (x[:_WARM], x[_WARM:]):
+        began = time.perf_counter()
+        field.optimal_q(part)
+        each = (time.perf_counter() - began) / len(part)
+    seconds = _ALL * each * nodes
+    if seconds >= _WORTH_SAYING:
+        progress.say(
+            f"About {nodes:,.0f} x to average over: some {_duration(seconds)}; "
+            "a larger tolerance needs fewer. Ctrl-C ends it."
+        )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100.0 else f"{seconds / 60.0:.0f} minutes"

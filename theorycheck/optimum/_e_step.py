@@ -1,0 +1,247 @@
+"""The E-step on cells: the best q(z|x) for every data node, and what it says about f.
+
+It finds local minima from many starts, fast. Whether they are the global ones is for
+:meth:`EStep.certified` to see, by the bounds of the exact engine: at the price of one to three
+E-steps it is asked where an ascent has come to rest.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorycheck.inference import MeanField, log_density
+from theorycheck.models import GenerativeModel, decoder_from_table
+from theorycheck.optimum._nodes import DataNodes
+from theorycheck.quadrature import LatentCells
+from theorycheck.quadrature.kernels import (
+    CARRIED,
+    cell_e_step_batch,
+    cell_m_step_batch,
+    cell_masses_batch,
+)
+
+Array = NDArray[np.float64]
+
+#: The scan table, as in inference/mean_field.py: |μ| covered, widest s, step of log s, of μ in s.
+_TABLE_REACH = 6.0
+_TABLE_WIDEST = 1.8
+_TABLE_LOG_STEP = 0.4
+_TABLE_MEAN_STEP = 0.7
+#: The table goes down to this share of the narrowest q in use, and never to more entries.
+_TABLE_MARGIN = 0.7
+_TABLE_LARGEST = 12_000
+#: Nats below a minimum of the E-step from which another counts as lower: Newton's tolerances.
+_LOWER = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Responsibilities:
+    """The q of every data node, and the sums of the M-step.
+
+    Parameters
+    ----------
+    minima : ndarray, shape (n, CARRIED, 3)
+        μ, log s and −ELBO_x of the best local minima, nats.
+    negative_elbo : float
+        −ELBO averaged over the data nodes, nats.
+    aggregate : ndarray, shape (M,)
+        E_p κ_j, the aggregated posterior's mass of cell j.
+    target : ndarray, shape (M, D)
+        E[x | z in cell j] under p(x) q(z|x): what the M-step sets f to.
+    square : ndarray, shape (M, D)
+        Σ p(x) κ_j x².
+    gap : float
+        Nats by which `negative_elbo` could be lower at a q that was not found; inf where nobody
+        looked (see :meth:`EStep.certified`).
+    """
+
+    minima: Array
+    negative_elbo: float
+    aggregate: Array
+    target: Array
+    square: Array
+    gap: float = math.inf
+
+    @classmethod
+    def from_sums(
+        cls, mass: Array, minima: Array, f: Array, aggregates: Array, moments: Array, squares: Array
+    ) -> Responsibilities:
+        """Add up the chunks that the kernels fill; cells that no q reaches keep their f."""
+        aggregate = aggregates.sum(axis=0)
+        moment = moments.sum(axis=0)
+        seen = aggregate > 1e-14
+        target = f.copy()
+        target[seen] = moment[seen] / aggregate[seen, None]
+        return cls(
+            minima=minima,
+            negative_elbo=float(mass @ minima[:, 0, 2]),
+            aggregate=np.where(seen, aggregate, 0.0),
+            target=target,
+            square=np.where(seen[:, None], squares.sum(axis=0), 0.0),
+        )
+
+    @property
+    def mean(self) -> Array:
+        """μ of the best q, shape (n,)."""
+        return np.ascontiguousarray(self.minima[:, 0, 0])
+
+    @property
+    def scale(self) -> Array:
+        """Its s, shape (n,)."""
+        return np.exp(self.minima[:, 0, 1])
+
+    def residual_variance(self, f: Array) -> Array:
+        """Return E_p E_q (x_d − f_d)², Theorem 2's σ², for an f on the cells (M, D)."""
+        total = self.square - 2.0 * f * self.aggregate[:, None] * self.target
+        total += self.aggregate[:, None] * f**2
+        return np.asarray(total.sum(axis=0), dtype=np.float64)
+
+
+class EStep:
+    """The E-step for data nodes and cells that stay the same while f moves."""
+
+    def __init__(self, nodes: DataNodes, cells: LatentCells) -> None:
+        self.nodes = nodes
+        self.cells = cells
+        self._floor = math.inf
+        self._lay_table(0.1)
+
+    def __call__(
+        self, f: Array, noise_variance: Array, previous: Array | None = None
+    ) -> Responsibilities:
+        """Find the optimal q for every data node.
+
+        Parameters
+        ----------
+        f : ndarray, shape (M, D)
+        noise_variance : ndarray, shape (D,)
+        previous : ndarray, shape (n, CARRIED, 3), optional
+            The minima of the last sweep, which are among the starts of this one.
+
+        Returns
+        -------
+        Responsibilities
+        """
+        x = self.nodes.x
+        size = len(x)
+        inverse_sigma = 1.0 / np.sqrt(noise_variance)
+        if previous is None:
+            previous = np.full((size, CARRIED, 3), np.nan)
+        cells = (
+            self.cells.boundary,
+            np.ascontiguousarray(np.diff(f, axis=0).T),
+            np.ascontiguousarray(0.5 * (f[1:] + f[:-1]).T),
+            np.ascontiguousarray(f),
+        )
+        first = self._masses @ f
+        second = self._masses @ (0.5 * (f**2 / noise_variance).sum(axis=1))
+        slope = np.ascontiguousarray((first / noise_variance).T)
+        minima = np.empty((size, CARRIED, 3))
+        cell_e_step_batch(
+            x, inverse_sigma, cells,
+            self._table, self._prior + second, slope,
+            np.ascontiguousarray(previous[:, :, :2]), minima,
+        )  # fmt: skip
+        constant = 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
+        minima[:, :, 2] += constant
+        self._lay_table(float(np.exp(np.min(minima[:, 0, 1]))))
+        return self._sums(minima, f)
+
+    def certified(
+        self, f: Array, noise_variance: Array, found: Responsibilities
+    ) -> Responsibilities:
+        """Look for a lower minimum at every data node, through the bounds of the exact engine.
+
+        Parameters
+        ----------
+        f : ndarray, shape (M, D)
+        noise_variance : ndarray, shape (D,)
+        found : Responsibilities
+            What the E-step found for them.
+
+        Returns
+        -------
+        Responsibilities
+            With the global minima, and with the `gap` that is left.
+        """
+        x = self.nodes.x
+        decoder = decoder_from_table(self.cells.boundary, f, kind="cells")
+        field = MeanField(GenerativeModel(decoder, noise_variance))
+        best = field.optimal_q(
+            x,
+            given=np.ascontiguousarray(found.minima[:, :, :2]),
+            group=np.arange(len(x)),
+            use_modes=False,
+            evidence=log_density(field.panels, x),
+        )
+        gap = float(self.nodes.mass @ best.gap)
+        lower = best.negative_elbo < found.minima[:, 0, 2] - _LOWER
+        if not lower.any():
+            return replace(found, gap=gap)
+        minima = found.minima.copy()
+        minima[lower, 1:] = minima[lower, :-1]
+        minima[lower, 0] = best.minima[lower, 0]
+        return replace(self._sums(minima, f), gap=gap)
+
+    def _sums(self, minima: Array, f: Array) -> Responsibilities:
+        x, mass = self.nodes.x, self.nodes.mass
+        chunks, count = 16, self.cells.count
+        aggregates = np.zeros((chunks, count))
+        moments = np.zeros((chunks, count, x.shape[1]))
+        squares = np.zeros((chunks, count, x.shape[1]))
+        cell_m_step_batch(
+            mass, x,
+            np.ascontiguousarray(minima[:, 0, 0]), np.ascontiguousarray(minima[:, 0, 1]),
+            self.cells.boundary, aggregates, moments, squares,
+        )  # fmt: skip
+        return Responsibilities.from_sums(mass, minima, f, aggregates, moments, squares)
+
+    def _lay_table(self, narrowest: float) -> None:
+        """Extend the scan table to narrower q where the last E-step used them."""
+        wanted = _TABLE_MARGIN * narrowest
+        if wanted >= self._floor:
+            return
+        means, log_scales = [], []
+        entries, log_scale = 0, math.log(_TABLE_WIDEST)
+        while True:
+            s = math.exp(log_scale)
+            count = max(3, math.ceil(2.0 * _TABLE_REACH / (_TABLE_MEAN_STEP * s)))
+            entries += count
+            if entries > _TABLE_LARGEST:
+                break
+            means.append(np.linspace(-_TABLE_REACH, _TABLE_REACH, count))
+            log_scales.append(np.full(count, log_scale))
+            self._floor = s
+            if s < wanted:
+                break
+            log_scale -= _TABLE_LOG_STEP
+        if entries > _TABLE_LARGEST:
+            self._floor = 0.0
+        self._mean, self._log_scale = np.concatenate(means), np.concatenate(log_scales)
+        self._masses = np.empty((self._mean.size, self.cells.count))
+        cell_masses_batch(self._mean, np.exp(self._log_scale), self.cells.boundary, self._masses)
+        self._table = (self._mean, self._log_scale, *_neighbours(means))
+        s2 = np.exp(2.0 * self._log_scale)
+        self._prior = 0.5 * (s2 + self._mean**2 - 1.0) - self._log_scale
+
+
+def _neighbours(rows: list[Array]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return, per entry, the nearest in μ of the row after and of the row before (or itself)."""
+    starts = np.concatenate([[0], np.cumsum([row.size for row in rows])])
+    sides = []
+    for shift in (1, -1):
+        index = []
+        for i, row in enumerate(rows):
+            if not 0 <= i + shift < len(rows):
+                index.append(starts[i] + np.arange(row.size))
+                continue
+            other = rows[i + shift]
+            step = other[1] - other[0]
+            nearest = np.clip(np.rint((row - other[0]) / step), 0, other.size - 1)
+            index.append(starts[i + shift] + nearest.astype(np.int64))
+        sides.append(np.concatenate(index))
+    return sides[0], sides[1]

@@ -1,0 +1,113 @@
+"""The data nodes that stand for p(x) while f is optimised.
+
+An optimiser hides bad x between the nodes (docs/optimum.md), so that the value it reaches on its
+own nodes is too low. It is therefore only a guide: what is reported comes from `decompose`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorycheck.inference import log_density
+from theorycheck.models import GenerativeModel
+from theorycheck.quadrature import LatentPanels, latent_panels, quasi_monte_carlo, trapezoid_grid
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class DataNodes:
+    """Weighted points that stand for p(x).
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, D)
+    mass : ndarray, shape (n,)
+        Adds up to one.
+    log_density : ndarray, shape (n,)
+        log p(x), nats.
+    noise_variance : ndarray, shape (D,)
+        σ² of the data's model, to which the spacing belongs.
+    step : float
+        Grid step in σ.
+    """
+
+    x: Array
+    mass: Array
+    log_density: Array
+    noise_variance: Array
+    step: float = 0.4
+
+    @property
+    def smallest_noise(self) -> Array:
+        """The least σ_d² that a fit may take on these nodes, shape (D,).
+
+        They are point masses: an f through all of them with σ² → 0 has −ELBO → −∞ there, which no
+        f has on p(x). A normal density of σ = step/1.5 is the narrowest that a trapezoid rule sums
+        to rounding.
+        """
+        return np.asarray((self.step / 1.5) ** 2 * self.noise_variance, dtype=np.float64)
+
+    @property
+    def entropy(self) -> float:
+        """H = −E_p log p(x) on these nodes, nats."""
+        return -float(self.mass @ self.log_density)
+
+
+def data_nodes(
+    data: GenerativeModel | LatentPanels,
+    step: float,
+    *,
+    shift: float = 0.0,
+    tail: float = 1e-6,
+    most: int | None = None,
+    seed: int = 0,
+) -> DataNodes:
+    """Lay data nodes: a grid for D <= 2, quasi-Monte Carlo draws for more.
+
+    Parameters
+    ----------
+    data : GenerativeModel or LatentPanels
+        Whose p(x) it is.
+    step : float
+        Grid step in σ.
+    shift : float
+        Where in the step the grid lies, in [0, 1).
+    tail : float
+        Mass of the lightest nodes that is left out.
+    most : int, optional
+        Draw so many nodes from a larger grid, each standing for an equal share of its mass.
+    seed : int
+        Of the quasi-Monte Carlo draws (D > 2) and of that choice.
+
+    Returns
+    -------
+    DataNodes
+    """
+    panels = data if isinstance(data, LatentPanels) else latent_panels(data)
+    variance = panels.model.noise_variance
+    if panels.model.data_dim > 2:
+        size = 1024 if most is None else most
+        draws = quasi_monte_carlo(panels.model, size=size, repeats=4, seed=seed)
+        x = draws.x.reshape(-1, panels.model.data_dim)
+        mass = np.full(len(x), 1.0 / len(x))
+        return DataNodes(x, mass, log_density(panels, x).value, variance, step)
+    grid = trapezoid_grid(panels, step, shift)
+    mass = np.exp(grid.log_density)
+    mass /= mass.sum()
+    heaviest = np.argsort(-mass, kind="stable")
+    count = int(np.searchsorted(np.cumsum(mass[heaviest]), 1.0 - tail)) + 1
+    chosen = np.sort(heaviest[:count])
+    if most is not None and chosen.size > most:
+        # Systematic sampling: along the list, one node every 1/most of the mass.
+        share = np.cumsum(mass[chosen])
+        start = np.random.default_rng(seed).uniform()
+        at = (start + np.arange(most)) / most * share[-1]
+        kept, times = np.unique(np.searchsorted(share, at), return_counts=True)
+        chosen = chosen[np.minimum(kept, chosen.size - 1)]
+        return DataNodes(grid.x[chosen], times / most, grid.log_density[chosen], variance, step)
+    mass = mass[chosen] / mass[chosen].sum()
+    return DataNodes(grid.x[chosen], mass, grid.log_density[chosen], variance, step)

@@ -1,0 +1,232 @@
+"""The predicted optimum: the best decoder found, its exact figures, and how it was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorycheck.estimate import Estimate
+from theorycheck.models import GenerativeModel, decoder_from_table
+from theorycheck.objectives import Decomposition, IwaeObjective
+from theorycheck.optimum._lipschitz import largest_slope
+from theorycheck.quadrature import LatentCells
+
+Array = NDArray[np.float64]
+
+#: Values of J, in nats, that differ by less count as the same optimum.
+SAME_OPTIMUM = 1e-3
+
+
+@dataclass(frozen=True)
+class StartOutcome:
+    """Where one start of the search, or one basin hop, ended.
+
+    Parameters
+    ----------
+    kind : str
+        What it started from.
+    excess : float
+        J on the coarse data nodes of the search, nats: a guide to compare starts by, without an
+        error radius.
+    refined : float or None
+        J after refinement on more cells and nodes, for the starts that were worth it.
+    evaluations : int
+        E-steps taken.
+    noise_variance : tuple of float
+        σ_d² where it ended, after refinement if there was one.
+    """
+
+    kind: str
+    excess: float
+    refined: float | None
+    evaluations: int
+    noise_variance: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the entries for JSON."""
+        return {
+            "kind": self.kind,
+            "excess": self.excess,
+            "refined": self.refined,
+            "evaluations": self.evaluations,
+            "noise_variance": list(self.noise_variance),
+        }
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """How close to a stationary point the last ascent ended.
+
+    Parameters
+    ----------
+    converged : bool
+    evaluations : int
+        E-steps of the last ascent.
+    displacement : float
+        Root mean square |f_new − f|/σ of one more M-step.
+    gradient_norm : float
+        Of −ELBO in the cells' f in units of σ, nats.
+    q_gap : float
+        Nats by which that J could be lower at q that the last E-step did not find: at rounding
+        level for the ELBO, log p − L_S for the IWAE bound.
+    node_excess : float
+        J on the search's own data nodes, nats; below the exact J by what f hides between them.
+    """
+
+    converged: bool
+    evaluations: int
+    displacement: float
+    gradient_norm: float
+    q_gap: float
+    node_excess: float
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the entries for JSON."""
+        return {
+            "converged": self.converged,
+            "evaluations": self.evaluations,
+            "displacement": self.displacement,
+            "gradient_norm": self.gradient_norm,
+            "q_gap": self.q_gap,
+            "node_excess": self.node_excess,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedOptimum:
+    """What ELBO training should reach: an upper bound on inf_f J, and the f that attains it.
+
+    Parameters
+    ----------
+    cells : LatentCells
+    f : ndarray, shape (M, D)
+        On the cells; the decoder joins these values by straight lines.
+    decomposition : Decomposition
+        Of that decoder against the data, evaluated exactly on nodes that the search never saw.
+    importance : IwaeObjective or None
+        The exact IWAE objective of that decoder, where S > 1 was asked for.
+    ground_truth_ascent : float
+        J (on the search's nodes) that the ascent from the ground truth alone ends at, nats.
+    starts : tuple of StartOutcome
+        Best first.
+    hops : tuple of StartOutcome
+        Basin hops in the order made; those that came near the best were refined.
+    found : int
+        How many of the starts ended within SAME_OPTIMUM of the best of them.
+    convergence : Convergence
+    steepness : float or None
+        Bound on |f′| that was imposed.
+    fit_noise : str
+        Whether σ² was optimised: "no", "shared" or "each".
+    seed : int
+    """
+
+    cells: LatentCells
+    f: Array
+    decomposition: Decomposition
+    importance: IwaeObjective | None
+    ground_truth_ascent: float
+    starts: tuple[StartOutcome, ...]
+    hops: tuple[StartOutcome, ...]
+    found: int
+    convergence: Convergence
+    steepness: float | None
+    fit_noise: str
+    seed: int
+
+    @property
+    def model(self) -> GenerativeModel:
+        """The decoder found, with its σ²."""
+        return self.decomposition.model
+
+    @property
+    def data(self) -> GenerativeModel:
+        """The model that p(x) belongs to."""
+        return self.decomposition.data
+
+    @property
+    def excess(self) -> Estimate:
+        """J = MLEO + PMO of the decoder found; for S > 1, J_S = −E_p L_S − H."""
+        return self.decomposition.excess if self.importance is None else self.importance.excess
+
+    @property
+    def mleo(self) -> Estimate:
+        """KL[p ‖ p_f]."""
+        return self.decomposition.mleo
+
+    @property
+    def pmo(self) -> Estimate:
+        """E_p KL[q* ‖ p_f(z|x)] at the q that is best for S = 1."""
+        return self.decomposition.pmo
+
+    @property
+    def samples(self) -> int:
+        """S of the objective, 1 for the ELBO."""
+        return 1 if self.importance is None else self.importance.samples
+
+    @property
+    def best_of_search(self) -> float:
+        """The lowest J of any refined start or hop, on the search's own nodes, nats.
+
+        Comparable with `ground_truth_ascent`, which the reported J, of finer cells, is not.
+        """
+        ended = (*self.starts, *self.hops)
+        return min(one.refined for one in ended if one.refined is not None)
+
+    @property
+    def search_gain(self) -> float:
+        """How far above the best of the search the ascent from the ground truth ended, nats.
+
+        Both on the search's own cells and nodes, hence without an error radius.
+        """
+        return max(self.ground_truth_ascent - self.best_of_search, 0.0)
+
+    @property
+    def largest_slope(self) -> float:
+        """The largest |f′| of the decoder found."""
+        return largest_slope(self.cells.z, self.f)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return what ``theorycheck optimum --json`` prints, without the decoder's file."""
+        return {
+            "data": self.data.name,
+            "noise_variance": self.model.noise_variance.tolist(),
+            "samples": self.samples,
+            "excess": self.excess.to_dict(),
+            "mleo": self.mleo.to_dict(),
+            "pmo": self.pmo.to_dict(),
+            "entropy": self.decomposition.entropy.to_dict(),
+            "ground_truth_ascent": self.ground_truth_ascent,
+            "search_gain": self.search_gain,
+            "starts": [start.to_dict() for start in self.starts],
+            "found": self.found,
+            "hops": [hop.to_dict() for hop in self.hops],
+            "convergence": self.convergence.to_dict(),
+            "largest_slope": self.largest_slope,
+            "steepness": self.steepness,
+            "fit_noise": self.fit_noise,
+            "seed": self.seed,
+        }
+
+
+def decoder_on_cells(
+    cells: LatentCells, f: Array, noise_variance: Array, name: str
+) -> GenerativeModel:
+    """Join the values on the cells by straight lines, flat beyond the outermost.
+
+    Parameters
+    ----------
+    cells : LatentCells
+    f : ndarray, shape (M, D)
+    noise_variance : ndarray, shape (D,)
+    name : str
+
+    Returns
+    -------
+    GenerativeModel
+        Whose |f′| is that between neighbouring cells; its J is lower than that of the steps.
+    """
+    decoder = decoder_from_table(cells.z, f, kind="linear", name=name)
+    return GenerativeModel(decoder, noise_variance)

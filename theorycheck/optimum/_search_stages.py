@@ -1,0 +1,277 @@
+"""The stages of a search for the predicted optimum, and the pieces of work they are made of.
+
+Every piece is looked up in the state first, so that a resumed search goes on where it was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from theorycheck.models import GenerativeModel
+from theorycheck.optimum._coordinate_ascent import Ascent, NoiseFit, ascend
+from theorycheck.optimum._e_step import EStep
+from theorycheck.optimum._effort import Effort
+from theorycheck.optimum._iwae_e_step import make_e_step
+from theorycheck.optimum._nodes import DataNodes, data_nodes
+from theorycheck.optimum._search_state import Outcome, SearchState
+from theorycheck.optimum._starts import Start, ascend_from, random_start, torn
+from theorycheck.progress import Progress
+from theorycheck.quadrature import LatentCells, adapted_cells, latent_cells, latent_panels
+
+Array = NDArray[np.float64]
+
+#: Where in a step the coarse grids lie; starts take turns, so that none is favoured by its grid.
+_SHIFTS = (0.0, 0.25, 0.5, 0.75)
+#: J above the best at which a coarse hop is not refined, nats: coarse values err by about this.
+_PROMISING = 0.004
+
+#: Cells, in those of the middle level, on which a known f is handed over to it.
+_DENSER = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """What every ascent of a search has in common; see `find_optimum` for the settings."""
+
+    noise_variance: Array
+    samples: int
+    fit_noise: NoiseFit
+    steepness: float | None
+    effort: Effort
+
+    def e_step(self, nodes: DataNodes, cells: LatentCells) -> EStep:
+        """Return the E-step of the objective: the ELBO's, or that of the IWAE bound."""
+        return make_e_step(nodes, cells, self.samples)
+
+
+#: A name, and the function and arguments whose outcome belongs to it.
+_Work = tuple[str, Callable[..., Outcome], tuple[Any, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What the stages of a search end at.
+
+    Parameters
+    ----------
+    starts : list of Outcome
+        On coarse cells.
+    refined : dict of int to Outcome
+        Of those that were worth it, by their place among the starts.
+    hops : list of (Outcome, Outcome or None)
+        Coarse, and refined where that was worth it.
+    best : Outcome
+    """
+
+    starts: list[Outcome]
+    refined: dict[int, Outcome]
+    hops: list[tuple[Outcome, Outcome | None]]
+    best: Outcome
+
+
+class Search:
+    """The stages of one search; every piece of work is looked up in the state first."""
+
+    def __init__(
+        self,
+        data: GenerativeModel,
+        rule: Rule,
+        seed: int,
+        jobs: int | None,
+        state: SearchState,
+        progress: Progress,
+        label: str = "",
+    ) -> None:
+        self.data, self.rule, self.seed = data, rule, seed
+        self.jobs, self.state, self.progress = jobs, state, progress
+        #: In front of the names of all work, so that two searches share a state.
+        self.label = label
+        effort = rule.effort
+        self.panels = latent_panels(data)
+        self.coarse = tuple(
+            data_nodes(
+                self.panels, effort.coarse_step, shift=shift, tail=1e-4,
+                most=effort.most_nodes, seed=i,
+            )
+            for i, shift in enumerate(_SHIFTS)
+        )  # fmt: skip
+        self.middle = data_nodes(
+            self.panels, effort.middle_step, shift=0.5, tail=1e-5, most=4 * effort.most_nodes
+        )
+
+    def run(self, given: Sequence[GenerativeModel]) -> Found:
+        """Go through all stages but the last ascent."""
+        starts = self.starts(given)
+        refined = self.refine(starts, given)
+        best, hops = self.hop(min(refined.values(), key=lambda outcome: outcome.value))
+        return Found(starts, refined, hops, best)
+
+    def starts(self, given: Sequence[GenerativeModel]) -> list[Outcome]:
+        """Ascend from the ground truth, the given decoders, and random starts, in this order."""
+        effort = self.rule.effort
+        cells = latent_cells(effort.coarse_cells)
+        truth = cells.average(self.data.decoder)
+        fixed = [Start("ground truth", truth)]
+        fixed += [Start(model.name, cells.average(model.decoder)) for model in given]
+        work: list[_Work] = []
+        for i in range(max(effort.starts, len(fixed))):
+            start = fixed[i] if i < len(fixed) else None
+            nodes = self.coarse[i % len(_SHIFTS)]
+            arguments = (nodes, cells, truth, start, self.rule, (self.seed, 0, i))
+            work.append((f"start {i}", _coarse_start, arguments))
+        return self._run("starts", work)
+
+    def refine(self, starts: list[Outcome], given: Sequence[GenerativeModel]) -> dict[int, Outcome]:
+        """Ascend on, on finer cells and nodes, from the ground truth's end and the best ones.
+
+        The ground truth and the given decoders are refined as they are, too: coarse cells that know
+        nothing of f lose a steep one before the first step. The better end counts.
+        """
+        order = sorted(range(len(starts)), key=lambda i: starts[i].value)
+        chosen = sorted({0, *order[: self.rule.effort.refined]})
+        work: list[_Work] = [
+            (f"refinement {i}", _refinement, (self.middle, starts[i], self.rule)) for i in chosen
+        ]
+        dense = latent_cells(_DENSER * self.rule.effort.middle_cells)
+        for i, model in enumerate((self.data, *given)):
+            variance = self.rule.noise_variance
+            if self.rule.fit_noise != "no":
+                variance = model.noise_variance
+            f = dense.average(model.decoder)
+            whole = Outcome(starts[i].kind, math.inf, f, dense.boundary, variance, 0)
+            work.append((f"direct {i}", _refinement, (self.middle, whole, self.rule)))
+        ended = self._run("refinements", work)
+        refined = dict(zip(chosen, ended[: len(chosen)], strict=True))
+        for i, direct in enumerate(ended[len(chosen) :]):
+            refined[i] = min(refined.get(i, direct), direct, key=lambda outcome: outcome.value)
+        return refined
+
+    def hop(self, best: Outcome) -> tuple[Outcome, list[tuple[Outcome, Outcome | None]]]:
+        """Tear the best anew, ascend, keep the better; a round of hops starts from one best.
+
+        Coarse values are compared with the best's own on the same coarse nodes, and refined ones
+        with the best: values of different levels are never compared.
+        """
+        effort = self.rule.effort
+        made: list[tuple[Outcome, Outcome | None]] = []
+        still: list[Outcome] = []
+        measured: Outcome | None = None
+        for k in range(effort.rounds):
+            work: list[_Work] = []
+            if best is not measured:
+                # Only a new best has to be measured on the coarse nodes.
+                work = [
+                    (f"still {k}.{i}", _still, (self.coarse[i], best, self.rule))
+                    for i in range(min(effort.hops, len(_SHIFTS)))
+                ]
+            stills = len(work)
+            for i in range(effort.hops):
+                arguments = (self.coarse[i % len(_SHIFTS)], best, self.rule, (self.seed, 1, k, i))
+                work.append((f"hop {k}.{i}", _hop, arguments))
+            label = f"basin hopping {k + 1}/{effort.rounds}"
+            ended = self._run(label, work)
+            if stills:
+                still, measured = ended[:stills], best
+            hops = ended[stills:]
+            promising = [
+                i
+                for i, outcome in enumerate(hops)
+                if outcome.value <= still[i % len(_SHIFTS)].value + _PROMISING
+            ]
+            finer: list[_Work] = [
+                (f"refined hop {k}.{i}", _refinement, (self.middle, hops[i], self.rule))
+                for i in promising
+            ]
+            refined = dict(zip(promising, self._run(label, finer), strict=True))
+            made += [(outcome, refined.get(i)) for i, outcome in enumerate(hops)]
+            best = min([best, *refined.values()], key=lambda outcome: outcome.value)
+        return best, made
+
+    def finish(
+        self, best: Outcome, advance: Callable[[], None]
+    ) -> tuple[LatentCells, DataNodes, Ascent]:
+        """Ascend to convergence on the finest cells and nodes."""
+        effort = self.rule.effort
+        nodes = data_nodes(
+            self.panels, effort.fine_step, shift=0.25, tail=1e-7, most=16 * effort.most_nodes
+        )
+        cells, f = _adapt(effort.fine_cells, best)
+        last = ascend(
+            self.rule.e_step(nodes, cells), f, best.noise_variance,
+            fit_noise=self.rule.fit_noise, steepness=self.rule.steepness,
+            most=effort.most, watch=lambda _evaluations, _value: advance(),
+        )  # fmt: skip
+        return cells, nodes, last
+
+    def _run(self, description: str, work: Sequence[_Work]) -> list[Outcome]:
+        work = [(self.label + name, function, arguments) for name, function, arguments in work]
+        waiting = [(name, f, a) for name, f, a in work if self.state.get(name) is None]
+        with self.progress.task(self.label + description, len(work)) as advance:
+            advance(len(work) - len(waiting))
+            parallel = Parallel(n_jobs=self.jobs, return_as="generator_unordered")
+            for name, outcome in parallel(delayed(_named)(*item) for item in waiting):
+                self.state.put(name, outcome)
+                advance(1)
+        done = [self.state.get(name) for name, _, _ in work]
+        return [outcome for outcome in done if outcome is not None]
+
+
+def _named(
+    name: str, function: Callable[..., Outcome], arguments: tuple[Any, ...]
+) -> tuple[str, Outcome]:
+    return name, function(*arguments)
+
+
+def _coarse_start(
+    nodes: DataNodes,
+    cells: LatentCells,
+    truth: Array,
+    start: Start | None,
+    rule: Rule,
+    seed: tuple[int, ...],
+) -> Outcome:
+    e_step = rule.e_step(nodes, cells)
+    if start is None:
+        start = random_start(np.random.default_rng(seed), e_step, truth)
+    return _ascend(e_step, start, rule.noise_variance, rule)
+
+
+def _refinement(nodes: DataNodes, outcome: Outcome, rule: Rule) -> Outcome:
+    cells, f = _adapt(rule.effort.middle_cells, outcome)
+    e_step = rule.e_step(nodes, cells)
+    return _ascend(e_step, Start(outcome.kind, f), outcome.noise_variance, rule)
+
+
+def _still(coarse: DataNodes, best: Outcome, rule: Rule) -> Outcome:
+    """Ascend from the best itself on coarse nodes: what hops there are measured by."""
+    e_step = rule.e_step(coarse, latent_cells(rule.effort.coarse_cells))
+    f = LatentCells(best.boundary).interpolate(best.f, e_step.cells.z)
+    return _ascend(e_step, Start("still", f), best.noise_variance, rule)
+
+
+def _hop(coarse: DataNodes, best: Outcome, rule: Rule, seed: tuple[int, ...]) -> Outcome:
+    e_step = rule.e_step(coarse, latent_cells(rule.effort.coarse_cells))
+    f = LatentCells(best.boundary).interpolate(best.f, e_step.cells.z)
+    start = torn(np.random.default_rng(seed), e_step, f, "hop")
+    return _ascend(e_step, start, best.noise_variance, rule)
+
+
+def _ascend(e_step: EStep, start: Start, noise_variance: Array, rule: Rule) -> Outcome:
+    f, variance, negative_elbo, evaluations = ascend_from(
+        e_step, start, noise_variance, fit_noise=rule.fit_noise, steepness=rule.steepness
+    )
+    value = negative_elbo - e_step.nodes.entropy
+    return Outcome(start.kind, value, f, e_step.cells.boundary, variance, evaluations)
+
+
+def _adapt(count: int, outcome: Outcome) -> tuple[LatentCells, Array]:
+    old = LatentCells(outcome.boundary)
+    cells = adapted_cells(count, old, outcome.f, outcome.noise_variance)
+    return cells, old.interpolate(outcome.f, cells.z)

@@ -1,0 +1,181 @@
+"""Where the ascent starts: the ground truth, its tears and folds, and annealed random curves.
+
+Measured (docs/optimum.md): a random smooth curve, cooled from a large σ² down to the true one, ends
+near the best value more often than a tear of the ground truth does: at large σ² the landscape has
+few optima, and cooling follows them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from theorycheck.optimum._coordinate_ascent import NoiseFit, ascend
+from theorycheck.optimum._e_step import EStep
+
+Array = NDArray[np.float64]
+
+#: Pieces of a tear, and half-waves of a random curve, at most.
+_MOST_PIECES = 5
+_MOST_WAVES = 6
+#: σ² falls by this factor from one stage of the annealing to the next, with so many E-steps each.
+_COOLING = 0.7
+_STEPS_A_STAGE = 2
+#: Share of the data's variance over σ² at which an annealing begins, drawn from these.
+_HOTTEST = (0.1, 0.25, 0.5)
+#: Amplitudes of random curves, in standard deviations of the data.
+_AMPLITUDES = (0.1, 1.0)
+_EPS = 1e-13
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """An f to ascend from.
+
+    Parameters
+    ----------
+    kind : str
+        What a reader is told.
+    f : ndarray, shape (M, D)
+    heat : float
+        Factor on σ² at which annealing begins; 1: none.
+    """
+
+    kind: str
+    f: Array
+    heat: float = 1.0
+
+
+def interval_exchange(rng: np.random.Generator, z: Array, pieces: int) -> Array:
+    """Cut Φ(z) into intervals, permute and flip them: T(z), which preserves N(0, 1).
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    z : ndarray, shape (n,)
+    pieces : int
+        Intervals, at least 1.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        T(z); f∘T has the image law of f (docs/theorem1.md).
+    """
+    edges = np.concatenate([[0.0], np.sort(rng.uniform(size=pieces - 1)), [1.0]])
+    order = rng.permutation(pieces)
+    flipped = rng.uniform(size=pieces) < 0.5
+    length = np.diff(edges)[order]
+    begin = np.concatenate([[0.0], np.cumsum(length)])
+    u = ndtr(z)
+    piece = np.clip(np.searchsorted(begin, u, side="right") - 1, 0, pieces - 1)
+    inside = u - begin[piece]
+    inside = np.where(flipped[piece], length[piece] - inside, inside)
+    moved = np.clip(edges[order][piece] + inside, _EPS, 1.0 - _EPS)
+    return np.asarray(ndtri(moved), dtype=np.float64)
+
+
+def random_curve(rng: np.random.Generator, e_step: EStep, waves: int, amplitude: float) -> Array:
+    """Draw a smooth curve with the data's mean and covariance: cosines in Φ(z).
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    e_step : EStep
+        Its nodes give mean and covariance, its cells the latents.
+    waves : int
+        Highest number of half-waves.
+    amplitude : float
+        Standard deviation of the curve in those of the data.
+
+    Returns
+    -------
+    ndarray, shape (M, D)
+    """
+    x, mass = e_step.nodes.x, e_step.nodes.mass
+    mean = mass @ x
+    centred = x - mean
+    covariance = (mass[:, None] * centred).T @ centred
+    root = np.linalg.cholesky(covariance + 1e-12 * np.trace(covariance) * np.eye(len(mean)))
+    order = np.arange(1, waves + 1)
+    coefficients = rng.standard_normal((waves, len(mean))) / order[:, None]
+    curve = np.cos(np.pi * ndtr(e_step.cells.z)[:, None] * order) @ coefficients
+    curve /= np.sqrt(e_step.cells.prior_mass @ curve**2).mean()
+    return np.asarray(mean + amplitude * curve @ root.T, dtype=np.float64)
+
+
+def random_start(rng: np.random.Generator, e_step: EStep, ground_truth: Array) -> Start:
+    """Draw a start: three times in four an annealed curve, else a tear of the ground truth.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    e_step : EStep
+    ground_truth : ndarray, shape (M, D)
+        f of the ground truth on the cells.
+
+    Returns
+    -------
+    Start
+    """
+    if rng.uniform() < 0.25:
+        return torn(rng, e_step, ground_truth, "torn ground truth")
+    waves = int(rng.integers(1, _MOST_WAVES + 1))
+    amplitude = float(rng.choice(_AMPLITUDES))
+    heat = float(rng.choice(_HOTTEST)) * _spread(e_step)
+    return Start("annealed curve", random_curve(rng, e_step, waves, amplitude), heat)
+
+
+def torn(rng: np.random.Generator, e_step: EStep, f: Array, kind: str) -> Start:
+    """Tear an f by an interval exchange, and, every second time, warm it a little."""
+    pieces = int(rng.integers(2, _MOST_PIECES + 1))
+    z = e_step.cells.z
+    moved = e_step.cells.interpolate(f, interval_exchange(rng, z, pieces))
+    heat = float(np.exp(rng.uniform(0.0, np.log(_spread(e_step))))) if rng.uniform() < 0.5 else 1.0
+    return Start(kind, moved, heat)
+
+
+def anneal(e_step: EStep, start: Start, noise_variance: Array) -> tuple[Array, Array | None]:
+    """Cool a start down to the true σ²; return f and the minima of the last E-step."""
+    f, heat = start.f, start.heat
+    previous: Array | None = None
+    while heat > 1.0:
+        for _ in range(_STEPS_A_STAGE):
+            found = e_step(f, heat * noise_variance, previous)
+            f, previous = found.target, found.minima
+        heat *= _COOLING
+    return f, previous
+
+
+def ascend_from(
+    e_step: EStep,
+    start: Start,
+    noise_variance: Array,
+    *,
+    fit_noise: NoiseFit = "no",
+    steepness: float | None = None,
+    most: int = 100,
+    tolerance: float = 1e-5,
+) -> tuple[Array, Array, float, int]:
+    """Anneal and ascend; return f, σ², −ELBO (nats) and the E-steps of the ascent."""
+    f, previous = anneal(e_step, start, noise_variance)
+    ended = ascend(
+        e_step,
+        f,
+        noise_variance,
+        previous=previous,
+        fit_noise=fit_noise,
+        steepness=steepness,
+        most=most,
+        tolerance=tolerance,
+    )
+    return ended.f, ended.noise_variance, ended.negative_elbo, ended.evaluations
+
+
+def _spread(e_step: EStep) -> float:
+    """Variance of the data per dimension over the smallest scale that the nodes resolve, > 2."""
+    x, mass = e_step.nodes.x, e_step.nodes.mass
+    variance = mass @ (x - mass @ x) ** 2
+    return max(2.0, float((variance / e_step.nodes.noise_variance).max()))

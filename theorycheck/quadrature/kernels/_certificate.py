@@ -1,0 +1,183 @@
+"""A lower bound of −ELBO_x over all (μ, s): branch and bound on a strip and on boxes.
+
+Strips {μ in I, s <= s̄} are discarded by −log s and by the least cost that q can see; what is left
+is cut into boxes. On a box around (μ₀, s₀), −ELBO is bounded below by its tangent at the centre
+minus ½K|Δ|². K bounds the negative curvature of E_q c, which for c >= 0 is at most
+E_q[c k(t)]/s² with −k(t) the smaller eigenvalue of [[t²−1, t³−3t], [t³−3t, t⁴−5t²+2]], the second
+derivatives of the normal density in (μ, s); the prior part is convex.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from theorycheck.quadrature.kernels._gaussian_expectation import cost_moments, workspace
+from theorycheck.quadrature.kernels._jit import batch_kernel, scalar_kernel
+from theorycheck.quadrature.kernels._log_density import distance
+
+#: Half-size of the largest box, relative to its s₀, in both directions.
+BOX = 0.25
+#: The wider normal, in s₀, that dominates q times k(t) on the whole box.
+WIDER = 1.5
+#: s at the top of a strip to s at the top of the next: boxes then have s₀ ± BOX s₀.
+_RATIO = (1.0 - BOX) / (1.0 + BOX)
+#: Mass of q within three s.
+_WITHIN_THREE = 0.9973
+_STACK = 4096
+
+
+@scalar_kernel
+def _strip_bound(
+    low: float, high: float, top: float, left: Any, right: Any, least_cost: Any
+) -> float:
+    """Bound −ELBO from below over μ in [low, high] and all s <= top."""
+    prior = 0.0 if top >= 1.0 else 0.5 * top * top - math.log(top) - 0.5
+    if low > 0.0:
+        prior += 0.5 * low * low
+    elif high < 0.0:
+        prior += 0.5 * high * high
+    cost = np.inf
+    panels = left.shape[0]
+    for j in range(panels):
+        # f continues beyond the panels by its edge values.
+        a = left[j] if j > 0 else -np.inf
+        b = right[j] if j < panels - 1 else np.inf
+        if b > low - 3.0 * top and a < high + 3.0 * top:
+            cost = min(cost, least_cost[j])
+    return prior + _WITHIN_THREE * cost
+
+
+@scalar_kernel
+def _box_bound(
+    x: Any,
+    mean: float,
+    scale: float,
+    half_mean: float,
+    half_scale: float,
+    curvature: float,
+    inverse_sigma: Any,
+    panels: Any,
+    groups: Any,
+    work: Any,
+) -> float:
+    """Bound −ELBO from below on a box around (mean, scale)."""
+    m0, m1, m2, _m3, _m4 = cost_moments(x, mean, scale, inverse_sigma, panels, groups, work)
+    wide = cost_moments(x, mean, WIDER * scale, inverse_sigma, panels, groups, work)[0]
+    value = 0.5 * (scale * scale + mean * mean - 1.0) - math.log(scale) + m0
+    slope_mean = mean + m1 / scale
+    slope_scale = scale - 1.0 / scale + (m2 - m0) / scale
+    bend = curvature * wide / (scale * scale)
+    return (
+        value
+        - abs(slope_mean) * half_mean
+        - abs(slope_scale) * half_scale
+        - 0.5 * bend * (half_mean * half_mean + half_scale * half_scale)
+    )
+
+
+@scalar_kernel
+def _certify(
+    x: Any,
+    incumbent: float,
+    gap: float,
+    budget: int,
+    curvature: float,
+    inverse_sigma: Any,
+    panels: Any,
+    groups: Any,
+    least_cost: Any,
+    work: Any,
+    stack: Any,
+) -> tuple[float, int]:
+    """Return the lower bound and the number of boxes evaluated."""
+    goal = incumbent - gap
+    reach = math.sqrt(max(2.0 * incumbent, 0.0)) + 1e-6
+    # Rows: low μ, high μ, low s (0: a strip), high s.
+    top = 3.0
+    while 0.5 * top * top - math.log(top) - 0.5 < incumbent:
+        top *= 1.5
+    stack[0, 0] = -reach
+    stack[0, 1] = reach
+    stack[0, 2] = 0.0
+    stack[0, 3] = top
+    size = 1
+    bound = incumbent
+    boxes = 0
+    while size > 0:
+        size -= 1
+        low = stack[size, 0]
+        high = stack[size, 1]
+        bottom = stack[size, 2]
+        top = stack[size, 3]
+        here = 0.0
+        if bottom == 0.0:
+            here = _strip_bound(low, high, top, panels[0], panels[1], least_cost)
+        else:
+            boxes += 1
+            here = _box_bound(
+                x, 0.5 * (low + high), 0.5 * (bottom + top), 0.5 * (high - low),
+                0.5 * (top - bottom), curvature, inverse_sigma, panels, groups, work,
+            )  # fmt: skip
+        if here >= goal or boxes >= budget or size + 4 >= stack.shape[0]:
+            bound = min(bound, here)
+            continue
+        middle = 0.5 * (low + high)
+        if bottom == 0.0 and 0.5 * (high - low) > BOX * top / (1.0 + BOX):
+            for half in range(2):
+                stack[size, 0] = low if half == 0 else middle
+                stack[size, 1] = middle if half == 0 else high
+                stack[size, 2] = 0.0
+                stack[size, 3] = top
+                size += 1
+        elif bottom == 0.0:
+            stack[size, 0] = low
+            stack[size, 1] = high
+            stack[size, 2] = 0.0
+            stack[size, 3] = _RATIO * top
+            stack[size + 1, 0] = low
+            stack[size + 1, 1] = high
+            stack[size + 1, 2] = _RATIO * top
+            stack[size + 1, 3] = top
+            size += 2
+        else:
+            centre = 0.5 * (bottom + top)
+            for part in range(4):
+                stack[size, 0] = low if part % 2 == 0 else middle
+                stack[size, 1] = middle if part % 2 == 0 else high
+                stack[size, 2] = bottom if part < 2 else centre
+                stack[size, 3] = centre if part < 2 else top
+                size += 1
+    return bound, boxes
+
+
+@batch_kernel
+def certify_batch(
+    x: Any,
+    incumbent: Any,
+    gap: float,
+    budget: int,
+    curvature: float,
+    inverse_sigma: Any,
+    panels: Any,
+    groups: Any,
+    centre: Any,
+    radius: Any,
+    bound: Any,
+    boxes: Any,
+) -> None:
+    """Fill a lower bound of −ELBO_x (without its constant) over all q, for x (n, D)."""
+    for k in prange(x.shape[0]):
+        work = workspace(x.shape[1])
+        stack = np.empty((_STACK, 4))
+        least_cost = np.empty(centre.shape[0])
+        for j in range(centre.shape[0]):
+            near = max(distance(x[k], centre[j], inverse_sigma) - radius[j], 0.0)
+            least_cost[j] = 0.5 * near * near
+        bound[k], boxes[k] = _certify(
+            x[k], incumbent[k], gap, budget, curvature, inverse_sigma, panels, groups,
+            least_cost, work, stack,
+        )  # fmt: skip

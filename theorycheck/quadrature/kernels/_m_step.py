@@ -1,0 +1,33 @@
+"""The sums of the M-step: what q(z|x) gathers at each z, over all x."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from theorycheck.quadrature.kernels._exponential import exp_nonpositive
+from theorycheck.quadrature.kernels._gaussian_expectation import INVERSE_ROOT_TWO_PI, REACH_OF_Q
+from theorycheck.quadrature.kernels._jit import batch_kernel
+
+
+@batch_kernel
+def m_step_batch(
+    mass: Any, x: Any, mean: Any, scale: Any, z: Any, aggregate: Any, moment: Any
+) -> None:
+    """Fill, per chunk, Σ_x p(x) q(z|x) (C, n) and Σ_x p(x) q(z|x) x (C, D, n) at ascending z."""
+    chunks = aggregate.shape[0]
+    total = mean.shape[0]
+    for chunk in prange(chunks):
+        for k in range(chunk, total, chunks):
+            norm = mass[k] * INVERSE_ROOT_TWO_PI / scale[k]
+            inverse = 1.0 / scale[k]
+            first = np.searchsorted(z, mean[k] - REACH_OF_Q * scale[k])
+            last = np.searchsorted(z, mean[k] + REACH_OF_Q * scale[k])
+            for i in range(first, last):
+                t = (z[i] - mean[k]) * inverse
+                v = norm * exp_nonpositive(-0.5 * t * t)
+                aggregate[chunk, i] += v
+                for d in range(x.shape[1]):
+                    moment[chunk, d, i] += v * x[k, d]

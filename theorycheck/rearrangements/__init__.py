@@ -1,0 +1,7 @@
+"""Decoders with a given law p(x): rearrangements, interval exchanges, folds, traced curves."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,211 @@
+"""Tears that are made continuous by short steep bridges: what finite networks can reach.
+
+A tear f∘T jumps at its cuts. Straight bridges of slope B over them make a continuous decoder whose
+MLEO falls to 0 as B grows, and whose PMO goes to the tear's: whether condition (2) of Theorem 1
+holds depends on how steep the decoders of the class may be (docs/theory.md).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.polynomial import legendre
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from theorycheck.errors import SettingError
+from theorycheck.estimate import Estimate
+from theorycheck.models import Decoder, GenerativeModel
+from theorycheck.objectives import Decomposition, decompose
+from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.quadrature import NODES, latent_panels
+from theorycheck.rearrangements._measure_preserving import LatentMap
+from theorycheck.rearrangements._rearrangement import rearranged
+from theorycheck.rearrangements._zero_mleo_class import MEMBER_TOLERANCE
+
+Array = NDArray[np.float64]
+
+#: |z| up to which slopes count: 1e-6 of the prior mass is beyond.
+_REACH = 4.9
+#: Narrowest and widest bridge; a bridge stays within a third of the way to the next cut.
+_NARROWEST, _WIDEST, _SHARE = 1e-9, 2.0, 1.0 / 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class SmoothedTear:
+    """A tear with bridges of one slope.
+
+    Parameters
+    ----------
+    slope : float
+        B, the slope of the bridges, in units of x per unit of z.
+    largest_slope : float
+        The largest |f′| over all latents up to |z| = 4.9: B, unless the torn curve is steeper.
+    decomposition : Decomposition
+    """
+
+    slope: float
+    largest_slope: float
+    decomposition: Decomposition
+
+    @property
+    def mleo(self) -> Estimate:
+        """KL[p ‖ p_f], nats."""
+        return self.decomposition.mleo
+
+    @property
+    def pmo(self) -> Estimate:
+        """E_p KL, nats."""
+        return self.decomposition.pmo
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the row for JSON."""
+        return {
+            "slope": self.slope,
+            "largest_slope": self.largest_slope,
+            "mleo": self.mleo.to_dict(),
+            "pmo": self.pmo.to_dict(),
+            "excess": self.decomposition.excess.to_dict(),
+        }
+
+
+def smoothed_tear(model: GenerativeModel, latent_map: LatentMap, slope: float) -> GenerativeModel:
+    """Join the pieces of a tear by straight bridges of a given slope.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+        f.
+    latent_map : LatentMap
+        T.
+    slope : float
+        B > 0.
+
+    Returns
+    -------
+    GenerativeModel
+        f∘T outside the bridges, continuous.
+
+    Raises
+    ------
+    SettingError
+        If B is not positive, or so small that bridges would overlap.
+    """
+    if not (math.isfinite(slope) and slope > 0.0):
+        raise SettingError(f"the slope of the bridges must be positive and finite, not {slope}")
+    torn = rearranged(model, latent_map)
+    cuts = latent_map.cuts
+    widths = [_width(torn, cuts, i, slope) for i in range(cuts.size) if _gap(torn, cuts[i]) > 1e-9]
+    left = np.array([c - w for c, w in widths])
+    right = np.array([c + w for c, w in widths])
+    points = {*(torn.decoder.breakpoints or ()), *left.tolist(), *right.tolist()}
+    inside = {p for p in points if any(a < p < b for a, b in zip(left, right, strict=True))}
+    decoder = Decoder.from_function(
+        _Bridged(torn.decoder, left, right),
+        name=f"{torn.name}, bridges of slope {slope:g}",
+        breakpoints=sorted(points - inside),
+        resolution=torn.decoder.resolution,
+    )
+    return GenerativeModel(decoder, model.noise_variance)
+
+
+def smoothed_tears(
+    data: GenerativeModel,
+    latent_map: LatentMap,
+    slopes: Sequence[float],
+    *,
+    tolerance: float = MEMBER_TOLERANCE,
+    progress: Progress = NO_PROGRESS,
+) -> tuple[SmoothedTear, ...]:
+    """Compute MLEO and PMO of a tear against the slope of its bridges.
+
+    Parameters
+    ----------
+    data : GenerativeModel
+        The ground truth, which is torn.
+    latent_map : LatentMap
+        T.
+    slopes : sequence of float
+        B, each > 0.
+    tolerance : float
+        Error radius wanted for every PMO, nats.
+    progress : Progress
+
+    Returns
+    -------
+    tuple of SmoothedTear
+        In the order of `slopes`.
+
+    Raises
+    ------
+    SettingError
+        As in :func:`smoothed_tear`.
+    """
+    models = [smoothed_tear(data, latent_map, slope) for slope in slopes]
+    rows = []
+    with progress.task("smoothed tears", len(models)) as advance:
+        for slope, model in zip(slopes, models, strict=True):
+            found = decompose(model, data, tolerance=tolerance)
+            rows.append(SmoothedTear(slope, largest_slope(model), found))
+            advance(1)
+    return tuple(rows)
+
+
+def largest_slope(model: GenerativeModel) -> float:
+    """Return the largest |f′| at the nodes that resolve f, for |z| up to 4.9."""
+    panels = latent_panels(model)
+    half = 0.5 * (panels.right - panels.left)
+    slopes = legendre.legder(panels.coefficients, axis=2)
+    values = slopes @ legendre.legvander(NODES, slopes.shape[2] - 1).T / half[:, None, None]
+    speed = np.linalg.norm(values, axis=1)
+    near = (panels.left > -_REACH) & (panels.right < _REACH)
+    return float(speed[near].max(initial=0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class _Bridged:
+    """f∘T with straight lines over [left, right]; a class, so that it travels to processes."""
+
+    torn: Decoder
+    left: Array
+    right: Array
+
+    def __call__(self, z: Array) -> Array:
+        f = self.torn(z)
+        for a, b in zip(self.left, self.right, strict=True):
+            inside = (z > a) & (z < b)
+            if inside.any():
+                ends = self.torn(np.array([a, b]))
+                share = (z[inside] - a) / (b - a)
+                f[inside] = ends[0] + share[:, None] * (ends[1] - ends[0])
+        return f
+
+
+def _gap(torn: GenerativeModel, cut: float) -> float:
+    ends = torn.decoder(np.array([np.nextafter(cut, -np.inf), cut]))
+    return float(np.linalg.norm(ends[1] - ends[0]))
+
+
+def _width(torn: GenerativeModel, cuts: Array, index: int, slope: float) -> tuple[float, float]:
+    """Return the cut and the half-width at which its bridge has the slope."""
+    cut = float(cuts[index])
+    others = np.delete(cuts, index)
+    widest = min(_WIDEST, _SHARE * float(np.abs(others - cut).min(initial=np.inf)))
+
+    def excess(log_half: float) -> float:
+        half = math.exp(log_half)
+        ends = torn.decoder(np.array([cut - half, cut + half]))
+        return math.log(max(float(np.linalg.norm(ends[1] - ends[0])), 1e-300) / (2 * half * slope))
+
+    low, high = math.log(_NARROWEST), math.log(widest)
+    if excess(low) <= 0.0:
+        return cut, _NARROWEST
+    if excess(high) > 0.0:
+        raise SettingError(
+            f"bridges of slope {slope:g} would overlap at the cut z = {cut:.4g}: they must be "
+            f"steeper than {slope * math.exp(excess(high)):.3g}"
+        )
+    return cut, math.exp(float(brentq(excess, low, high, xtol=1e-12)))

@@ -1,0 +1,153 @@
+"""Trained networks for a report: read from the folders that ``theorycheck train -o`` leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from theorycheck.errors import LoadingError, MissingExtraError, SettingError
+from theorycheck.estimate import Estimate
+from theorycheck.models import GenerativeModel
+
+#: In the paper's order.
+_ORDER = ("iwae", "vae", "lin")
+CHECKPOINT, RESULT = "checkpoint.pt", "result.json"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedRun:
+    """One run: the selected restart's network, and what the run says of itself.
+
+    Parameters
+    ----------
+    directory : Path
+    model : GenerativeModel
+        The selected restart, with its σ².
+    truth : tuple of float
+        What tells the ground truth that it was trained on from others.
+    truth_name : str
+    method : str
+    samples : int
+        S of the objective.
+    restarts : int
+        How many the selected one was chosen from.
+    excess : Estimate
+        J as the run itself judged it, nats.
+    gap : Estimate or None
+        Above the predicted optimum on the run's own objective, J_S for iwae; None where the run
+        was not compared with one.
+    """
+
+    directory: Path
+    model: GenerativeModel
+    truth: tuple[float, ...]
+    truth_name: str
+    method: str
+    samples: int
+    restarts: int
+    excess: Estimate
+    gap: Estimate | None
+
+    @property
+    def label(self) -> str:
+        """What figures and tables call it."""
+        return self.method.upper() + (f", S = {self.samples}" if self.method == "iwae" else "")
+
+
+def read_trained(directory: Path) -> TrainedRun:
+    """Read a folder of ``theorycheck train``.
+
+    Parameters
+    ----------
+    directory : Path
+
+    Returns
+    -------
+    TrainedRun
+
+    Raises
+    ------
+    LoadingError
+        One line, if it is no such folder, or one of its files is missing or damaged.
+    MissingExtraError
+        If PyTorch is not installed.
+    """
+    if not directory.is_dir():
+        raise LoadingError(f"--trained {directory}: there is no such folder")
+    file = directory / RESULT
+    if not file.is_file():
+        raise LoadingError(
+            f"--trained {directory}: no {RESULT} in it; theorycheck train -o writes one at its end"
+        )
+    try:
+        from neural import read_networks
+    except ImportError as error:
+        raise MissingExtraError("torch", "neural", "report --trained") from error
+    try:
+        result: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        method, samples, truth_name = (result[key] for key in ("method", "samples", "model"))
+        saved = read_networks(directory / CHECKPOINT, f"{method} on {truth_name}")
+        return TrainedRun(
+            directory=directory,
+            model=GenerativeModel(saved.decoder, saved.noise_variance),
+            truth=tuple(float(value) for value in (saved.training or {})["truth"]),
+            truth_name=str(truth_name),
+            method=str(method),
+            samples=int(samples),
+            restarts=len(result["restarts"]),
+            excess=_estimate(result["judged"]["excess"]),
+            gap=None if result.get("gap") is None else _estimate(result["gap"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LoadingError(f"{file}: not what theorycheck train writes, or damaged") from error
+
+
+def _estimate(entry: Mapping[str, float | str | None]) -> Estimate:
+    return Estimate.from_dict(entry)
+
+
+def runs_of(
+    models: Sequence[GenerativeModel], runs: Sequence[TrainedRun]
+) -> dict[str, list[TrainedRun]]:
+    """Sort runs by the ground truth that each was trained on.
+
+    Parameters
+    ----------
+    models : sequence of GenerativeModel
+        Those of the report.
+    runs : sequence of TrainedRun
+
+    Returns
+    -------
+    dict of str to list of TrainedRun
+        By the model's name; IWAE, VAE, LIN, as in the paper.
+
+    Raises
+    ------
+    SettingError
+        If a run belongs to none of the models.
+    """
+    if not runs:
+        return {}
+    from neural import fingerprint
+
+    known = {model.name: tuple(fingerprint(model)) for model in models}
+    sorted_runs: dict[str, list[TrainedRun]] = {}
+    for run in runs:
+        if run.truth_name not in known:
+            raise SettingError(
+                f"--trained {run.directory}: trained on {run.truth_name}, which is not in the "
+                "report"
+            )
+        if run.truth != known[run.truth_name]:
+            raise SettingError(
+                f"--trained {run.directory}: trained on another f or σ² than the report's "
+                f"{run.truth_name}"
+            )
+        sorted_runs.setdefault(run.truth_name, []).append(run)
+    for found in sorted_runs.values():
+        found.sort(key=lambda run: _ORDER.index(run.method) if run.method in _ORDER else 9)
+    return sorted_runs

@@ -1,0 +1,110 @@
+"""Trained networks where the ground truth was looked at: J, MLEO, and p_f on the same grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theorycheck.errors import LoadingError
+from theorycheck.estimate import Estimate
+from theorycheck.objectives import Decomposition, KlMap, decompose
+from theorycheck.optimum import PredictedOptimum, decoder_slope
+from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.quadrature import LatentPanels, latent_panels
+from theorycheck.report._trained import RESULT, TrainedRun
+
+Array = NDArray[np.float64]
+
+#: Error radius of a network's PMO, nats: networks differ by hundredths.
+_TOLERANCE = 1e-4
+#: Nats by which J may differ from what the run says of itself, beyond both radii.
+_SAME_NETWORK = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedAnalysis:
+    """One trained network beside the ground truth and the predicted optimum.
+
+    Parameters
+    ----------
+    run : TrainedRun
+    decomposition : Decomposition
+        Of the network on the ground truth's data, evaluated anew.
+    above : Estimate or None
+        J − J(predicted optimum of the report), nats; None where there was no search.
+    density : ndarray or None
+        p_f(x) on the axes of the ground truth's map; None where D > 2.
+    panels : LatentPanels
+        f at its nodes.
+    """
+
+    run: TrainedRun
+    decomposition: Decomposition
+    above: Estimate | None
+    density: Array | None
+    panels: LatentPanels = field(repr=False)
+
+    @property
+    def largest_slope(self) -> float:
+        """The largest |f′(z)| for |z| <= 4, by differences of 0.001."""
+        return decoder_slope(self.run.model.decoder)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the figures for JSON."""
+        result = self.decomposition
+        return {
+            "label": self.run.label,
+            "method": self.run.method,
+            "samples": self.run.samples,
+            "restarts": self.run.restarts,
+            "excess": result.excess.to_dict(),
+            "mleo": result.mleo.to_dict(),
+            "pmo": result.pmo.to_dict(),
+            "noise_variance": result.model.noise_variance.tolist(),
+            "above_predicted": None if self.above is None else self.above.to_dict(),
+            "own_gap": None if self.run.gap is None else self.run.gap.to_dict(),
+            "largest_slope": self.largest_slope,
+        }
+
+
+def analyse_trained(
+    run: TrainedRun,
+    truth: Decomposition,
+    surface: KlMap | None,
+    predicted: PredictedOptimum | None,
+    progress: Progress = NO_PROGRESS,
+) -> TrainedAnalysis:
+    """Judge a trained network on the ground truth's data.
+
+    Parameters
+    ----------
+    run : TrainedRun
+    truth : Decomposition
+        Of the ground truth.
+    surface : KlMap or None
+        Its map, where D <= 2.
+    predicted : PredictedOptimum or None
+    progress : Progress
+
+    Returns
+    -------
+    TrainedAnalysis
+
+    Raises
+    ------
+    LoadingError
+        If J is not what the run says of itself: its checkpoint is of another run.
+    """
+    panels = latent_panels(run.model)
+    result = decompose(run.model, truth.data, tolerance=_TOLERANCE, progress=progress)
+    difference = abs(result.excess.value - run.excess.value)
+    if not difference <= result.excess.error + run.excess.error + _SAME_NETWORK:
+        raise LoadingError(
+            f"--trained {run.directory}: J of its checkpoint is {result.excess}, but {RESULT} says "
+            f"{run.excess}: they are not of one run"
+        )
+    density = None if surface is None else surface.density_of(panels)
+    above = None if predicted is None else result.excess - predicted.decomposition.excess
+    return TrainedAnalysis(run, result, above, density, panels)
