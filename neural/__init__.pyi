@@ -1,9 +1,9 @@
 # The face of this room: what other rooms and users import, each name once.
-from ._checkpoints import SavedNetworks as SavedNetworks
-from ._checkpoints import read_content as read_content
+from ._checkpoints import READER as READER
 from ._checkpoints import read_networks as read_networks
 from ._claim_runs import ClaimRuns as ClaimRuns
 from ._claim_runs import protocol as protocol
+from ._encoders import encoder_of_module as encoder_of_module
 from ._noise_attribution import NoiseAttribution as NoiseAttribution
 from ._noise_attribution import attribute_noise as attribute_noise
 from ._noise_attribution import is_below as is_below

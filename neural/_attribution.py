@@ -14,16 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neural._encoders import encoder_of_module
 from neural._training import Trained
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.evaluation import (
-    Judged,
-    Predicted,
-    encoder_of_module,
-    own_iwae_excess,
-    own_negative_elbo,
-    samples_of,
-)
+from theorycheck.evaluation import Judged, Predicted, own_iwae_excess, own_negative_elbo, samples_of
 from theorycheck.models import GenerativeModel
 from theorycheck.objectives import decompose, iwae_objective
 

@@ -10,7 +10,6 @@ import io
 import math
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,34 +18,13 @@ import torch
 from neural._networks import Architecture, EncoderModule, sequential
 from theorycheck.errors import LoadingError, TheorycheckError
 from theorycheck.files import replace_files
-from theorycheck.models import Decoder, from_torch_module
+from theorycheck.models import NetworkReader, SavedNetworks, from_torch_module
 
 #: What tells our files from others, and the layout of what is in them.
 FORMAT, VERSION = "theorycheck-networks", 1
 #: What rebuilding something from damaged content can raise.
 DAMAGE = (RuntimeError, KeyError, TypeError, ValueError, AttributeError)
 _KEYS = ("architecture", "state_dict", "encoder_state_dict", "noise_variance")
-
-
-@dataclass(frozen=True, eq=False)
-class SavedNetworks:
-    """One restart's networks, in float64.
-
-    Parameters
-    ----------
-    decoder : Decoder
-    encoder : torch.nn.Module
-        (n, D) to (n, 2): μ and log s.
-    noise_variance : tuple of float
-        σ², trained or not.
-    training : mapping or None
-        State of the whole run, where the file has it.
-    """
-
-    decoder: Decoder
-    encoder: Any
-    noise_variance: tuple[float, ...]
-    training: Mapping[str, Any] | None
 
 
 def write_checkpoint(
@@ -179,3 +157,7 @@ def networks_of(content: Mapping[str, Any], path: Path, name: str | None = None)
     label = name or path.stem
     own = EncoderModule(encoder)
     return SavedNetworks(from_torch_module(decoder, label), own, variance, training)
+
+
+#: What the entry point in pyproject.toml names.
+READER = NetworkReader(is_ours, networks_of, read_networks)

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student_t
 
+from neural._encoders import encoder_of_module
 from neural._training import Trained
 from theorycheck.estimate import Estimate, Kind, Verdict, positive
-from theorycheck.evaluation import encoder_of_module, own_negative_elbo, own_refit
+from theorycheck.evaluation import own_negative_elbo, own_refit
 from theorycheck.objectives import Decomposition, decompose
 
 #: Error radii wanted: of the PMO in nats, a tenth of what runs are told apart by; of the refit,

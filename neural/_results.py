@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from neural._encoders import encoder_of_module
 from neural._training import Trained
 from theorycheck.evaluation import (
     TOLERANCE,
@@ -12,7 +13,6 @@ from theorycheck.evaluation import (
     Distance,
     Judged,
     Predicted,
-    encoder_of_module,
     judge,
     own_importance,
 )

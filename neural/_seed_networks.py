@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from neural._attribution import Attribution, attribute
+from neural._encoders import encoder_of_module
 from neural._training import Trained
 from theorycheck.estimate import Estimate, Verdict
-from theorycheck.evaluation import Judged, Predicted, encoder_of_module, judge, unanimous
+from theorycheck.evaluation import Judged, Predicted, judge, unanimous
 from theorycheck.models import GenerativeModel
 from theorycheck.objectives import total_variation
 

@@ -23,7 +23,7 @@ from scipy.special import ndtr, ndtri
 from show import say, show, sized, table
 
 import theorycheck as tc
-from theorycheck.dataset import _reference as reference
+from theorycheck.dataset import reference
 from theorycheck.optimum import check_stationarity
 from theorycheck.rearrangements import survey_zero_mleo
 from theorycheck.report import EXACT, GAUSSIAN, HOLDS, new_figure, styled

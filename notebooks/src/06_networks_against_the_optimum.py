@@ -11,8 +11,8 @@ from optima import stored
 from show import say, show, sized, table
 
 import theorycheck as tc
-from neural import TrainingSettings, train
-from theorycheck.evaluation import encoder_of_module, judge
+from neural import TrainingSettings, encoder_of_module, train
+from theorycheck.evaluation import judge
 from theorycheck.report import EXACT, GAUSSIAN, HOLDS, draw_curve, new_figure, styled
 
 truth = tc.benchmark("figure8")

@@ -11,16 +11,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.cli.test_train import ALONE, LINE, QUICK  # noqa: E402
-from tests.efforts import TINY, make_searches_tiny  # noqa: E402
-from theorycheck.cli import main  # noqa: E402
-from theorycheck.cli.prediction_tables import in_words  # noqa: E402
-from theorycheck.evaluation import _prediction as prediction  # noqa: E402
-from theorycheck.evaluation._judging import judge  # noqa: E402
-from theorycheck.evaluation._prediction import Comparison  # noqa: E402
-from theorycheck.models._loading import load_model  # noqa: E402
-from theorycheck.objectives._decomposition import decompose  # noqa: E402
-from theorycheck.optimum._global_search import find_optimum  # noqa: E402
+from tests.cli.test_train import ALONE, LINE, QUICK
+from tests.efforts import TINY, make_searches_tiny
+from theorycheck.cli import main
+from theorycheck.cli.prediction_tables import in_words
+from theorycheck.evaluation import _prediction as prediction
+from theorycheck.evaluation._judging import judge
+from theorycheck.evaluation._prediction import Comparison
+from theorycheck.models._loading import load_model
+from theorycheck.objectives._decomposition import decompose
+from theorycheck.optimum._global_search import find_optimum
 
 TRUTH = load_model(LINE[0], noise_variance=0.25)
 #: Cells fine enough that the line between them is the line.

@@ -14,8 +14,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.efforts import make_searches_tiny  # noqa: E402
-from theorycheck.cli import main  # noqa: E402
+from tests.efforts import make_searches_tiny
+from theorycheck.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = [

@@ -11,16 +11,17 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural import train_all  # noqa: E402
-from neural._results import judge_run  # noqa: E402
-from neural._settings import TrainingSettings  # noqa: E402
-from neural._training import train  # noqa: E402
-from theorycheck.errors import ModelError  # noqa: E402
-from theorycheck.estimate import Verdict  # noqa: E402
-from theorycheck.evaluation._amortisation import encoder_of_module, own_negative_elbo  # noqa: E402
-from theorycheck.evaluation._comparison import energy_test, posterior_simplicity  # noqa: E402
-from theorycheck.evaluation._judging import compare_with_predicted, judge, steepness, summary  # noqa: E402
-from theorycheck.models._loading import load_model  # noqa: E402
+from neural import train_all
+from neural._encoders import encoder_of_module
+from neural._results import judge_run
+from neural._settings import TrainingSettings
+from neural._training import train
+from theorycheck.errors import ModelError
+from theorycheck.estimate import Verdict
+from theorycheck.evaluation._amortisation import own_negative_elbo
+from theorycheck.evaluation._comparison import energy_test, posterior_simplicity
+from theorycheck.evaluation._judging import compare_with_predicted, judge, steepness, summary
+from theorycheck.models._loading import load_model
 
 # Posterior of f = (z, -2z), σ² = 0.25: precision 1 + 5/0.25 = 21, mean (x₁ − 2 x₂)·4/21.
 LINE = load_model("expr:[z, -2*z]", noise_variance=0.25)

@@ -12,19 +12,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural._attribution import Attribution, attribute  # noqa: E402
-from neural._seed_networks import SeedNetwork, guarded, told_apart  # noqa: E402
-from neural._settings import TrainingSettings  # noqa: E402
-from neural._training import Trained, train  # noqa: E402
-from theorycheck.errors import LoadingError  # noqa: E402
-from theorycheck.estimate import Estimate, Verdict  # noqa: E402
-from theorycheck.evaluation._amortisation import (  # noqa: E402
-    encoder_of_module,
-    own_iwae_excess,
-    own_negative_elbo,
-)
-from theorycheck.models._loading import load_model  # noqa: E402
-from theorycheck.objectives._decomposition import decompose  # noqa: E402
+from neural._attribution import Attribution, attribute
+from neural._encoders import encoder_of_module
+from neural._seed_networks import SeedNetwork, guarded, told_apart
+from neural._settings import TrainingSettings
+from neural._training import Trained, train
+from theorycheck.errors import LoadingError
+from theorycheck.estimate import Estimate, Verdict
+from theorycheck.evaluation._amortisation import own_iwae_excess, own_negative_elbo
+from theorycheck.models._loading import load_model
+from theorycheck.objectives._decomposition import decompose
 
 LINE = load_model("expr:2*z", noise_variance=0.5)
 SMALL: dict[str, Any] = {

@@ -8,10 +8,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from neural._data import POOL, Pool, PopulationSource, SampleSource, checked_sample, split_sample
-from neural._points import ShiftedPoints  # noqa: E402
-from theorycheck.errors import SettingError  # noqa: E402
-from theorycheck.models._benchmarks import benchmark  # noqa: E402
-from theorycheck.models._loading import load_model  # noqa: E402
+from neural._points import ShiftedPoints
+from theorycheck.errors import SettingError
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._loading import load_model
 
 
 def generator(seed: int = 0) -> torch.Generator:

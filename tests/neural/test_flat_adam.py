@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural._flat_adam import FlatAdam  # noqa: E402
+from neural._flat_adam import FlatAdam
 
 ROWS, COLUMNS, CLIP = 3, 6, 2.0
 

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural._lagging import MOST_STEPS, WINDOW, AggressivePhase, mutual_information  # noqa: E402
+from neural._lagging import MOST_STEPS, WINDOW, AggressivePhase, mutual_information
 
 
 def test_inner_loop_stops_each_restart_by_its_own_window() -> None:

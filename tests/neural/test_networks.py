@@ -16,7 +16,7 @@ from neural._networks import (
     capped,
     sequential,
 )
-from theorycheck.errors import SettingError  # noqa: E402
+from theorycheck.errors import SettingError
 
 
 def make(restarts: int = 3, seed: int = 0, extra: int = 0, activation: str = "gelu") -> BatchedMLP:

@@ -14,12 +14,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural._networks import capped  # noqa: E402
+from neural._networks import capped
 from neural._objectives import Loss, checked_objective, negative_elbo, negative_iwae, reconstruction
-from theorycheck.errors import SettingError  # noqa: E402
-from theorycheck.inference._mean_field import MeanField  # noqa: E402
-from theorycheck.models._decoder import Decoder  # noqa: E402
-from theorycheck.models._generative import GenerativeModel  # noqa: E402
+from theorycheck.errors import SettingError
+from theorycheck.inference._mean_field import MeanField
+from theorycheck.models._decoder import Decoder
+from theorycheck.models._generative import GenerativeModel
 
 X = torch.tensor([[0.3, -0.4], [-0.6, 0.2], [1.0, 0.9]], dtype=torch.float64)
 #: Standard errors allowed, and repetitions of the batch that give one.

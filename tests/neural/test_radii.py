@@ -12,20 +12,20 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural._noise_attribution import over_seeds  # noqa: E402
-from neural._results import RunResult  # noqa: E402
-from neural._trainer import Trainer  # noqa: E402
-from tests.mutants import mutant  # noqa: E402
-from tests.radii.inventory import makers, mutated  # noqa: E402
-from tests.radii.table import ALLOWED, SEEN, Table, getter, off, rewired  # noqa: E402
-from theorycheck.estimate import Estimate, Kind, Verdict  # noqa: E402
-from theorycheck.evaluation import _amortisation as amortisation  # noqa: E402
+from neural._noise_attribution import over_seeds
+from neural._results import RunResult
+from neural._trainer import Trainer
+from tests.mutants import mutant
+from tests.radii.inventory import makers, mutated
+from tests.radii.table import ALLOWED, SEEN, Table, getter, off, rewired
+from theorycheck.estimate import Estimate, Kind, Verdict
+from theorycheck.evaluation import _amortisation as amortisation
 from theorycheck.evaluation import _comparison as comparison
-from theorycheck.evaluation._judging import Judged, compare_with_predicted  # noqa: E402
-from theorycheck.evaluation._noise_refit import own_refit  # noqa: E402
-from theorycheck.evaluation._prediction import Comparison  # noqa: E402
-from theorycheck.models._loading import load_model  # noqa: E402
-from theorycheck.quadrature._data_nodes import DataSample, TrapezoidGrid  # noqa: E402
+from theorycheck.evaluation._judging import Judged, compare_with_predicted
+from theorycheck.evaluation._noise_refit import own_refit
+from theorycheck.evaluation._prediction import Comparison
+from theorycheck.models._loading import load_model
+from theorycheck.quadrature._data_nodes import DataSample, TrapezoidGrid
 
 LINE = load_model("expr:z", noise_variance=0.25)
 

@@ -10,10 +10,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural._settings import TrainingSettings  # noqa: E402
-from neural._threads import one_thread  # noqa: E402
-from neural._training import train  # noqa: E402
-from theorycheck.models._loading import load_model  # noqa: E402
+from neural._settings import TrainingSettings
+from neural._threads import one_thread
+from neural._training import train
+from theorycheck.models._loading import load_model
 
 
 @pytest.fixture

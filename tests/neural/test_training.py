@@ -13,16 +13,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural import _lagging as lagging  # noqa: E402
+from neural import _lagging as lagging
 from neural import _loop as loop
 from neural import _restarts as restarts
-from neural._checkpoints import FORMAT, read_networks  # noqa: E402
-from neural._loop import DivergenceError  # noqa: E402
-from neural._settings import TrainingSettings, chosen_device  # noqa: E402
-from neural._trainer import Trainer  # noqa: E402
-from neural._training import Trained, train  # noqa: E402
-from theorycheck.errors import LoadingError, SettingError, TheorycheckError  # noqa: E402
-from theorycheck.models._loading import load_model  # noqa: E402
+from neural._checkpoints import FORMAT, read_networks
+from neural._loop import DivergenceError
+from neural._settings import TrainingSettings, chosen_device
+from neural._trainer import Trainer
+from neural._training import Trained, train
+from theorycheck.errors import LoadingError, SettingError, TheorycheckError
+from theorycheck.models._loading import load_model
 
 MODEL = load_model("expr:[sin(z), z]", noise_variance=[0.04, 0.09])
 SAMPLE = MODEL.sample(300, 5)[1]

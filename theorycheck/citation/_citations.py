@@ -11,7 +11,7 @@ from typing import Any
 import theorycheck
 from theorycheck.citation._references import REFERENCES, Reference
 from theorycheck.errors import LoadingError
-from theorycheck.models import BENCHMARKS
+from theorycheck.models import BENCHMARKS, read_network_file
 
 #: What each verb uses beside the theory.
 VERB_PARTS: Mapping[str, frozenset[str]] = {
@@ -59,9 +59,7 @@ def parts_of(what: str) -> frozenset[str]:
     if path.suffix == ".json":
         return _parts_of_result(_read(path))
     if path.suffix in (".pt", ".pth"):
-        from neural import read_content
-
-        training = read_content(path).get("training")
+        training = read_network_file(path, "cite of a checkpoint").training
         settings = training.get("settings", {}) if isinstance(training, Mapping) else {}
         return VERB_PARTS["train"] | _parts_of_settings(settings)
     if path.exists() or what.startswith("expr:") or ":" in what:

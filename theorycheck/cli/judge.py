@@ -28,8 +28,8 @@ from theorycheck.cli.train import need_torch
 from theorycheck.errors import LoadingError, SettingError
 
 if TYPE_CHECKING:
-    from neural import SavedNetworks
     from theorycheck.evaluation import Encoder
+    from theorycheck.models import SavedNetworks
 
 
 def judge(
@@ -117,7 +117,7 @@ def _trained_samples(saved: SavedNetworks | None) -> int:
 
 def _encoder(saved: SavedNetworks | None, given: str | None) -> Encoder | None:
     """Find the encoder: the one given, else that of a file that train wrote."""
-    from theorycheck.evaluation import encoder_of_module
+    from neural import encoder_of_module
 
     if given is not None:
         return encoder_of_module(_module(given))

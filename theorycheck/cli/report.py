@@ -112,10 +112,10 @@ def report(
             for one in loaded
         }
         # Last, because it takes a second that a mistake above need not.
-        from theorycheck.optimum import QUICK, THOROUGH
+        from theorycheck.optimum import effort_named
         from theorycheck.report import Search, figure_files, write_report
 
-        effort = {"quick": QUICK, "thorough": THOROUGH}.get(search)
+        effort = None if search == "none" else effort_named(search)
         try:
             page = write_report(
                 loaded,

@@ -146,12 +146,9 @@ def chosen_effort(
     """
     from dataclasses import replace
 
-    from theorycheck.optimum import _global_search as known
+    from theorycheck.optimum import effort_named
 
-    if samples == 1:
-        effort = {"quick": known.QUICK, "thorough": known.THOROUGH}[name]
-    else:
-        effort = {"quick": known.IWAE_QUICK, "thorough": known.IWAE_THOROUGH}[name]
+    effort = effort_named(name, samples)
     if starts is not None:
         if starts < 1:
             raise SettingError(f"--starts must be at least 1, not {starts}")

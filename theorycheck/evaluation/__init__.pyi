@@ -1,6 +1,5 @@
 # The face of this room: what other rooms and users import, each name once.
 from ._amortisation import Encoder as Encoder
-from ._amortisation import encoder_of_module as encoder_of_module
 from ._amortisation import own_iwae_excess as own_iwae_excess
 from ._amortisation import own_negative_elbo as own_negative_elbo
 from ._judging import NEAR_OPTIMUM as NEAR_OPTIMUM

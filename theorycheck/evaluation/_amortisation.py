@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from theorycheck.errors import ModelError
@@ -127,26 +125,3 @@ def _average(
         if change < _GRID_TOLERANCE:
             break
     return Estimate(value, change + unseen + evaluation + 1e-12)
-
-
-def encoder_of_module(module: Any) -> Encoder:
-    """Wrap a torch module that maps (n, D) to (n, 2), μ and log s, in float64.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-
-    Returns
-    -------
-    callable
-        x (n, D) to μ and s.
-    """
-
-    def encode(x: Array) -> tuple[Array, Array]:
-        with torch.no_grad():
-            output = module(torch.from_numpy(np.ascontiguousarray(x))).numpy()
-        if output.ndim != 2 or output.shape[1] != 2:
-            raise ModelError(f"the encoder returned shape {output.shape}, expected (n, 2)")
-        return output[:, 0], np.exp(output[:, 1])
-
-    return encode

@@ -139,7 +139,7 @@ def judge(
     data : GenerativeModel
         Ground truth.
     encoder : callable, optional
-        x (n, D) to μ and s; see :func:`theorycheck.evaluation.encoder_of_module`.
+        x (n, D) to μ and s; see :func:`neural.encoder_of_module`.
     tolerance : float
         Error radius wanted for the PMO, nats.
     details : bool

@@ -27,6 +27,9 @@ from ._expression_tree import evaluate as evaluate
 from ._generative import GenerativeModel as GenerativeModel
 from ._loading import load_model as load_model
 from ._loading import object_in_file as object_in_file
+from ._network_readers import NetworkReader as NetworkReader
+from ._network_readers import SavedNetworks as SavedNetworks
+from ._network_readers import read_network_file as read_network_file
 from ._table import KINDS as KINDS
 from ._table import Table as Table
 from ._table import checked_table as checked_table

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from theorycheck.errors import LoadingError, MissingExtraError
 from theorycheck.models._decoder import Decoder
+from theorycheck.models._network_readers import network_readers
 
 Array = NDArray[np.float64]
 
@@ -117,11 +118,10 @@ def load_torch_file(
         ) from error
     except Exception as error:
         raise LoadingError(f"{path}: not a PyTorch file: {_line(error)}") from error
-    # Not at the top: the networks need PyTorch, and the rest of this package does not.
-    checkpoints = importlib.import_module("neural._checkpoints")
-    if checkpoints.is_ours(held):
-        saved = checkpoints.networks_of(held, file, name)
-        return saved.decoder, saved.noise_variance
+    for reader in network_readers(f"reading {file.name}"):
+        if reader.recognises(held):
+            saved = reader.networks(held, file, name)
+            return saved.decoder, saved.noise_variance
     raise LoadingError(_lacking(path, held))
 
 

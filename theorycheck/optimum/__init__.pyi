@@ -8,6 +8,7 @@ from ._effort import IWAE_QUICK as IWAE_QUICK
 from ._effort import QUICK as QUICK
 from ._effort import THOROUGH as THOROUGH
 from ._effort import Effort as Effort
+from ._effort import effort_named as effort_named
 from ._global_search import find_optimum as find_optimum
 from ._iwae_e_step import make_e_step as make_e_step
 from ._lipschitz import decoder_slope as decoder_slope

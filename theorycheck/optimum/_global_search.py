@@ -21,7 +21,7 @@ from theorycheck.inference import checked_samples
 from theorycheck.models import GenerativeModel
 from theorycheck.objectives import decompose, iwae_objective
 from theorycheck.optimum._coordinate_ascent import NoiseFit
-from theorycheck.optimum._effort import IWAE_QUICK, IWAE_THOROUGH, QUICK, THOROUGH, Effort
+from theorycheck.optimum._effort import Effort, effort_named
 from theorycheck.optimum._result import (
     SAME_OPTIMUM,
     Convergence,
@@ -33,8 +33,6 @@ from theorycheck.optimum._search_stages import Rule, Search
 from theorycheck.optimum._search_state import Outcome, SearchState
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import LatentCells
-
-__all__ = ["IWAE_QUICK", "IWAE_THOROUGH", "QUICK", "THOROUGH", "Effort", "find_optimum"]
 
 
 def find_optimum(
@@ -95,7 +93,7 @@ def find_optimum(
     """
     checked_samples(samples)
     if effort is None:
-        effort = QUICK if samples == 1 else IWAE_QUICK
+        effort = effort_named("quick", samples)
     _check(data, effort, given, steepness, seed)
     settings: dict[str, object] = {
         "data": data.name,

@@ -1,8 +1,8 @@
 """The monotone rearrangement: the curve of f traced once, with the same law (docs/theory.md).
 
-With f = γ∘s (see :mod:`theorycheck.rearrangements._traced_curve`) and F the distribution function of s(Z),
-g = γ ∘ F⁻¹ ∘ Φ has the image law of f and runs along the curve in one direction. For D = 1 this is
-the quantile function of f(Z). If f traces its image once, g is f.
+With f = γ∘s (see `_traced_curve.py`) and F the distribution function of s(Z), g = γ ∘ F⁻¹ ∘ Φ has
+the image law of f and runs along the curve in one direction. For D = 1 this is the quantile
+function of f(Z). If f traces its image once, g is f.
 """
 
 from __future__ import annotations

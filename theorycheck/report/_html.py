@@ -19,10 +19,11 @@ from theorycheck.models import GenerativeModel
 from theorycheck.objectives import PMO_TOLERANCE
 from theorycheck.pages import page_environment
 from theorycheck.progress import NO_PROGRESS, Progress
-from theorycheck.report._analysis import ModelAnalysis, Search, analyse
+from theorycheck.report._analysis import ModelAnalysis, analyse
 from theorycheck.report._figure_files import FigureFiles
 from theorycheck.report._figures import ReportFigure, figures_of
 from theorycheck.report._numbers import shown
+from theorycheck.report._search import Search
 from theorycheck.report._trained import TrainedRun, runs_of
 
 HTML_NAME = "report.html"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from theorycheck.errors import LoadingError, MissingExtraError, SettingError
+from theorycheck.errors import LoadingError, SettingError
 from theorycheck.estimate import Estimate
-from theorycheck.models import GenerativeModel
+from theorycheck.models import GenerativeModel, read_network_file
 
 #: In the paper's order.
 _ORDER = ("iwae", "vae", "lin")
@@ -83,13 +83,10 @@ def read_trained(directory: Path) -> TrainedRun:
             f"--trained {directory}: no {RESULT} in it; theorycheck train -o writes one at its end"
         )
     try:
-        from neural import read_networks
-    except ImportError as error:
-        raise MissingExtraError("torch", "neural", "report --trained") from error
-    try:
         result: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         method, samples, truth_name = (result[key] for key in ("method", "samples", "model"))
-        saved = read_networks(directory / CHECKPOINT, f"{method} on {truth_name}")
+        label = f"{method} on {truth_name}"
+        saved = read_network_file(directory / CHECKPOINT, "report --trained", label)
         return TrainedRun(
             directory=directory,
             model=GenerativeModel(saved.decoder, saved.noise_variance),
