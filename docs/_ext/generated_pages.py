@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from api_pages import write_api_pages
+
 from theorycheck.citation import REFERENCES, Reference
 from theorycheck.dataset import REFERENCED, has_reference, reference
 
@@ -70,6 +72,8 @@ def _write(app: Any) -> None:
     folder = Path(app.srcdir)
     _replace(folder / "bibliography.md", bibliography())
     _replace(folder / "_reference_values.md", reference_values())
+    for page, text in write_api_pages(folder).items():
+        _replace(page, text)
 
 
 def _replace(page: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from theorycheck.cli import main
-from theorycheck.optimum._global_search import QUICK
+from theorycheck.optimum import QUICK
 from theorycheck.report._analysis import Search
 
 Capture = pytest.CaptureFixture[str]

@@ -9,8 +9,8 @@ import pytest
 from tests.problems import PROBLEMS
 from theorycheck.models._benchmarks import benchmark
 from theorycheck.models._generative import GenerativeModel
+from theorycheck.optimum import Effort, find_optimum
 from theorycheck.optimum._e_step import EStep
-from theorycheck.optimum._global_search import Effort, find_optimum
 from theorycheck.optimum._nodes import data_nodes
 from theorycheck.optimum._result import PredictedOptimum
 from theorycheck.quadrature._latent_cells import latent_cells

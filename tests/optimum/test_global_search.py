@@ -23,7 +23,7 @@ from theorycheck.models._loading import load_model
 from theorycheck.models._table import decoder_from_table
 from theorycheck.models._table_files import read_table, write_table
 from theorycheck.objectives._decomposition import decompose
-from theorycheck.optimum._global_search import QUICK, Effort, find_optimum
+from theorycheck.optimum import QUICK, Effort, find_optimum
 from theorycheck.optimum._nodes import data_nodes
 from theorycheck.optimum._result import PredictedOptimum
 from theorycheck.progress import Advance

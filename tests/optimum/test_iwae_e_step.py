@@ -8,9 +8,9 @@ import pytest
 
 import theorycheck as tc
 from theorycheck.errors import SettingError
+from theorycheck.optimum import Effort, find_optimum
 from theorycheck.optimum._coordinate_ascent import ascend
 from theorycheck.optimum._e_step import EStep
-from theorycheck.optimum._global_search import Effort, find_optimum
 from theorycheck.optimum._iwae_e_step import ImportanceEStep, make_e_step
 from theorycheck.optimum._nodes import data_nodes
 from theorycheck.optimum._search_state import peek

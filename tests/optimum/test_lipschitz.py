@@ -15,8 +15,8 @@ from tests.optimum.conftest import Small
 from theorycheck.errors import SettingError
 from theorycheck.models._benchmarks import benchmark
 from theorycheck.models._generative import GenerativeModel
+from theorycheck.optimum import Effort
 from theorycheck.optimum._coordinate_ascent import ascend
-from theorycheck.optimum._global_search import Effort
 from theorycheck.optimum._lipschitz import limit_steepness
 from theorycheck.optimum._lipschitz_path import excess_against_steepness
 from theorycheck.quadrature._latent_cells import latent_cells

@@ -10,7 +10,7 @@ from theorycheck.estimate import Verdict
 from theorycheck.models._benchmarks import benchmark
 from theorycheck.models._expression import parse_expression
 from theorycheck.models._generative import GenerativeModel
-from theorycheck.optimum._global_search import Effort, find_optimum
+from theorycheck.optimum import Effort, find_optimum
 from theorycheck.rearrangements._zero_mleo_class import survey_zero_mleo
 from theorycheck.theorems._condition2 import check_condition_2, check_repaired
 from theorycheck.theorems._theorem1 import Theorem1Check, check_theorem1

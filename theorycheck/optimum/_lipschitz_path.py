@@ -15,7 +15,8 @@ from pathlib import Path
 from theorycheck.errors import SettingError
 from theorycheck.models import GenerativeModel
 from theorycheck.optimum._coordinate_ascent import NoiseFit
-from theorycheck.optimum._global_search import Effort, find_optimum
+from theorycheck.optimum._effort import Effort
+from theorycheck.optimum._global_search import find_optimum
 from theorycheck.optimum._result import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
 
