@@ -12,7 +12,6 @@ import time
 from theorycheck.inference import MeanField
 from theorycheck.models import GenerativeModel, load_model
 from theorycheck.objectives import averages_on_boxes, decompose
-from theorycheck.quadrature import latent_panels, trapezoid_grid
 
 #: Decoders with σ²: straight lines, a wave that bends within its noise or not, folds.
 CASES = [
@@ -52,11 +51,11 @@ def main() -> None:
         seconds = time.process_time() - began
         boxes = ""
         if "--boxes" in sys.argv and model.data_dim <= 2 and "along" in found.method:
-            panels = latent_panels(model)
+            field = MeanField(model)
             began = time.process_time()
-            grid = trapezoid_grid(panels, 2.0 / 3.0)
+            grid = field.grid(2.0 / 3.0)
             if len(grid.x) < _MOST:
-                averages_on_boxes(MeanField(panels), panels, grid, tolerance=1e-6)
+                averages_on_boxes(field, field, grid, tolerance=1e-6)
                 boxes = f"{time.process_time() - began:.1f}"
         variance = "" if case[1] is None else f"{case[1]:g}"
         print(

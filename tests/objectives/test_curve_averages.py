@@ -11,11 +11,11 @@ from theorycheck.estimate import Kind
 from theorycheck.inference._mean_field import MeanField
 from theorycheck.models._expression import parse_expression
 from theorycheck.models._generative import GenerativeModel
-from theorycheck.objectives._averages import averages_on_boxes, averages_on_sample
-from theorycheck.objectives._curve_averages import CurveAverages, box_nodes, worth_it
+from theorycheck.objectives._averages import averages_on_boxes, averages_on_sample, box_nodes
+from theorycheck.objectives._curve_averages import CurveAverages, worth_it
 from theorycheck.objectives._decomposition import decompose
 from theorycheck.objectives._partition import KlDistribution
-from theorycheck.quadrature._data_nodes import quasi_monte_carlo, trapezoid_grid
+from theorycheck.quadrature._data_nodes import quasi_monte_carlo
 from theorycheck.quadrature._latent_panels import latent_panels
 
 
@@ -61,7 +61,7 @@ def test_curve_and_boxes_agree(formula: str, variance: float, apart: float) -> N
     field = MeanField(panels)
     curve = CurveAverages(field, 1e-4)
     along = curve.posterior()
-    boxes = averages_on_boxes(field, panels, trapezoid_grid(panels, 2.0 / 3.0), tolerance=1e-4)
+    boxes = averages_on_boxes(field, field, field.grid(2.0 / 3.0), tolerance=1e-4)
     mass = np.exp(panels.log_mass)[curve.strips.apart].sum()
     assert mass >= apart
     assert along.pmo_error <= 2e-4
@@ -108,20 +108,18 @@ def test_beyond_the_budget_it_samples_and_says_so() -> None:
     found = rule.posterior()
     assert found.sampled
     assert "quasi-Monte Carlo" in rule.method(found)
-    reference = averages_on_boxes(
-        field, field.panels, trapezoid_grid(field.panels, 2.0 / 3.0), tolerance=1e-3
-    )
+    reference = averages_on_boxes(field, field, field.grid(2.0 / 3.0), tolerance=1e-3)
     assert abs(found.pmo - reference.pmo) <= found.pmo_error + reference.pmo_error
     assert rule.entropy().kind is Kind.STATISTICAL
 
 
 def test_the_rule_is_taken_where_it_is_cheaper() -> None:
-    short = latent_panels(_model("[z, sin(3*z)]", 0.05, 0.05))
-    long = latent_panels(_model("[7*z, 0*z]", 1e-4, 1e-4))
+    short = MeanField(_model("[z, sin(3*z)]", 0.05, 0.05))
+    long = MeanField(_model("[7*z, 0*z]", 1e-4, 1e-4))
     assert not worth_it(short)
     assert worth_it(long)
     # Twice as long in σ costs boxes twice as much.
-    half = latent_panels(_model("[7*z, 0*z]", 4e-4, 4e-4))
+    half = MeanField(_model("[7*z, 0*z]", 4e-4, 4e-4))
     assert box_nodes(long) == pytest.approx(2.0 * box_nodes(half), rel=0.02)
 
 
@@ -130,9 +128,9 @@ def test_a_price_is_said_before_long_work(capsys: pytest.CaptureFixture[str]) ->
     from theorycheck.terminal_progress import terminal_progress
 
     field = MeanField(latent_panels(_model("[z, sin(3*z)]", 0.05, 0.05)))
-    price.say_price(field, field.panels, 1e9, terminal_progress())
+    price.say_price(field, field, 1e9, terminal_progress())
     said = capsys.readouterr().err
     assert "1,000,000,000 x" in said
     assert "minutes" in said
-    price.say_price(field, field.panels, 1e4, terminal_progress())
+    price.say_price(field, field, 1e4, terminal_progress())
     assert capsys.readouterr().err == ""

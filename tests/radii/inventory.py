@@ -11,7 +11,8 @@ from tests.radii.table import Table
 
 #: Classes whose instances carry an error radius, or a mass that enters one.
 CARRIERS = {
-    "Ball", "BoxIntegral", "Certificate", "DataSample", "Estimate", "ImportanceBound",
+    "Ball", "BoxIntegral", "Certificate", "DataSample", "Estimate", "GridRule",
+    "ImportanceBound",
     "LatentPanels", "LogDensity", "PosteriorAverages", "TrapezoidGrid",
 }  # fmt: skip
 

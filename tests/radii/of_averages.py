@@ -8,24 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from tests.radii.parts import PLANE, density, five_standard_errors, with_missing
+from tests.radii.parts import PLANE, density, five_standard_errors
 from tests.radii.table import Table, off, rewired
 from theorycheck.estimate import Kind
+from theorycheck.inference import BestQ
 from theorycheck.objectives import _averages as averages
-from theorycheck.objectives._averages import PosteriorAverages
+from theorycheck.objectives._averages import PartOfData, PosteriorAverages
 from theorycheck.quadrature._data_nodes import DataSample
 
 
-def _on_boxes(function: Callable[..., Any], part: Any = None) -> float:
+def _on_boxes(function: Callable[..., Any], part: float | None = None) -> float:
     """From box errors, masses and errors of log p that are given; two boxes, two nodes each."""
-    data = with_missing(PLANE, 3e-5)
-    field = SimpleNamespace(
-        panels=data, model=PLANE,
-        optimal_q=lambda x, **_: SimpleNamespace(
-            mean=0.0, scale=1.0, negative_elbo=elbo, gap=gap,
-            minima=np.full((len(x), 8, 3), np.nan),
-        ),
-        expectations=lambda x, *_: (np.zeros_like(x), np.ones_like(x)),
+    data = SimpleNamespace(
+        model=PLANE, missing_mass=3e-5, log_density=lambda _: made,
+        best_q=lambda x, **_: BestQ(elbo, gap, np.zeros_like(x), np.ones_like(x), np.empty(0)),
     )  # fmt: skip
     log_p = np.log([0.1, 0.2, 0.3, 0.4])
     relative = np.array([1e-4, 2e-4, 3e-4, 4e-4])
@@ -48,13 +44,12 @@ def _on_boxes(function: Callable[..., Any], part: Any = None) -> float:
 
     made = density(log_p, relative)
     made.posterior_mean_f = np.zeros((4, 2))
-    of_part = density(log_p + np.log([0.2, 0.4, 0.1, 0.3]))
+    of_part = log_p + np.log([0.2, 0.4, 0.1, 0.3])
+    given = None if part is None else PartOfData(lambda _: of_part, part)
     found = rewired(
-        function, log_density=lambda panels, _: made if panels is data else of_part,
-        integrate_boxes=integrate,
-        _first_boxes=lambda *_: (None, None), distinct_candidates_batch=lambda *_: None,
-    )(field, data, SimpleNamespace(), tolerance=1.0, part=part)  # fmt: skip
-    p, whole = np.exp(log_p if part is None else of_part.value), 1.0 if part is None else 0.3
+        function, integrate_boxes=integrate, _first_boxes=lambda *_: (None, None)
+    )(data, data, SimpleNamespace(), tolerance=1.0, part=given)  # fmt: skip
+    p, whole = np.exp(log_p if part is None else of_part), 1.0 if part is None else 0.3
     unseen = (abs(whole - weight.ravel() @ p) + 3e-5) * 100.0
     evaluation = float(weight.ravel() @ (p * (relative + gap))) + 2e-3 + 1e-13
     residual = (np.array([0.006, 0.008]) + unseen + evaluation) * np.array([0.25, 4.0])
@@ -65,8 +60,8 @@ def _on_boxes(function: Callable[..., Any], part: Any = None) -> float:
 
 
 def _of_a_part(function: Callable[..., Any]) -> float:
-    """Panels of mass 0.3: only what they contribute to p(x) counts."""
-    return _on_boxes(function, SimpleNamespace(log_mass=np.log([0.2, 0.1])))
+    """A part of mass 0.3: only what it contributes to p(x) counts."""
+    return _on_boxes(function, 0.3)
 
 
 def _on_draws(function: Callable[..., Any]) -> float:
@@ -77,15 +72,12 @@ def _on_draws(function: Callable[..., Any]) -> float:
     log_p, relative = rng.normal(size=32), rng.uniform(0.0, 0.1, size=32)
     gap = rng.uniform(0.0, 0.2, size=32)
     elbo = rng.uniform(2.0, 3.0, size=32)
-    field = SimpleNamespace(
-        panels=None,
-        optimal_q=lambda *_, **__: SimpleNamespace(
-            mean=0.0, scale=1.0, negative_elbo=elbo, gap=gap
-        ),
-        expectations=lambda *_: (None, squares),
-    )  # fmt: skip
     made = density(log_p, relative)
-    found = rewired(function, log_density=lambda *_: made)(field, draws)
+    model = SimpleNamespace(
+        log_density=lambda _: made,
+        best_q=lambda *_, **__: BestQ(elbo, gap, np.empty(0), squares, np.empty(0)),
+    )
+    found = function(model, draws)
     expected = [five_standard_errors(v) for v in (elbo + log_p, squares[:, 0], squares[:, 1])]
     return max(
         off(found.pmo_error, expected[0] + relative.mean() + gap.mean()),
@@ -163,19 +155,19 @@ AVERAGES: Table = {
         _on_boxes, _BOXES, "resolution[2] +=", "resolution[2] += 0.0 *",
     ),
     "PMO: gap of q* without its mass": (
-        _on_boxes, _BOXES, "seen * np.minimum(optimum.gap, LARGEST_KL)",
-        "np.minimum(optimum.gap, LARGEST_KL)",
+        _on_boxes, _BOXES, "seen * np.minimum(best.gap, LARGEST_KL)",
+        "np.minimum(best.gap, LARGEST_KL)",
     ),
     "PMO: gap of q* at the last node": (
         _on_boxes, _BOXES,
-        "resolution[2] += float(np.sum(seen * np.minimum(optimum.gap, LARGEST_KL)))",
-        "resolution[2] = float(seen[-1] * optimum.gap[-1])",
+        "resolution[2] += float(np.sum(seen * np.minimum(best.gap, LARGEST_KL)))",
+        "resolution[2] = float(seen[-1] * best.gap[-1])",
     ),
     "PMO of a part: the mass of the whole": (
-        _of_a_part, _BOXES, "1.0 if part is None else float(np.exp(part.log_mass).sum())", "1.0",
+        _of_a_part, _BOXES, "1.0 if part is None else part.mass", "1.0",
     ),
     "PMO of a part: the density of the whole": (
-        _of_a_part, _BOXES, "p.value if part is None else log_density(part, x).value", "p.value",
+        _of_a_part, _BOXES, "p.value if part is None else part.log_density(x)", "p.value",
     ),
     "PMO: the largest of three evaluations": (
         _on_boxes, _BOXES, "float(resolution.sum())", "float(resolution.max())",
@@ -206,11 +198,11 @@ AVERAGES: Table = {
         _on_draws, _SAMPLE, "float(np.mean(np.minimum(p_f.relative_error, 1e300)))", "0.0",
     ),
     "PMO of draws: without the gap of q*": (
-        _on_draws, _SAMPLE, "float(np.mean(np.minimum(optimum.gap, LARGEST_KL)))", "0.0",
+        _on_draws, _SAMPLE, "float(np.mean(np.minimum(best.gap, LARGEST_KL)))", "0.0",
     ),
     "PMO of draws: gap of q* at its least": (
-        _on_draws, _SAMPLE, "np.mean(np.minimum(optimum.gap, LARGEST_KL))",
-        "np.min(np.minimum(optimum.gap, LARGEST_KL))",
+        _on_draws, _SAMPLE, "np.mean(np.minimum(best.gap, LARGEST_KL))",
+        "np.min(np.minimum(best.gap, LARGEST_KL))",
     ),
     "residual of draws: of the first dimension": (
         _on_draws, _SAMPLE, "squares[:, d].reshape", "squares[:, 0].reshape",

@@ -182,7 +182,8 @@ CURVE_AVERAGES: Table = {
         _posterior_column, _POSTERIOR, "np.minimum(best.gap, LARGEST_KL)", "1.0 * best.gap",
     ),
     "column: log p not handed on": (
-        _posterior_column, _POSTERIOR, "field.optimal_q(x, evidence=p)", "field.optimal_q(x)",
+        _posterior_column, _POSTERIOR, "field.optimal_q(x, evidence=p, negligible=negligible)",
+        "field.optimal_q(x)",
     ),
     "column: error of log p of any size": (
         _posterior_column, _POSTERIOR, "np.minimum(p.relative_error, LARGEST_KL)",

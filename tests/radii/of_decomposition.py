@@ -1,4 +1,4 @@
-"""Radii of H, MLEO and their sums (objectives/decomposition.py)."""
+"""Radii of H, MLEO and their sums."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tests.radii.parts import LINE, PLANE, density, five_standard_errors, with_missing
+from tests.radii.parts import LINE, PLANE, density, five_standard_errors
 from tests.radii.table import Table, getter, off, rewired
 from theorycheck.estimate import Estimate, Kind
+from theorycheck.objectives import _averaging as averaging
 from theorycheck.objectives import _decomposition as decomposition
 from theorycheck.objectives._averages import PosteriorAverages
 from theorycheck.objectives._decomposition import Decomposition
@@ -26,14 +27,15 @@ def _entropy_and_mleo(function: Callable[..., Any]) -> float:
     worst = 0.0
     for missing, unresolved, error in ((7e-4, 3e-3, 0.0), (0.0, 0.0, np.inf)):
         grid = TrapezoidGrid(np.zeros((6, 1)), np.log(p), 0.5, coarse, missing)
-        data = with_missing(LINE, unresolved)
+        data = SimpleNamespace(
+            model=LINE, unresolved_mass=unresolved, grid=lambda _, g=grid: g, log_density=None
+        )
         errors = np.array([0.0, error, 0.0, 0.0, 0.0, 0.0])
-        parts = {
-            "trapezoid_grid": lambda *_, g=grid: g, "_grid_error": lambda *_: 5e-4,
-            "log_density": lambda *_, e=errors: density(np.log(modelled), relative, e),
-        }  # fmt: skip
-        _, entropy, mleo = rewired(function, **parts)(data, object())
-        _, alone, none = rewired(function, **parts)(data, data)
+        made = density(np.log(modelled), relative, errors)
+        model = SimpleNamespace(log_density=lambda _, made=made: made)
+        bare = rewired(function, _grid_error=lambda *_: 5e-4)
+        _, entropy, mleo = bare(data, model)
+        _, alone, none = bare(data, data)
         largest, far = 1.0 - math.log(0.1), 1.0 - math.log(0.05)
         seen = (missing + unresolved) * (largest + 40.0)
 
@@ -54,7 +56,8 @@ def _error_of_grid(function: Callable[..., Any]) -> float:
     relative = np.array([1e-3, 2e-3, 3e-3, 4e-3])
     value = np.log(p) + np.array([1e-3, -2e-3, 5e-3, 9.0])
     grid = SimpleNamespace(x=np.zeros((4, 1)), log_density=np.log(p))
-    found = rewired(function, log_density=lambda *_: density(value, relative))(None, grid)
+    referee = SimpleNamespace(log_density=lambda _: density(value, relative))
+    found = function(referee, grid)
     difference = np.array([1e-3, 2e-3, 5e-3, 1.0])
     return off(found, 2.0 * float(p @ (difference + relative)))
 
@@ -63,13 +66,10 @@ def _entropy_of_draws(function: Callable[..., Any]) -> float:
     rng = np.random.default_rng(8)
     draws = DataSample(rng.normal(size=(4, 8, 1)))
     values, errors = rng.normal(size=(2, 32)), rng.uniform(0.0, 0.1, size=(2, 32))
-    data, model = object(), object()
-    densities = {
-        id(p): density(v, e) for p, v, e in zip((data, model), values, errors, strict=True)
-    }
-    bare = rewired(function, log_density=lambda panels, _: densities[id(panels)])
-    entropy, mleo = bare(draws, data, model)
-    alone, none = bare(draws, data, data)
+    made = [density(v, e) for v, e in zip(values, errors, strict=True)]
+    data, model = (SimpleNamespace(log_density=lambda _, one=one: one) for one in made)
+    entropy, mleo = function(draws, data, model)
+    alone, none = function(draws, data, data)
     known = errors.mean(axis=1)
     expected = [
         five_standard_errors(values[0]) + known.sum(),
@@ -112,8 +112,8 @@ def _handed_on(function: Callable[..., Any]) -> float:
     made = SimpleNamespace(
         averages=average, entropy=Estimate(1.0, 0.1), mleo=Estimate(0.0, 0.2), method=""
     )
-    rules = SimpleNamespace(on_sample=lambda *_: made)
-    found = rewired(function, _Rules=lambda *_: rules)(PLANE, sample=np.zeros((4, 2)))
+    rules = SimpleNamespace(run=lambda _: made)
+    found = rewired(function, Averaging=lambda *_: rules)(PLANE, sample=np.zeros((4, 2)))
     radii = [
         found.entropy.error, found.mleo.error, found.pmo.error,
         *(e.error for e in found.residual_variance), found.kl_distribution.pmo.error,
@@ -125,7 +125,7 @@ def _handed_on(function: Callable[..., Any]) -> float:
     )
 
 
-_GRIDS, _DRAWS = decomposition._on_grids, decomposition._on_sample
+_GRIDS, _DRAWS = averaging._on_grids, averaging._on_sample
 
 
 DECOMPOSITION: Table = {
@@ -172,16 +172,16 @@ DECOMPOSITION: Table = {
         _entropy_and_mleo, _GRIDS, "mleo_error = math.inf", "pass",
     ),
     "grid: without the pairwise kernel's error": (
-        _error_of_grid, decomposition._grid_error, "difference + referee.relative_error",
+        _error_of_grid, averaging._grid_error, "difference + referee.relative_error",
         "difference",
     ),
     "grid: without the difference": (
-        _error_of_grid, decomposition._grid_error, "difference + referee.relative_error",
+        _error_of_grid, averaging._grid_error, "difference + referee.relative_error",
         "referee.relative_error",
     ),
-    "grid: once": (_error_of_grid, decomposition._grid_error, "2.0 * np.sum", "np.sum"),
+    "grid: once": (_error_of_grid, averaging._grid_error, "2.0 * np.sum", "np.sum"),
     "grid: not weighted by p": (
-        _error_of_grid, decomposition._grid_error, "weight /= weight.sum()",
+        _error_of_grid, averaging._grid_error, "weight /= weight.sum()",
         "weight = 0.0 * weight + 1.0 / len(weight)",
     ),
     "H of draws: without its standard error": (

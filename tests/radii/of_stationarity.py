@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, off, rewired, shortfall
+from theorycheck.inference import DrawRule
 from theorycheck.models._loading import load_model
 from theorycheck.optimum import _stationarity as stationarity
 from theorycheck.quadrature._data_nodes import DataSample
@@ -94,7 +95,7 @@ def _m_step_of_draws(function: Callable[..., Any]) -> float:
 
     found = rewired(
         function, _gain=lambda _, s: float(s[0] ** 2 / s[1]), _sums=sums,
-        quasi_monte_carlo=lambda *_, **__: draws,
+        data_rule=lambda *_, **__: DrawRule(draws),
     )(model)  # fmt: skip
     means = draws.x[..., 0].mean(axis=1)
     without = np.array([np.delete(means, r).mean() ** 2 for r in range(4)])

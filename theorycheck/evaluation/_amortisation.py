@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.errors import ModelError
-from theorycheck.estimate import Estimate, Kind
-from theorycheck.inference import MeanField, iwae_bound, log_density
+from theorycheck.estimate import Estimate
+from theorycheck.inference import MeanField, data_rule, exact_model, iwae_bound, log_density
 from theorycheck.models import GenerativeModel
-from theorycheck.quadrature import change_at_kinks, latent_panels, quasi_monte_carlo, trapezoid_grid
+from theorycheck.quadrature import latent_panels
 
 Array = NDArray[np.float64]
 #: x (n, D) to μ and s of q(z|x), each (n,).
@@ -103,25 +103,13 @@ def _average(
     seed: int,
     steps: tuple[float, ...],
 ) -> Estimate:
-    """Average values with radii over p(x): on grids for D <= 2, else by quasi-Monte Carlo."""
-    if data.data_dim > 2:
-        draws = quasi_monte_carlo(data, seed=seed)
-        each, errors = values(draws.x.reshape(-1, data.data_dim))
-        value, error = draws.average(each.reshape(draws.x.shape[:2]))
-        return Estimate(value, error + float(errors.mean()), Kind.STATISTICAL)
-    panels = latent_panels(data)
-    value, change, unseen, evaluation = 0.0, 0.0, 0.0, 0.0
+    """Average values with radii over p(x), on finer grids while that changes it (D <= 2)."""
+    source = exact_model(data)
     for step in steps:
-        grid = trapezoid_grid(panels, step)
-        density = np.exp(grid.log_density)
-        each, errors = values(grid.x)
-        terms = grid.volume * density * each
-        value = float(terms.sum())
-        # An encoder may have kinks.
-        change = change_at_kinks(grid.x, step * data.sigma, terms)
-        evaluation = grid.volume * float((density * errors).sum())
-        seen = density > _SEEN * density.max()
-        unseen = grid.missing_mass * float(np.abs(each[seen]).max())
-        if change < _GRID_TOLERANCE:
+        rule = data_rule(source, step=step, seed=seed)
+        each, errors = values(rule.x)
+        # An encoder may have kinks, and extrapolates to anything where p(x) is nothing.
+        seen = rule.mass > _SEEN * rule.mass.max()
+        if rule.change(each) < _GRID_TOLERANCE or data.data_dim > 2:
             break
-    return Estimate(value, change + unseen + evaluation + 1e-12)
+    return rule.average(each, errors, unseen=float(np.abs(each[seen]).max()))

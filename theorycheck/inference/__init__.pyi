@@ -2,11 +2,19 @@
 from ._certificate import Certificate as Certificate
 from ._certificate import certify_optimal_q as certify_optimal_q
 from ._certificate import curvature_constant as curvature_constant
+from ._data_rule import DataRule as DataRule
+from ._data_rule import DrawRule as DrawRule
+from ._data_rule import GridRule as GridRule
+from ._data_rule import data_rule as data_rule
+from ._exact_model import BestQ as BestQ
+from ._exact_model import ExactModel as ExactModel
 from ._iwae_bound import ImportanceBound as ImportanceBound
 from ._iwae_bound import OptimalImportanceQ as OptimalImportanceQ
 from ._iwae_bound import checked_samples as checked_samples
 from ._iwae_bound import iwae_bound as iwae_bound
 from ._iwae_bound import optimal_iwae_q as optimal_iwae_q
+from ._linear_gaussian import ExactLinearGaussian as ExactLinearGaussian
+from ._linear_gaussian import LinearGaussianModel as LinearGaussianModel
 from ._marginal import LogDensity as LogDensity
 from ._marginal import as_panels as as_panels
 from ._marginal import as_points as as_points
@@ -16,6 +24,7 @@ from ._mean_field import MeanField as MeanField
 from ._mean_field import MeanFieldTable as MeanFieldTable
 from ._mean_field import OptimalQ as OptimalQ
 from ._mean_field import as_field as as_field
+from ._mean_field import exact_model as exact_model
 from ._mean_field import optimal_q as optimal_q
 from ._posterior import Mode as Mode
 from ._posterior import Posterior as Posterior

@@ -16,12 +16,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.inference._bound_tree import BoundTree
+from theorycheck.inference._exact_model import BestQ, ExactModel
 from theorycheck.inference._marginal import LogDensity, as_panels, as_points, log_density
 from theorycheck.models import GenerativeModel
-from theorycheck.quadrature import LatentPanels, latent_groups
+from theorycheck.quadrature import (
+    DataSample,
+    LatentPanels,
+    TrapezoidGrid,
+    latent_groups,
+    lengths,
+    quasi_monte_carlo,
+    trapezoid_grid,
+)
 from theorycheck.quadrature.kernels import (
     MINIMA,
     RUN,
+    distinct_candidates_batch,
     expectations_batch,
     negative_elbo_batch,
     optimal_q_batch,
@@ -46,6 +56,12 @@ ALL_MINIMA = 0.8
 _UNRESOLVED = 0.1
 #: Gap, nats, from which it is worth the price of log p(x) to look for a smaller one.
 _WIDE_GAP = 1e-9
+#: σ across the curve that p(x) takes up, and |z| up to which it does, for the room it covers.
+_ACROSS = 12.0
+_COVERED_REACH = 8.0
+#: Candidates that serve the neighbours of a group of x, and nats within which a minimum is one.
+_CANDIDATES = 12
+_CANDIDATE_MARGIN = 0.5
 #: Table entries at most; beyond, narrow q are left to the starts at posterior modes.
 _TABLE_LARGEST = 60_000
 
@@ -138,6 +154,28 @@ class MeanField:
             groups.first,
             groups.square,
         )
+
+    @property
+    def unresolved_mass(self) -> float:
+        """Prior mass on which f is not resolved against σ."""
+        return self.panels.unresolved_mass
+
+    @property
+    def missing_mass(self) -> float:
+        """Prior mass that is unresolved or beyond the panels' reach."""
+        return self.panels.missing_mass
+
+    @property
+    def verified_width(self) -> float:
+        """Width in z from which on no bump, dip or gap of f was missed."""
+        return self.panels.verified_width
+
+    @property
+    def covered(self) -> float:
+        """The curve's length times the room across it that its noise takes, in σ^D."""
+        inner = np.abs(self.panels.left) < _COVERED_REACH
+        way = float(lengths(self.panels)[inner].sum())
+        return way * _ACROSS ** (self.model.data_dim - 1)
 
     @property
     def arrays(self) -> tuple[tuple[Array, ...], tuple[NDArray[np.generic], ...]]:
@@ -278,6 +316,34 @@ class MeanField:
             gap=gap,
         )
 
+    def best_q(
+        self,
+        x: ArrayLike,
+        *,
+        groups: int = 0,
+        hint: Array | None = None,
+        fresh: bool = True,
+        evidence: LogDensity | None = None,
+        negligible: Array | None = None,
+    ) -> BestQ:
+        """Find the optimal q of every x; see :class:`theorycheck.inference.ExactModel`."""
+        points = as_points(x, self.model.data_dim)
+        each = len(points) // groups if groups else 0
+        optimum = self.optimal_q(
+            points,
+            given=hint,
+            group=None if hint is None else np.repeat(np.arange(groups), each),
+            use_modes=fresh,
+            evidence=evidence,
+            negligible=negligible,
+        )
+        mean_f, squares = self.expectations(points, optimum.mean, optimum.scale)
+        candidates = np.empty((groups, _CANDIDATES, 2))
+        if groups:
+            minima = optimum.minima.reshape(groups, each, -1, 3)
+            distinct_candidates_batch(minima, _CANDIDATE_MARGIN, candidates)
+        return BestQ(optimum.negative_elbo, optimum.gap, mean_f, squares, candidates)
+
     def _bound_by_evidence(self, points: Array, best: Array, gap: Array) -> None:
         """Where the bounds left much open, far off the curve for instance, ask log p(x)."""
         wide = np.flatnonzero(gap > _WIDE_GAP)
@@ -329,6 +395,18 @@ class MeanField:
         log_scales = np.log(np.broadcast_to(np.asarray(scale, dtype=float), len(points)))
         self._expectations(points, means, log_scales, first, squares)
         return first, squares
+
+    def log_density(self, x: ArrayLike) -> LogDensity:
+        """Return log p(x); see :func:`theorycheck.inference.log_density`."""
+        return log_density(self.panels, x)
+
+    def grid(self, step: float, shift: float = 0.0) -> TrapezoidGrid:
+        """Return a trapezoid rule over p(x), D <= 2, of a step in σ."""
+        return trapezoid_grid(self.panels, step, shift)
+
+    def draws(self, *, size: int, repeats: int, seed: int) -> DataSample:
+        """Return `repeats` independent sets of quasi-random draws from p(x)."""
+        return quasi_monte_carlo(self.model, size=size, repeats=repeats, seed=seed)
 
     def kl(self, x: ArrayLike, optimum: OptimalQ | None = None) -> Array:
         """Return KL[q*(z|x) ‖ p_θ(z|x)] in nats, shape (n,)."""
@@ -397,3 +475,19 @@ def optimal_q(model: GenerativeModel | LatentPanels | MeanField, x: ArrayLike) -
         If x has the wrong shape or is not finite.
     """
     return as_field(model).optimal_q(x)
+
+
+def exact_model(model: GenerativeModel | LatentPanels | ExactModel) -> ExactModel:
+    """Return what averages need of a model; what has it already passes through.
+
+    Parameters
+    ----------
+    model : GenerativeModel, LatentPanels or ExactModel
+
+    Returns
+    -------
+    ExactModel
+    """
+    if isinstance(model, GenerativeModel | LatentPanels):
+        return MeanField(model)
+    return model

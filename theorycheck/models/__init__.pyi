@@ -11,6 +11,7 @@ from ._benchmarks import figure8 as figure8
 from ._benchmarks import spiral_dots as spiral_dots
 from ._decoder import DEFAULT_SCAN as DEFAULT_SCAN
 from ._decoder import Decoder as Decoder
+from ._described import DescribedModel as DescribedModel
 from ._expression import Expression as Expression
 from ._expression import parse_expression as parse_expression
 from ._expression_parser import parse_components as parse_components
@@ -25,6 +26,7 @@ from ._expression_tree import Where as Where
 from ._expression_tree import depends_on_latent as depends_on_latent
 from ._expression_tree import evaluate as evaluate
 from ._generative import GenerativeModel as GenerativeModel
+from ._generative import as_generative as as_generative
 from ._loading import load_model as load_model
 from ._loading import object_in_file as object_in_file
 from ._network_readers import NetworkReader as NetworkReader

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import ModelError
 from theorycheck.models._decoder import Decoder
+from theorycheck.models._described import DescribedModel
 
 Array = NDArray[np.float64]
 
@@ -65,6 +66,11 @@ class GenerativeModel:
         return self.decoder.data_dim
 
     @property
+    def latent_dim(self) -> int:
+        """K."""
+        return self.decoder.latent_dim
+
+    @property
     def sigma(self) -> Array:
         """σ, shape (D,)."""
         return np.sqrt(self.noise_variance)
@@ -105,3 +111,28 @@ class GenerativeModel:
             "data_dim": self.data_dim,
             "noise_variance": self.noise_variance.tolist(),
         }
+
+
+def as_generative(model: DescribedModel) -> GenerativeModel:
+    """Return a model as one with a decoder of one latent.
+
+    Parameters
+    ----------
+    model : DescribedModel
+
+    Returns
+    -------
+    GenerativeModel
+
+    Raises
+    ------
+    ModelError
+        If it is another kind of model: some questions, such as what one M-step does to f on the
+        line, are asked of one latent only.
+    """
+    if not isinstance(model, GenerativeModel):
+        raise ModelError(
+            f"{model.name}: this is computed for decoders of one latent, and it has "
+            f"{model.latent_dim} and no decoder of that kind"
+        )
+    return model

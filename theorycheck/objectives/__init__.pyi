@@ -1,6 +1,6 @@
 # The face of this room: what other rooms and users import, each name once.
 from ._averages import averages_on_boxes as averages_on_boxes
-from ._decomposition import PMO_TOLERANCE as PMO_TOLERANCE
+from ._averaging import PMO_TOLERANCE as PMO_TOLERANCE
 from ._decomposition import CertifiedPoints as CertifiedPoints
 from ._decomposition import Decomposition as Decomposition
 from ._decomposition import decompose as decompose

@@ -5,34 +5,33 @@ For D <= 2 on adaptive boxes in data space, else over a quasi-Monte Carlo or giv
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.estimate import Kind
-from theorycheck.inference import MeanField, log_density
+from theorycheck.inference import ExactModel
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import (
     BoxNodes,
     DataSample,
-    LatentPanels,
     TrapezoidGrid,
     integrate_boxes,
 )
-from theorycheck.quadrature.kernels import distinct_candidates_batch
 
 Array = NDArray[np.float64]
 
 #: Edge of the first boxes, in σ of the data.
 _BOX = 2.0
+#: Nodes x of boxes for a room of σ^D, D = 1 and 2, each box split once.
+_NODES_OF_VOLUME = {1: 9.0, 2: 45.0}
 #: Mass of p(x) on boxes that are not looked at; times LARGEST_KL it enters the error radius.
 _IGNORED_MASS = 1e-10
 #: Nats that KL(x) is taken to be at most where it is not looked at.
 LARGEST_KL = 100.0
-#: Candidates handed from a box to its parts, and nats within which a minimum is one.
-_CANDIDATES = 12
-_CANDIDATE_MARGIN = 0.5
 #: Share of the PMO's tolerance, for a batch of nodes, that KL may have where no bound is asked for
 #: whether its q is the best: far out, where p(x) is next to nothing. The radius holds it.
 NEGLIGIBLE = 0.005
@@ -110,25 +109,41 @@ class PosteriorAverages:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class PartOfData:
+    """What some of the latents contribute to p(x).
+
+    Parameters
+    ----------
+    log_density : callable
+        Log of the part at x (n, D): an array (n,), nats.
+    mass : float
+        Its integral.
+    """
+
+    log_density: Callable[[Array], Array]
+    mass: float
+
+
 def averages_on_boxes(
-    field: MeanField,
-    data: LatentPanels,
+    model: ExactModel,
+    data: ExactModel,
     grid: TrapezoidGrid,
     *,
     tolerance: float,
     residual_tolerance: float = np.inf,
     max_boxes: int = 60_000,
-    part: LatentPanels | None = None,
+    part: PartOfData | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> PosteriorAverages:
     """Average over p(x), D <= 2, refining where the optimal q jumps.
 
     Parameters
     ----------
-    field : MeanField
-        Of the model whose posterior is approximated.
-    data : LatentPanels
-        Of the model that p(x) belongs to; may be ``field.panels``.
+    model : ExactModel
+        Whose posterior is approximated.
+    data : ExactModel
+        Whose p(x) it is; may be the model itself.
     grid : TrapezoidGrid
         Of p(x), or of the part asked for: it says where the mass is.
     tolerance : float
@@ -137,8 +152,8 @@ def averages_on_boxes(
         Error radius wanted for each residual, relative to the data's σ_d²; inf: not refined for.
     max_boxes : int
         Budget.
-    part : LatentPanels, optional
-        Some of the data's panels: integrate over what these latents contribute to p(x) alone.
+    part : PartOfData, optional
+        Integrate over what some latents contribute to p(x) alone.
     progress : Progress
 
     Returns
@@ -147,50 +162,44 @@ def averages_on_boxes(
     """
     lower, upper = _first_boxes(grid, data.model.sigma)
     dim = data.model.data_dim
-    same = field.panels is data
+    same = model is data
     resolution = np.zeros(3)
     variance = data.model.noise_variance
-    inverse_variance = 1.0 / field.model.noise_variance
+    inverse_variance = 1.0 / model.model.noise_variance
 
     def integrand(nodes: BoxNodes) -> tuple[Array, Array]:
         boxes, count, _ = nodes.x.shape
         x = nodes.x.reshape(-1, dim)
-        p = log_density(data, x)
-        p_f = p if same else log_density(field.panels, x)
-        density = np.exp(p.value if part is None else log_density(part, x).value)
+        p = data.log_density(x)
+        p_f = p if same else model.log_density(x)
+        density = np.exp(p.value if part is None else part.log_density(x))
         seen = nodes.weight.ravel() * density
         with np.errstate(divide="ignore"):
             negligible = NEGLIGIBLE * tolerance / len(x) / seen
-        group = None if nodes.hint is None else np.repeat(np.arange(boxes), count)
-        optimum = field.optimal_q(
+        best = model.best_q(
             x,
-            given=nodes.hint,
-            group=group,
-            use_modes=nodes.generation <= 1,
+            groups=boxes,
+            hint=nodes.hint,
+            fresh=nodes.generation <= 1,
             evidence=p_f,
             negligible=negligible,
         )
-        mean_f, squares = field.expectations(x, optimum.mean, optimum.scale)
-        kl = optimum.negative_elbo + p_f.value
+        kl = best.negative_elbo + p_f.value
         # ∇KL = (E[f|x] − E_q f)/σ²; each node stands for its sixth of the box per dimension.
-        slope = np.abs(p_f.posterior_mean_f - mean_f) * inverse_variance
+        slope = np.abs(p_f.posterior_mean_f - best.mean_f) * inverse_variance
         step = np.ptp(nodes.x, axis=1).repeat(count, axis=0) / 10.0
         resolution[0] = max(resolution[0], float(np.sum(seen * p_f.relative_error)))
         # A q that the search could not exclude would lower KL there by so much.
-        resolution[2] += float(np.sum(seen * np.minimum(optimum.gap, LARGEST_KL)))
+        resolution[2] += float(np.sum(seen * np.minimum(best.gap, LARGEST_KL)))
         # KL >= 0 is a theorem; what rounding leaves below zero says how large rounding is.
         resolution[1] = max(resolution[1], -float(np.min(kl[density > 1e-12], initial=0.0)))
         # At an extremum of KL the slope is zero, but not over the node's whole neighbourhood.
         spread = (slope * step).sum(axis=1).reshape(boxes, count)
         spread = np.maximum(spread, 0.5 * spread.mean(axis=1, keepdims=True))
         values = np.column_stack(
-            [density * kl, density[:, None] * squares / variance, density, kl, spread.ravel()]
+            [density * kl, density[:, None] * best.squares / variance, density, kl, spread.ravel()]
         )
-        hint = np.empty((boxes, _CANDIDATES, 2))
-        distinct_candidates_batch(
-            optimum.minima.reshape(boxes, count, -1, 3), _CANDIDATE_MARGIN, hint
-        )
-        return values.reshape(boxes, count, -1), hint
+        return values.reshape(boxes, count, -1), best.hint
 
     wanted = np.array([tolerance, *[residual_tolerance] * dim, np.inf, np.inf, np.inf])
     result = integrate_boxes(
@@ -198,7 +207,7 @@ def averages_on_boxes(
     )
     flat = result.values.reshape(-1, dim + 4)
     mass = result.weight.ravel() * flat[:, dim + 1]
-    whole = 1.0 if part is None else float(np.exp(part.log_mass).sum())
+    whole = 1.0 if part is None else part.mass
     missing = abs(whole - float(mass.sum()))
     unseen = (missing + data.missing_mass) * LARGEST_KL
     evaluation = float(resolution.sum()) + 1e-13
@@ -220,12 +229,18 @@ def averages_on_boxes(
     )
 
 
-def averages_on_sample(field: MeanField, sample: DataSample) -> PosteriorAverages:
+def box_nodes(data: ExactModel) -> float:
+    """Predict how many nodes x boxes in data space take, D <= 2; inf for more dimensions."""
+    return data.covered * _NODES_OF_VOLUME.get(data.model.data_dim, math.inf)
+
+
+def averages_on_sample(model: ExactModel, sample: DataSample) -> PosteriorAverages:
     """Average over a sample of p(x), any D, with statistical errors.
 
     Parameters
     ----------
-    field : MeanField
+    model : ExactModel
+        Whose posterior is approximated.
     sample : DataSample
 
     Returns
@@ -234,18 +249,17 @@ def averages_on_sample(field: MeanField, sample: DataSample) -> PosteriorAverage
     """
     repeats, size, dim = sample.x.shape
     x = sample.x.reshape(-1, dim)
-    p_f = log_density(field.panels, x)
-    optimum = field.optimal_q(x, evidence=p_f)
-    _, squares = field.expectations(x, optimum.mean, optimum.scale)
-    kl = optimum.negative_elbo + p_f.value
+    p_f = model.log_density(x)
+    best = model.best_q(x, evidence=p_f)
+    kl = best.negative_elbo + p_f.value
     pmo, pmo_error = sample.average(kl.reshape(repeats, size))
-    residuals = [sample.average(squares[:, d].reshape(repeats, size)) for d in range(dim)]
+    residuals = [sample.average(best.squares[:, d].reshape(repeats, size)) for d in range(dim)]
     count = repeats * size
     return PosteriorAverages(
         pmo=pmo,
         pmo_error=pmo_error
         + float(np.mean(np.minimum(p_f.relative_error, 1e300)))
-        + float(np.mean(np.minimum(optimum.gap, LARGEST_KL))),
+        + float(np.mean(np.minimum(best.gap, LARGEST_KL))),
         residual=np.array([value for value, _ in residuals]),
         residual_error=np.array([error for _, error in residuals]),
         mass=np.full(count, 1.0 / count),

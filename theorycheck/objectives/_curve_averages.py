@@ -20,9 +20,11 @@ from theorycheck.inference import MeanField, log_density
 from theorycheck.objectives._averages import (
     LARGEST_KL,
     NEGLIGIBLE,
+    PartOfData,
     PosteriorAverages,
     averages_on_boxes,
     averages_on_sample,
+    box_nodes,
 )
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import (
@@ -41,8 +43,8 @@ from theorycheck.quadrature import (
 
 Array = NDArray[np.float64]
 
-#: Nodes x of boxes and of grids for a piece of the curve one σ long, D = 1 and 2: boxes 2σ wide
-#: across 12σ of noise, each split once; grids of step σ/3 across 22σ.
+#: Nodes x of boxes and of grids for a piece of the curve one σ long, D = 1 and 2: boxes across 12σ
+#: of noise; grids of step σ/3 across 22σ.
 _BOX_NODES = {1: 9.0, 2: 540.0}
 _GRID_NODES = {1: 3.0, 2: 200.0}
 #: Below so many nodes boxes are the cheaper rule, since kinks trouble them less: spiral_dots,
@@ -209,11 +211,13 @@ class CurveAverages:
         if way * _BOX_NODES.get(dim, math.inf) <= self.max_nodes:
             rest = averages_on_boxes(
                 field,
-                panels,
+                field,
                 trapezoid_grid(part, 2.0 / 3.0),
                 tolerance=0.5 * self.tolerance,
                 residual_tolerance=0.5 * self.residual_tolerance,
-                part=part,
+                part=PartOfData(
+                    lambda x: log_density(part, x).value, float(np.exp(part.log_mass).sum())
+                ),
                 progress=self.progress,
             )
         else:
@@ -266,19 +270,13 @@ class CurveAverages:
         return draws, float(edges[-1])
 
 
-def worth_it(panels: LatentPanels) -> bool:
+def worth_it(field: MeanField) -> bool:
     """Tell whether the rule along the curve is the cheaper, or with D > 2 the better one."""
+    panels = field.panels
     if panels.model.data_dim <= 2:
-        return box_nodes(panels) > _FEW_NODES[panels.model.data_dim]
+        return box_nodes(field) > _FEW_NODES[panels.model.data_dim]
     if panels.model.data_dim > _MOST_DIMENSIONS:
         return False
     strips = curve_strips(panels)
     held = float(np.exp(panels.log_mass[~strips.apart]).sum())
     return held - panels.unresolved_mass > _WORTH
-
-
-def box_nodes(panels: LatentPanels) -> float:
-    """Predict how many nodes x boxes in data space take, D <= 2; inf for more dimensions."""
-    inner = np.abs(panels.left) < 8.0
-    way = float(lengths(panels)[inner].sum())
-    return way * _BOX_NODES.get(panels.model.data_dim, math.inf)

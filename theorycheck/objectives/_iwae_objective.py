@@ -18,25 +18,20 @@ from numpy.typing import ArrayLike, NDArray
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.inference import (
+    DataRule,
+    ExactModel,
     ImportanceBound,
     MeanField,
     as_field,
     checked_samples,
+    data_rule,
+    exact_model,
     iwae_bound,
-    log_density,
     optimal_iwae_q,
 )
 from theorycheck.models import GenerativeModel
 from theorycheck.progress import NO_PROGRESS, Progress
-from theorycheck.quadrature import (
-    DataSample,
-    LatentPanels,
-    change_at_kinks,
-    given_sample,
-    latent_panels,
-    quasi_monte_carlo,
-    trapezoid_grid,
-)
+from theorycheck.quadrature import LatentPanels
 
 Array = NDArray[np.float64]
 
@@ -87,7 +82,7 @@ class IwaeObjective:
 
 def iwae_objective(
     model: GenerativeModel | LatentPanels | MeanField,
-    data: GenerativeModel | LatentPanels | None = None,
+    data: GenerativeModel | LatentPanels | ExactModel | None = None,
     *,
     samples: SupportsIndex,
     q: str = OPTIMAL_Q,
@@ -102,7 +97,7 @@ def iwae_objective(
     ----------
     model : GenerativeModel, LatentPanels or MeanField
         p_f, the model under test.
-    data : GenerativeModel or LatentPanels, optional
+    data : GenerativeModel, LatentPanels or ExactModel, optional
         p, the ground truth; by default the model itself, so that MLEO = 0.
     samples : int
         S.
@@ -136,68 +131,30 @@ def iwae_objective(
     if not (math.isfinite(step) and step > 0.0):
         raise SettingError(f"the step must be positive and finite, not {step}")
     field = as_field(model)
-    source = field.panels if data is None else _as_panels(data)
+    source: ExactModel = field if data is None else exact_model(data)
     dim = field.model.data_dim
     if source.model.data_dim != dim:
         raise ModelError(
             f"{field.model.name} has {dim} data dimensions, "
             f"{source.model.name} has {source.model.data_dim}"
         )
-    if sample is None and dim <= 2:
-        excess, gap = _on_grid(field, source, count, q, step, progress)
-    else:
-        draws = (
-            quasi_monte_carlo(source.model, size=_SIZE, seed=seed)
-            if sample is None
-            else given_sample(sample, dim)
-        )
-        excess, gap = _on_sample(field, source, draws, count, q, progress)
+    rule = data_rule(source, step=step, ignored=_IGNORED_MASS, size=_SIZE, seed=seed, sample=sample)
+    excess, gap = _averages(field, source, rule, count, q, progress)
     return IwaeObjective(count, q, excess, gap)
 
 
-def _as_panels(model: GenerativeModel | LatentPanels) -> LatentPanels:
-    return model if isinstance(model, LatentPanels) else latent_panels(model)
-
-
-def _on_grid(
-    field: MeanField, data: LatentPanels, samples: int, q: str, step: float, progress: Progress
+def _averages(
+    field: MeanField, data: ExactModel, rule: DataRule, samples: int, q: str, progress: Progress
 ) -> tuple[Estimate, Estimate]:
-    grid = trapezoid_grid(data, step)
-    mass = grid.volume * np.exp(grid.log_density)
-    order = np.argsort(mass)
-    light = int(np.searchsorted(np.cumsum(mass[order]), _IGNORED_MASS))
-    kept = np.sort(order[light:])
-    x, mass = grid.x[kept], mass[kept]
-    bound = _bounds(field, x, samples, q, progress)
-    p, p_f = log_density(data, x), log_density(field.panels, x)
-    unseen = (_IGNORED_MASS + grid.missing_mass + data.missing_mass) * _LARGEST_GAP
-    resolved = np.minimum(p.relative_error + p_f.relative_error + bound.error, _LARGEST_GAP)
-    evaluation = unseen + float(mass @ resolved) + 1e-13
-
-    def average(values: Array) -> Estimate:
-        total = mass * values
-        change = change_at_kinks(x, step * data.model.sigma, total)
-        return Estimate(float(total.sum()), change + evaluation)
-
-    return average(p.value - bound.value), average(p_f.value - bound.value)
-
-
-def _on_sample(
-    field: MeanField, data: LatentPanels, draws: DataSample, samples: int, q: str,
-    progress: Progress,
-) -> tuple[Estimate, Estimate]:  # fmt: skip
-    repeats, size, dim = draws.x.shape
-    x = draws.x.reshape(-1, dim)
-    bound = _bounds(field, x, samples, q, progress)
-    p, p_f = log_density(data, x), log_density(field.panels, x)
-    resolved = np.minimum(p.relative_error + p_f.relative_error + bound.error, 1e300)
-    evaluation = float(resolved.mean())
-
-    def average(values: Array) -> Estimate:
-        value, error = draws.average(values.reshape(repeats, size))
-        return Estimate(value, error + evaluation)
-
-    return average(p.value - bound.value), average(p_f.value - bound.value)
+    """Average log p − L_S and log p_f − L_S."""
+    bound = _bounds(field, rule.x, samples, q, progress)
+    p, p_f = data.log_density(rule.x), field.log_density(rule.x)
+    errors = p.relative_error + p_f.relative_error + bound.error
+    excess, gap = (
+        rule.average(values - bound.value, errors, unseen=_LARGEST_GAP)
+        for values in (p.value, p_f.value)
+    )
+    return excess, gap
 
 
 def _bounds(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from theorycheck.inference import MeanField
+from theorycheck.inference import ExactModel
 from theorycheck.progress import Progress
-from theorycheck.quadrature import LatentPanels
 
 #: Nodes x at most to average over, unless the caller says otherwise: some two minutes.
 MAX_NODES = 3_000_000
@@ -18,15 +17,15 @@ _WARM, _TIMED = 8, 128
 _ALL = 1.5
 
 
-def say_price(field: MeanField, data: LatentPanels, nodes: float, progress: Progress) -> None:
+def say_price(model: ExactModel, data: ExactModel, nodes: float, progress: Progress) -> None:
     """Time the optimal q at a few draws, and say what all nodes will take where that is long.
 
     Parameters
     ----------
-    field : MeanField
-        Of the model whose posterior is approximated.
-    data : LatentPanels
-        Of the model that p(x) belongs to.
+    model : ExactModel
+        Whose posterior is approximated.
+    data : ExactModel
+        Whose p(x) it is.
     nodes : float
         How many x there will be.
     progress : Progress
@@ -38,7 +37,7 @@ def say_price(field: MeanField, data: LatentPanels, nodes: float, progress: Prog
     _, x = data.model.sample(_WARM + _TIMED, 0)
     for part in (x[:_WARM], x[_WARM:]):
         began = time.perf_counter()
-        field.optimal_q(part)
+        model.best_q(part)
         each = (time.perf_counter() - began) / len(part)
     seconds = _ALL * each * nodes
     if seconds >= _WORTH_SAYING:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theorycheck.inference import log_density
+from theorycheck.inference import ExactModel, exact_model
 from theorycheck.models import GenerativeModel
-from theorycheck.quadrature import LatentPanels, latent_panels, quasi_monte_carlo, trapezoid_grid
+from theorycheck.quadrature import LatentPanels
 
 Array = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class DataNodes:
 
 
 def data_nodes(
-    data: GenerativeModel | LatentPanels,
+    data: GenerativeModel | LatentPanels | ExactModel,
     step: float,
     *,
     shift: float = 0.0,
@@ -70,7 +70,7 @@ def data_nodes(
 
     Parameters
     ----------
-    data : GenerativeModel or LatentPanels
+    data : GenerativeModel, LatentPanels or ExactModel
         Whose p(x) it is.
     step : float
         Grid step in σ.
@@ -87,15 +87,14 @@ def data_nodes(
     -------
     DataNodes
     """
-    panels = data if isinstance(data, LatentPanels) else latent_panels(data)
-    variance = panels.model.noise_variance
-    if panels.model.data_dim > 2:
+    source = exact_model(data)
+    variance = source.model.noise_variance
+    if source.model.data_dim > 2:
         size = 1024 if most is None else most
-        draws = quasi_monte_carlo(panels.model, size=size, repeats=4, seed=seed)
-        x = draws.x.reshape(-1, panels.model.data_dim)
+        x = source.draws(size=size, repeats=4, seed=seed).x.reshape(-1, source.model.data_dim)
         mass = np.full(len(x), 1.0 / len(x))
-        return DataNodes(x, mass, log_density(panels, x).value, variance, step)
-    grid = trapezoid_grid(panels, step, shift)
+        return DataNodes(x, mass, source.log_density(x).value, variance, step)
+    grid = source.grid(step, shift)
     mass = np.exp(grid.log_density)
     mass /= mass.sum()
     heaviest = np.argsort(-mass, kind="stable")

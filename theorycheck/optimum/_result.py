@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate
-from theorycheck.models import GenerativeModel, decoder_from_table
+from theorycheck.models import GenerativeModel, as_generative, decoder_from_table
 from theorycheck.objectives import Decomposition, IwaeObjective
 from theorycheck.optimum._lipschitz import largest_slope
 from theorycheck.quadrature import LatentCells
@@ -139,12 +139,12 @@ class PredictedOptimum:
     @property
     def model(self) -> GenerativeModel:
         """The decoder found, with its σ²."""
-        return self.decomposition.model
+        return as_generative(self.decomposition.model)
 
     @property
     def data(self) -> GenerativeModel:
         """The model that p(x) belongs to."""
-        return self.decomposition.data
+        return as_generative(self.decomposition.data)
 
     @property
     def excess(self) -> Estimate:

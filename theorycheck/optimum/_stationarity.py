@@ -15,15 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate, Kind, Verdict, positive
-from theorycheck.inference import MeanField
+from theorycheck.inference import GridRule, MeanField, data_rule, exact_model
 from theorycheck.models import GenerativeModel
-from theorycheck.quadrature import (
-    UNRESOLVED_MASS,
-    TrapezoidGrid,
-    latent_panels,
-    quasi_monte_carlo,
-    trapezoid_grid,
-)
+from theorycheck.quadrature import UNRESOLVED_MASS
 from theorycheck.quadrature.kernels import m_step_batch
 
 Array = NDArray[np.float64]
@@ -89,19 +83,16 @@ def check_stationarity(model: GenerativeModel, data: GenerativeModel | None = No
     data = model if data is None else data
     field = MeanField(model)
     dim = data.data_dim
-    if dim <= 2:
-        grid: TrapezoidGrid = trapezoid_grid(latent_panels(data), _STEP)
-        mass = grid.volume * np.exp(grid.log_density)
+    rule = data_rule(field if data is model else exact_model(data), step=_STEP)
+    x, mass = rule.x, rule.mass
+    if isinstance(rule, GridRule):
         heavy = mass > 1e-14 * mass.max()
-        x, mass = grid.x[heavy], mass[heavy]
-        index = np.rint(x / (_STEP * data.sigma)).astype(np.int64) % _STRIDE
+        x, mass = x[heavy], mass[heavy]
+        index = np.rint(x / rule.spacing).astype(np.int64) % _STRIDE
         part, count = index @ (_STRIDE ** np.arange(dim)), _STRIDE**dim
     else:
-        draws = quasi_monte_carlo(data).x
-        count = len(draws)
-        x = draws.reshape(-1, dim)
-        mass = np.full(len(x), 1.0 / len(x))
-        part = np.repeat(np.arange(count), draws.shape[1])
+        count = len(rule.sample.x)
+        part = np.repeat(np.arange(count), len(x) // count)
     optimum = field.optimal_q(x)
     parts = [
         _sums(field, x[here], mass[here], optimum.mean[here], optimum.scale[here])
@@ -109,7 +100,7 @@ def check_stationarity(model: GenerativeModel, data: GenerativeModel | None = No
     ]
     total = np.sum(parts, axis=0)
     gain = _gain(field, total)
-    if dim <= 2:
+    if isinstance(rule, GridRule):
         rules = np.array([_gain(field, count * one) for one in parts])
         radius = float(np.abs(rules - gain).max()) / _STRIDE ** (dim - 1)
         estimate = Estimate(gain, radius + 1e-15)

@@ -10,6 +10,7 @@ from ._data_nodes import DataSample as DataSample
 from ._data_nodes import TrapezoidGrid as TrapezoidGrid
 from ._data_nodes import given_sample as given_sample
 from ._data_nodes import quasi_monte_carlo as quasi_monte_carlo
+from ._data_nodes import sobol_points as sobol_points
 from ._data_nodes import trapezoid_grid as trapezoid_grid
 from ._latent_cells import LatentCells as LatentCells
 from ._latent_cells import adapted_cells as adapted_cells

@@ -237,18 +237,47 @@ def quasi_monte_carlo(
     SettingError
         If `repeats` < 2 or `size` < 1.
     """
+    points = sobol_points(model.data_dim + 1, size=size, repeats=repeats, seed=seed)
+    draws = [
+        model.decoder(latent(inner[:, 0])) + ndtri(inner[:, 1:]) * model.sigma for inner in points
+    ]
+    return DataSample(np.stack(draws))
+
+
+def sobol_points(dim: int, *, size: int, repeats: int, seed: int) -> Array:
+    """Return scrambled Sobol points in the open unit cube.
+
+    Parameters
+    ----------
+    dim : int
+    size : int
+        Points a repetition; rounded up to a power of two.
+    repeats : int
+        Independent scramblings, at least 2.
+    seed : int
+        Seed of the scramblings.
+
+    Returns
+    -------
+    ndarray, shape (R, n, dim)
+
+    Raises
+    ------
+    SettingError
+        If `repeats` < 2 or `size` < 1.
+    """
     if repeats < 2 or size < 1:
         raise SettingError("quasi-Monte Carlo needs at least 2 repetitions of at least 1 point")
     # Half a second of a first command goes into this import, and most need no Sobol points.
     from scipy.stats import qmc
 
     log2_size = max(0, math.ceil(math.log2(size)))
-    draws = []
-    for child in np.random.default_rng(seed).spawn(repeats):
-        uniform = qmc.Sobol(model.data_dim + 1, scramble=True, rng=child).random_base2(log2_size)
-        inner = np.clip(uniform, 1e-16, 1.0 - 1e-16)
-        draws.append(model.decoder(latent(inner[:, 0])) + ndtri(inner[:, 1:]) * model.sigma)
-    return DataSample(np.stack(draws))
+    points = [
+        qmc.Sobol(dim, scramble=True, rng=child).random_base2(log2_size)
+        for child in np.random.default_rng(seed).spawn(repeats)
+    ]
+    inside: Array = np.clip(np.stack(points), 1e-16, 1.0 - 1e-16)
+    return inside
 
 
 def given_sample(x: ArrayLike, data_dim: int) -> DataSample:

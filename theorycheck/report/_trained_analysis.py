@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from theorycheck.errors import LoadingError
 from theorycheck.estimate import Estimate
+from theorycheck.models import as_generative
 from theorycheck.objectives import Decomposition, KlMap, decompose
 from theorycheck.optimum import PredictedOptimum, decoder_slope
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -98,7 +99,9 @@ def analyse_trained(
         If J is not what the run says of itself: its checkpoint is of another run.
     """
     panels = latent_panels(run.model)
-    result = decompose(run.model, truth.data, tolerance=_TOLERANCE, progress=progress)
+    result = decompose(
+        run.model, as_generative(truth.data), tolerance=_TOLERANCE, progress=progress
+    )
     difference = abs(result.excess.value - run.excess.value)
     if not difference <= result.excess.error + run.excess.error + _SAME_NETWORK:
         raise LoadingError(

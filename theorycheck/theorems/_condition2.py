@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from theorycheck.estimate import Estimate, Verdict, positive
+from theorycheck.models import as_generative
 from theorycheck.objectives import Decomposition
 from theorycheck.optimum import Stationarity, check_stationarity
 from theorycheck.rearrangements import SHARP
@@ -181,7 +182,7 @@ def check_repaired(
     # Of those that agree to rounding the first, which is the ground truth.
     smallest = min(members, key=lambda m: round(m.pmo.value, 9))
     is_truth = smallest is members[0]
-    moved = truth if is_truth else check_stationarity(smallest.model, smallest.data)
+    moved = truth if is_truth else _moved(smallest)
     gain = moved.m_step_gain
     # g is better than its own image under the M-step by minus the gain, whatever its PMO's radius.
     margins = [
@@ -202,3 +203,8 @@ def check_repaired(
     elif not surveyed:
         verdict = Verdict.INCONCLUSIVE
     return RepairedCheck(smallest, moved, lowest, excess, margin, verdict, class_searched)
+
+
+def _moved(member: Decomposition) -> Stationarity:
+    """Move a decoder by one M-step."""
+    return check_stationarity(as_generative(member.model), as_generative(member.data))

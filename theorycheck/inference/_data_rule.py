@@ -1,0 +1,168 @@
+"""How an average over p(x) is taken, and how far it can be off: one rule for D <= 2, one for more.
+
+For D <= 2 the nodes are a trapezoid grid in data space, and the coarser grids within it say what
+kinks cost; for D > 2, or where a sample is given, they are draws, and their spread says so.
+Averages of what only refinement resolves, such as the PMO, have rules of their own in
+`objectives`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theorycheck.estimate import Estimate, Kind
+from theorycheck.inference._exact_model import ExactModel
+from theorycheck.quadrature import DataSample, change_at_kinks, given_sample
+
+Array = NDArray[np.float64]
+
+
+class DataRule(Protocol):
+    """Nodes x and their weights for averages over p(x)."""
+
+    @property
+    def x(self) -> Array:
+        """The nodes, shape (n, D)."""
+        ...
+
+    @property
+    def mass(self) -> Array:
+        """Their weights, p(x) included, shape (n,)."""
+        ...
+
+    def change(self, values: Array) -> float:
+        """Return how far the rule itself may be off, for values (n,) that are exact."""
+        ...
+
+    def average(self, values: Array, errors: ArrayLike = 0.0, *, unseen: float = 0.0) -> Estimate:
+        """Average a function of x.
+
+        Parameters
+        ----------
+        values : ndarray, shape (n,)
+            The function at the nodes.
+        errors : array_like, shape (n,)
+            Error radii of the values.
+        unseen : float
+            Largest size of the function where p(x) has no node.
+
+        Returns
+        -------
+        Estimate
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class GridRule:
+    """A trapezoid rule over p(x), D <= 2.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, D)
+        Multiples of the spacing.
+    mass : ndarray, shape (n,)
+    spacing : ndarray, shape (D,)
+        In data units.
+    missing_mass : float
+        Mass of p(x) that has no node.
+    """
+
+    x: Array
+    mass: Array
+    spacing: Array
+    missing_mass: float
+
+    def change(self, values: Array) -> float:
+        """Return what the coarser rules in it say that kinks may cost."""
+        return change_at_kinks(self.x, self.spacing, self.mass * values)
+
+    def average(self, values: Array, errors: ArrayLike = 0.0, *, unseen: float = 0.0) -> Estimate:
+        """Average a function of x; see :class:`DataRule`."""
+        known = np.minimum(np.broadcast_to(errors, values.shape), max(unseen, 1.0))
+        radius = self.change(values) + self.missing_mass * unseen + float(self.mass @ known)
+        return Estimate(float((self.mass * values).sum()), radius + 1e-13)
+
+
+@dataclass(frozen=True, eq=False)
+class DrawRule:
+    """Draws from p(x), any D.
+
+    Parameters
+    ----------
+    sample : DataSample
+    """
+
+    sample: DataSample
+
+    @property
+    def x(self) -> Array:
+        """The draws, shape (n, D)."""
+        return self.sample.x.reshape(-1, self.sample.x.shape[2])
+
+    @property
+    def mass(self) -> Array:
+        """Equal weights, shape (n,)."""
+        count = len(self.x)
+        return np.full(count, 1.0 / count)
+
+    def change(self, values: Array) -> float:
+        """Return five standard errors."""
+        return self.sample.average(values.reshape(self.sample.x.shape[:2]))[1]
+
+    def average(self, values: Array, errors: ArrayLike = 0.0, *, unseen: float = 0.0) -> Estimate:  # noqa: ARG002
+        """Average a function of x; see :class:`DataRule`."""
+        value, spread = self.sample.average(values.reshape(self.sample.x.shape[:2]))
+        known = np.minimum(np.broadcast_to(errors, values.shape), 1e300)
+        return Estimate(value, spread + float(known.mean()), Kind.STATISTICAL)
+
+
+def data_rule(
+    data: ExactModel,
+    *,
+    step: float,
+    ignored: float = 0.0,
+    size: int = 1024,
+    repeats: int = 16,
+    seed: int = 0,
+    sample: ArrayLike | None = None,
+) -> GridRule | DrawRule:
+    """Choose nodes for averages over p(x): a grid for D <= 2, else draws.
+
+    Parameters
+    ----------
+    data : ExactModel
+        Whose p(x) it is.
+    step : float
+        Of the grid, in σ.
+    ignored : float
+        Mass of the lightest nodes of the grid that are left out.
+    size, repeats, seed : int
+        Quasi-random draws for D > 2: points a repetition, repetitions, seed.
+    sample : array_like, shape (n, D), optional
+        Average over these draws from p(x) instead.
+
+    Returns
+    -------
+    GridRule or DrawRule
+
+    Raises
+    ------
+    ModelError
+        If the sample does not fit.
+    """
+    dim = data.model.data_dim
+    if sample is not None:
+        return DrawRule(given_sample(sample, dim))
+    if dim > 2:
+        return DrawRule(data.draws(size=size, repeats=repeats, seed=seed))
+    grid = data.grid(step)
+    mass = grid.volume * np.exp(grid.log_density)
+    order = np.argsort(mass)
+    light = int(np.searchsorted(np.cumsum(mass[order]), ignored)) if ignored else 0
+    kept = np.sort(order[light:])
+    return GridRule(grid.x[kept], mass[kept], step * data.model.sigma, grid.missing_mass + ignored)

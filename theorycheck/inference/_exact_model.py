@@ -1,0 +1,127 @@
+"""What averages over p(x), theorems and searches need of a model, and nothing more.
+
+The engine for one latent, :class:`theorycheck.inference.MeanField`, is one such model; the
+linear-Gaussian model with any number of latents, in closed form, is another. Whoever has a third
+writes these members, and `decompose`, the η-partition and Theorem 2's refit take it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theorycheck.inference._marginal import LogDensity
+from theorycheck.models import DescribedModel
+from theorycheck.quadrature import DataSample, TrapezoidGrid
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class BestQ:
+    """What an average over p(x) needs of the optimal q of many x.
+
+    Parameters
+    ----------
+    negative_elbo : ndarray, shape (n,)
+        −ELBO_x at the optimal q, nats.
+    gap : ndarray, shape (n,)
+        Nats by which some q could be better.
+    mean_f : ndarray, shape (n, D)
+        E_q f(z).
+    squares : ndarray, shape (n, D)
+        E_q (x_d − f_d(z))², in squared data units.
+    hint : ndarray, shape (G, C, W)
+        Candidates that serve the neighbours of each group of x, in the model's own form; C = 0
+        where the model needs none.
+    """
+
+    negative_elbo: Array
+    gap: Array
+    mean_f: Array
+    squares: Array
+    hint: Array
+
+
+@runtime_checkable
+class ExactModel(Protocol):
+    """A model of which everything at a given x is known to an error radius."""
+
+    @property
+    def model(self) -> DescribedModel:
+        """Name, D, K, σ², and draws."""
+        ...
+
+    @property
+    def unresolved_mass(self) -> float:
+        """Prior mass on which f is not resolved against σ."""
+        ...
+
+    @property
+    def missing_mass(self) -> float:
+        """Prior mass that no latent of the rule stands for, the unresolved one included."""
+        ...
+
+    @property
+    def verified_width(self) -> float:
+        """Width from which on nothing of f was missed; inf where nothing was scanned."""
+        ...
+
+    @property
+    def covered(self) -> float:
+        """How much room p(x) takes up in data space, about, in units of σ^D."""
+        ...
+
+    def log_density(self, x: ArrayLike) -> LogDensity:
+        """Return log p(x) for x (n, D), with its radius and E[f(z) | x]."""
+        ...
+
+    def best_q(
+        self,
+        x: ArrayLike,
+        *,
+        groups: int = 0,
+        hint: Array | None = None,
+        fresh: bool = True,
+        evidence: LogDensity | None = None,
+        negligible: Array | None = None,
+    ) -> BestQ:
+        """Find the optimal q of every x.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, D)
+            G groups of n/G neighbours, one after the other.
+        groups : int
+            G; 0 asks for no hint.
+        hint : ndarray, shape (G, C, W), optional
+            What an earlier call returned for neighbours of each group.
+        fresh : bool
+            Look beyond the hint as well.
+        evidence : LogDensity, optional
+            log p(x) of this model, where it is known already.
+        negligible : ndarray, shape (n,), optional
+            KL, nats, up to which nothing better needs to be excluded.
+
+        Returns
+        -------
+        BestQ
+        """
+        ...
+
+    def grid(self, step: float, shift: float = 0.0) -> TrapezoidGrid:
+        """Return a trapezoid rule over p(x), D <= 2, of a step in σ.
+
+        Raises
+        ------
+        ModelError
+            If D > 2.
+        """
+        ...
+
+    def draws(self, *, size: int, repeats: int, seed: int) -> DataSample:
+        """Return `repeats` independent sets of `size` quasi-random draws from p(x), any D."""
+        ...
