@@ -42,7 +42,7 @@ test: check
 	$(PYTEST) -m 'not slow'
 
 slow: $(VENV)/.test
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow --networks small --thorough
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,rounds --benchmark-sort=name

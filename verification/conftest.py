@@ -1,21 +1,30 @@
 """Collects the evidence that the claims' checks record, and writes the table at the end.
 
-``pytest verification --evidence-dir DIR`` writes ``claims.json`` and ``claims.html``; without the
-option nothing is written. ``theorycheck verify`` runs the same. Checks that train networks are
-marked slow; ``--full`` has them follow the paper's protocol.
+``pytest verification/`` checks in minutes what needs neither networks nor thorough searches, prints
+the table of claims at its end, and writes ``claims.json`` and ``claims.html``. What takes longer is
+asked for: ``--networks small|full`` trains networks, ``--thorough`` searches on where the quick
+search leaves a claim open. ``theorycheck verify`` runs the same.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from theorycheck.claims import Evidence, Ledger, claim_of, claims_with_test
+from theorycheck.claims import (
+    HTML_NAME,
+    JSON_NAME,
+    Evidence,
+    Ledger,
+    LeftOpen,
+    claim_of,
+    claim_rows,
+    claims_with_test,
+)
 from theorycheck.models import benchmark
 from theorycheck.optimum import PredictedOptimum, find_optimum
 
@@ -31,12 +40,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--evidence-dir",
         type=Path,
         default=None,
-        help="where to write the table of claims as JSON and HTML",
+        help="where to write the table of claims as JSON and HTML; if only claims are run, by "
+        "default out/verification below the root",
     )
     parser.addoption(
-        "--full",
+        "--networks",
+        choices=("none", "small", "full"),
+        default="none",
+        help="train networks for the claims that are about them: none; small: some hours of "
+        "processor time; full: by the paper's protocol, ten restarts a seed and all steps",
+    )
+    parser.addoption(
+        "--thorough",
         action="store_true",
-        help="train the claims' networks by the paper's protocol: ten restarts, all steps",
+        help="search thoroughly where the quick search leaves a claim open: tens of minutes",
     )
     parser.addoption(
         "--networks-dir",
@@ -50,6 +67,29 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LEDGER] = Ledger()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long and was not asked for."""
+    trains = config.getoption("networks") != "none"
+    thorough = config.getoption("thorough")
+    left_out = []
+    for item in items:
+        if item.path.parent != _HERE:
+            continue
+        if _needs_networks(item):
+            asked = trains
+        else:
+            asked = thorough or item.get_closest_marker("slow") is None
+        if not asked:
+            left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _needs_networks(item: pytest.Item) -> bool:
+    return "networks" in getattr(item, "fixturenames", ())
+
+
 @pytest.fixture
 def evidence(request: pytest.FixtureRequest) -> Callable[[Evidence], Evidence]:
     """Record one piece of evidence.
@@ -61,8 +101,9 @@ def evidence(request: pytest.FixtureRequest) -> Callable[[Evidence], Evidence]:
     networks = importlib.util.find_spec("torch") is not None
 
     def with_session(entry: Evidence) -> Evidence:
-        if networks and entry.untested and _trains(request.session, entry.claim):
-            entry = replace(entry, untested="")
+        open_to = entry.left_open is LeftOpen.NETWORKS
+        if networks and open_to and _trains(request.session, entry.claim):
+            entry = entry.closed()
         return record(entry)
 
     return with_session
@@ -70,10 +111,7 @@ def evidence(request: pytest.FixtureRequest) -> Callable[[Evidence], Evidence]:
 
 def _trains(session: pytest.Session, claim: str) -> bool:
     """Tell whether a session has a check of this claim that trains networks."""
-    return any(
-        claim_of(item.path) == claim and "networks" in getattr(item, "fixturenames", ())
-        for item in session.items
-    )
+    return any(claim_of(item.path) == claim and _needs_networks(item) for item in session.items)
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +121,8 @@ def networks(request: pytest.FixtureRequest) -> ClaimRuns:
     from neural import ClaimRuns
 
     options = request.config
-    return ClaimRuns(options.getoption("full"), options.getoption("networks_dir"))
+    full = options.getoption("networks") == "full"
+    return ClaimRuns(full, options.getoption("networks_dir"))
 
 
 @pytest.fixture(scope="session")
@@ -135,6 +174,39 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["theorycheck_evidence"] = ledger.to_dict()
         return
-    directory = session.config.getoption("evidence_dir", None)
-    if directory is not None:
+    directory = _evidence_directory(session.config)
+    if directory is not None and (ledger.evidence or ledger.failed):
         ledger.write(directory, with_test=claims_with_test(_HERE))
+
+
+def _evidence_directory(config: pytest.Config) -> Path | None:
+    """Return where the table goes: somewhere by default only if claims are all that is run."""
+    given: Path | None = config.getoption("evidence_dir", None)
+    if given is not None:
+        return given
+    asked = [Path(argument.split("::")[0]).resolve() for argument in config.args]
+    if all(path == _HERE or _HERE in path.parents for path in asked):
+        return config.rootpath / "out" / "verification"
+    return None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what became of every claim, and where the evidence lies."""
+    config = terminalreporter.config
+    ledger = config.stash[_LEDGER]
+    directory = _evidence_directory(config)
+    if directory is None or not (ledger.evidence or ledger.failed):
+        return
+    rows = claim_rows(ledger.to_dict(), claims_with_test(_HERE))
+    terminalreporter.section("the paper's claims")
+    width = terminalreporter._tw.fullwidth
+    for row in rows:
+        line = f"{row['id']}  {row['verdict']:<16}  {row['claim']}"
+        terminalreporter.write_line(line if len(line) <= width else f"{line[: width - 1]}…")
+    left = [
+        f"--networks {config.getoption('networks')}",
+        "--thorough" if config.getoption("thorough") else "without --thorough",
+    ]
+    terminalreporter.write_line("")
+    terminalreporter.write_line(f"Run with {', '.join(left)}; see verification/README.md.")
+    terminalreporter.write_line(f"Evidence: {directory / HTML_NAME}, {directory / JSON_NAME}")

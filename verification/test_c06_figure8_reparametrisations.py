@@ -25,7 +25,7 @@ from collections.abc import Callable
 
 import pytest
 
-from theorycheck.claims import Evidence, claim_verdict
+from theorycheck.claims import Evidence, LeftOpen, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import benchmark
 from theorycheck.objectives import decompose
@@ -102,6 +102,7 @@ def test_continuous_rearrangements_have_a_pmo_above_the_optimum(
             witness=f"smallest PMO: {members[0].name}; of the others: {others[0].name}",
             over=f"{len(members)} continuous decoders with MLEO = 0 (the ground truth, folds of "
             "the whole curve and of parts of it), and their mirror images",
+            left_open=LeftOpen.CLASS,
             untested=_UNTESTED,
         )
     )
@@ -186,6 +187,7 @@ def test_condition_2_at_one_eta(
             notes="A member that meets (1) at η gains more than P L over the ground truth. So (2) "
             "holds at this η over any class whose PMO is nowhere lower than the ground truth's by "
             "as much as that.",
+            left_open=LeftOpen.CLASS,
             untested=_UNTESTED,
         )
     )
@@ -224,6 +226,7 @@ def test_tears_are_no_way_out_however_steep(
             + ", ".join(f"{slope:g}" for slope in _SLOPES),
             notes="MLEO falls to 0 as the bridges get steeper: a class of decoders without a "
             "bound on |f′| has continuous members with MLEO as small as one likes.",
+            left_open=LeftOpen.CLASS,
             untested="other tears",
         )
     )

@@ -27,7 +27,7 @@ from collections.abc import Callable
 
 import pytest
 
-from theorycheck.claims import POOR, SCALE, Evidence, claim_verdict, poorly
+from theorycheck.claims import POOR, SCALE, Evidence, LeftOpen, claim_verdict, poorly
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import benchmark
 from theorycheck.objectives import decompose, total_variation
@@ -94,6 +94,7 @@ def test_premise_and_condition_1_hold_at_one_eta(
             verdict=claim_verdict(verdict),
             witness=f"the decoder that `theorycheck optimum clusters` writes, η = {at.eta:.4g}",
             over=_SEARCH,
+            left_open=LeftOpen.NETWORKS,
             untested=_UNTESTED,
         )
     )
@@ -142,6 +143,7 @@ def conditions(theorem1: Theorem1Check) -> Evidence:
         "least; tears drawn at random and improved to that end came within 0.005. So (2) as it is "
         "stated hangs on rare x and on how much of the class is looked at. The conclusion of "
         "Theorem 1 does not: it stands by (2′).",
+        left_open=LeftOpen.NETWORKS,
         untested=_UNTESTED,
     )
 
@@ -199,6 +201,7 @@ def test_repaired_condition_2_holds(
             verdict=claim_verdict(verdict),
             witness=f"least PMO: {smallest.name}",
             over=surveyed.description,
+            left_open=LeftOpen.NETWORKS,
             untested=_UNTESTED,
         )
     )
@@ -233,6 +236,7 @@ def test_the_optimum_learns_p_poorly(
             verdict=claim_verdict(verdict),
             over=_SEARCH,
             notes=SCALE,
+            left_open=LeftOpen.NETWORKS,
             untested=_UNTESTED,
         )
     )

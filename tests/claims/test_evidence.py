@@ -13,7 +13,7 @@ import pytest
 
 from theorycheck import files
 from theorycheck.claims import _verification_run as verification_run
-from theorycheck.claims._evidence import ClaimVerdict, Evidence, Ledger, claim_verdict
+from theorycheck.claims._evidence import ClaimVerdict, Evidence, Ledger, LeftOpen, claim_verdict
 from theorycheck.claims._ledger import CLAIMS
 from theorycheck.claims._table import claim_rows, render_html
 from theorycheck.claims._verification_run import claim_of, find_verification, run_verification
@@ -46,7 +46,7 @@ def made(claim: str = "C01", **changes: Any) -> Evidence:
     [
         made(),
         made(margin=None, witness=None, predicted="zero"),
-        made(witness="f(z) = z", predicted=Estimate(1.0, 0.5), untested="the rest"),
+        made(left_open=LeftOpen.CLASS, untested="the rest", predicted=Estimate(1.0, 0.5)),
         made(margin=Estimate(0.0, math.inf), verdict=ClaimVerdict.INCONCLUSIVE),
     ],
 )
@@ -80,22 +80,33 @@ V, R, INC = ClaimVerdict.VERIFIED, ClaimVerdict.REFUTED, ClaimVerdict.INCONCLUSI
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "untested", "overall"),
+    ("verdicts", "left_open", "overall"),
     [
-        ([], "", "not yet checked"),
-        ([V, V], "", "verified"),
-        ([V, V], "the networks", "verified in part"),
-        ([V, INC], "", "inconclusive"),
-        ([V, INC, R], "the networks", "refuted"),
+        ([], LeftOpen.NOTHING, "not yet checked"),
+        ([V, V], LeftOpen.NOTHING, "verified"),
+        ([V, V], LeftOpen.NETWORKS, "verified in part"),
+        ([V, V], LeftOpen.CLASS, "verified in part"),
+        ([V, INC], LeftOpen.NOTHING, "inconclusive"),
+        ([V, INC, R], LeftOpen.NETWORKS, "refuted"),
     ],
 )
 def test_a_claim_stands_only_if_all_parts_do(
-    verdicts: list[ClaimVerdict], untested: str, overall: str
+    verdicts: list[ClaimVerdict], left_open: LeftOpen, overall: str
 ) -> None:
     ledger = Ledger()
+    words = "" if left_open is LeftOpen.NOTHING else "the rest"
     for verdict in verdicts:
-        ledger.record(made("C10", verdict=verdict, untested=untested))
+        ledger.record(made("C10", verdict=verdict, left_open=left_open, untested=words))
     assert row(ledger, "C10")["verdict"] == overall
+
+
+def test_words_alone_leave_nothing_open() -> None:
+    """The verdict hangs on data, and data and words must agree."""
+    for change in ({"untested": "the rest"}, {"left_open": LeftOpen.CLASS}):
+        with pytest.raises(ValueError, match="both its kind and words"):
+            made(**change)
+    open_part = made(left_open=LeftOpen.NETWORKS, untested="the rest")
+    assert open_part.closed() == made()
 
 
 def test_a_claim_whose_check_fails_is_not_verified() -> None:
@@ -187,7 +198,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(
 
 PASSING = """
 from theorycheck.estimate import Estimate
-from theorycheck.report.evidence import ClaimVerdict, Evidence
+from theorycheck.claims import ClaimVerdict, Evidence
 
 def test_agrees(evidence):
     evidence(Evidence("C01", "eq. 3", "agrees", "tight", {"left": Estimate(1.0, 0.1)}, 1.0, None,

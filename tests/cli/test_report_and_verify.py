@@ -67,7 +67,8 @@ def test_verify(verification: Callable[[object], list[tuple[object, ...]]], capf
     assert not Path("evidence").exists()
     assert main(["verify", "--networks", "none"]) == 0
     assert main(["verify", "-k", "C1", "--networks", "full"]) == 0
-    assert calls[1:] == [(None, ["-m", "not slow"]), (None, ["-k", "C1", "--full"])]
+    full = ["-k", "C1", "--networks", "full", "--thorough"]
+    assert calls[1:] == [(None, []), (None, full)]
     assert main(["verify"]) == 0
     text = capfd.readouterr().out
     assert "[J] >= 0" in text

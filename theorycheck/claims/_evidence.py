@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,17 @@ class ClaimVerdict(enum.StrEnum):
     VERIFIED = "verified"
     REFUTED = "refuted"
     INCONCLUSIVE = "inconclusive"
+
+
+class LeftOpen(enum.StrEnum):
+    """What part of its claim a piece of evidence does not speak of.
+
+    NETWORKS: what trained networks do. CLASS: decoders outside the class that was searched.
+    """
+
+    NOTHING = "nothing"
+    NETWORKS = "networks"
+    CLASS = "class"
 
 
 def claim_verdict(verdict: Verdict) -> ClaimVerdict:
@@ -81,9 +92,16 @@ class Evidence:
         The class of decoders, data points or η that was searched.
     notes : str
         What a reader should know besides.
+    left_open : LeftOpen
+        The part of the claim that this evidence leaves open, by its kind; it keeps the claim as a
+        whole from counting as verified.
     untested : str
-        The part of the claim that this evidence leaves open; it keeps the claim as a whole from
-        counting as verified.
+        The same in words.
+
+    Raises
+    ------
+    ValueError
+        If words and kind do not agree on whether something is left open.
     """
 
     claim: str
@@ -97,7 +115,16 @@ class Evidence:
     witness: str | Mapping[str, Any] | None = None
     over: str = ""
     notes: str = ""
+    left_open: LeftOpen = LeftOpen.NOTHING
     untested: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.untested) is (self.left_open is LeftOpen.NOTHING):
+            raise ValueError("what is left open needs both its kind and words, or neither")
+
+    def closed(self) -> Evidence:
+        """Return the same, nothing being left open."""
+        return replace(self, left_open=LeftOpen.NOTHING, untested="")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evidence for JSON; a number that is not finite becomes null."""
@@ -113,6 +140,7 @@ class Evidence:
             "witness": jsonable(self.witness),
             "over": self.over,
             "notes": self.notes,
+            "left_open": self.left_open.value,
             "untested": self.untested,
         }
 
@@ -133,6 +161,7 @@ class Evidence:
         values["predicted"] = _decode(data["predicted"])
         values["margin"] = None if data["margin"] is None else _decode(data["margin"])
         values["verdict"] = ClaimVerdict(data["verdict"])
+        values["left_open"] = LeftOpen(data["left_open"])
         return cls(**values)
 
 

@@ -11,8 +11,12 @@ import typer
 from theorycheck.cli.options import AsJson, cannot_write, checked_directory
 from theorycheck.errors import SettingError, TheorycheckError, nearest
 
-#: What pytest is told, by the networks that are wanted: their checks are those marked slow.
-_NETWORKS = {"none": ["-m", "not slow"], "small": [], "full": ["--full"]}
+#: What pytest is told, by the networks that are wanted; whoever trains some has time for searches.
+_NETWORKS = {
+    "none": [],
+    "small": ["--networks", "small", "--thorough"],
+    "full": ["--networks", "full", "--thorough"],
+}
 
 
 def verify(
@@ -34,8 +38,8 @@ def verify(
         typer.Option(
             "--networks",
             metavar="N",
-            help="Trained for the claims that need them: none; small: a quarter of an hour; full: "
-            "by the paper's protocol, hours.",
+            help="Train networks for the claims about them: none (minutes); small (an hour or two, "
+            "thorough searches included); full (by the paper's protocol, many hours).",
         ),
     ] = "small",
     as_json: AsJson = False,

@@ -121,7 +121,8 @@ class ExactLinearGaussian:
         self._gain = np.linalg.solve(self._precision, scaled.T)
         # Root Rᵀ of the covariance RᵀR by QR: to form the covariance first would square its
         # condition.
-        self._root = np.linalg.qr(np.vstack([w.T, np.diag(model.sigma)]), mode="r").T
+        _, root = np.linalg.qr(np.vstack([w.T, np.diag(model.sigma)]))
+        self._root = root.T
 
     @cached_property
     def posterior_covariance(self) -> Array:
