@@ -15,4 +15,3 @@ __version__ = "0.1.0"
 
 # The names are listed once, in __init__.pyi.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-__all__ += ["__version__"]
