@@ -17,9 +17,11 @@ from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.models import Decoder, GenerativeModel, load_model
 from theorycheck.report import _html as html
-from theorycheck.report._analysis import Search
+from theorycheck.report._analysis import ModelAnalysis
+from theorycheck.report._figures import ReportFigure
 from theorycheck.report._html import write_report
 from theorycheck.report._numbers import shown
+from theorycheck.report._search import Search
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }}"
 
@@ -258,6 +260,40 @@ def test_an_exception_leaves_the_old_report(
             write_report([model], tmp_path, tolerance=1e-2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
     assert {path.read_text() for path in tmp_path.iterdir()} == {"old"}
+
+
+def test_the_report_can_be_read_while_it_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = [load_model(f"expr:{k}*z", noise_variance=0.5) for k in (2, 3, 4)]
+    (tmp_path / "report.html").write_text("old")
+    seen: list[str] = []
+
+    def figures(analysis: ModelAnalysis) -> tuple[ReportFigure, ...]:
+        growing = tmp_path / html.GROWING_NAME
+        seen.append(growing.read_text("utf-8") if growing.exists() else "")
+        assert (tmp_path / "report.html").read_text() == "old"
+        if fail and analysis.model.name == "4*z":
+            raise KeyboardInterrupt
+        return ()
+
+    monkeypatch.setattr(html, "figures_of", figures)
+    fail = True
+    with pytest.raises(KeyboardInterrupt):
+        write_report(models, tmp_path, tolerance=1e-2)
+    assert seen[0] == ""
+    assert "Not complete: 3*z, 4*z still to come" in seen[1]
+    assert "Not complete: 4*z still to come" in seen[2]
+    assert '<h2 id="model-2">3*z</h2>' in seen[2]
+    # What was done before Ctrl-C can be read, and the older report is whole.
+    assert (tmp_path / html.GROWING_NAME).read_text("utf-8") == seen[2]
+    assert (tmp_path / "report.html").read_text() == "old"
+    fail = False
+    write_report(models, tmp_path, tolerance=1e-2)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "Not complete" not in page
+    assert "refresh" not in page
+    assert not (tmp_path / html.GROWING_NAME).exists()
 
 
 def test_bad_input_is_one_line(tmp_path: Path) -> None:

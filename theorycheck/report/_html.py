@@ -29,6 +29,9 @@ from theorycheck.report._trained import TrainedRun, runs_of
 HTML_NAME = "report.html"
 JSON_NAME = "report.json"
 FIGURES_NAME = "figures"
+#: The page while models are still to come: it is there from the first one on, and replaced by the
+#: whole at the end. An older report is left alone until then.
+GROWING_NAME = "report-so-far.html"
 
 #: Decimals that a number is shown with where space is short.
 _PLACES = 6
@@ -61,7 +64,8 @@ def write_report(
     models : sequence of GenerativeModel
         Ground truths to report on, in this order.
     directory : path-like
-        Where to; made if missing. Reports in it are replaced, never left half written.
+        Where to; made if missing. Reports in it are replaced at the end, never left half written.
+        Until then ``report-so-far.html`` shows the models that are done.
     alternatives : mapping of str to sequence of GenerativeModel, optional
         By the name of a model: decoders to try in condition (1) of Theorem 1.
     eta : sequence of float
@@ -95,7 +99,20 @@ def write_report(
     if unknown:
         raise SettingError(f"alternatives for '{sorted(unknown)[0]}', which is not in the report")
     networks = runs_of(models, trained)
-    sections = []
+    folder = Path(directory)
+    settings: dict[str, object] = {"pmo_tolerance": tolerance, "eta": list(eta) or "default"}
+    settings |= (
+        {"search": "none"} if search is None else {"search": search.name, "seed": search.seed}
+    )
+    sections: list[_Section] = []
+
+    def about(pending: Sequence[str] = ()) -> dict[str, object]:
+        seconds = time.perf_counter() - start
+        return {
+            "versions": _versions(), "settings": settings, "seconds": seconds,
+            "pending": list(pending),
+        }  # fmt: skip
+
     with progress.task("report", len(models)) as advance:
         for model in models:
             analysis = analyse(
@@ -109,28 +126,32 @@ def write_report(
             )
             sections.append(_Section(analysis, figures_of(analysis)))
             advance(1)
-    about: dict[str, object] = {
-        "versions": _versions(),
-        "settings": {"pmo_tolerance": tolerance, "eta": list(eta) or "default"}
-        | ({"search": "none"} if search is None else {"search": search.name, "seed": search.seed}),
-        "seconds": time.perf_counter() - start,
-    }
-    numbers = {**about, "models": [section.analysis.to_dict() for section in sections]}
+            pending = [later.name for later in models[len(sections) :]]
+            if pending:
+                _write(folder, {folder / GROWING_NAME: render(sections, about(pending)).encode()})
+                if len(sections) == 1:
+                    progress.say(f"Readable as it grows: {folder / GROWING_NAME}")
+    whole = about()
+    numbers = {**whole, "models": [section.analysis.to_dict() for section in sections]}
     # Both texts are complete before a file is touched.
-    page = render(sections, about)
+    page = render(sections, whole)
     text = json.dumps(jsonable(numbers), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    folder = Path(directory)
     contents = {folder / JSON_NAME: text.encode(), folder / HTML_NAME: page.encode()}
     if figure_files is not None:
         for section in sections:
             contents |= figure_files.render(section.analysis, folder / FIGURES_NAME)
+    _write(folder, contents)
+    (folder / GROWING_NAME).unlink(missing_ok=True)
+    return folder / HTML_NAME
+
+
+def _write(folder: Path, contents: Mapping[Path, bytes]) -> None:
     try:
         for parent in {path.parent for path in contents}:
             parent.mkdir(parents=True, exist_ok=True)
         replace_files(contents)
     except OSError as error:
         raise SettingError(f"{folder}: cannot be written: {error.strerror or error}") from error
-    return folder / HTML_NAME
 
 
 def render(sections: Sequence[_Section], about: Mapping[str, object]) -> str:
@@ -140,7 +161,7 @@ def render(sections: Sequence[_Section], about: Mapping[str, object]) -> str:
     ----------
     sections : sequence of _Section
     about : mapping
-        versions, settings and seconds.
+        versions, settings, seconds, and the names of models that are pending.
 
     Returns
     -------
