@@ -51,6 +51,13 @@ def test_a_combination_takes_the_weakest_kind() -> None:
         assert a.scaled(2.0).kind is strong
 
 
+def test_the_kind_is_printed_where_a_radius_is_not_merely_estimated() -> None:
+    assert str(Estimate(1.0, 0.25)) == "1.00 ± 2.5e-01"
+    assert str(Estimate(1.0, 0.25, Kind.STATISTICAL)) == "1.00 ± 2.5e-01 (statistical)"
+    assert str(Estimate(1.0, 0.25, Kind.PROVED)) == "1.00 ± 2.5e-01 (proved)"
+    assert str(Estimate(1.0, 0.0, Kind.EXACT)) == "1"
+
+
 def test_what_is_not_defined_is_read_back_as_such() -> None:
     unknown = Estimate(0.0, math.inf, Kind.STATISTICAL)
     back = Estimate.from_dict(unknown.to_dict_or_null())

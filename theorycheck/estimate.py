@@ -20,6 +20,11 @@ class Kind(enum.StrEnum):
     ESTIMATED = "estimated"
     STATISTICAL = "statistical"
 
+    @property
+    def suffix(self) -> str:
+        """What stands after a radius that is not merely estimated, as most are."""
+        return f" ({self.value})" if self in (Kind.PROVED, Kind.STATISTICAL) else ""
+
     def __or__(self, other: str) -> Kind:
         """Return the weaker of two kinds: that of any combination of the two numbers."""
         order = list(Kind)
@@ -28,14 +33,16 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Estimate:
-    """A computed number and a bound on its distance from the true one.
+    """A computed number, how far the true one may be from it, and how that is known.
 
     Parameters
     ----------
     value : float
         The computed number (nats where it is an information quantity).
     error : float
-        Error radius: ``|true - value| <= error``. ``inf`` where nothing can be said.
+        Error radius. ``|true - value| <= error`` for certain where the kind is exact or proved;
+        as refinement and referees support it where it is estimated; but for one sample in some
+        thousands where it is statistical. ``inf`` where nothing can be said.
     kind : Kind
         How the radius was made; a combination takes the weakest.
     """
@@ -135,7 +142,7 @@ class Estimate:
         # What is printed must hold the true value too: count the rounding in, and round up.
         radius = self.error + abs(float(text) - self.value)
         step = 10.0 ** (math.floor(math.log10(radius)) - 1)
-        return f"{text} ± {math.ceil(radius / step * (1.0 - 1e-12)) * step:.1e}"
+        return f"{text} ± {math.ceil(radius / step * (1.0 - 1e-12)) * step:.1e}{self.kind.suffix}"
 
 
 def _times(factor: float, error: float) -> float:

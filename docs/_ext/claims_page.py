@@ -104,7 +104,8 @@ def with_short_table(readme: str, rows: list[dict[str, Any]]) -> str:
 
 
 def _evidence(entry: Mapping[str, Any]) -> list[str]:
-    lines = [f"**{entry['verdict']}**: {_escaped(entry['statement'])}", ""]
+    rests = entry["rests_on"]
+    lines = [f"**{entry['verdict']}** ({rests}): {_escaped(entry['statement'])}", ""]
     lines += ["| measured | |", "|---|---|"]
     shown = {**entry["measured"], "*predicted*": entry["predicted"], "*margin*": entry["margin"]}
     if entry["margin"] is None:

@@ -18,7 +18,7 @@ from theorycheck.claims._ledger import CLAIMS
 from theorycheck.claims._table import claim_rows, render_html
 from theorycheck.claims._verification_run import claim_of, find_verification, run_verification
 from theorycheck.errors import LoadingError, MissingExtraError
-from theorycheck.estimate import Estimate, Verdict
+from theorycheck.estimate import Estimate, Kind, Verdict
 from theorycheck.files import replace_files
 
 NUMBERS = [f"C{number:02d}" for number in range(1, 25)]
@@ -98,6 +98,17 @@ def test_a_claim_stands_only_if_all_parts_do(
     for verdict in verdicts:
         ledger.record(made("C10", verdict=verdict, left_open=left_open, untested=words))
     assert row(ledger, "C10")["verdict"] == overall
+
+
+def test_what_a_verdict_rests_on() -> None:
+    """The kind of the margin; without one the weakest of what was measured."""
+    drawn = Estimate(2.0, 0.1, Kind.STATISTICAL)
+    exact = Estimate(1.0, 0.0, Kind.EXACT)
+    assert made().rests_on is Kind.ESTIMATED
+    assert made(margin=drawn).rests_on is Kind.STATISTICAL
+    assert made(margin=exact, measured={"drawn": drawn}).rests_on is Kind.EXACT
+    assert made(margin=None, measured={"a": exact, "b": drawn, "n": 3}).rests_on is drawn.kind
+    assert made(margin=None, measured={"n": 3}).to_dict()["rests_on"] == "exact"
 
 
 def test_words_alone_leave_nothing_open() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from theorycheck.claims._table import claim_rows, write_tables
 from theorycheck.claims._verification_run import VerificationResult, run_verification
-from theorycheck.estimate import Estimate, Verdict
+from theorycheck.estimate import Estimate, Kind, Verdict
 from theorycheck.json_values import jsonable
 
 __all__ = [
@@ -126,6 +126,16 @@ class Evidence:
         """Return the same, nothing being left open."""
         return replace(self, left_open=LeftOpen.NOTHING, untested="")
 
+    @property
+    def rests_on(self) -> Kind:
+        """The kind of radius that the verdict rests on: the margin's, or the weakest measured."""
+        given = [self.margin] if self.margin is not None else list(self.measured.values())
+        kind = Kind.EXACT
+        for figure in given:
+            if isinstance(figure, Estimate):
+                kind |= figure.kind
+        return kind
+
     def to_dict(self) -> dict[str, Any]:
         """Return the evidence for JSON; a number that is not finite becomes null."""
         return {
@@ -137,6 +147,7 @@ class Evidence:
             "predicted": jsonable(self.predicted),
             "margin": jsonable(self.margin),
             "verdict": self.verdict.value,
+            "rests_on": self.rests_on.value,
             "witness": jsonable(self.witness),
             "over": self.over,
             "notes": self.notes,
@@ -156,7 +167,7 @@ class Evidence:
         -------
         Evidence
         """
-        values = dict(data)
+        values = {name: value for name, value in data.items() if name != "rests_on"}
         values["measured"] = {name: _decode(value) for name, value in data["measured"].items()}
         values["predicted"] = _decode(data["predicted"])
         values["margin"] = None if data["margin"] is None else _decode(data["margin"])

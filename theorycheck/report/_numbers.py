@@ -39,7 +39,7 @@ def shown(
     number = f"{rounded + 0.0:{'+' if signed else ''}.{digits}f}".replace("-", "−")
     if float(number.replace("−", "-")) == 0.0:
         number = number.lstrip("+−")
-    return f"{number}{unit} ± {_rounded_up(radius)}{unit}"
+    return f"{number}{unit} ± {_rounded_up(radius)}{unit}{estimate.kind.suffix}"
 
 
 def _rounded_up(radius: float) -> str:
