@@ -12,6 +12,7 @@ from numpy.polynomial import legendre
 
 from tests.radii.table import Table, off, shortfall
 from theorycheck.quadrature import _adaptive_boxes as adaptive_cells
+from theorycheck.quadrature import _box_faces as box_faces
 
 NODES, WEIGHTS = legendre.leggauss(6)
 
@@ -41,7 +42,7 @@ def _combined(function: Callable[..., Any]) -> float:
 def _at_the_end(function: Callable[..., Any]) -> float:
     boxes = _boxes(lambda x: x[:, :, 0] ** 2, [[0.0], [1.0]], [[1.0], [2.0]])
     error = np.array([[3.0], [4.0]])
-    found = function(boxes, error, True)
+    found = function(boxes, error, np.array([False]), True)
     return max(off(found.error, 0.2 * 7.0 + 15.0), off(found.box_error, error))
 
 
@@ -135,7 +136,82 @@ _INTEGRATE = adaptive_cells.integrate_boxes
 _SPLIT = adaptive_cells._split
 
 
+def _cut_by_a_line(function: Callable[..., Any]) -> float:
+    """A half plane under a Gaussian that ends just short of the boxes' faces."""
+    axis = np.arange(-4.0, 4.0)
+    lower = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    worst = 0.0
+    for c in (0.99, 0.495, 0.2475, 0.12375):
+
+        def side(x: Any, c: float = c) -> Any:
+            return np.exp(-3.0 * (x**2).sum(-1)) * (x[..., 0] > c)
+
+        found = function(
+            _integrand(side), lower, lower + 1.0, np.array([0.1]), jumps=np.array([True])
+        )
+        exact = math.pi / 6.0 * (1.0 - math.erf(math.sqrt(3.0) * c))
+        worst = max(worst, shortfall(abs(found.value[0] - exact), found.error[0]))
+    return worst
+
+
+def _faces_and_errors(function: Callable[..., Any]) -> float:
+    """Twice each box's own error, and what its faces hide."""
+    boxes = _boxes(
+        lambda x: (x[:, :, 0] > 0.99) * 1.0, [[0.0, 0.0], [1.0, 0.0]], [[1.0, 1.0], [2.0, 1.0]]
+    )
+    error = np.array([[0.25], [0.5]])
+    margin = 0.5 * (1.0 - NODES[-1])
+    return off(function(boxes, error, np.array([True])), 2.0 * error + margin)
+
+
+def _jumps_at_the_end(function: Callable[..., Any]) -> float:
+    """Errors of a function that jumps are added up; beside it one with kinks only."""
+    boxes = _boxes(lambda x: x[:, :, 0] ** 2, [[0.0], [1.0]], [[1.0], [2.0]])
+    error = np.array([[3.0], [4.0]])
+    return off(function(boxes, error, np.array([True]), True).error, 7.0)
+
+
+def _at_faces(function: Callable[..., Any]) -> float:
+    """A large box beside two small ones, of constants 1, 4 and 6: how far they are apart."""
+    lower = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 1.0]])
+    upper = np.array([[2.0, 2.0], [3.0, 1.0], [3.0, 2.0]])
+    values = np.repeat(np.array([1.0, 4.0, 6.0]), 36).reshape(3, 36, 1)
+    margin = 0.5 * (1.0 - NODES[-1])
+    # Half of the large box's right face meets each small one.
+    expected = margin * np.array([4.0 * 4.0, 3.0 + 2.0, 5.0 + 2.0])
+    return off(function(lower, upper, values, 6)[:, 0], expected)
+
+
 BOXES: Table = {
+    "jumps: errors that cancel": (
+        _cut_by_a_line, _INTEGRATE, "_finish(boxes, error, jumping, converged)",
+        "_finish(boxes, error, jumping & False, converged)",
+    ),
+    "jumps: nothing hides at faces": (
+        _faces_and_errors, adaptive_cells._in_full, "+ hidden", "",
+    ),
+    "jumps: others make up for a box": (
+        _faces_and_errors, adaptive_cells._in_full, "_ALONE *", "",
+    ),
+    "jumps: what is hidden instead of what is seen": (
+        _faces_and_errors, adaptive_cells._in_full, "_ALONE * error[:, jumping] +", "",
+    ),
+    "jumps: the last box's error alone": (
+        _jumps_at_the_end, adaptive_cells._finish, "error[:, jumping].sum(axis=0)",
+        "error[-1, jumping]",
+    ),
+    "faces: half of the disagreement": (
+        _at_faces, box_faces.hidden_at_faces, "np.abs(ours", "0.5 * np.abs(ours",
+    ),
+    "faces: one side of each axis": (
+        _at_faces, box_faces.hidden_at_faces, "range(dim), (-1.0, 1.0)", "range(dim), (1.0,)",
+    ),
+    "faces: of one axis": (
+        _at_faces, box_faces.hidden_at_faces, "product(range(dim),", "product(range(1),",
+    ),
+    "faces: the room of a unit box": (
+        _at_faces, box_faces.hidden_at_faces, "width[part].prod(axis=1)[:, None]", "1.0",
+    ),
     "without the sum": (
         _combined, adaptive_cells._radius, "_SUM_SHARE * error.sum(axis=0) +", "",
     ),
@@ -147,8 +223,8 @@ BOXES: Table = {
         _combined, adaptive_cells._radius, "(error**2).sum(axis=0)", "(error**2).sum()",
     ),
     "the end without the squares": (
-        _at_the_end, adaptive_cells._finish, "error=_radius(error)",
-        "error=_SUM_SHARE * error.sum(axis=0)",
+        _at_the_end, adaptive_cells._finish, "radius = _radius(error)",
+        "radius = _SUM_SHARE * error.sum(axis=0)",
     ),
     "the end without the boxes' errors": (
         _at_the_end, adaptive_cells._finish, "box_error=error", "box_error=0.0 * error",
@@ -183,10 +259,10 @@ BOXES: Table = {
     "first ones without error": (
         _first_boxes, _INTEGRATE, "np.full_like(boxes.error, np.inf)", "0.0 * boxes.error",
     ),
-    "boxes on a line: half of the kink": (_on_a_line, _INTEGRATE, "_LINE_SHARE * error", "error"),
+    "boxes on a line: half of the kink": (_on_a_line, _INTEGRATE, "_ALONE * error", "error"),
     "boxes on a line: nothing hides at edges": (
-        _jump_at_an_edge, _INTEGRATE, "np.maximum(_LINE_SHARE * error, _hidden_at_edges(boxes))",
-        "_LINE_SHARE * error",
+        _jump_at_an_edge, _INTEGRATE, "np.maximum(_ALONE * error, _hidden_at_edges(boxes))",
+        "_ALONE * error",
     ),
     "edges: hidden on the left only": (
         _edges, adaptive_cells._hidden_at_edges, "hidden[1:] = gap * width[1:]", "pass",

@@ -202,8 +202,10 @@ def averages_on_boxes(
         return values.reshape(boxes, count, -1), best.hint
 
     wanted = np.array([tolerance, *[residual_tolerance] * dim, np.inf, np.inf, np.inf])
+    # Residuals jump where q* does.
+    jumps = np.array([False, *[True] * dim, False, False, False])
     result = integrate_boxes(
-        integrand, lower, upper, wanted, max_boxes=max_boxes, progress=progress
+        integrand, lower, upper, wanted, jumps=jumps, max_boxes=max_boxes, progress=progress
     )
     flat = result.values.reshape(-1, dim + 4)
     mass = result.weight.ravel() * flat[:, dim + 1]
@@ -215,10 +217,7 @@ def averages_on_boxes(
         pmo=float(result.value[0]),
         pmo_error=float(result.error[0]) + unseen + evaluation,
         residual=result.value[1 : dim + 1] * variance,
-        # Residuals jump where q* does, and errors at jumps are too few and too alike to cancel:
-        # unlike the PMO's they are added up in full.
-        residual_error=(result.box_error[:, 1 : dim + 1].sum(axis=0) + unseen + evaluation)
-        * variance,
+        residual_error=(result.error[1 : dim + 1] + unseen + evaluation) * variance,
         mass=mass,
         kl=flat[:, dim + 2],
         spread=flat[:, dim + 3],

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.quadrature._box_faces import hidden_at_faces
 from theorycheck.quadrature._rules import gauss_legendre, legendre_transform
 
 Array = NDArray[np.float64]
@@ -33,8 +34,8 @@ _CHANGE_SHARE = 0.5
 #: sum of squares. Where a curve cuts boxes at random the errors have random signs; on the five
 #: benchmarks the true error was below 0.02 of the plain sum.
 _SUM_SHARE = 0.2
-#: Factor on a box's error for D = 1, where one box has the whole kink or jump.
-_LINE_SHARE = 2.0
+#: Factor on a box's error where no others make up for it.
+_ALONE = 2.0
 #: Boxes evaluated in one call, to bound memory.
 _BATCH = 2048
 
@@ -124,6 +125,7 @@ def integrate_boxes(
     upper: Array,
     tolerance: Array,
     *,
+    jumps: NDArray[np.bool_] | None = None,
     max_boxes: int = 60_000,
     progress: Progress = NO_PROGRESS,
 ) -> BoxIntegral:
@@ -137,6 +139,11 @@ def integrate_boxes(
         The first boxes.
     tolerance : ndarray, shape (M,)
         Error radius wanted for each function; inf for those that only ride along.
+    jumps : ndarray of bool, shape (M,), optional
+        Functions that jump along curves. A kink's errors have random signs, box by box; along a
+        straight jump they are too few and too alike to cancel. The radius of such a function adds
+        them up in full, and what jumps beside the boxes' faces may hide; the refinement asks for
+        no more boxes on that account, so that this radius may end above its tolerance.
     max_boxes : int
         Budget of final boxes; where it ends the refinement, `converged` is False and the error
         radius is what was reached.
@@ -148,6 +155,7 @@ def integrate_boxes(
     BoxIntegral
     """
     boxes = _evaluate(integrand, lower, upper, None, 0)
+    jumping = np.zeros(tolerance.size, dtype=bool) if jumps is None else np.asarray(jumps)
     generation = 0
     # Nothing is known about the first boxes' error until they are split once.
     boxes.error = np.full_like(boxes.error, np.inf)
@@ -155,12 +163,11 @@ def integrate_boxes(
         while True:
             error = boxes.error
             if lower.shape[1] == 1:
-                error = np.maximum(_LINE_SHARE * error, _hidden_at_edges(boxes))
+                error = np.maximum(_ALONE * error, _hidden_at_edges(boxes))
             total = _radius(error)
-            if np.all(total <= tolerance):
-                return _finish(boxes, error, True)
-            if len(boxes.error) >= max_boxes:
-                return _finish(boxes, error, False)
+            converged = bool(np.all(total <= tolerance))
+            if converged or len(boxes.error) >= max_boxes:
+                return _finish(boxes, error, jumping, converged)
             split = np.zeros(len(boxes.error), dtype=bool)
             for m in np.flatnonzero(total > tolerance):
                 split |= _worst(error[:, m], float(tolerance[m]))
@@ -174,6 +181,15 @@ def _radius(error: Array) -> Array:
     """Combine box errors (B, M) to the error radius of each integral (M,)."""
     radius: Array = _SUM_SHARE * error.sum(axis=0) + 3.0 * np.sqrt((error**2).sum(axis=0))
     return radius
+
+
+def _in_full(boxes: _Boxes, error: Array, jumping: NDArray[np.bool_]) -> Array:
+    """Return the box errors of functions that jump, none of which makes up for another."""
+    if boxes.lower.shape[1] == 1:
+        return error[:, jumping]
+    values = boxes.values[:, :, jumping]
+    hidden = hidden_at_faces(boxes.lower, boxes.upper, values, BOX_ORDER)
+    return _ALONE * error[:, jumping] + hidden
 
 
 def _hidden_at_edges(boxes: _Boxes) -> Array:
@@ -285,10 +301,17 @@ def _trouble(values: Array, half: Array, dim: int) -> Array:
     return result
 
 
-def _finish(boxes: _Boxes, error: Array, converged: bool) -> BoxIntegral:
+def _finish(
+    boxes: _Boxes, error: Array, jumping: NDArray[np.bool_], converged: bool
+) -> BoxIntegral:
+    radius = _radius(error)
+    if jumping.any():
+        error = error.copy()
+        error[:, jumping] = _in_full(boxes, error, jumping)
+        radius[jumping] = error[:, jumping].sum(axis=0)
     return BoxIntegral(
         value=boxes.integral.sum(axis=0),
-        error=_radius(error),
+        error=radius,
         lower=boxes.lower,
         upper=boxes.upper,
         nodes=boxes.nodes,
