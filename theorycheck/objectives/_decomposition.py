@@ -19,6 +19,7 @@ from theorycheck.objectives._averages import (
     averages_on_sample,
 )
 from theorycheck.objectives._curve_averages import CurveAverages, box_nodes, worth_it
+from theorycheck.objectives._objective_value import ObjectiveValue
 from theorycheck.objectives._partition import KlDistribution, Partition
 from theorycheck.objectives._price import MAX_NODES, say_price
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -124,6 +125,11 @@ class Decomposition:
         return self.mleo + self.pmo
 
     @property
+    def objective(self) -> ObjectiveValue:
+        """J, MLEO and PMO together."""
+        return ObjectiveValue(self.excess, self.mleo, self.pmo)
+
+    @property
     def negative_elbo(self) -> Estimate:
         """−ELBO averaged over p(x)."""
         return self.entropy + self.mleo + self.pmo
@@ -145,9 +151,7 @@ class Decomposition:
             "data": self.data.name,
             "noise_variance": self.model.noise_variance.tolist(),
             "entropy": self.entropy.to_dict(),
-            "mleo": self.mleo.to_dict(),
-            "pmo": self.pmo.to_dict(),
-            "excess": self.excess.to_dict(),
+            **self.objective.to_dict(),
             "negative_elbo": self.negative_elbo.to_dict(),
             "eta_partition": [part.to_dict() for part in self.eta_partition],
             "certificate": None if self.certificate is None else self.certificate.to_dict(),
