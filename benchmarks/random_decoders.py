@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from theorycheck.models import Decoder, GenerativeModel, benchmark, decoder_from_table
-from theorycheck.optimum import interval_exchange
 from theorycheck.quadrature import LatentCells
+from theorycheck.rearrangements import random_exchange
 
 Array = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ def random_model(index: int) -> GenerativeModel:
 
 def shuffled_on_cells(name: str, cells: LatentCells, seed: int) -> Array:
     """Return a benchmark's f on cells with its pieces in another order: many wells, nats apart."""
-    moved = interval_exchange(np.random.default_rng(seed), cells.z, 5)
+    moved = random_exchange(np.random.default_rng(seed), 5, trivial=True)(cells.z)
     return cells.interpolate(cells.average(benchmark(name).decoder), moved)
 
 

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from theorycheck import benchmark, decompose, find_optimum, load_model, log_density
-from theorycheck.dataset import FOLDER, REFERENCED, Check, density_check, versions
+from theorycheck.dataset import FOLDER, REFERENCED, Check, density_check
 from theorycheck.estimate import Estimate
 from theorycheck.json_values import jsonable
 from theorycheck.models import GenerativeModel, write_table
 from theorycheck.objectives import PMO_TOLERANCE, Decomposition
 from theorycheck.optimum import QUICK, THOROUGH, PredictedOptimum
+from theorycheck.versions import versions
 
 EFFORTS = {"quick": QUICK, "thorough": THOROUGH}
 #: Draws that PMO and J are compared on, and at which q* is certified.
@@ -54,8 +55,12 @@ def make(name: str, effort: str, seed: int, jobs: int | None, folder: Path) -> d
             "formula": truth.decoder.formula,
             "noise_variance": float(truth.noise_variance[0]),
             "entropy": at_truth.entropy,
-            "ground_truth": _values(at_truth),
-            "optimum": {**_values(at_optimum), "decoder": file.name, "search": _search(found)},
+            "ground_truth": at_truth.objective.to_dict(),
+            "optimum": {
+                **at_optimum.objective.to_dict(),
+                "decoder": file.name,
+                "search": _search(found),
+            },
             "units": "nats",
             "method": {
                 "averages": at_truth.method,
@@ -73,10 +78,6 @@ def make(name: str, effort: str, seed: int, jobs: int | None, folder: Path) -> d
     text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / f"{name}.json").write_text(text, encoding="utf-8")
     return dict(card)
-
-
-def _values(result: Decomposition) -> dict[str, Estimate]:
-    return {"excess": result.excess, "mleo": result.mleo, "pmo": result.pmo}
 
 
 def _search(found: PredictedOptimum) -> dict[str, object]:

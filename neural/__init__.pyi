@@ -1,4 +1,5 @@
 # The face of this room: what other rooms and users import, each name once.
+from ._attribution import is_below as is_below
 from ._checkpoints import READER as READER
 from ._checkpoints import read_networks as read_networks
 from ._claim_runs import ClaimRuns as ClaimRuns
@@ -6,7 +7,7 @@ from ._claim_runs import protocol as protocol
 from ._encoders import encoder_of_module as encoder_of_module
 from ._noise_attribution import NoiseAttribution as NoiseAttribution
 from ._noise_attribution import attribute_noise as attribute_noise
-from ._noise_attribution import is_below as is_below
+from ._noise_attribution import listed as listed
 from ._noise_attribution import over_seeds as over_seeds
 from ._results import RunResult as RunResult
 from ._results import judge_run as judge_run

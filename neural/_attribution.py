@@ -17,9 +17,13 @@ from dataclasses import dataclass
 from neural._encoders import encoder_of_module
 from neural._training import Trained
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.evaluation import Judged, Predicted, own_iwae_excess, own_negative_elbo, samples_of
+from theorycheck.evaluation import (
+    Judged,
+    own_excess,
+    samples_of,
+)
 from theorycheck.models import GenerativeModel
-from theorycheck.objectives import decompose, iwae_objective
+from theorycheck.objectives import Evaluated, decompose, iwae_objective
 
 #: Error radius wanted for J at a start, nats, and grid step in σ for J_S, whose radius is then 1e-4
 #: to 2e-3 on figure8: a third of the time that the default step takes. Where that does not tell a
@@ -70,7 +74,7 @@ class Attribution:
         """
         if self.start is None or self.own_start is None or self.own is None:
             return Verdict.INCONCLUSIVE
-        return positive(self.start - self.exact) & positive(self.own_start - self.own)
+        return is_below(self.exact, self.start) & is_below(self.own, self.own_start)
 
     def about_objective(self, verdict: Verdict) -> Verdict:
         """Return what a network's verdict says about its objective.
@@ -100,7 +104,7 @@ class Attribution:
 
 
 def attribute(
-    trained: Trained, restart: int, judged: Judged, predicted: Predicted | None = None
+    trained: Trained, restart: int, judged: Judged, predicted: Evaluated | None = None
 ) -> Attribution:
     """Tell apart what objective, encoder and training contribute to a restart's J.
 
@@ -110,7 +114,7 @@ def attribute(
     restart : int
     judged : Judged
         Of this restart.
-    predicted : Predicted, optional
+    predicted : Evaluated, optional
         Optimum of the same objective.
 
     Returns
@@ -128,20 +132,21 @@ def attribute(
         raise ValueError(f"an optimum for S = {samples_of(predicted)}, a network for S = {samples}")
     entropy = judged.decomposition.entropy
     model = trained.model(restart)
-    if samples == 1:
-        exact = judged.excess
-        negative_elbo = judged.negative_elbo
-        if negative_elbo is None:
-            encoder = encoder_of_module(trained.encoder(restart))
-            negative_elbo = own_negative_elbo(model, data, encoder, seed=settings.seed)
-        own = negative_elbo - entropy
-    else:
+
+    def by_own(decoder: GenerativeModel, module: object, known: Estimate | None = None) -> Estimate:
+        return own_excess(
+            decoder, data, encoder_of_module(module), entropy, samples=samples,
+            negative_elbo=known, seed=settings.seed,
+        )  # fmt: skip
+
+    exact = judged.excess
+    if samples > 1:
         exact = iwae_objective(model, data, samples=samples, step=_IWAE_STEP).excess
-        encoder = encoder_of_module(trained.encoder(restart))
-        own = own_iwae_excess(model, data, encoder, samples, seed=settings.seed)
+    own = by_own(model, trained.encoder(restart), judged.negative_elbo)
     start = own_start = None
     if trained.knows_start:
-        start, own_start = _at_start(*trained.start(restart), data, entropy, samples, exact)
+        began, module = trained.start(restart)
+        start, own_start = _at_start(began, data, samples, exact), by_own(began, module)
     return Attribution(
         samples=samples,
         exact=exact,
@@ -153,19 +158,30 @@ def attribute(
 
 
 def _at_start(
-    model: GenerativeModel,
-    module: object,
-    data: GenerativeModel,
-    entropy: Estimate,
-    samples: int,
-    end: Estimate,
-) -> tuple[Estimate, Estimate]:
-    """Return J_S of a start with the best q, and by its own encoder."""
-    encoder = encoder_of_module(module)
+    model: GenerativeModel, data: GenerativeModel, samples: int, end: Estimate
+) -> Estimate:
+    """Return J_S of a start with the best q."""
     if samples == 1:
-        exact = decompose(model, data, tolerance=_START_TOLERANCE).excess
-        return exact, own_negative_elbo(model, data, encoder) - entropy
+        return decompose(model, data, tolerance=_START_TOLERANCE).excess
     exact = iwae_objective(model, data, samples=samples, step=_IWAE_STEP).excess
     if positive(exact - end) is Verdict.INCONCLUSIVE:
         exact = iwae_objective(model, data, samples=samples).excess
-    return exact, own_iwae_excess(model, data, encoder, samples)
+    return exact
+
+
+def is_below(ended: Estimate, started: Estimate) -> Verdict:
+    """Judge whether a run ended below where it began, nats.
+
+    A network whose J, at the optimal q, is above that of its own start says nothing about what the
+    objective prefers: something else has moved it there.
+
+    Parameters
+    ----------
+    ended, started : Estimate
+        J.
+
+    Returns
+    -------
+    Verdict
+    """
+    return positive(started - ended)

@@ -18,8 +18,8 @@ from scipy.stats import t as student_t
 
 from neural._encoders import encoder_of_module
 from neural._training import Trained
-from theorycheck.estimate import Estimate, Kind, Verdict, positive
-from theorycheck.evaluation import own_negative_elbo, own_refit
+from theorycheck.estimate import Estimate, Kind
+from theorycheck.evaluation import own_excess, own_negative_elbo, own_refit
 from theorycheck.objectives import Decomposition, decompose
 
 #: Error radii wanted: of the PMO in nats, a tenth of what runs are told apart by; of the refit,
@@ -95,20 +95,22 @@ def attribute_noise(trained: Trained, restart: int) -> NoiseAttribution:
     encoder = encoder_of_module(trained.encoder(restart))
     own = own_negative_elbo(model, data, encoder, seed=seed)
     refit = own_refit(model, data, encoder, negative_elbo=own, seed=seed)
-    return NoiseAttribution(result, own - result.entropy, refit)
+    excess = own_excess(model, data, encoder, result.entropy, negative_elbo=own)
+    return NoiseAttribution(result, excess, refit)
 
 
-def over_seeds(values: Sequence[float]) -> Estimate:
+def over_seeds(values: Sequence[float | Estimate]) -> Estimate:
     """Return the mean of independent runs with Student's 95 % radius of that mean.
 
     Parameters
     ----------
-    values : sequence of float
-        One of each seed, at least two.
+    values : sequence of float or Estimate
+        One of each seed, at least two. Of estimates the largest radius is added.
 
     Returns
     -------
     Estimate
+        Statistical.
 
     Raises
     ------
@@ -118,27 +120,17 @@ def over_seeds(values: Sequence[float]) -> Estimate:
     count = len(values)
     if count < 2:
         raise ValueError("a radius over seeds takes two seeds at least")
+    known = [v if isinstance(v, Estimate) else Estimate(v, 0.0, Kind.EXACT) for v in values]
+    numbers = [each.value for each in known]
     quantile = float(student_t.ppf(0.5 + 0.5 * _CONFIDENCE, count - 1))
     return Estimate(
-        float(np.mean(values)),
-        quantile * float(np.std(values, ddof=1)) / math.sqrt(count),
+        float(np.mean(numbers)),
+        quantile * float(np.std(numbers, ddof=1)) / math.sqrt(count)
+        + max(each.error for each in known),
         Kind.STATISTICAL,
     )
 
 
-def is_below(ended: Estimate, started: Estimate) -> Verdict:
-    """Judge whether a run ended below where it began, nats.
-
-    A network whose J, at the optimal q, is above that of its own start says nothing about what the
-    objective prefers: something else has moved it there.
-
-    Parameters
-    ----------
-    ended, started : Estimate
-        J.
-
-    Returns
-    -------
-    Verdict
-    """
-    return positive(started - ended)
+def listed(values: Sequence[float | Estimate]) -> str:
+    """Show one number for each seed, for a table of evidence."""
+    return ", ".join(str(v) if isinstance(v, Estimate) else f"{v:.4f}" for v in values)

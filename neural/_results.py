@@ -12,11 +12,10 @@ from theorycheck.evaluation import (
     Comparison,
     Distance,
     Judged,
-    Predicted,
     judge,
     own_importance,
 )
-from theorycheck.objectives import IwaeObjective
+from theorycheck.objectives import Evaluated, IwaeObjective
 from theorycheck.progress import NO_PROGRESS, Progress
 
 
@@ -29,7 +28,7 @@ class RunResult:
     trained : Trained
     restarts : tuple of Judged
         In order; all but the selected one without details.
-    predicted : mapping of str to Predicted
+    predicted : mapping of str to Evaluated
         Optima to be compared with, by name; the first is the unrestricted one.
     importance : IwaeObjective or None
         J_S of the selected restart, where the optima are those of an IWAE bound.
@@ -37,7 +36,7 @@ class RunResult:
 
     trained: Trained
     restarts: tuple[Judged, ...]
-    predicted: Mapping[str, Predicted] = field(default_factory=dict)
+    predicted: Mapping[str, Evaluated] = field(default_factory=dict)
     importance: IwaeObjective | None = None
 
     @property
@@ -63,9 +62,7 @@ class RunResult:
                 "init": init,
                 "objective": float(trained.objective[number]),
                 "objective_error": float(trained.objective_error[number]),
-                "excess": judged.excess.to_dict(),
-                "mleo": judged.mleo.to_dict(),
-                "pmo": judged.pmo.to_dict(),
+                **judged.objective.to_dict(),
                 "noise_variance": trained.noise_variance(number),
             }
             for number, (init, judged) in enumerate(zip(settings.inits, self.restarts, strict=True))
@@ -86,7 +83,7 @@ class RunResult:
 
 def judge_run(
     trained: Trained,
-    predicted: Mapping[str, Predicted] | None = None,
+    predicted: Mapping[str, Evaluated] | None = None,
     *,
     tolerance: float = TOLERANCE,
     details: bool = True,
@@ -97,7 +94,7 @@ def judge_run(
     Parameters
     ----------
     trained : Trained
-    predicted : mapping of str to Predicted, optional
+    predicted : mapping of str to Evaluated, optional
         Optima of the same objective, by name, the unrestricted one first; see
         :func:`theorycheck.evaluation.predicted_optima`.
     tolerance : float

@@ -11,9 +11,9 @@ from neural._attribution import Attribution, attribute
 from neural._encoders import encoder_of_module
 from neural._training import Trained
 from theorycheck.estimate import Estimate, Verdict
-from theorycheck.evaluation import Judged, Predicted, judge, unanimous
+from theorycheck.evaluation import Judged, judge, unanimous
 from theorycheck.models import GenerativeModel
-from theorycheck.objectives import total_variation
+from theorycheck.objectives import Evaluated, total_variation
 
 
 @dataclass(eq=False)
@@ -83,7 +83,7 @@ class _Row(NamedTuple):
 
 
 def told_apart(
-    networks: Sequence[SeedNetwork], what: str, predicted: Predicted | None = None
+    networks: Sequence[SeedNetwork], what: str, predicted: Evaluated | None = None
 ) -> dict[str, str]:
     """Return what the networks of all seeds learned and why, for a table of evidence.
 
@@ -93,7 +93,7 @@ def told_apart(
         In the order of the seeds.
     what : str
         Whose they are, such as "VAE".
-    predicted : Predicted, optional
+    predicted : Evaluated, optional
         Optimum of the same objective.
 
     Returns

@@ -14,7 +14,6 @@ refuted if one does not.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -25,22 +24,20 @@ from theorycheck.estimate import Estimate
 from theorycheck.inference import MeanField
 from theorycheck.models import benchmark
 from theorycheck.objectives import decompose
+from theorycheck.quadrature import STANDARD_ERRORS, sample_mean
 
-#: Draws from p(x), their seed, and standard errors allowed. Over 200 η and four figures five
-#: standard errors are exceeded by chance less than once in a thousand runs.
+#: Draws from p(x), and their seed. Over 200 η and four figures five standard errors are exceeded by
+#: chance less than once in a thousand runs.
 _DRAWS = 20_000
 _SEED = 20
-_STANDARD_ERRORS = 5.0
 #: Thresholds looked at, and the largest radius of Pr[X_Lo] D_Lo at which agreement says something.
 _THRESHOLDS = 200
 _SHARP = 0.05
 
 
 def _mean(values: np.ndarray) -> Estimate:
-    """Mean with five standard errors; never less than one draw's worth of the largest value."""
-    error = values.std() / math.sqrt(values.size)
-    floor = float(np.abs(values).max(initial=0.0)) / values.size
-    return Estimate(float(values.mean()), _STANDARD_ERRORS * max(float(error), floor))
+    """Mean of a sample; its radius is never less than one draw's worth of the largest value."""
+    return sample_mean(values, one_draw=float(np.abs(values).max(initial=0.0)))
 
 
 @pytest.mark.parametrize("name", ["figure8", "circle", "absolute_value", "clusters"])
@@ -64,7 +61,7 @@ def test_partition_holds_for_every_eta(name: str, evidence: Callable[[Evidence],
         for exact, values in pairs:
             sampled = _mean(values)
             # A part that no draw fell into can still have a probability of a few draws' worth.
-            floor = _STANDARD_ERRORS / _DRAWS * max(1.0, part.eta)
+            floor = STANDARD_ERRORS / _DRAWS * max(1.0, part.eta)
             radius = exact.error + sampled.error + floor
             radii.append(radius)
             ratio = abs(exact.value - sampled.value) / radius

@@ -38,7 +38,7 @@ refuted (0.0115 ± 0.0007 against 0.014 ± 0.001) and the joint σ² inconclusiv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -88,35 +88,25 @@ def runs(networks: ClaimRuns) -> dict[bool, _Run]:
     return found
 
 
-def _with_radius(values: Sequence[Estimate]) -> Estimate:
-    """Return the mean over seeds: Student's radius, plus the largest of one value."""
-    from neural import over_seeds
-
-    mean = over_seeds([value.value for value in values])
-    return Estimate(mean.value, mean.error + max(value.error for value in values), mean.kind)
-
-
-def _listed(values: Sequence[Estimate]) -> str:
-    return ", ".join(str(value) for value in values)
-
-
 def _or_open(verdict: Verdict) -> Verdict:
     return verdict if verdict is Verdict.HOLDS else Verdict.INCONCLUSIVE
 
 
 def _of_seeds(run: _Run) -> dict[str, str]:
     """Say what objective, encoder and training did, seed by seed."""
+    from neural import listed
+
     return {
-        "J of the start, optimal q": _listed([p.excess for p in run.start]),
-        "J of the end, optimal q (objective)": _listed([p.excess for p in run.end]),
-        "own J minus J, start (amortisation)": _listed([p.amortisation for p in run.start]),
-        "own J minus J, end (amortisation)": _listed([p.amortisation for p in run.end]),
-        "own J, end minus start (optimisation)": _listed(
+        "J of the start, optimal q": listed([p.excess for p in run.start]),
+        "J of the end, optimal q (objective)": listed([p.excess for p in run.end]),
+        "own J minus J, start (amortisation)": listed([p.amortisation for p in run.start]),
+        "own J minus J, end (amortisation)": listed([p.amortisation for p in run.end]),
+        "own J, end minus start (optimisation)": listed(
             [e.own_excess - s.own_excess for e, s in zip(run.end, run.start, strict=True)]
         ),
-        "MLEO of the end": _listed([p.decomposition.mleo for p in run.end]),
-        "refit, own encoder": _listed([mean_of(p.own_refit) for p in run.end]),
-        "refit, optimal q": _listed([mean_of(p.optimal_refit) for p in run.end]),
+        "MLEO of the end": listed([p.decomposition.mleo for p in run.end]),
+        "refit, own encoder": listed([mean_of(p.own_refit) for p in run.end]),
+        "refit, optimal q": listed([mean_of(p.optimal_refit) for p in run.end]),
         "largest |log| of σ² over its own refit": ", ".join(
             f"{p.off_fixed_point:.3f}" for p in run.end
         ),
@@ -128,7 +118,7 @@ def _of_seeds(run: _Run) -> dict[str, str]:
 def test_noise_of_trained_networks(
     joint: bool, runs: dict[bool, _Run], evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    from neural import protocol
+    from neural import listed, over_seeds, protocol
 
     run = runs[joint]
     values = [mean_of(p.own_refit) for p in run.end]
@@ -137,7 +127,7 @@ def test_noise_of_trained_networks(
         values = [Estimate(sum(p.noise_variance) / len(p.noise_variance), 0.0) for p in run.end]
         if max(p.off_fixed_point for p in run.end) > _CONVERGED:
             converged = Verdict.INCONCLUSIVE
-    ours = _with_radius(values)
+    ours = over_seeds(values)
     paper = _PAPER[joint]
     inside = Estimate(paper.error - abs(ours.value - paper.value), ours.error, ours.kind)
     statements = {
@@ -157,7 +147,7 @@ def test_noise_of_trained_networks(
                 kind=kind,
                 measured={
                     f"{_WHAT[joint]}, over seeds": ours,
-                    f"{_WHAT[joint]}, of each": _listed(values),
+                    f"{_WHAT[joint]}, of each": listed(values),
                     "true σ²": _TRUE.value,
                     **_of_seeds(run),
                 },

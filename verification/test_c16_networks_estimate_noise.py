@@ -93,28 +93,18 @@ def runs(networks: ClaimRuns) -> dict[str, _Run]:
     return found
 
 
-def _with_radius(values: Sequence[Estimate]) -> Estimate:
-    """Return the mean over seeds: Student's radius, plus the largest of one value."""
-    from neural import over_seeds
-
-    mean = over_seeds([value.value for value in values])
-    return Estimate(mean.value, mean.error + max(value.error for value in values), mean.kind)
-
-
-def _listed(values: Sequence[Estimate | float]) -> str:
-    return ", ".join(str(v) if isinstance(v, Estimate) else f"{v:.4f}" for v in values)
-
-
 def _measured(runs: dict[str, _Run], rows: Sequence[int]) -> dict[str, Estimate | str]:
+    from neural import listed
+
     figures: dict[str, Estimate | str] = {}
     for name, run in runs.items():
         for d in range(2):
-            figures[f"σ² / true, d = {d + 1}, {name}"] = _listed(run.ratios(rows, d))
-        figures[f"MLEO, {name}"] = _listed(run.mleo(rows))
-        figures[f"J of the start, optimal q, {name}"] = _listed([run.start[k].excess for k in rows])
-        figures[f"J of the end, optimal q, {name}"] = _listed([run.end[k].excess for k in rows])
+            figures[f"σ² / true, d = {d + 1}, {name}"] = listed(run.ratios(rows, d))
+        figures[f"MLEO, {name}"] = listed(run.mleo(rows))
+        figures[f"J of the start, optimal q, {name}"] = listed([run.start[k].excess for k in rows])
+        figures[f"J of the end, optimal q, {name}"] = listed([run.end[k].excess for k in rows])
         gaps = [run.end[k].amortisation for k in rows]
-        figures[f"own J (S = 1) minus J, end, {name}"] = _listed(gaps)
+        figures[f"own J (S = 1) minus J, end, {name}"] = listed(gaps)
     return figures
 
 
@@ -123,11 +113,11 @@ def _measured(runs: dict[str, _Run], rows: Sequence[int]) -> dict[str, Estimate 
 def test_wake_sleep_estimates_without_the_bias(
     init: str, runs: dict[str, _Run], evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    from neural import protocol
+    from neural import over_seeds, protocol
 
     rows, run = _ROWS[init], runs["wake-sleep"]
-    noise = [_with_radius([Estimate(r, 0.0) for r in run.ratios(rows, d)]) for d in range(2)]
-    mleo = _with_radius(run.mleo(rows))
+    noise = [over_seeds(run.ratios(rows, d)) for d in range(2)]
+    mleo = over_seeds(run.mleo(rows))
     margins = [
         Estimate(_OFF - abs(n.value - 1.0), n.error, n.kind).scaled(1.0 / _OFF) for n in noise
     ]
@@ -167,17 +157,17 @@ def test_wake_sleep_estimates_without_the_bias(
 def test_wake_sleep_beside_the_elbo(
     init: str, runs: dict[str, _Run], evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    from neural import is_below, protocol
+    from neural import is_below, over_seeds, protocol
 
     rows = _ROWS[init]
     elbo, wake = runs["ELBO"], runs["wake-sleep"]
     margins = []
     for d in range(2):
         pairs = zip(elbo.ratios(rows, d), wake.ratios(rows, d), strict=True)
-        off = [Estimate(abs(math.log(a)) - abs(math.log(b)), 0.0) for a, b in pairs]
-        margins.append(_with_radius(off))
+        off = [abs(math.log(a)) - abs(math.log(b)) for a, b in pairs]
+        margins.append(over_seeds(off))
     pairs_of_mleo = zip(elbo.mleo(rows), wake.mleo(rows), strict=True)
-    margins.append(_with_radius([a - b for a, b in pairs_of_mleo]))
+    margins.append(over_seeds([a - b for a, b in pairs_of_mleo]))
     verdict = Verdict.HOLDS
     for margin in margins:
         verdict = verdict & positive(margin)

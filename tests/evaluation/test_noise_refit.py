@@ -10,7 +10,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from neural._noise_attribution import attribute_noise, is_below, over_seeds
+from neural._attribution import is_below
+from neural._noise_attribution import attribute_noise, listed, over_seeds
 from neural._settings import TrainingSettings
 from neural._training import train, untrained
 from theorycheck.errors import SettingError
@@ -105,6 +106,11 @@ def test_a_radius_over_seeds_is_students() -> None:
     assert over_seeds([1.0, 1.0]).error == 0.0
     with pytest.raises(ValueError, match="two seeds"):
         over_seeds([1.0])
+    # Numbers that are known to a radius themselves: the largest is added.
+    known = over_seeds([Estimate(1.0, 0.3), Estimate(2.0, 0.01), 3.0])
+    assert known.value == found.value
+    assert known.error == pytest.approx(found.error + 0.3, rel=1e-12)
+    assert listed([Estimate(1.0, 0.25), 2.0]) == "1.00 ± 2.5e-01, 2.0000"
 
 
 def test_a_run_that_ends_above_its_start_says_nothing() -> None:

@@ -11,8 +11,8 @@ from theorycheck.models._benchmarks import benchmark
 from theorycheck.models._generative import GenerativeModel
 from theorycheck.models._table import decoder_from_table
 from theorycheck.optimum._e_step import EStep
-from theorycheck.optimum._starts import interval_exchange
 from theorycheck.quadrature._latent_cells import LatentCells
+from theorycheck.rearrangements._interval_exchange import random_exchange
 
 Array = np.ndarray
 #: Nats by which two searches for the same minimum may differ: Newton's tolerance of both.
@@ -42,7 +42,7 @@ def test_it_is_global(name: str, small: Small) -> None:
 def test_it_is_global_on_a_torn_decoder(small: Small) -> None:
     """Jumps, and one that a narrow q alone can see: the table is laid down to it."""
     e_step = small("figure8", cells=80, most=100)
-    torn = interval_exchange(np.random.default_rng(3), e_step.cells.z, 5)
+    torn = random_exchange(np.random.default_rng(3), 5, trivial=True)(e_step.cells.z)
     f = e_step.cells.interpolate(truth(e_step, "figure8"), torn)
     for variance in (np.full(2, 0.02), np.full(2, 0.002)):
         first = e_step(f, variance)

@@ -13,16 +13,9 @@ from theorycheck.models._benchmarks import benchmark
 from theorycheck.optimum._coordinate_ascent import ascend
 from theorycheck.optimum._e_step import EStep
 from theorycheck.optimum._nodes import DataNodes, data_nodes
-from theorycheck.optimum._starts import (
-    Start,
-    anneal,
-    ascend_from,
-    interval_exchange,
-    random_curve,
-    random_start,
-    torn,
-)
+from theorycheck.optimum._starts import Start, anneal, ascend_from, random_curve, random_start, torn
 from theorycheck.quadrature._latent_cells import latent_cells
+from theorycheck.rearrangements._interval_exchange import random_exchange
 
 Array = np.ndarray
 many = settings(deadline=None, derandomize=True, max_examples=40)
@@ -35,7 +28,7 @@ def test_interval_exchange_preserves_the_prior(seed: int, pieces: int) -> None:
     """Φ(T) maps equally many of evenly spaced Φ(z) into every interval, to one a piece's end."""
     size = 4000
     u = (np.arange(size) + 0.5) / size
-    moved = ndtr(interval_exchange(np.random.default_rng(seed), ndtri(u), pieces))
+    moved = ndtr(random_exchange(np.random.default_rng(seed), pieces, trivial=True)(ndtri(u)))
     off = np.abs(np.sort(moved) - u).max()
     assert off <= (pieces + 1) / size
     # Not only in law: slope ±1 in Φ but for the cuts.
@@ -46,7 +39,7 @@ def test_interval_exchange_preserves_the_prior(seed: int, pieces: int) -> None:
 def test_one_piece_is_the_identity_or_the_flip() -> None:
     z = np.linspace(-3.0, 3.0, 41)
     found = {
-        bool(np.allclose(interval_exchange(np.random.default_rng(k), z, 1), sign * z))
+        bool(np.allclose(random_exchange(np.random.default_rng(k), 1, trivial=True)(z), sign * z))
         for k in range(8)
         for sign in (1.0, -1.0)
     }

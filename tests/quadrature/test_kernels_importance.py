@@ -15,7 +15,6 @@ from theorycheck.quadrature.kernels._iwae import (
     log_mean_weight,
     trapezoid_error,
 )
-from theorycheck.quadrature.kernels._iwae_bound import posterior_moments_batch
 from theorycheck.quadrature.kernels._iwae_nodes import (
     LOG_W,
     MASS,
@@ -193,21 +192,6 @@ def test_nodes_integrate_q(name: str) -> None:
         assert nodes[MASS] @ nodes[0] ** 2 == pytest.approx(1.0, abs=1e-13)
         elbo = -problem.mean_field.negative_elbo(x[None], mean, scale)[0]
         assert nodes[MASS] @ nodes[LOG_W] == pytest.approx(elbo, rel=1e-11)
-
-
-@pytest.mark.parametrize("name", ["ramp", "half_line", "linear_plane"])
-def test_posterior_moments(name: str) -> None:
-    problem = PROBLEMS[name]
-    panels, (_, x) = problem.panels, problem.model.sample(30, 72)
-    mean, scale = np.empty(30), np.empty(30)
-    posterior_moments_batch(
-        x, 1.0 / panels.model.sigma, panels.z, panels.f, panels.log_weight, mean, scale
-    )
-    assert mean == pytest.approx(problem.posterior_mean(x), abs=1e-11)
-    if name == "linear_plane":
-        assert scale == pytest.approx(
-            problem.pieces[0].moments(x, np.array(problem.noise_variance))[1], rel=1e-10
-        )
 
 
 def test_kernels_against_their_own_python() -> None:

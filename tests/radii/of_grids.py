@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, off, rewired, shortfall
+from theorycheck.estimate import Kind
 from theorycheck.models._loading import load_model
 from theorycheck.quadrature import _data_nodes as data_nodes
 from theorycheck.quadrature import _latent_panels as latent_panels
@@ -56,16 +57,41 @@ def _unresolved_grid(function: Callable[..., Any]) -> float:
     return off(found.missing_mass, 0.004)
 
 
-def _standard_errors(function: Callable[..., Any]) -> float:
-    """Five of them: over repetitions where there are some, else over draws; of one draw none."""
+def _sample_mean(function: Callable[..., Any]) -> float:
+    """Five standard errors: over repetitions where there are some, else over draws; of one, inf."""
     values = np.array([[1.0, 2.0, 6.0], [2.0, 2.0, 2.0], [7.0, 0.0, -1.0], [0.5, 0.0, 1.0]])
     means = values.mean(axis=1)
     over_means = 5.0 * math.sqrt(float(((means - means.mean()) ** 2).sum()) / 3.0 / 4.0)
     # 1, 2, 6 have mean 3 and variance (4 + 1 + 9)/2.
     over_draws = 5.0 * math.sqrt(7.0 / 3.0)
-    sample = DataSample(np.zeros((1, 3, 1)))
-    found = [function(sample, v)[1] for v in (values, values[:1], values[:1, :1])]
-    return off(found, [over_means, over_draws, math.inf])
+    given = (values, values[:1], values[0], values[:1, :1])
+    found = [function(v) for v in given]
+    radii = off([f.error for f in found], [over_means, over_draws, over_draws, math.inf])
+    known = off(function(values[0], each=0.25).error, over_draws + 0.25)
+    return max(radii, known) + sum(f.kind is not Kind.STATISTICAL for f in found)
+
+
+def _never_varied(function: Callable[..., Any]) -> float:
+    """Equal draws: the radius of one draw that a count, or the value, could have differed by."""
+    ones, zeros, repeated = np.ones(300), np.zeros(300), np.ones((4, 75))
+    found = [
+        function(ones), function(zeros, one_draw=1.0), function(2.0 * ones),
+        function(repeated), function(0.0 * repeated, one_draw=3.0),
+    ]  # fmt: skip
+    # Of four repetitions of 75 draws one draw changes the mean of one by 1/75.
+    return off([f.error for f in found], [5 / 300, 5 / 300, 10 / 300, 5 / 300, 15 / 300])
+
+
+def _standard_errors(function: Callable[..., Any]) -> float:
+    """Five standard errors of a mean of 16, whose variance is 4, or that of one draw of 12."""
+    return off([function(4.0, 16), function(4.0, 16, 12.0)], [2.5, 3.75])
+
+
+def _sample_average(function: Callable[..., Any]) -> float:
+    """Average over repetitions of a sample like any other."""
+    values = np.array([[1.0, 2.0], [2.0, 5.0]])
+    found = function(DataSample(np.zeros((2, 2, 1))), values)
+    return off(found, [2.5, 5.0])
 
 
 def _repetitions(function: Callable[..., Any]) -> float:
@@ -97,21 +123,45 @@ GRIDS: Table = {
         _unresolved_grid, data_nodes.trapezoid_grid, "+ panels.missing_mass", "",
     ),
     "sample: one standard error": (
-        _standard_errors, DataSample.average, "5.0 * float(means.std", "float(means.std",
+        _standard_errors, data_nodes.standard_errors, "STANDARD_ERRORS *", "",
     ),
-    "sample: one standard error of draws": (
-        _standard_errors, DataSample.average, "5.0 * float(values.std", "float(values.std",
+    "sample: deviation of one draw": (
+        _standard_errors, data_nodes.standard_errors, "/ count) / count)", "/ count))",
     ),
-    "sample: variance about its own mean": (
-        _standard_errors, DataSample.average, "ddof=1", "ddof=0",
+    "sample: one draw counts like all": (
+        _standard_errors, data_nodes.standard_errors, "one_draw**2 / count", "one_draw**2",
     ),
-    "sample: over the repetitions' number": (
-        _standard_errors, DataSample.average, "math.sqrt(repeats)", "repeats",
+    "sample: one draw cannot differ": (
+        _standard_errors, data_nodes.standard_errors, "one_draw**2 / count", "0.0",
     ),
-    "sample: over the number of draws": (
-        _standard_errors, DataSample.average, "math.sqrt(size)", "size",
+    "sample mean: variance about its own mean": (
+        _sample_mean, data_nodes.sample_mean, "ddof=1", "ddof=0",
     ),
-    "sample: one draw is enough": (_standard_errors, DataSample.average, "math.inf", "0.0"),
+    "sample mean: repetitions like draws": (
+        _sample_mean, data_nodes.sample_mean, "values.mean(axis=1) if repeated else", "",
+    ),
+    "sample mean: without radius": (
+        _sample_mean, data_nodes.sample_mean, "radius + each", "each",
+    ),
+    "sample mean: each value known exactly": (
+        _sample_mean, data_nodes.sample_mean, "radius + each", "radius",
+    ),
+    "sample mean: one draw is enough": (_sample_mean, data_nodes.sample_mean, "math.inf", "0.0"),
+    "sample mean: not statistical": (
+        _sample_mean, data_nodes.sample_mean, "radius + each, Kind.STATISTICAL", "radius + each",
+    ),
+    "sample mean: equal draws known exactly": (
+        _never_varied, data_nodes.sample_mean, "if variance == 0.0:", "if False:",
+    ),
+    "sample mean: a count that never varied known exactly": (
+        _never_varied, data_nodes.sample_mean, "one_draw * count / values.size", "0.0",
+    ),
+    "sample mean: a draw as much as a repetition": (
+        _never_varied, data_nodes.sample_mean, "one_draw * count / values.size", "one_draw",
+    ),
+    "sample average: without radius": (
+        _sample_average, DataSample.average, "found.error", "0.0",
+    ),
     "sample: repetitions that are one": (
         _repetitions, data_nodes.quasi_monte_carlo, "rng=child", "rng=0",
     ),

@@ -331,22 +331,22 @@ PARTITION: Table = {
         "max(abs(most_share - share), abs(share - least_share))", "abs(most_share - share)",
     ),
     "sample without its standard error": (
-        _of_a_sample, _PARTITION, "pr_error += 5.0", "pr_error += 0.0",
+        _of_a_sample, _PARTITION, "pr_error += standard", "pr_error += 0.0 * standard",
     ),
     "sample with one standard error": (
-        _of_a_sample, _PARTITION, "pr_error += 5.0", "pr_error += 1.0",
+        _of_a_sample, _PARTITION, "pr_error += standard", "pr_error += 0.2 * standard",
     ),
     "sample that saw nothing": (
-        _of_a_sample, _PARTITION, "max(high * (1.0 - high), 1.0 / count)", "(high * (1.0 - high))",
+        _of_a_sample, _PARTITION, "(1.0 - high), count, 1.0", "(1.0 - high), count",
     ),
     "part of a sample with the mean's radius": (
-        _of_many_samples, _PARTITION, "part_error += 5.0", "part_error += 0.0",
+        _of_many_samples, _PARTITION, "part_error += standard", "part_error += 0.0 * standard",
     ),
     "part of a sample with one standard error": (
-        _of_a_sample, _PARTITION, "part_error += 5.0", "part_error += 1.0",
+        _of_a_sample, _PARTITION, "part_error += standard", "part_error += 0.2 * standard",
     ),
     "part of a sample that saw nothing": (
-        _of_a_sample, _PARTITION, "max(variance, largest**2 / count)", "variance",
+        _of_a_sample, _PARTITION, "variance, count, float(self.kl.max())", "variance, count",
     ),
     "part of a sample about 0": (
         _of_a_sample, _PARTITION, "(part - share) ** 2", "part**2",

@@ -18,6 +18,7 @@ from theorycheck.models._expression import parse_expression
 from theorycheck.models._generative import GenerativeModel
 from theorycheck.models._table import decoder_from_table
 from theorycheck.objectives._decomposition import decompose
+from theorycheck.quadrature._largest_slope import largest_slope
 from theorycheck.rearrangements._image_law import characteristic_difference, same_image_law
 from theorycheck.rearrangements._interval_exchange import exchange, random_exchange
 from theorycheck.rearrangements._measure_preserving import LatentMap, fold
@@ -29,7 +30,7 @@ from theorycheck.rearrangements._rearrangement import (
     tail_guard,
     zero_mleo_members,
 )
-from theorycheck.rearrangements._smoothed_tears import largest_slope, smoothed_tear, smoothed_tears
+from theorycheck.rearrangements._smoothed_tears import smoothed_tear, smoothed_tears
 from theorycheck.rearrangements._zero_mleo_class import survey_zero_mleo
 
 HALVES = exchange("halves", (0.0, 0.5, 1.0), (1, 0), (False, False))

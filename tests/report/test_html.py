@@ -59,6 +59,7 @@ EXACT = {
     "share",
     "draws",
     "mode_mass",
+    "mode_prominence",
     # Widths and bounds that say how far the numbers reach.
     "verified_width",
     "resolution",

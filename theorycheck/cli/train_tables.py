@@ -9,6 +9,7 @@ from theorycheck.cli.prediction_tables import figures, prediction_rows
 from theorycheck.cli.prediction_tables import in_words as compared_in_words
 from theorycheck.cli.render import console, say, table
 from theorycheck.estimate import Estimate
+from theorycheck.objectives import HIGH
 
 if TYPE_CHECKING:
     from neural import RunResult
@@ -75,12 +76,13 @@ def in_words(judged: dict[str, Any], *, iwae: bool = False) -> list[str]:
             + (" by the ELBO, which it was not trained for." if iwae else ".")
         )
     if judged["posteriors"] is not None:
-        true, learned = judged["posteriors"]["truth"], judged["posteriors"]["learned"]
+        region = next(r for r in judged["posteriors"]["regions"] if r["share"] == HIGH)
+        true, learned = region["truth"], region["other"]
         lines.append(
-            f"On {judged['posteriors']['where']}: E KL[q* ‖ posterior] is {text(learned['kl'])} "
-            f"nats, for the truth {text(true['kl'])}; "
-            f"multi-modal {100 * learned['multi_modal']['value']:.0f} %, for the truth "
-            f"{100 * true['multi_modal']['value']:.0f} %."
+            f"On the {HIGH:.0%} of the data with the highest p(x): E KL[q* ‖ posterior] is "
+            f"{text(learned['kl'])} nats, for the truth {text(true['kl'])}; the share of "
+            f"posteriors with several modes is {text(learned['several'])}, for the truth "
+            f"{text(true['several'])}."
         )
     if judged["two_sample"] is not None:
         test = judged["two_sample"]

@@ -7,7 +7,6 @@ from ._posterior_scoring import PosteriorScore as PosteriorScore
 from ._posterior_scoring import score_posterior as score_posterior
 from ._reference import FOLDER as FOLDER
 from ._reference import REFERENCED as REFERENCED
-from ._reference import Objective as Objective
 from ._reference import Reference as Reference
 from ._reference import card_path as card_path
 from ._reference import decoder_path as decoder_path
@@ -16,7 +15,6 @@ from ._reference import predicted_optimum as predicted_optimum
 from ._reference import reference as reference
 from ._samples import ExactSample as ExactSample
 from ._samples import draw as draw
-from ._samples import versions as versions
 from ._samples import write_sample as write_sample
 from ._scoring import Score as Score
 from ._scoring import score as score

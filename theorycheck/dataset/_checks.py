@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from theorycheck.models import GenerativeModel
+from theorycheck.quadrature import sample_mean
 
 if TYPE_CHECKING:
     from theorycheck.dataset._samples import ExactSample
@@ -23,8 +24,6 @@ _REACH = 9.0
 _POINTS = 12
 #: Nats that rounding may put KL below zero by.
 _ROUNDING = 1e-9
-#: Standard errors that a sample mean may be off by.
-_STANDARD_ERRORS = 5.0
 
 
 @dataclass(frozen=True)
@@ -130,9 +129,7 @@ def sample_checks(sample: ExactSample) -> tuple[Check, ...]:
 
 def _mean_check(name: str, values: Array, expected: float) -> Check:
     """Compare a sample's mean with the integral; five standard errors are allowed."""
-    standard_error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    mean = sample_mean(values)
     return Check(
-        f"mean of {name}, five standard errors allowed",
-        abs(float(values.mean()) - expected),
-        _STANDARD_ERRORS * standard_error,
+        f"mean of {name}, five standard errors allowed", abs(mean.value - expected), mean.error
     )

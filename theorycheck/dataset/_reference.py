@@ -16,37 +16,12 @@ from typing import Any
 from theorycheck.errors import LoadingError, nearest
 from theorycheck.estimate import Estimate
 from theorycheck.models import BENCHMARKS, GenerativeModel, decoder_from_table, read_table
+from theorycheck.objectives import ObjectiveValue
 
 #: Where the cards and decoders are.
 FOLDER = Path(__file__).with_name("reference")
 #: Benchmarks with reference values: those with a latent only, no label.
 REFERENCED = tuple(name for name, entry in BENCHMARKS.items() if not entry.semi_supervised)
-
-
-@dataclass(frozen=True)
-class Objective:
-    """J of one decoder on a benchmark's data, nats.
-
-    Parameters
-    ----------
-    excess : Estimate
-        J = MLEO + PMO = −ELBO − H.
-    mleo, pmo : Estimate
-        Its parts.
-    """
-
-    excess: Estimate
-    mleo: Estimate
-    pmo: Estimate
-
-    @classmethod
-    def from_dict(cls, entry: Mapping[str, Any]) -> Objective:
-        """Read it from a card."""
-        return cls(*(Estimate.from_dict(entry[part]) for part in ("excess", "mleo", "pmo")))
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the three figures for JSON."""
-        return {part: getattr(self, part).to_dict() for part in ("excess", "mleo", "pmo")}
 
 
 @dataclass(frozen=True)
@@ -60,9 +35,9 @@ class Reference:
         σ² that they are for.
     entropy : Estimate
         H of the data distribution, nats.
-    ground_truth : Objective
+    ground_truth : ObjectiveValue
         At the ground truth; its MLEO is 0.
-    optimum : Objective
+    optimum : ObjectiveValue
         At the best decoder found: an upper bound on the least J that any decoder has.
     card : mapping
         The whole card: method, effort, seed, precision, versions, checks.
@@ -71,8 +46,8 @@ class Reference:
     name: str
     noise_variance: float
     entropy: Estimate
-    ground_truth: Objective
-    optimum: Objective
+    ground_truth: ObjectiveValue
+    optimum: ObjectiveValue
     card: Mapping[str, Any] = field(repr=False)
 
 
@@ -117,8 +92,8 @@ def reference(name: str) -> Reference:
         name=card["name"],
         noise_variance=card["noise_variance"],
         entropy=Estimate.from_dict(card["entropy"]),
-        ground_truth=Objective.from_dict(card["ground_truth"]),
-        optimum=Objective.from_dict(card["optimum"]),
+        ground_truth=ObjectiveValue.from_dict(card["ground_truth"]),
+        optimum=ObjectiveValue.from_dict(card["optimum"]),
         card=card,
     )
 

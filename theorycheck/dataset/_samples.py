@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import platform
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-import theorycheck
 from theorycheck.dataset._checks import Check, sample_checks
 from theorycheck.dataset._reference import has_reference, reference
 from theorycheck.errors import SettingError
@@ -20,6 +17,7 @@ from theorycheck.files import replace_files
 from theorycheck.inference import MeanField, log_density
 from theorycheck.json_values import jsonable
 from theorycheck.models import GenerativeModel, benchmark
+from theorycheck.versions import versions
 
 Array = NDArray[np.float64]
 
@@ -91,12 +89,6 @@ class ExactSample:
             "checks": [check.to_dict() for check in checks],
             "reference": stored,
         }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what makes the numbers."""
-    found = {"theorycheck": theorycheck.__version__, "python": platform.python_version()}
-    return found | {name: version(name) for name in ("numpy", "scipy", "numba")}
 
 
 def draw(name: str | GenerativeModel, *, size: int = 1000, seed: int = 0) -> ExactSample:

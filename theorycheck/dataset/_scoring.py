@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from theorycheck.dataset._reference import Reference, has_reference, reference
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import Decoder, GenerativeModel, benchmark
-from theorycheck.objectives import Decomposition, decompose
+from theorycheck.objectives import Decomposition, Evaluated, decompose
 
 Array = NDArray[np.float64]
 
@@ -21,7 +21,7 @@ TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
-class Score:
+class Score(Evaluated):
     """How good a decoder is for a VAE on a benchmark's data, nats.
 
     Parameters
@@ -34,21 +34,6 @@ class Score:
 
     decomposition: Decomposition
     reference: Reference | None
-
-    @property
-    def excess(self) -> Estimate:
-        """J = MLEO + PMO: what the best mean-field q costs, in nats below the optimal ELBO."""
-        return self.decomposition.excess
-
-    @property
-    def mleo(self) -> Estimate:
-        """KL[p ‖ p_f]: 0 where the data distribution is recovered."""
-        return self.decomposition.mleo
-
-    @property
-    def pmo(self) -> Estimate:
-        """E_p KL[q* ‖ p_f(z|x)]: 0 where every posterior is a mean-field Gaussian."""
-        return self.decomposition.pmo
 
     @property
     def above_ground_truth(self) -> Estimate:
@@ -83,9 +68,7 @@ class Score:
             "model": self.decomposition.model.name,
             "benchmark": self.decomposition.data.name,
             "noise_variance": self.decomposition.model.noise_variance.tolist(),
-            "excess": self.excess.to_dict(),
-            "mleo": self.mleo.to_dict(),
-            "pmo": self.pmo.to_dict(),
+            **self.objective.to_dict(),
             "entropy": self.decomposition.entropy.to_dict(),
             "resolved": self.decomposition.resolved,
             "reference": None

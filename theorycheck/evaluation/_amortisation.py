@@ -88,6 +88,43 @@ def own_iwae_excess(
     return _average(data, values, seed, _IWAE_STEPS)
 
 
+def own_excess(
+    model: GenerativeModel,
+    data: GenerativeModel,
+    encoder: Encoder,
+    entropy: Estimate,
+    *,
+    samples: int = 1,
+    negative_elbo: Estimate | None = None,
+    seed: int = 0,
+) -> Estimate:
+    """Compute J_S by a network's own encoder: J = −ELBO − H for S = 1.
+
+    Parameters
+    ----------
+    model, data : GenerativeModel
+    encoder : callable
+        x (n, D) to μ and s.
+    entropy : Estimate
+        H of the data distribution, nats.
+    samples : int
+        S of the network's objective.
+    negative_elbo : Estimate, optional
+        −ELBO of this encoder averaged over p(x), nats, if it is known already.
+    seed : int
+        Seed of quasi-Monte Carlo, for D > 2.
+
+    Returns
+    -------
+    Estimate
+        Nats.
+    """
+    if samples > 1:
+        return own_iwae_excess(model, data, encoder, samples, seed=seed)
+    own = negative_elbo or own_negative_elbo(model, data, encoder, seed=seed)
+    return own - entropy
+
+
 def _own_q(encoder: Encoder, x: Array) -> tuple[Array, Array]:
     mean, scale = (np.asarray(part, dtype=np.float64) for part in encoder(x))
     if mean.shape != (len(x),) or scale.shape != (len(x),):

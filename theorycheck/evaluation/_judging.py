@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate, Verdict, nonnegative, positive
 from theorycheck.evaluation._amortisation import Encoder, own_negative_elbo
-from theorycheck.evaluation._comparison import (
-    Simplicity,
-    TwoSample,
-    energy_test,
-    posterior_simplicity,
-)
+from theorycheck.evaluation._comparison import TwoSample, energy_test
 from theorycheck.models import GenerativeModel
-from theorycheck.objectives import Decomposition, decompose
-from theorycheck.optimum import decoder_slope
+from theorycheck.objectives import (
+    Decomposition,
+    Evaluated,
+    ObjectiveValue,
+    PosteriorComparison,
+    compare_posteriors,
+    decompose,
+)
 from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.quadrature import largest_slope
 
 Array = NDArray[np.float64]
 
@@ -30,27 +31,8 @@ TOLERANCE = 1e-3
 NEAR_OPTIMUM = 0.02
 
 
-class Predicted(Protocol):
-    """A predicted optimum: J and its parts."""
-
-    @property
-    def excess(self) -> Estimate:
-        """J."""
-        ...
-
-    @property
-    def mleo(self) -> Estimate:
-        """KL[p ‖ p_f]."""
-        ...
-
-    @property
-    def pmo(self) -> Estimate:
-        """E KL[q* ‖ p_f(z|x)]."""
-        ...
-
-
 @dataclass(frozen=True, eq=False)
-class Judged:
+class Judged(Evaluated):
     """Exact figures of one trained model.
 
     Parameters
@@ -61,8 +43,8 @@ class Judged:
         −ELBO with the network's own encoder, averaged over p(x), nats.
     steepness : float
         Largest |f′(z)| for |z| <= 4.
-    simplicity : Simplicity or None
-        Posteriors where p(x) is high: ground truth's and learned.
+    posteriors : PosteriorComparison or None
+        The learned posteriors beside the ground truth's, where p(x) is high.
     two_sample : TwoSample or None
         Draws of the model against draws of the data.
     """
@@ -70,23 +52,8 @@ class Judged:
     decomposition: Decomposition
     negative_elbo: Estimate | None
     steepness: float
-    simplicity: Simplicity | None
+    posteriors: PosteriorComparison | None
     two_sample: TwoSample | None
-
-    @property
-    def excess(self) -> Estimate:
-        """J = MLEO + PMO."""
-        return self.decomposition.excess
-
-    @property
-    def mleo(self) -> Estimate:
-        """KL[p ‖ p_f]."""
-        return self.decomposition.mleo
-
-    @property
-    def pmo(self) -> Estimate:
-        """E_p KL[q* ‖ p_f(z|x)]."""
-        return self.decomposition.pmo
 
     @property
     def log_likelihood(self) -> Estimate:
@@ -108,14 +75,12 @@ class Judged:
             "data": self.decomposition.data.name,
             "noise_variance": self.decomposition.model.noise_variance.tolist(),
             "entropy": self.decomposition.entropy.to_dict(),
-            "excess": self.excess.to_dict(),
-            "mleo": self.mleo.to_dict(),
-            "pmo": self.pmo.to_dict(),
+            **self.objective.to_dict(),
             "log_likelihood": self.log_likelihood.to_dict(),
             "negative_elbo": None if self.negative_elbo is None else self.negative_elbo.to_dict(),
             "amortisation_gap": None if gap is None else gap.to_dict(),
             "steepness": self.steepness,
-            "posteriors": None if self.simplicity is None else self.simplicity.to_dict(),
+            "posteriors": None if self.posteriors is None else self.posteriors.to_dict(),
             "two_sample": None if self.two_sample is None else self.two_sample.to_dict(),
         }
 
@@ -161,57 +126,46 @@ def judge(
     own = None
     if encoder is not None:
         own = own_negative_elbo(model, data, encoder, seed=seed)
-    simplicity = posterior_simplicity(model, data, seed=seed) if details else None
+    posteriors = compare_posteriors(data, model, seed=seed) if details else None
     two_sample = energy_test(model, data, seed=seed) if details else None
-    return Judged(result, own, steepness(model), simplicity, two_sample)
-
-
-def steepness(model: GenerativeModel) -> float:
-    """Return the largest |f′(z)| for |z| <= 4, by differences of 0.001."""
-    return decoder_slope(model.decoder)
+    return Judged(result, own, largest_slope(model), posteriors, two_sample)
 
 
 @dataclass(frozen=True)
-class Distance:
-    """How far a trained model is from a predicted optimum.
+class Distance(ObjectiveValue):
+    """How far a trained model is from a predicted optimum: trained minus predicted, nats.
 
     Parameters
     ----------
     excess, mleo, pmo : Estimate
-        Trained minus predicted, nats.
+        Differences of J, or J_S, and of its parts at S = 1.
     near : Verdict
         Whether J is within NEAR_OPTIMUM of the predicted.
     not_below : Verdict
         Whether J is at least the predicted: fails only below it by more than the error radius.
     """
 
-    excess: Estimate
-    mleo: Estimate
-    pmo: Estimate
     near: Verdict
     not_below: Verdict
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
         return {
-            "excess": self.excess.to_dict(),
-            "mleo": self.mleo.to_dict(),
-            "pmo": self.pmo.to_dict(),
+            **super().to_dict(),
             "near": str(self.near),
             "not_below": str(self.not_below),
         }
 
 
 def compare_with_predicted(
-    judged: Judged, predicted: Predicted, excess: Estimate | None = None
+    judged: Evaluated, predicted: Evaluated, excess: Estimate | None = None
 ) -> Distance:
     """Compare a trained model with a predicted optimum, part by part.
 
     Parameters
     ----------
-    judged : Judged
-    predicted : object with excess, mleo and pmo
-        Unrestricted, or with the network's own steepness.
+    judged, predicted : Evaluated
+        The trained model; the optimum, unrestricted or with the network's own steepness.
     excess : Estimate, optional
         The model's own value of the predicted objective, where that is not J.
 
@@ -219,13 +173,14 @@ def compare_with_predicted(
     -------
     Distance
     """
-    gap = (judged.excess if excess is None else excess) - predicted.excess
+    own = judged.objective if excess is None else replace(judged.objective, excess=excess)
+    gap = own - predicted.objective
     return Distance(
-        excess=gap,
-        mleo=judged.mleo - predicted.mleo,
-        pmo=judged.pmo - predicted.pmo,
-        near=positive(Estimate(NEAR_OPTIMUM, 0.0) - gap),
-        not_below=nonnegative(gap),
+        excess=gap.excess,
+        mleo=gap.mleo,
+        pmo=gap.pmo,
+        near=positive(Estimate(NEAR_OPTIMUM, 0.0) - gap.excess),
+        not_below=nonnegative(gap.excess),
     )
 
 

@@ -12,17 +12,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from theorycheck.evaluation._judging import (
-    Distance,
-    Judged,
-    Predicted,
-    compare_with_predicted,
-    steepness,
-)
+from theorycheck.evaluation._judging import Distance, Judged, compare_with_predicted
 from theorycheck.models import GenerativeModel
-from theorycheck.objectives import IwaeObjective, iwae_objective
+from theorycheck.objectives import Evaluated, IwaeObjective, iwae_objective
 from theorycheck.optimum import Effort, PredictedOptimum, find_optimum
 from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.quadrature import largest_slope
 
 #: Names of the optima: over all f, and over those no steeper than the network.
 UNRESTRICTED, OWN_STEEPNESS = "unrestricted", "own steepness"
@@ -79,7 +74,7 @@ def predicted_optima(
 
     free = search(None, ())
     optima = {UNRESTRICTED: free}
-    bound = steepness(network)
+    bound = largest_slope(network)
     if _FLAT < bound < free.largest_slope:
         held = search(bound, (free.model,))
         if held.excess.value < free.excess.value:
@@ -92,7 +87,7 @@ def predicted_optima(
 def own_importance(
     network: GenerativeModel,
     data: GenerativeModel,
-    predicted: Mapping[str, Predicted],
+    predicted: Mapping[str, Evaluated],
     progress: Progress = NO_PROGRESS,
 ) -> IwaeObjective | None:
     """Evaluate the network's own J_S, where the predicted optima are those of an IWAE bound."""
@@ -103,7 +98,7 @@ def own_importance(
     return iwae_objective(network, data, samples=samples, progress=progress)
 
 
-def samples_of(optimum: Predicted) -> int:
+def samples_of(optimum: Evaluated) -> int:
     """Return the S of an optimum's objective: 1, the ELBO, where it does not say."""
     return int(getattr(optimum, "samples", 1))
 
@@ -115,14 +110,14 @@ class Comparison:
     Parameters
     ----------
     judged : Judged
-    predicted : mapping of str to Predicted
+    predicted : mapping of str to Evaluated
         By name, the unrestricted one first.
     importance : IwaeObjective or None
         The model's own J_S; needed for optima of S > 1.
     """
 
     judged: Judged
-    predicted: Mapping[str, Predicted] = field(default_factory=dict)
+    predicted: Mapping[str, Evaluated] = field(default_factory=dict)
     importance: IwaeObjective | None = None
 
     @property
@@ -135,7 +130,7 @@ class Comparison:
         """S of the objective that is compared on."""
         return 1 if self.importance is None else self.importance.samples
 
-    def _distance(self, optimum: Predicted) -> Distance:
+    def _distance(self, optimum: Evaluated) -> Distance:
         samples = samples_of(optimum)
         if samples == 1:
             return compare_with_predicted(self.judged, optimum)
@@ -147,9 +142,7 @@ class Comparison:
         """Return the entries that ``train`` and ``judge`` print: predicted, gap, predictions."""
         optima: dict[str, dict[str, object]] = {}
         for name, optimum in self.predicted.items():
-            optima[name] = {
-                part: getattr(optimum, part).to_dict() for part in ("excess", "mleo", "pmo")
-            }
+            optima[name] = optimum.objective.to_dict()
             if isinstance(optimum, PredictedOptimum):
                 optima[name] |= {
                     "samples": optimum.samples,

@@ -30,4 +30,11 @@ from ._posterior import Mode as Mode
 from ._posterior import Posterior as Posterior
 from ._posterior import posterior as posterior
 from ._posterior_modes import MODE_MASS as MODE_MASS
+from ._posterior_modes import MODE_PROMINENCE as MODE_PROMINENCE
 from ._posterior_modes import count_modes as count_modes
+from ._posterior_modes import local_maxima as local_maxima
+from ._posterior_modes import masses as masses
+from ._posterior_modes import prominent as prominent
+from ._posterior_weights import PosteriorWeights as PosteriorWeights
+from ._posterior_weights import posterior_moments as posterior_moments
+from ._posterior_weights import posterior_weights as posterior_weights

@@ -19,13 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference._marginal import as_panels, as_points
 from theorycheck.inference._mean_field import ALL_MINIMA, MeanField, OptimalQ, as_field
+from theorycheck.inference._posterior_weights import posterior_moments
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import LatentPanels
 from theorycheck.quadrature.kernels import (
     OPTIMA,
     importance_bound_batch,
     optimal_importance_q_batch,
-    posterior_moments_batch,
 )
 
 Array = NDArray[np.float64]
@@ -210,10 +210,7 @@ def optimal_iwae_q(
 
 def _starts(panels: LatentPanels, points: Array, first: OptimalQ) -> Array:
     """Return the starts (μ, log s) for every x, NaN where there is none: shape (n, C, 2)."""
-    mean, scale = np.empty(len(points)), np.empty(len(points))
-    posterior_moments_batch(
-        points, 1.0 / panels.model.sigma, panels.z, panels.f, panels.log_weight, mean, scale
-    )
+    mean, scale = posterior_moments(panels, points)
     narrow = first.minima[:, :_MINIMA, :2]
     starts = [narrow + np.array([0.0, math.log(factor)]) for factor in _WIDENINGS]
     matched = np.stack([mean, np.log(scale)], axis=-1)[:, None]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,18 +11,22 @@ from numpy.typing import ArrayLike, NDArray
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
 from theorycheck.inference._marginal import as_panels, as_points, log_density
+from theorycheck.inference._posterior_modes import MODE_MASS, local_maxima, masses, prominent
+from theorycheck.inference._posterior_weights import posterior_weights
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import ORDER, LatentPanels
 
 Array = NDArray[np.float64]
 
-#: A local maximum whose basin holds less posterior mass than this is not listed: it is rounding.
+#: A mode that holds less posterior mass than this is not listed: it is rounding.
 _SMALLEST_MASS = 1e-12
 
 
 @dataclass(frozen=True)
 class Mode:
-    """A local maximum of p_θ(z|x).
+    """A local maximum of p_θ(z|x) that stands out from its neighbours.
+
+    What "stands out" means is said in :mod:`theorycheck.inference._posterior_modes`.
 
     Parameters
     ----------
@@ -56,7 +59,8 @@ class Posterior:
     entropy : Estimate
         −E log p_θ(z|x), nats.
     modes : tuple of Mode
-        All modes, heaviest first.
+        All modes, heaviest first. How many of them count is a question of their mass:
+        :func:`theorycheck.inference.count_modes`.
     """
 
     x: Array
@@ -68,6 +72,11 @@ class Posterior:
     variance: float
     entropy: Estimate
     modes: tuple[Mode, ...]
+
+    @property
+    def mode_count(self) -> int:
+        """How many modes count, by :func:`theorycheck.inference.count_modes`."""
+        return sum(mode.mass >= MODE_MASS for mode in self.modes)
 
     def expectation(self, values: ArrayLike) -> Array:
         """Return E[g(z) | x] for g given at the nodes, shape (n,) or (n, m)."""
@@ -100,9 +109,7 @@ def posterior(model: GenerativeModel | LatentPanels, x: ArrayLike) -> Posterior:
     point = points[0]
     evidence = log_density(panels, points)
     log_px, log_px_error = float(evidence.value[0]), float(evidence.error[0])
-    scaled = (point[:, None] - panels.f) / panels.model.sigma[:, None]
-    log_joint = panels.peak_log_density - 0.5 * (scaled**2).sum(axis=0)
-    log_joint -= 0.5 * panels.z**2 + 0.5 * math.log(2.0 * math.pi)
+    log_joint = next(posterior_weights(panels, points)).log_joint[0]
     log_posterior = log_joint - log_px
     density = np.exp(np.maximum(log_posterior, -745.0))
     mass = panels.rule_weight * density
@@ -126,21 +133,15 @@ def posterior(model: GenerativeModel | LatentPanels, x: ArrayLike) -> Posterior:
 
 
 def _modes(panels: LatentPanels, log_posterior: Array, mass: Array) -> tuple[Mode, ...]:
-    """Find all local maxima on the nodes, and place each by a parabola or at a panel edge."""
-    z = panels.z
-    padded = np.concatenate([[-np.inf], log_posterior, [-np.inf]])
-    peaks = np.flatnonzero((padded[1:-1] >= padded[:-2]) & (padded[1:-1] > padded[2:]))
-    cumulative = np.concatenate([[0.0], np.cumsum(mass)])
-    valleys = [0]
-    for first, second in pairwise(peaks):
-        valleys.append(int(first + np.argmin(log_posterior[first : second + 1])))
-    valleys.append(z.size)
+    """Find the modes on the nodes, and place each by a parabola or at a panel edge."""
+    peaks, valleys = prominent(
+        log_posterior, np.flatnonzero(local_maxima(log_posterior[None])[0]).tolist()
+    )
     modes = []
-    for k, peak in enumerate(peaks):
-        held = float(cumulative[valleys[k + 1]] - cumulative[valleys[k]])
+    for peak, held in zip(peaks, masses(mass, valleys).tolist(), strict=True):
         if held < _SMALLEST_MASS:
             continue
-        where, height = _place(panels, z, log_posterior, int(peak))
+        where, height = _place(panels, panels.z, log_posterior, peak)
         modes.append(Mode(where, math.exp(height), held))
     return tuple(sorted(modes, key=lambda mode: -mode.mass))
 

@@ -10,6 +10,8 @@ from ._landscape import KlMap as KlMap
 from ._landscape import Landscape as Landscape
 from ._landscape import kl_map as kl_map
 from ._landscape import pmo_landscape as pmo_landscape
+from ._objective_value import Evaluated as Evaluated
+from ._objective_value import ObjectiveValue as ObjectiveValue
 from ._partition import KlDistribution as KlDistribution
 from ._partition import Partition as Partition
 from ._partition import spanning as spanning
@@ -18,5 +20,4 @@ from ._posterior_comparison import Complexity as Complexity
 from ._posterior_comparison import PosteriorComparison as PosteriorComparison
 from ._posterior_comparison import RegionComparison as RegionComparison
 from ._posterior_comparison import compare_posteriors as compare_posteriors
-from ._posterior_comparison import mean_of_draws as mean_of_draws
 from ._total_variation import total_variation as total_variation

@@ -11,10 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate
-from theorycheck.inference import ExactModel, MeanField, certify_optimal_q, exact_model
+from theorycheck.inference import (
+    ExactModel,
+    MeanField,
+    certify_optimal_q,
+    exact_model,
+)
 from theorycheck.models import DescribedModel, GenerativeModel
-from theorycheck.objectives._averages import PosteriorAverages
+from theorycheck.objectives._averages import (
+    PosteriorAverages,
+)
 from theorycheck.objectives._averaging import PMO_TOLERANCE, Averaging
+from theorycheck.objectives._objective_value import ObjectiveValue
 from theorycheck.objectives._partition import KlDistribution, Partition
 from theorycheck.objectives._price import MAX_NODES
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -103,6 +111,11 @@ class Decomposition:
         return self.mleo + self.pmo
 
     @property
+    def objective(self) -> ObjectiveValue:
+        """J, MLEO and PMO together."""
+        return ObjectiveValue(self.excess, self.mleo, self.pmo)
+
+    @property
     def negative_elbo(self) -> Estimate:
         """−ELBO averaged over p(x)."""
         return self.entropy + self.mleo + self.pmo
@@ -124,9 +137,7 @@ class Decomposition:
             "data": self.data.name,
             "noise_variance": self.model.noise_variance.tolist(),
             "entropy": self.entropy.to_dict(),
-            "mleo": self.mleo.to_dict(),
-            "pmo": self.pmo.to_dict(),
-            "excess": self.excess.to_dict(),
+            **self.objective.to_dict(),
             "negative_elbo": self.negative_elbo.to_dict(),
             "eta_partition": [part.to_dict() for part in self.eta_partition],
             "certificate": None if self.certificate is None else self.certificate.to_dict(),

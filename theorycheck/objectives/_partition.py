@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate, hull
 from theorycheck.objectives._averages import PosteriorAverages
+from theorycheck.quadrature import standard_errors
 
 Array = NDArray[np.float64]
 
@@ -162,12 +163,11 @@ class KlDistribution:
         part_error = max(abs(most_share - share), abs(share - least_share)) + self.pmo.error
         if self.sampled:
             count = self.kl.size
-            pr_error += 5.0 * math.sqrt(max(high * (1.0 - high), 1.0 / count) / count)
+            pr_error += standard_errors(high * (1.0 - high), count, 1.0)
             # KL 1{KL > η} varies where KL itself hardly does: its own standard error, too.
             part = np.where(self.kl > eta, self.kl, 0.0)
             variance = float(self.mass @ (part - share) ** 2)
-            largest = float(self.kl.max())
-            part_error += 5.0 * math.sqrt(max(variance, largest**2 / count) / count)
+            part_error += standard_errors(variance, count, float(self.kl.max()))
         pr_hi = Estimate(high, min(pr_error, 1.0), self.pmo.kind)
         pr_lo = Estimate(1.0 - high, min(pr_error, 1.0), self.pmo.kind)
         high_part = Estimate(share, part_error, self.pmo.kind)

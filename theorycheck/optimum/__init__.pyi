@@ -11,7 +11,6 @@ from ._effort import Effort as Effort
 from ._effort import effort_named as effort_named
 from ._global_search import find_optimum as find_optimum
 from ._iwae_e_step import make_e_step as make_e_step
-from ._lipschitz import decoder_slope as decoder_slope
 from ._lipschitz_path import excess_against_steepness as excess_against_steepness
 from ._nodes import DataNodes as DataNodes
 from ._nodes import data_nodes as data_nodes
@@ -33,7 +32,6 @@ from ._self_training import self_train as self_train
 from ._starts import Start as Start
 from ._starts import anneal as anneal
 from ._starts import ascend_from as ascend_from
-from ._starts import interval_exchange as interval_exchange
 from ._starts import random_curve as random_curve
 from ._starts import random_start as random_start
 from ._starts import torn as torn

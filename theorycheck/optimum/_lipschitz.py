@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
 from theorycheck.errors import SettingError
-from theorycheck.models import Decoder
 
 Array = NDArray[np.float64]
 
@@ -21,40 +20,6 @@ _ITERATIONS = 400
 _TOLERANCE = 1e-6
 #: Weight, relative to the mean, of cells that no data reach: they then follow their neighbours.
 _LIGHTEST = 1e-6
-
-
-#: Where the steepness of a decoder is looked for.
-_LATENTS = np.linspace(-4.0, 4.0, 8_001)
-
-
-def largest_slope(z: Array, f: Array) -> float:
-    """Return the largest |f′| of the straight lines through values.
-
-    Parameters
-    ----------
-    z : ndarray, shape (M,)
-        Ascending.
-    f : ndarray, shape (M, D)
-
-    Returns
-    -------
-    float
-    """
-    return float((np.linalg.norm(np.diff(f, axis=0), axis=1) / np.diff(z)).max())
-
-
-def decoder_slope(decoder: Decoder) -> float:
-    """Return the largest |f′(z)| for |z| <= 4, by differences of 0.001.
-
-    Parameters
-    ----------
-    decoder : Decoder
-
-    Returns
-    -------
-    float
-    """
-    return largest_slope(_LATENTS, decoder(_LATENTS))
 
 
 def limit_steepness(

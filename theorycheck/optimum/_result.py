@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate
 from theorycheck.models import GenerativeModel, as_generative, decoder_from_table
-from theorycheck.objectives import Decomposition, IwaeObjective
-from theorycheck.optimum._lipschitz import largest_slope
-from theorycheck.quadrature import LatentCells
+from theorycheck.objectives import Decomposition, Evaluated, IwaeObjective
+from theorycheck.quadrature import LatentCells, largest_slope
 
 Array = NDArray[np.float64]
 
@@ -95,7 +95,7 @@ class Convergence:
 
 
 @dataclass(frozen=True, eq=False)
-class PredictedOptimum:
+class PredictedOptimum(Evaluated):
     """What ELBO training should reach: an upper bound on inf_f J, and the f that attains it.
 
     Parameters
@@ -152,16 +152,6 @@ class PredictedOptimum:
         return self.decomposition.excess if self.importance is None else self.importance.excess
 
     @property
-    def mleo(self) -> Estimate:
-        """KL[p ‖ p_f]."""
-        return self.decomposition.mleo
-
-    @property
-    def pmo(self) -> Estimate:
-        """E_p KL[q* ‖ p_f(z|x)] at the q that is best for S = 1."""
-        return self.decomposition.pmo
-
-    @property
     def samples(self) -> int:
         """S of the objective, 1 for the ELBO."""
         return 1 if self.importance is None else self.importance.samples
@@ -183,10 +173,10 @@ class PredictedOptimum:
         """
         return max(self.ground_truth_ascent - self.best_of_search, 0.0)
 
-    @property
+    @cached_property
     def largest_slope(self) -> float:
-        """The largest |f′| of the decoder found."""
-        return largest_slope(self.cells.z, self.f)
+        """The largest |f′(z)| of the decoder found, |z| <= 4."""
+        return largest_slope(self.model)
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``theorycheck optimum --json`` prints, without the decoder's file."""
@@ -194,9 +184,7 @@ class PredictedOptimum:
             "data": self.data.name,
             "noise_variance": self.model.noise_variance.tolist(),
             "samples": self.samples,
-            "excess": self.excess.to_dict(),
-            "mleo": self.mleo.to_dict(),
-            "pmo": self.pmo.to_dict(),
+            **self.objective.to_dict(),
             "entropy": self.decomposition.entropy.to_dict(),
             "ground_truth_ascent": self.ground_truth_ascent,
             "search_gain": self.search_gain,

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from theorycheck.optimum._coordinate_ascent import NoiseFit, ascend
 from theorycheck.optimum._e_step import EStep
+from theorycheck.rearrangements import random_exchange
 
 Array = NDArray[np.float64]
 
@@ -28,7 +29,6 @@ _STEPS_A_STAGE = 2
 _HOTTEST = (0.1, 0.25, 0.5)
 #: Amplitudes of random curves, in standard deviations of the data.
 _AMPLITUDES = (0.1, 1.0)
-_EPS = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,34 +47,6 @@ class Start:
     kind: str
     f: Array
     heat: float = 1.0
-
-
-def interval_exchange(rng: np.random.Generator, z: Array, pieces: int) -> Array:
-    """Cut Φ(z) into intervals, permute and flip them: T(z), which preserves N(0, 1).
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    z : ndarray, shape (n,)
-    pieces : int
-        Intervals, at least 1.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        T(z); f∘T has the image law of f (docs/theorem1.md).
-    """
-    edges = np.concatenate([[0.0], np.sort(rng.uniform(size=pieces - 1)), [1.0]])
-    order = rng.permutation(pieces)
-    flipped = rng.uniform(size=pieces) < 0.5
-    length = np.diff(edges)[order]
-    begin = np.concatenate([[0.0], np.cumsum(length)])
-    u = ndtr(z)
-    piece = np.clip(np.searchsorted(begin, u, side="right") - 1, 0, pieces - 1)
-    inside = u - begin[piece]
-    inside = np.where(flipped[piece], length[piece] - inside, inside)
-    moved = np.clip(edges[order][piece] + inside, _EPS, 1.0 - _EPS)
-    return np.asarray(ndtri(moved), dtype=np.float64)
 
 
 def random_curve(rng: np.random.Generator, e_step: EStep, waves: int, amplitude: float) -> Array:
@@ -132,7 +104,7 @@ def torn(rng: np.random.Generator, e_step: EStep, f: Array, kind: str) -> Start:
     """Tear an f by an interval exchange, and, every second time, warm it a little."""
     pieces = int(rng.integers(2, _MOST_PIECES + 1))
     z = e_step.cells.z
-    moved = e_step.cells.interpolate(f, interval_exchange(rng, z, pieces))
+    moved = e_step.cells.interpolate(f, random_exchange(rng, pieces, trivial=True)(z))
     heat = float(np.exp(rng.uniform(0.0, np.log(_spread(e_step))))) if rng.uniform() < 0.5 else 1.0
     return Start(kind, moved, heat)
 

@@ -6,12 +6,16 @@ from ._curve_strips import Strips as Strips
 from ._curve_strips import curve_strips as curve_strips
 from ._curve_strips import lengths as lengths
 from ._curve_strips import only as only
+from ._data_nodes import STANDARD_ERRORS as STANDARD_ERRORS
 from ._data_nodes import DataSample as DataSample
 from ._data_nodes import TrapezoidGrid as TrapezoidGrid
 from ._data_nodes import given_sample as given_sample
 from ._data_nodes import quasi_monte_carlo as quasi_monte_carlo
+from ._data_nodes import sample_mean as sample_mean
 from ._data_nodes import sobol_points as sobol_points
+from ._data_nodes import standard_errors as standard_errors
 from ._data_nodes import trapezoid_grid as trapezoid_grid
+from ._largest_slope import largest_slope as largest_slope
 from ._latent_cells import LatentCells as LatentCells
 from ._latent_cells import adapted_cells as adapted_cells
 from ._latent_cells import latent_cells as latent_cells

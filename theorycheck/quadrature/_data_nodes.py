@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from theorycheck.errors import ModelError, SettingError
+from theorycheck.estimate import Estimate, Kind
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature._latent_panels import LatentPanels
 
@@ -35,6 +36,9 @@ _DEPTH = 46.0
 #: Grid nodes a block and dimension, and grid nodes at most.
 _BLOCK = 64
 MAX_GRID_NODES = 40_000_000
+#: Radii of averages over draws are so many standard errors. With 16 repetitions that is exceeded
+#: once in 6,000 (Student's t), and over hundreds of draws once in two million.
+STANDARD_ERRORS = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,17 +196,70 @@ class DataSample:
         return iter(self.x)
 
     def average(self, values: Array) -> tuple[float, float]:
-        """Average a function given at the nodes (R, n): the mean and five standard errors.
+        """Average a function given at the nodes, as :func:`sample_mean` does.
 
-        Five, because with 16 repetitions that is exceeded once in 6,000 (Student's t).
+        Parameters
+        ----------
+        values : ndarray, shape (R, n)
+
+        Returns
+        -------
+        mean, radius : float
         """
-        repeats, size = values.shape
-        if repeats > 1:
-            means = values.mean(axis=1)
-            return float(means.mean()), 5.0 * float(means.std(ddof=1)) / math.sqrt(repeats)
-        if size < 2:
-            return float(values.mean()), math.inf
-        return float(values.mean()), 5.0 * float(values.std(ddof=1)) / math.sqrt(size)
+        found = sample_mean(values)
+        return found.value, found.error
+
+
+def sample_mean(values: Array, *, one_draw: float = 0.0, each: float = 0.0) -> Estimate:
+    """Average over draws from p(x), with a radius of STANDARD_ERRORS.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,) or (R, n)
+        At n independent draws; or at R independent repetitions of n draws, which need not be
+        independent of each other. R = 1 is a sample of independent draws.
+    one_draw : float
+        What a single draw can change the value by, 1 for a count or a share: such values may have
+        been equal at all n draws by chance, and keep the radius of one draw that was not.
+    each : float
+        Error radius of every single value, which is added.
+
+    Returns
+    -------
+    Estimate
+        Statistical. Of infinite radius for fewer than two draws. Values other than 0 that never
+        varied count like a draw that could have been 0: no sample knows its mean exactly.
+    """
+    repeated = values.ndim == 2 and len(values) > 1
+    independent = values.mean(axis=1) if repeated else values.ravel()
+    count = independent.size
+    if count < 2:
+        return Estimate(float(values.sum()), math.inf, Kind.STATISTICAL)
+    variance = float(independent.var(ddof=1))
+    if variance == 0.0:
+        one_draw = max(one_draw, abs(float(independent[0])))
+    radius = standard_errors(variance, count, one_draw * count / values.size)
+    return Estimate(float(independent.mean()), radius + each, Kind.STATISTICAL)
+
+
+def standard_errors(variance: float, count: int, one_draw: float = 0.0) -> float:
+    """Return the radius of a mean of independent values: STANDARD_ERRORS of its standard errors.
+
+    Parameters
+    ----------
+    variance : float
+        Of one value.
+    count : int
+        Number of values.
+    one_draw : float
+        What one of them can change: the variance counts as no less than that of a sample in which
+        one value differs by so much.
+
+    Returns
+    -------
+    float
+    """
+    return STANDARD_ERRORS * math.sqrt(max(variance, one_draw**2 / count) / count)
 
 
 def quasi_monte_carlo(

@@ -20,7 +20,6 @@ from ._pieces import arranged_pieces as arranged_pieces
 from ._pieces import natural_cuts as natural_cuts
 from ._rearrangement import rearranged as rearranged
 from ._smoothed_tears import SmoothedTear as SmoothedTear
-from ._smoothed_tears import largest_slope as largest_slope
 from ._smoothed_tears import smoothed_tear as smoothed_tear
 from ._smoothed_tears import smoothed_tears as smoothed_tears
 from ._zero_mleo_class import EvaluatedMember as EvaluatedMember

@@ -78,20 +78,40 @@ def rotation(share: float, guard: float = 0.0) -> LatentMap:
     return replace(swapped, name=f"rotation by {share:g}", kind="rotation")
 
 
-def random_exchange(rng: np.random.Generator, pieces: int, guard: float = 0.0) -> LatentMap:
+def random_exchange(
+    rng: np.random.Generator, pieces: int, guard: float = 0.0, *, trivial: bool = False
+) -> LatentMap:
     """Draw a tear into so many pieces; cuts uniform in Φ(z), order and flips at random.
 
-    The identity and the reflection are not drawn.
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    pieces : int
+        How many, at least 2; 1 where the trivial ones may be drawn.
+    guard : float
+        Prior mass of either tail that stays where it is.
+    trivial : bool
+        Draw the identity and the reflection, too, which tear nothing.
+
+    Returns
+    -------
+    LatentMap
+
+    Raises
+    ------
+    SettingError
+        If there are too few pieces.
     """
-    if pieces < 2:
-        raise SettingError(f"a tear has at least 2 pieces, not {pieces}")
+    least = 1 if trivial else 2
+    if pieces < least:
+        raise SettingError(f"a tear has at least {least} pieces, not {pieces}")
     edges = np.concatenate([[0.0], np.sort(rng.uniform(size=pieces - 1)), [1.0]])
     while True:
         order = rng.permutation(pieces).tolist()
         flipped = (rng.uniform(size=pieces) < 0.5).tolist()
         straight = order == sorted(order) and not any(flipped)
         turned = order == sorted(order, reverse=True) and all(flipped)
-        if not (straight or turned):
+        if trivial or not (straight or turned):
             break
     text = " ".join(f"{i + 1}{'′' if flip else ''}" for i, flip in zip(order, flipped, strict=True))
     cuts = ", ".join(f"{edge:.3f}" for edge in edges[1:-1])

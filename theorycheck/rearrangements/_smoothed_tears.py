@@ -12,30 +12,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.polynomial import legendre
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from theorycheck.errors import SettingError
-from theorycheck.estimate import Estimate
 from theorycheck.models import Decoder, GenerativeModel
-from theorycheck.objectives import Decomposition, decompose
+from theorycheck.objectives import Decomposition, Evaluated, decompose
 from theorycheck.progress import NO_PROGRESS, Progress
-from theorycheck.quadrature import NODES, latent_panels
+from theorycheck.quadrature import largest_slope
 from theorycheck.rearrangements._measure_preserving import LatentMap
 from theorycheck.rearrangements._rearrangement import rearranged
 from theorycheck.rearrangements._zero_mleo_class import MEMBER_TOLERANCE
 
 Array = NDArray[np.float64]
 
-#: |z| up to which slopes count: 1e-6 of the prior mass is beyond.
-_REACH = 4.9
 #: Narrowest and widest bridge; a bridge stays within a third of the way to the next cut.
 _NARROWEST, _WIDEST, _SHARE = 1e-9, 2.0, 1.0 / 3.0
 
 
 @dataclass(frozen=True, eq=False)
-class SmoothedTear:
+class SmoothedTear(Evaluated):
     """A tear with bridges of one slope.
 
     Parameters
@@ -43,7 +39,7 @@ class SmoothedTear:
     slope : float
         B, the slope of the bridges, in units of x per unit of z.
     largest_slope : float
-        The largest |f′| over all latents up to |z| = 4.9: B, unless the torn curve is steeper.
+        The largest |f′| over all latents up to |z| = 4: B, unless the torn curve is steeper.
     decomposition : Decomposition
     """
 
@@ -51,24 +47,12 @@ class SmoothedTear:
     largest_slope: float
     decomposition: Decomposition
 
-    @property
-    def mleo(self) -> Estimate:
-        """KL[p ‖ p_f], nats."""
-        return self.decomposition.mleo
-
-    @property
-    def pmo(self) -> Estimate:
-        """E_p KL, nats."""
-        return self.decomposition.pmo
-
     def to_dict(self) -> dict[str, object]:
         """Return the row for JSON."""
         return {
             "slope": self.slope,
             "largest_slope": self.largest_slope,
-            "mleo": self.mleo.to_dict(),
-            "pmo": self.pmo.to_dict(),
-            "excess": self.decomposition.excess.to_dict(),
+            **self.objective.to_dict(),
         }
 
 
@@ -152,17 +136,6 @@ def smoothed_tears(
             rows.append(SmoothedTear(slope, largest_slope(model), found))
             advance(1)
     return tuple(rows)
-
-
-def largest_slope(model: GenerativeModel) -> float:
-    """Return the largest |f′| at the nodes that resolve f, for |z| up to 4.9."""
-    panels = latent_panels(model)
-    half = 0.5 * (panels.right - panels.left)
-    slopes = legendre.legder(panels.coefficients, axis=2)
-    values = slopes @ legendre.legvander(NODES, slopes.shape[2] - 1).T / half[:, None, None]
-    speed = np.linalg.norm(values, axis=1)
-    near = (panels.left > -_REACH) & (panels.right < _REACH)
-    return float(speed[near].max(initial=0.0))
 
 
 @dataclass(frozen=True, eq=False)

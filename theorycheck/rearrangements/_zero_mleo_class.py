@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from joblib import Parallel, delayed
 
-from theorycheck.estimate import Estimate, Verdict
+from theorycheck.estimate import Verdict
 from theorycheck.models import GenerativeModel
-from theorycheck.objectives import Decomposition, decompose
+from theorycheck.objectives import Decomposition, Evaluated, decompose
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.rearrangements._image_law import ImageLawCheck, same_image_law
 from theorycheck.rearrangements._monotone import MonotoneRearrangement
@@ -21,8 +21,8 @@ MEMBER_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class EvaluatedMember:
-    """A member of the class with its figures.
+class EvaluatedMember(Evaluated):
+    """A member of the class with its figures: its J is its PMO, as its MLEO is zero.
 
     Parameters
     ----------
@@ -41,16 +41,6 @@ class EvaluatedMember:
     def name(self) -> str:
         """The decoder's name."""
         return self.member.name
-
-    @property
-    def pmo(self) -> Estimate:
-        """E_p KL, nats: its J, as its MLEO is zero."""
-        return self.decomposition.pmo
-
-    @property
-    def mleo(self) -> Estimate:
-        """As computed from both densities, nats."""
-        return self.decomposition.mleo
 
     def to_dict(self) -> dict[str, object]:
         """Return the row for JSON."""

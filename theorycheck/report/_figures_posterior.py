@@ -29,8 +29,6 @@ Array = NDArray[np.float64]
 #: Posterior mass cut off on each side, and widths of q shown around its mean.
 _CUT = 1e-3
 _Q_REACH = 3.3
-#: Posterior mass that makes a mode worth counting in a title.
-_COUNTED = 0.01
 #: Nodes that a posterior is drawn through at most.
 _MOST_NODES = 400
 #: KL above the minimum at which a landscape changes colour, nats.
@@ -90,8 +88,7 @@ def posterior_panel(axes: Axes, point: TellingPoint, whose: str = "") -> None:
     axes.plot(grid, q, color=GAUSSIAN, linewidth=2.2, label="best Gaussian q(z|x)")
     axes.set_xlim(low, high)
     axes.set_ylim(0.0, 1.12 * max(float(density.max()), float(q.max())))
-    modes = sum(mode.mass > _COUNTED for mode in exact.modes)
-    counted = f"{modes} modes" if modes > 1 else "1 mode"
+    counted = f"{exact.mode_count} modes" if exact.mode_count > 1 else "1 mode"
     measured = f"KL = {nats(point.kl.value)} nats, {counted}"
     if whose:
         axes.set_title(f"{point.letter}, {whose}: {measured}", fontsize=10)

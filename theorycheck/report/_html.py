@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
-import theorycheck
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Verdict, positive
 from theorycheck.files import replace_files
@@ -25,6 +22,7 @@ from theorycheck.report._figures import ReportFigure, figures_of
 from theorycheck.report._numbers import shown
 from theorycheck.report._search import Search
 from theorycheck.report._trained import TrainedRun, runs_of
+from theorycheck.versions import versions
 
 HTML_NAME = "report.html"
 JSON_NAME = "report.json"
@@ -109,7 +107,7 @@ def write_report(
     def about(pending: Sequence[str] = ()) -> dict[str, object]:
         seconds = time.perf_counter() - start
         return {
-            "versions": _versions(), "settings": settings, "seconds": seconds,
+            "versions": versions(), "settings": settings, "seconds": seconds,
             "pending": list(pending),
         }  # fmt: skip
 
@@ -239,8 +237,3 @@ def _minimum_words(analysis: ModelAnalysis) -> str:
             "what was looked at. That does not prove it the optimum."
         )
     return "Whether the ground truth is the optimum of the ELBO is not decided by these numbers."
-
-
-def _versions() -> dict[str, str]:
-    found = {"theorycheck": theorycheck.__version__, "python": platform.python_version()}
-    return found | {name: version(name) for name in ("numpy", "scipy", "numba")}

@@ -66,7 +66,7 @@ class TellingPoint:
             "log_density": self.posterior.log_density_x.to_dict(),
             "kl": self.kl.to_dict(),
             "q": {"mean": self.mean, "scale": self.scale},
-            "posterior_modes": len(self.posterior.modes),
+            "posterior_modes": self.posterior.mode_count,
             "posterior_entropy": self.posterior.entropy.to_dict(),
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 from theorycheck.errors import LoadingError
 from theorycheck.estimate import Estimate
 from theorycheck.models import as_generative
-from theorycheck.objectives import Decomposition, KlMap, decompose
-from theorycheck.optimum import PredictedOptimum, decoder_slope
+from theorycheck.objectives import Decomposition, Evaluated, KlMap, decompose
+from theorycheck.optimum import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
-from theorycheck.quadrature import LatentPanels, latent_panels
+from theorycheck.quadrature import LatentPanels, largest_slope, latent_panels
 from theorycheck.report._trained import RESULT, TrainedRun
 
 Array = NDArray[np.float64]
@@ -25,7 +26,7 @@ _SAME_NETWORK = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedAnalysis:
+class TrainedAnalysis(Evaluated):
     """One trained network beside the ground truth and the predicted optimum.
 
     Parameters
@@ -47,23 +48,20 @@ class TrainedAnalysis:
     density: Array | None
     panels: LatentPanels = field(repr=False)
 
-    @property
+    @cached_property
     def largest_slope(self) -> float:
-        """The largest |f′(z)| for |z| <= 4, by differences of 0.001."""
-        return decoder_slope(self.run.model.decoder)
+        """The largest |f′(z)| for |z| <= 4."""
+        return largest_slope(self.panels)
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
-        result = self.decomposition
         return {
             "label": self.run.label,
             "method": self.run.method,
             "samples": self.run.samples,
             "restarts": self.run.restarts,
-            "excess": result.excess.to_dict(),
-            "mleo": result.mleo.to_dict(),
-            "pmo": result.pmo.to_dict(),
-            "noise_variance": result.model.noise_variance.tolist(),
+            **self.objective.to_dict(),
+            "noise_variance": self.decomposition.model.noise_variance.tolist(),
             "above_predicted": None if self.above is None else self.above.to_dict(),
             "own_gap": None if self.run.gap is None else self.run.gap.to_dict(),
             "largest_slope": self.largest_slope,

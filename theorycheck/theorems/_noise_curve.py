@@ -79,9 +79,7 @@ class HeldNoise:
         """Return the figures for JSON."""
         return {
             "noise_variance": self.noise_variance,
-            "excess": self.excess.to_dict(),
-            "mleo": self.best.mleo.to_dict(),
-            "pmo": self.best.pmo.to_dict(),
+            **self.best.objective.to_dict(),
             "refit": self.refit.to_dict(),
             "falling": self.falling.excess.to_dict(),
             "rising": self.rising.excess.to_dict(),

@@ -100,9 +100,7 @@ class NoiseAtOptimum:
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
         return {
-            "excess": self.found.excess.to_dict(),
-            "mleo": self.found.mleo.to_dict(),
-            "pmo": self.found.pmo.to_dict(),
+            **self.found.objective.to_dict(),
             "fit_noise": self.found.fit_noise,
             "refit": [e.to_dict() for e in self.refit],
             "refit_shared": self.shared.to_dict(),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate, Verdict, positive
+from theorycheck.inference import posterior_weights
 from theorycheck.models import GenerativeModel
 from theorycheck.objectives import Decomposition, decompose
 from theorycheck.optimum import PredictedOptimum
@@ -29,8 +30,7 @@ from theorycheck.theorems._noise_optimum import NoiseAtOptimum, checked_optimum,
 
 Array = NDArray[np.float64]
 
-#: Pairs of data node and latent node held at once, and looked at in all.
-_PAIRS_AT_ONCE = 2_000_000
+#: Pairs of data node and latent node looked at in all.
 _MOST_PAIRS = 200_000_000
 
 
@@ -227,17 +227,9 @@ def _exact_posterior_refit(panels: LatentPanels) -> tuple[Estimate, ...]:
 def _residuals(panels: LatentPanels, x: Array) -> Array:
     """E[(x_d − f_d)² | x] for every x: (n, D)."""
     rows = np.empty_like(x)
-    batch = max(1, _PAIRS_AT_ONCE // panels.z.size)
-    sigma = panels.model.sigma
-    for start in range(0, len(x), batch):
-        points = x[start : start + batch]
-        squares = [(points[:, d, None] - panels.f[d]) ** 2 for d in range(x.shape[1])]
-        exponent = panels.log_weight - sum(
-            0.5 * square / s**2 for square, s in zip(squares, sigma, strict=True)
-        )
-        exponent -= exponent.max(axis=1, keepdims=True)
-        weight = np.exp(exponent)
-        weight /= weight.sum(axis=1, keepdims=True)
-        for d, square in enumerate(squares):
-            rows[start : start + batch, d] = np.sum(weight * square, axis=1)
+    for chunk in posterior_weights(panels, x):
+        for d, points in enumerate(x[chunk.rows].T):
+            rows[chunk.rows, d] = np.sum(
+                chunk.weight * (points[:, None] - panels.f[d]) ** 2, axis=1
+            )
     return rows

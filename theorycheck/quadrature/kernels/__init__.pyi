@@ -19,7 +19,6 @@ from ._certificate import WIDER as WIDER
 from ._certificate import certify_batch as certify_batch
 from ._exponential import exp_nonpositive as exp_nonpositive
 from ._iwae_bound import importance_bound_batch as importance_bound_batch
-from ._iwae_bound import posterior_moments_batch as posterior_moments_batch
 from ._iwae_optimum import OPTIMA as OPTIMA
 from ._iwae_optimum import optimal_importance_q_batch as optimal_importance_q_batch
 from ._log_density import BLOCK as BLOCK

@@ -1,8 +1,7 @@
-"""L_S with its error for many x and q; and the moments of many posteriors."""
+"""L_S with its error for many x and q."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -84,37 +83,3 @@ def importance_bound_batch(
             results[k, 2] = fine_mean
             results[k, 3] = abs(fine_mean - coarse_mean) + by_q + _ROUNDING
             results[k, 4] = log_mean
-
-
-@batch_kernel
-def posterior_moments_batch(
-    x: Any, inverse_sigma: Any, z: Any, f: Any, log_weight: Any, mean: Any, scale: Any
-) -> None:
-    """Fill mean and standard deviation (n,) of p(z|x), from the nodes of the panels."""
-    total = x.shape[0]
-    for chunk in prange(_CHUNKS):
-        if chunk >= total:
-            continue
-        e = np.empty(z.shape[0])
-        for k in range(chunk, total, _CHUNKS):
-            for i in range(z.shape[0]):
-                e[i] = log_weight[i]
-            for d in range(x.shape[1]):
-                for i in range(z.shape[0]):
-                    r = (x[k, d] - f[d, i]) * inverse_sigma[d]
-                    e[i] -= 0.5 * r * r
-            top = -np.inf
-            for i in range(z.shape[0]):
-                top = max(top, e[i])
-            m0 = 0.0
-            m1 = 0.0
-            for i in range(z.shape[0]):
-                e[i] = exp_nonpositive(e[i] - top)
-                m0 += e[i]
-                m1 += e[i] * z[i]
-            centre = m1 / m0
-            m2 = 0.0
-            for i in range(z.shape[0]):
-                m2 += e[i] * (z[i] - centre) ** 2
-            mean[k] = centre
-            scale[k] = math.sqrt(m2 / m0)
