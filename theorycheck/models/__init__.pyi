@@ -27,6 +27,8 @@ from ._expression_tree import evaluate as evaluate
 from ._generative import GenerativeModel as GenerativeModel
 from ._loading import load_model as load_model
 from ._loading import object_in_file as object_in_file
+from ._number_rows import TEXT_SUFFIXES as TEXT_SUFFIXES
+from ._number_rows import read_rows as read_rows
 from ._table import KINDS as KINDS
 from ._table import Table as Table
 from ._table import checked_table as checked_table

@@ -19,6 +19,12 @@ from theorycheck.objectives._averages import (
     averages_on_sample,
 )
 from theorycheck.objectives._curve_averages import CurveAverages, box_nodes, worth_it
+from theorycheck.objectives._given_sample import (
+    UNKNOWN,
+    SampleAverages,
+    averages_of_table,
+    entropy_of_population,
+)
 from theorycheck.objectives._partition import KlDistribution, Partition
 from theorycheck.objectives._price import MAX_NODES, say_price
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -101,6 +107,9 @@ class Decomposition:
     verified_width : float
         Wherever f has a bump, dip or gap wider than this in z, it was seen; the radii do not
         speak of what is narrower. inf: f was not scanned.
+    given : SampleAverages or None
+        Where the averages are over a given table of x: PMO, −ELBO and the residuals are those of
+        the table then, and H and MLEO are unknown (NaN, radius inf) unless the truth was named.
     """
 
     model: GenerativeModel
@@ -117,15 +126,18 @@ class Decomposition:
     averages: PosteriorAverages = field(repr=False)
     unresolved_mass: float = 0.0
     verified_width: float = math.inf
+    given: SampleAverages | None = None
 
     @property
     def excess(self) -> Estimate:
-        """J = MLEO + PMO = −ELBO − H, by which decoders are compared."""
+        """J = MLEO + PMO = −ELBO − H, by which decoders are compared; NaN where H is unknown."""
         return self.mleo + self.pmo
 
     @property
     def negative_elbo(self) -> Estimate:
-        """−ELBO averaged over p(x)."""
+        """−ELBO averaged over p(x), or over the given table of x."""
+        if self.given is not None:
+            return self.given.negative_elbo
         return self.entropy + self.mleo + self.pmo
 
     @property
@@ -140,14 +152,15 @@ class Decomposition:
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``theorycheck decompose --json`` prints."""
+        known = self.given is None or self.given.truth_known
         return {
             "model": self.model.name,
-            "data": self.data.name,
+            "data": self.data.name if known else None,
             "noise_variance": self.model.noise_variance.tolist(),
-            "entropy": self.entropy.to_dict(),
-            "mleo": self.mleo.to_dict(),
+            "entropy": self.entropy.to_dict() if known else None,
+            "mleo": self.mleo.to_dict() if known else None,
             "pmo": self.pmo.to_dict(),
-            "excess": self.excess.to_dict(),
+            "excess": self.excess.to_dict() if known else None,
             "negative_elbo": self.negative_elbo.to_dict(),
             "eta_partition": [part.to_dict() for part in self.eta_partition],
             "certificate": None if self.certificate is None else self.certificate.to_dict(),
@@ -155,6 +168,8 @@ class Decomposition:
             "converged": self.converged,
             "verified_width": self.verified_width if math.isfinite(self.verified_width) else None,
             "method": self.method,
+            "single_precision": self.model.decoder.single or self.data.decoder.single,
+            "sample": None if self.given is None else self.given.to_dict(),
         }
 
 
@@ -181,7 +196,8 @@ def decompose(
     model : GenerativeModel
         p_f, the model under test.
     data : GenerativeModel, optional
-        p, the ground truth; by default the model itself, so that MLEO = 0.
+        p, the ground truth; by default the model itself, so that MLEO = 0. With a sample there is
+        no default: the truth is unknown unless it is given here.
     eta : sequence of float
         Thresholds of the η-partition to report, nats, each > 0.
     tolerance : float
@@ -190,11 +206,12 @@ def decompose(
         Error radius wanted for the residual variances, relative to σ_d²; by default whatever
         comes with the PMO.
     sample : array_like, shape (n, D), optional
-        Average over this sample of p(x) instead of integrating.
+        Average over this table of x instead of integrating over p(x).
     size, repeats, seed : int
         Quasi-Monte Carlo for D > 2: points a repetition, repetitions, seed.
     certify : int
-        Prove at so many draws from p(x) that q* is the global optimum, to 1e-9 nats.
+        Prove at so many draws from p(x), or x of the sample, that q* is the global optimum, to
+        1e-9 nats.
     max_nodes : int
         Nodes x at most to average over; what needs more goes to quasi-Monte Carlo, whose radius
         is statistical.
@@ -219,6 +236,7 @@ def decompose(
     if resolution is not None:
         data = None if data is None or data is model else data.with_resolution(resolution)
         model = model.with_resolution(resolution)
+    truth_known = data is not None
     data = model if data is None else data
     if model.data_dim != data.data_dim:
         raise ModelError(
@@ -237,9 +255,9 @@ def decompose(
     mean_field = MeanField(model_panels)
     rules = _Rules(mean_field, data_panels, tolerance, residual_tolerance, max_nodes, progress)
     sobol = (size, repeats, seed)
-    if sample is not None:
-        draws = given_sample(sample, model.data_dim)
-        found = rules.on_sample(draws, f"a given sample of {draws.x.shape[1]} points")
+    draws = None if sample is None else given_sample(sample, model.data_dim)
+    if draws is not None:
+        found = rules.of_table(draws, truth_known)
     elif model is data and worth_it(data_panels):
         found = rules.along_curve(*sobol)
     elif model.data_dim <= 2 and box_nodes(data_panels) <= max_nodes:
@@ -265,15 +283,18 @@ def decompose(
         kl_distribution=KlDistribution.from_averages(averages),
         eta=tuple(float(value) for value in eta),
         method=found.method,
-        certificate=_certify(mean_field, data, certify, seed) if certify else None,
+        certificate=_certify(mean_field, data, draws, certify, seed) if certify else None,
         # A radius above the tolerance is no convergence, whatever the rule thought of itself.
         converged=averages.converged
         and averages.pmo_error <= max(tolerance, _SLACK)
-        and entropy.error + mleo.error <= max(tolerance, PMO_TOLERANCE),
+        and (
+            found.given is not None or entropy.error + mleo.error <= max(tolerance, PMO_TOLERANCE)
+        ),
         averages=averages,
         unresolved_mass=data_panels.unresolved_mass
         + (0.0 if model is data else model_panels.unresolved_mass),
         verified_width=max(data_panels.verified_width, model_panels.verified_width),
+        given=found.given,
     )
 
 
@@ -283,6 +304,7 @@ class _Found:
     entropy: Estimate
     mleo: Estimate
     method: str
+    given: SampleAverages | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -338,9 +360,20 @@ class _Rules:
         return curve
 
     def by_quasi_monte_carlo(self, size: int, repeats: int, seed: int) -> _Found:
+        say_price(self.field, self.data, float(size * repeats), self.progress)
         draws = quasi_monte_carlo(self.data.model, size=size, repeats=repeats, seed=seed)
         points = draws.x.shape[1]
         return self.on_sample(draws, f"quasi-Monte Carlo, {repeats} x {points} points, seed {seed}")
+
+    def of_table(self, draws: DataSample, truth_known: bool) -> _Found:
+        x = draws.x[0]
+        say_price(self.field, self.data, float(len(x)), self.progress, x)
+        found = averages_of_table(self.field, draws, truth_known, self.progress)
+        entropy, mleo = UNKNOWN, UNKNOWN
+        if truth_known:
+            entropy, mleo = entropy_of_population(draws, self.data, self.field.panels)
+        method = f"averages over a given sample of {found.size} points"
+        return _Found(found.averages, entropy, mleo, method, found)
 
     def on_sample(self, draws: DataSample, method: str) -> _Found:
         entropy, mleo = _on_sample(draws, self.data, self.field.panels)
@@ -348,9 +381,11 @@ class _Rules:
         return _Found(averages, entropy, mleo, method + "; errors are five standard errors")
 
 
-def _certify(field: MeanField, data: GenerativeModel, points: int, seed: int) -> CertifiedPoints:
-    _, x = data.sample(points, seed)
-    return CertifiedPoints(points, certify_optimal_q(field, x, gap=1e-9).largest_gap)
+def _certify(
+    field: MeanField, data: GenerativeModel, given: DataSample | None, points: int, seed: int
+) -> CertifiedPoints:
+    x = data.sample(points, seed)[1] if given is None else given.x[0, :points]
+    return CertifiedPoints(len(x), certify_optimal_q(field, x, gap=1e-9).largest_gap)
 
 
 def _on_grids(data: LatentPanels, model: LatentPanels) -> tuple[TrapezoidGrid, Estimate, Estimate]:

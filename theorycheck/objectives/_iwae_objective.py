@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import ModelError, SettingError
-from theorycheck.estimate import Estimate
+from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import (
     ImportanceBound,
     MeanField,
@@ -27,6 +27,7 @@ from theorycheck.inference import (
     optimal_iwae_q,
 )
 from theorycheck.models import GenerativeModel
+from theorycheck.objectives._given_sample import UNKNOWN
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import (
     DataSample,
@@ -65,9 +66,10 @@ class IwaeObjective:
         "optimal": the best Gaussian q for this S, per x; "elbo": the one that is best for S = 1.
     excess : Estimate
         J_S = −E_p L_S − H. At the optimal q an upper bound in so far as the search for q is no
-        proof, like every excess of a found optimum.
+        proof, like every excess of a found optimum. Unknown (NaN, radius inf) on a given sample
+        whose truth was not named.
     gap : Estimate
-        E_p[log p_f(x) − L_S(x)], what J_S is above MLEO.
+        E_p[log p_f(x) − L_S(x)], what J_S is above MLEO; on a given sample its average over that.
     """
 
     samples: int
@@ -80,7 +82,7 @@ class IwaeObjective:
         return {
             "samples": self.samples,
             "q": self.q,
-            "excess": self.excess.to_dict(),
+            "excess": None if math.isnan(self.excess.value) else self.excess.to_dict(),
             "gap": self.gap.to_dict(),
         }
 
@@ -103,13 +105,14 @@ def iwae_objective(
     model : GenerativeModel, LatentPanels or MeanField
         p_f, the model under test.
     data : GenerativeModel or LatentPanels, optional
-        p, the ground truth; by default the model itself, so that MLEO = 0.
+        p, the ground truth; by default the model itself, so that MLEO = 0. With a sample there is
+        no default: J_S is unknown unless the truth is given here.
     samples : int
         S.
     q : {"optimal", "elbo"}
         The best q for this S, or the cheaper one for S = 1.
     sample : array_like, shape (n, D), optional
-        Average over this sample of p(x) instead of integrating.
+        Average over this table of x instead of integrating over p(x).
     step : float
         Step in σ of the data grid, D <= 2.
     seed : int
@@ -121,7 +124,9 @@ def iwae_objective(
     -------
     IwaeObjective
         On the grid, its error radius comes from the coarser rules that it contains (see
-        :mod:`theorycheck.quadrature._coarser_rules`); on a sample it is five standard errors.
+        :mod:`theorycheck.quadrature._coarser_rules`); by quasi-Monte Carlo it is five standard
+        errors. On a given sample the gap is the average over that, to quadrature, and J_S, an
+        estimate of the population's, has five standard errors.
 
     Raises
     ------
@@ -143,14 +148,14 @@ def iwae_objective(
             f"{field.model.name} has {dim} data dimensions, "
             f"{source.model.name} has {source.model.data_dim}"
         )
-    if sample is None and dim <= 2:
+    if sample is not None:
+        draws = given_sample(sample, dim)
+        truth = None if data is None else source
+        excess, gap = _of_table(field, truth, draws, count, q, progress)
+    elif dim <= 2:
         excess, gap = _on_grid(field, source, count, q, step, progress)
     else:
-        draws = (
-            quasi_monte_carlo(source.model, size=_SIZE, seed=seed)
-            if sample is None
-            else given_sample(sample, dim)
-        )
+        draws = quasi_monte_carlo(source.model, size=_SIZE, seed=seed)
         excess, gap = _on_sample(field, source, draws, count, q, progress)
     return IwaeObjective(count, q, excess, gap)
 
@@ -198,6 +203,24 @@ def _on_sample(
         return Estimate(value, error + evaluation)
 
     return average(p.value - bound.value), average(p_f.value - bound.value)
+
+
+def _of_table(
+    field: MeanField, truth: LatentPanels | None, draws: DataSample, samples: int, q: str,
+    progress: Progress,
+) -> tuple[Estimate, Estimate]:  # fmt: skip
+    """Average over a given table of x: the gap of the table, and J_S where the truth is known."""
+    x = draws.x[0]
+    bound = _bounds(field, x, samples, q, progress)
+    p_f = log_density(field.panels, x)
+    known = float(np.mean(p_f.error + bound.error))
+    gap = Estimate(float(np.mean(p_f.value - bound.value)), known + 1e-13)
+    if truth is None:
+        return UNKNOWN, gap
+    p = log_density(truth, x)
+    value, error = draws.average((p.value - bound.value)[None])
+    known = float(np.mean(p.error + bound.error))
+    return Estimate(value, error + known + 1e-13, Kind.STATISTICAL), gap
 
 
 def _bounds(
