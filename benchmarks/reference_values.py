@@ -97,11 +97,13 @@ def _checks(
     """Check one decoder by routes that share as little as can be with the boxes of the PMO."""
     _, x = truth.sample(DRAWS, seed + 1)
     sampled = decompose(model, truth, sample=x)
+    assert sampled.given is not None
+    pmo = sampled.given.population_pmo
     checks = [
         Check(
             f"{what}: PMO against the mean over {DRAWS} draws, five standard errors allowed",
-            abs(sampled.pmo.value - exact.pmo.value),
-            sampled.pmo.error + exact.pmo.error,
+            abs(pmo.value - exact.pmo.value),
+            pmo.error + exact.pmo.error,
         ),
         Check(
             f"{what}: MLEO against the mean over {DRAWS} draws, five standard errors allowed",

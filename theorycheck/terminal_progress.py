@@ -14,6 +14,7 @@ from rich.progress import (
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
 
@@ -67,6 +68,7 @@ class TerminalProgress:
                     BarColumn(),
                     MofNCompleteColumn(),
                     TimeElapsedColumn(),
+                    TimeRemainingColumn(),
                     console=self._console,
                     transient=True,
                     # stdout belongs to the result, whatever is drawn here.

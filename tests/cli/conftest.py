@@ -33,8 +33,8 @@ def transposed(z):
     return np.stack([z, z, z])
 def text(z):
     return np.array(["a"] * len(z))
-def single(z):
-    return z.astype(np.float32)
+def half(z):
+    return z.astype(np.float16)
 def complex_valued(z):
     return z + 1j
 def raises(z):

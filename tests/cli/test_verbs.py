@@ -134,8 +134,9 @@ def test_sample(run: Run, tmp_path: Path, kind: str) -> None:
         np.savez(file, x=x)
     found = printed(run, "decompose", "circle", "--sample", str(file))
     expected = decompose(load_model("circle"), sample=x)
-    assert found["entropy"]["value"] == pytest.approx(expected.entropy.value, rel=1e-12)
+    assert found["negative_elbo"]["value"] == pytest.approx(expected.negative_elbo.value, rel=1e-12)
     assert found["method"] == expected.method
+    assert (found["entropy"], found["mleo"], found["excess"], found["data"]) == (None,) * 4
 
 
 def test_conditions(run: Run) -> None:
@@ -180,11 +181,13 @@ def test_unresolved_f_is_said_to_be(run: Run) -> None:
 
 
 def test_unresolved_f_in_plain_words() -> None:
-    from theorycheck.cli.decompose import _in_words
+    from theorycheck.cli.decompose_words import in_words
 
     rough = load_model("expr:sin(1e7*z)", noise_variance=0.01)
     _, x = rough.sample(4, rng=0)
-    assert "Unresolved" in _in_words(decompose(rough, sample=x), 1e-6)
+    words = in_words(decompose(rough, sample=x), 1e-6, asked=False)
+    assert words.startswith("Unresolved: no radius")
+    assert "prior mass of 1.0e+00 is not resolved" in words
 
 
 def write_models(folder: Path) -> dict[str, list[str]]:

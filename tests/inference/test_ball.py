@@ -102,6 +102,8 @@ CURVES = [
     "[sinh(z) - cosh(z/2), exp(-z**2)]",
     "[tan(arctan(z)/3), log(1 + z**2)]",
     "[where(-1 < z <= 0.4, erf(z), 1), z**3/9]",
+    "[softplus(20*z - 3)/20, relu(z - 0.1)]",
+    "[ln(1 + z^2)*sigmoid(z), max(z, -z/2, 0.3)]",
 ]
 
 
@@ -203,7 +205,9 @@ def test_pieces_are_the_branches() -> None:
     assert compiled.pieces[-1].upper == 2
 
 
-@pytest.mark.parametrize("text", ["arctan(z)", "sqrt(1 + z**2)", "log(1 + z**2)"])
+@pytest.mark.parametrize(
+    "text", ["arctan(z)", "sqrt(1 + z**2)", "log(1 + z**2)", "softplus(2*z + 1)"]
+)
 def test_balls_on_a_branch_cut_are_refused(text: str) -> None:
     """Else the integration of arctan, sqrt and log would be wrong without any warning."""
     compiled = compile_pieces(text, 2, 100)
@@ -219,7 +223,8 @@ def test_balls_on_a_branch_cut_are_refused(text: str) -> None:
     "text",
     ["z", "z**3 - 2*z", "exp(2*z)", "abs(z)*sin(z)", "floor(3*z)", "log(2 + cos(z) + z**2)",
      "z/(1 + z**2)", "where(z < 0, z, exp(z))", "cosh(z/2)", "sqrt(abs(z))", "exp(-z**2)*z",
-     "-Phi_inv(Phi(-z)/2)", "tanh(9*z)/(2 + sin(z))", "1/cosh(z)", "minimum(z, 2)**2"],
+     "-Phi_inv(Phi(-z)/2)", "tanh(9*z)/(2 + sin(z))", "1/cosh(z)", "minimum(z, 2)**2",
+     "softplus(2*z) - relu(z)", "softplus(-z)/(1 + sigmoid(z))"],
 )  # fmt: skip
 def test_growth_bounds_hold(text: str) -> None:
     expression = parse_expression(text)

@@ -51,8 +51,9 @@ BAD: dict[str, tuple[Callable[..., object], str]] = {
     "transposed": (lambda z: np.stack([z, z]), "return the transpose"),
     "a scalar": (lambda z: 1.0, "vectorised"),  # noqa: ARG005
     "one row": (lambda z: np.zeros(3), "vectorised"),  # noqa: ARG005
-    "three axes": (lambda z: np.zeros((z.size, 2, 2)), r"expected \(7, D\)"),
-    "single precision": (lambda z: z.astype(np.float32), "float32"),
+    "three axes": (lambda z: np.zeros((z.size, 2, 2)), r"expected \(7, D\); flatten"),
+    "half precision": (lambda z: z.astype(np.float16), "float16; the engine needs float64"),
+    "a list of lists": (lambda z: [[0.0]] * 3 + [[0.0, 1.0]] * (len(z) - 3), "which is no array"),
     "complex": (lambda z: z + 1j, "complex128"),
     "text": (lambda z: np.array(["a"] * z.size), "dtype"),
     "objects": (lambda z: np.array([object()] * z.size), "dtype"),
@@ -88,6 +89,31 @@ def test_trouble_away_from_the_probed_latents_shows_later() -> None:
 def test_bad_latents(z: object) -> None:
     with pytest.raises(DecoderError, match="z must have shape"):
         Decoder.from_function(_plane)(z)  # type: ignore[arg-type]
+
+
+def test_single_precision_is_taken_as_such() -> None:
+    """What JAX and TensorFlow return; float64 values of a decoder that says that it is rounded."""
+    decoder = Decoder.from_function(lambda z: np.sin(z.astype(np.float32)))
+    assert decoder.single
+    assert decoder([0.3]).dtype == np.float64
+    assert decoder([0.3])[0, 0] == float(np.sin(np.float32(0.3)))
+    assert decoder.with_breakpoints([0.0]).single
+    assert not Decoder.from_function(np.sin).single
+    looped = Decoder.from_function(lambda z: [np.float32(z)], vectorize=True)
+    assert looped.single
+    changing = Decoder.from_function(
+        lambda z: np.sin(z.astype(np.float32 if np.abs(z).max() > 5.0 else np.float64))
+    )
+    with pytest.raises(DecoderError, match="float64, or float32 throughout"):
+        changing([6.0])
+
+
+def test_tensors_are_detached() -> None:
+    torch = pytest.importorskip("torch")
+    network = torch.nn.Linear(1, 2).double()
+    decoder = Decoder.from_function(lambda z: network(torch.from_numpy(z)[:, None]), name="f")
+    assert (decoder.data_dim, decoder.single) == (2, False)
+    assert Decoder.from_function(lambda z: torch.from_numpy(z).float().requires_grad_()).single
 
 
 def test_only_one_latent_dimension() -> None:

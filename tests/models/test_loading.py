@@ -126,6 +126,10 @@ def test_tables(tmp_path: Path) -> None:
     plain.write_text("0,0\n1,1\n2,8\n3,27\n")
     cubic = load_model(str(plain), noise_variance=1.0, table_kind="cubic")
     assert cubic.decoder([1.5])[0, 0] == pytest.approx(1.5**3)
+    for ending in ("tsv", "txt", "dat"):
+        text = tmp_path / f"t.{ending}"
+        text.write_text("z\tf\n1\t0,5\n0\t0,0\n")
+        assert load_model(str(text), noise_variance=1.0).decoder([0.5])[0, 0] == 0.25
 
 
 def test_torch_module() -> None:

@@ -78,9 +78,50 @@ def test_csv(tmp_path: Path, header: str) -> None:
     assert np.array_equal(table.values, VALUES)
 
 
-def test_csv_of_cells(tmp_path: Path) -> None:
+#: The same table as programs and spreadsheets write it: columns, decimals, line ends, encoding.
+WRITTEN = {
+    "semicolons": ("z;f;g", ";", ".", "\n", "utf-8"),
+    "semicolons and decimal commas": ("z;f;g", ";", ",", "\r\n", "utf-8-sig"),
+    "tabs": ("z\tf\tg", "\t", ".", "\n", "utf-8"),
+    "tabs and decimal commas": ("z\tf\tg", "\t", ",", "\r\n", "utf-8"),
+    "blanks": ("# z f g", "  ", ".", "\n", "utf-8"),
+    "blanks and decimal commas": ("z f g", "   ", ",", "\n", "utf-8"),
+    "commas and blanks": ("z, f, g", ", ", ".", "\r\n", "utf-8"),
+    "old line ends": ("z,f,g", ",", ".", "\r", "utf-8"),
+    "quoted headers": ('"z, latent";"f (1)";"g"', ";", ".", "\n", "utf-8"),
+    "quoted headers, blanks": ('"the latent z" "f" "g"', " ", ".", "\n", "utf-8"),
+    "two header lines": ("z,f,g\nnone,mm,mm", ",", ".", "\n", "utf-8"),
+    "Windows": ("Größe z;f;g", ";", ",", "\r\n", "cp1252"),
+    "UTF-16": ("z\tf\tg", "\t", ",", "\r\n", "utf-16"),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("quoted", [False, True])
+def test_text_as_people_have_it(tmp_path: Path, name: str, quoted: bool) -> None:
+    head, separator, decimal, end, encoding = WRITTEN[name]
+    lines = [head]
+    # Unsorted, too.
+    for row in np.column_stack([KNOTS, VALUES])[::-1].tolist():
+        cells = [repr(entry).replace(".", decimal) for entry in row]
+        lines.append(separator.join(f'"{cell}"' if quoted else cell for cell in cells))
+    file = tmp_path / "t.txt"
+    file.write_bytes((end.join(lines) + end + end).encode(encoding))
+    table = read_table(file)
+    assert table.z.tolist() == KNOTS.tolist()
+    assert table.values.tolist() == VALUES.tolist()
+
+
+def test_a_minus_sign_of_typesetters(tmp_path: Path) -> None:
+    file = tmp_path / "t.tsv"
+    file.write_text("−1\t2\n1\t−3\n", encoding="utf-8")
+    assert read_table(file).values[:, 0].tolist() == [2.0, -3.0]
+
+
+@pytest.mark.parametrize("rows", ["-inf,1\n0,2\n", "0;2\n-inf;1\n"])
+def test_csv_of_cells(tmp_path: Path, rows: str) -> None:
     file = tmp_path / "t.csv"
-    file.write_text("-inf,1\n0,2\n")
+    file.write_text(rows)
     table = read_table(file, kind="cells")
     assert (table.z.tolist(), table.values.tolist()) == ([0.0], [[1.0], [2.0]])
 
@@ -96,7 +137,12 @@ def test_csv_of_cells(tmp_path: Path) -> None:
         ("0,1\n,2\n", "line 2"),
         ("0,1\nnan,2\n", "NaN"),
         ("0,1\n0,2\n", "more than once"),
-        ("0;1\n1;2\n", "no rows|one column|not a number"),
+        ("0;1\n1;x\n", r"line 2: 'x' is not a number \(.* separated by semicolons\)"),
+        ("0 1\n1\n", r"line 2 has 1 columns, earlier 2 \(separated by blanks\)"),
+        ("0;1,5\n1;2.5\n", "line 1 has '1,5' and line 2 '2.5'"),
+        ("1,234\t5,678\n9,876\t1\n", "'1,234' may be 1.234 or 1234"),
+        ("1.234,5;2\n0;1\n", "line 1: '1.234,5' is not a number"),
+        ("z\0f\n", "zero bytes"),
     ],
 )
 def test_bad_csv(tmp_path: Path, content: str, says: str) -> None:

@@ -131,6 +131,16 @@ def test_a_price_is_said_before_long_work(capsys: pytest.CaptureFixture[str]) ->
     price.say_price(field, field, 1e9, terminal_progress())
     said = capsys.readouterr().err
     assert "1,000,000,000 x" in said
-    assert "minutes" in said
+    assert "hours" in said
+    assert "larger tolerance" in said
+    assert "σ in all" not in said
     price.say_price(field, field, 1e4, terminal_progress())
     assert capsys.readouterr().err == ""
+    # So steep that each x takes a hundred times as long: a thousand of them are worth a line.
+    steep = MeanField(_model("exp(3*z)", 0.1))
+    price.say_price(steep, steep, 1e5, terminal_progress())
+    said = capsys.readouterr().err
+    assert "σ in all: a larger σ²" in said
+    _, x = steep.model.sample(5, 0)
+    price.say_price(steep, steep, 1e5, terminal_progress(), x)
+    assert "a part of the sample" in capsys.readouterr().err

@@ -170,7 +170,7 @@ def test_three_dimensions_by_quasi_monte_carlo() -> None:
 def test_a_given_sample() -> None:
     problem = PROBLEMS["linear_plane"]
     _, x = problem.model.sample(5000, 9)
-    result = decompose(problem.model, sample=x)
+    result = decompose(problem.model, problem.model, sample=x)
     assert problem.entropy is not None
     assert result.entropy.contains(problem.entropy)
     assert abs(result.pmo.value) <= 1e-11

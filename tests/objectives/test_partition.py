@@ -130,7 +130,9 @@ def test_empty_parts_have_no_mean() -> None:
 def test_samples_carry_a_statistical_radius() -> None:
     problem = PROBLEMS["absolute_value"]
     _, x = problem.model.sample(2000, 5)
-    sampled = decompose(problem.model, sample=x, eta=[0.45]).eta_partition[0]
+    given = decompose(problem.model, sample=x).given
+    assert given is not None
+    sampled = given.population.partition(0.45)
     exact = _result("absolute_value").kl_distribution.partition(0.45)
     assert sampled.pr_hi.error > 1e-3
     assert abs(sampled.pr_hi.value - exact.pr_hi.value) <= sampled.pr_hi.error + exact.pr_hi.error

@@ -83,7 +83,7 @@ def _entropy_of_draws(function: Callable[..., Any]) -> float:
 def _parts() -> Any:
     made = [Estimate(1.0, 0.1), Estimate(2.0, 0.02), Estimate(3.0, 0.003)]
     return SimpleNamespace(
-        entropy=made[0], mleo=made[1], pmo=made[2],
+        entropy=made[0], mleo=made[1], pmo=made[2], given=None,
         negative_elbo=made[0] + made[1] + made[2],
     )  # fmt: skip
 
@@ -110,9 +110,10 @@ def _handed_on(function: Callable[..., Any]) -> float:
         spread=np.zeros(1), x=np.zeros((1, 2)), missing_mass=0.004, sampled=True, converged=True,
     )  # fmt: skip
     made = SimpleNamespace(
-        averages=average, entropy=Estimate(1.0, 0.1), mleo=Estimate(0.0, 0.2), method=""
-    )
-    rules = SimpleNamespace(run=lambda _: made)
+        averages=average, entropy=Estimate(1.0, 0.1), mleo=Estimate(0.0, 0.2), method="",
+        given=None,
+    )  # fmt: skip
+    rules = SimpleNamespace(run=lambda *_: made)
     found = rewired(function, Averaging=lambda *_: rules)(PLANE, sample=np.zeros((4, 2)))
     radii = [
         found.entropy.error, found.mleo.error, found.pmo.error,

@@ -59,11 +59,16 @@ def _balls(function: Callable[..., Any]) -> float:
     )
 
 
-def _trial(function: Callable[..., Any], model: Any, misfit: float = 0.0) -> Any:
+def _trial(
+    function: Callable[..., Any], model: Any, misfit: float = 0.0, rounding: float | None = None
+) -> Any:
     """Judge one panel, [−0.5, 0.5], that a scan finds to miss f by some σ."""
+    off = None
+    if rounding is not None:
+        off = SimpleNamespace(of_panels=lambda *_: np.array([rounding]))
     scan = SimpleNamespace(misfit=lambda *_: (np.array([misfit]), np.zeros((1, 2))))
     edges = np.array([-0.5]), np.array([0.5])
-    made = function(panel_mesh._Trial, model, *edges, np.full((2, 1), np.inf), scan)
+    made = function(panel_mesh._Trial, model, *edges, np.full((2, 1), np.inf), scan, off)
     return made.mesh
 
 
@@ -85,6 +90,12 @@ def _misfit(function: Callable[..., Any]) -> float:
     """What a scan sees a smooth panel miss is its defect, and the panel is not resolved."""
     mesh = _trial(function, load_model("expr:z", noise_variance=0.25), misfit=0.02)
     return off(mesh.defect, [0.02]) + bool(mesh.resolved[0])
+
+
+def _single(function: Callable[..., Any]) -> float:
+    """In single precision what is seen of its rounding and what may be there add up."""
+    mesh = _trial(function, load_model("expr:z", noise_variance=0.25), 0.02, rounding=0.05)
+    return off(mesh.defect, [0.07]) + (not mesh.resolved[0])
 
 
 def _unresolved(function: Callable[..., Any]) -> float:
@@ -132,6 +143,12 @@ PANELS: Table = {
     ),
     "panels: defect of the first dimension": (
         _defects, _OF, "series[:, :, -2:]", "series[:, :1, -2:]",
+    ),
+    "panels: rounding that shows alone": (
+        _single, _OF, "np.where(smooth, misfit, 0.0) + rounding", "np.where(smooth, misfit, 0.0)",
+    ),
+    "panels: rounding without what shows": (
+        _single, _OF, "np.where(smooth, misfit, 0.0) + rounding", "rounding",
     ),
     "panels: defect without what a scan sees": (_misfit, _OF, "np.maximum(tail, missed)", "tail"),
     "panels: resolved whatever a scan sees": (

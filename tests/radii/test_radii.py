@@ -25,10 +25,12 @@ from tests.radii.of_dataset import DATASET
 from tests.radii.of_decomposition import DECOMPOSITION
 from tests.radii.of_density import DENSITY
 from tests.radii.of_estimate import ESTIMATE
+from tests.radii.of_given_sample import GIVEN_SAMPLE
 from tests.radii.of_grids import GRIDS
 from tests.radii.of_importance import IMPORTANCE
 from tests.radii.of_iwae_objective import IWAE_OBJECTIVE
 from tests.radii.of_linear_gaussian import LINEAR_GAUSSIAN
+from tests.radii.of_loss_noise import LOSS_NOISE
 from tests.radii.of_noise import NOISE
 from tests.radii.of_noise_rule import NOISE_RULE
 from tests.radii.of_optimum import OPTIMUM
@@ -55,10 +57,12 @@ TABLES: dict[str, Table] = {
     "decomposition": DECOMPOSITION,
     "density": DENSITY,
     "estimate": ESTIMATE,
+    "given sample": GIVEN_SAMPLE,
     "grids": GRIDS,
     "importance": IMPORTANCE,
     "iwae objective": IWAE_OBJECTIVE,
     "linear-Gaussian": LINEAR_GAUSSIAN,
+    "loss noise": LOSS_NOISE,
     "noise": NOISE,
     "noise rule": NOISE_RULE,
     "optimum": OPTIMUM,

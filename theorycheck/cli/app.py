@@ -35,6 +35,7 @@ _MODELS = (
     _AS_IS + "MODEL is one of:\n"
     "  circle                      a benchmark's name (theorycheck list)\n"
     "  decoder.py:f                a function, or a torch module, in a Python file\n"
+    "  decoder.py:vae.decoder      a part of a torch module\n"
     "  'expr:[cos(z), sin(z)]'     an expression in z\n"
     "  table.csv, table.npz        a table of z, f(z)\n"
     "  decoder.pt2                 a network saved by torch.export.save\n"
@@ -149,11 +150,13 @@ _add(
     "noise",
     "Check Theorem 2: the noise variance that the ELBO fits.\n\n"
     "At the true decoder, at the best decoder found with the true noise variance held, and where "
-    f"decoder, q and noise variance are all optimised.\n\n{_MODELS}",
+    "decoder, q and noise variance are all optimised. With --from-loss instead, and without any "
+    f"search: the noise variance that a loss of squared errors assumes.\n\n{_MODELS}",
     "spiral_dots",
     "figure8 --search thorough --fit each",
     "mine.py:f --noise-variance 0.01,0.04 --search none --json",
     "figure8 --search none --held-noise 0.01,0.015,0.02,0.03 --figure curve.svg",
+    "--from-loss 'mse + 0.001*kl' --data-dim 784 --loss-value 0.04",
     short="Theorem 2: the noise variance that is fitted",
 )
 _add(

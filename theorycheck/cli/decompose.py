@@ -27,21 +27,16 @@ from theorycheck.errors import SettingError
 if TYPE_CHECKING:
     from theorycheck.objectives import Decomposition, IwaeObjective
 
-_MEANINGS = {
-    "entropy": "entropy H of the data",
-    "mleo": "MLEO = KL[p ‖ p_f]",
-    "pmo": "PMO = E KL[q* ‖ p_f(z|x)]",
-    "excess": "J = MLEO + PMO",
-    "negative_elbo": "−ELBO = H + J",
-}
-
 
 def decompose(
     model: Model,
     data: Annotated[
         str | None,
         typer.Option(
-            "--data", metavar="MODEL", help="Whose data MODEL is judged on; by default its own."
+            "--data",
+            metavar="MODEL",
+            help="Whose data MODEL is judged on; by default its own. With --sample: the model that "
+            "the sample came from, where it is known.",
         ),
     ] = None,
     eta: Eta = None,
@@ -50,12 +45,15 @@ def decompose(
         typer.Option(
             "--sample",
             metavar="FILE",
-            help="Average over this sample of x (.csv, .npy, or .npz with x), not over p(x).",
+            help="Average over this table of x (text, .npy, or .npz with x), not over p(x).",
         ),
     ] = None,
     tolerance: Annotated[
-        float, typer.Option("--tolerance", metavar="T", help="Error radius of the PMO, nats.")
-    ] = 1e-6,
+        float | None,
+        typer.Option(
+            "--tolerance", metavar="T", help="Error radius of the PMO, nats; by default 1e-6."
+        ),
+    ] = None,
     max_nodes: Annotated[
         int,
         typer.Option(
@@ -93,7 +91,7 @@ def decompose(
     """Run the verb."""
     if data is None and data_noise_variance:
         raise SettingError("--data-noise-variance is for --data, which is not given")
-    checked_tolerance(tolerance)
+    wanted = 1e-6 if tolerance is None else checked_tolerance(tolerance)
     from theorycheck.cli.render import print_json, stdout_kept_for_result
     from theorycheck.cli.samples import read_sample
     from theorycheck.terminal_progress import terminal_progress
@@ -106,32 +104,36 @@ def decompose(
         source = None
         if data is not None:
             source = options.load_other(data, data_noise_variance, "--data-noise-variance", loaded)
+            same = source.noise_variance.tolist() == loaded.noise_variance.tolist()
+            # MODEL on its own data: MLEO is zero, not a difference of two equal numbers.
+            source = loaded if data == model and same and not breakpoints else source
         # Last, because it takes a second that a mistake above need not.
         from theorycheck.objectives import decompose as run
         from theorycheck.objectives import iwae_objective
 
         points = None if sample is None else read_sample(sample)
-        result = run(
-            loaded,
-            source,
-            eta=thresholds,
-            tolerance=tolerance,
-            sample=points,
-            certify=certify,
-            max_nodes=max_nodes,
-            progress=terminal_progress(),
-        )
-        objectives = [
-            iwae_objective(
-                loaded, source, samples=count, sample=points, progress=terminal_progress()
+        progress = terminal_progress()
+        # Drawn from the first second on, whatever is under way.
+        with progress.task(f"decompose {loaded.name}"[:40], None):
+            result = run(
+                loaded,
+                source,
+                eta=thresholds,
+                tolerance=wanted,
+                sample=points,
+                certify=certify,
+                max_nodes=max_nodes,
+                progress=progress,
             )
-            for count in all_samples
-        ]
+            objectives = [
+                iwae_objective(loaded, source, samples=count, sample=points, progress=progress)
+                for count in all_samples
+            ]
     if as_json:
         added = {"iwae": [one.to_dict() for one in objectives]} if objectives else {}
         print_json(result.to_dict() | added)
     else:
-        _show(result, tolerance, objectives)
+        _show(result, wanted, objectives, asked=tolerance is not None)
 
 
 def _parse_samples(texts: list[str] | None) -> list[int]:
@@ -144,18 +146,30 @@ def _parse_samples(texts: list[str] | None) -> list[int]:
     return counts
 
 
-def _show(result: Decomposition, tolerance: float, objectives: list[IwaeObjective]) -> None:
+def _show(
+    result: Decomposition, tolerance: float, objectives: list[IwaeObjective], *, asked: bool
+) -> None:
+    from theorycheck.cli.decompose_words import figures, in_words
     from theorycheck.cli.render import console, estimate_text, say, table
 
     out = console()
-    variance = ", ".join(f"{value:g}" for value in result.model.noise_variance)
+    variances = [f"{value:g}" for value in result.model.noise_variance]
+    if len(variances) > 4:
+        # Of images, one for all pixels or the first of them.
+        variances = variances[:1] if len(set(variances)) == 1 else [*variances[:4], "..."]
+    variance = ", ".join(variances)
     title = f"{result.model.name}, σ² = {variance}"
+    known = result.given is None or result.given.truth_known
     if result.data is not result.model:
         title += f", on the data of {result.data.name}"
-    figures = [(text, str(getattr(result, name))) for name, text in _MEANINGS.items()]
-    out.print(table(title, ("", "nats"), figures))
+    if result.given is not None:
+        title += f", on a given sample of {result.given.size} x"
+    out.print(table(title, ("", "nats"), figures(result)))
     if objectives:
-        lines = [(str(one.samples), str(one.excess), str(one.gap)) for one in objectives]
+        lines = [
+            (str(one.samples), str(one.excess) if known else "unknown", str(one.gap))
+            for one in objectives
+        ]
         heads = ("S", "J_S = MLEO + gap", "gap = E[log p_f − L_S]")
         out.print(table("IWAE objective at the best q for each S, nats", heads, lines))
     if result.eta:
@@ -166,41 +180,24 @@ def _show(result: Decomposition, tolerance: float, objectives: list[IwaeObjectiv
             for part in result.eta_partition
         ]
         out.print(table("Partition at η", ("η", "Pr[KL <= η]", "Pr[KL > η]", "D_Lo", "D_Hi"), rows))
-    say(out, _in_words(result, tolerance))
+    say(out, in_words(result, tolerance, asked=asked))
     if result.certificate is not None:
+        where = "draws from p(x)" if result.given is None else "x of the sample"
         say(
             out,
-            f"Certified: at {result.certificate.points} draws from p(x) no mean-field q beats the "
-            f"one found by more than {result.certificate.largest_gap:.1e} nats.",
+            f"Certified: at {result.certificate.points} {where} no mean-field q beats the one "
+            f"found by more than {result.certificate.largest_gap:.1e} nats.",
         )
     say(out, f"By {result.method}.")
+    if result.single_precision:
+        say(
+            out,
+            "f is in single precision (float32): the radii hold its rounding. In float64 they "
+            "would be smaller.",
+        )
     if math.isfinite(result.verified_width):
         say(
             out,
             f"f was scanned at latents {result.verified_width:.2g} apart: the radii do not speak "
             "of what is narrower in z (--resolution).",
         )
-
-
-def _in_words(result: Decomposition, tolerance: float) -> str:
-    """Say what the figures mean."""
-    if not result.resolved:
-        return (
-            "Unresolved: the error radius is too large to say anything. f may be too steep or too "
-            f"rough for these nodes: a prior mass of {result.unresolved_mass:.1e} is not resolved "
-            "against σ. Declaring its kinks and jumps (--breakpoints) may help."
-        )
-    words = (
-        f"At the best mean-field q the ELBO is {result.excess} nats below the best that any model "
-        "can reach on these data"
-    )
-    if result.data is result.model:
-        words += ", all of it for want of a better q: another decoder wins where its J is smaller."
-    else:
-        words += f": {result.mleo} for the wrong p(x), {result.pmo} for want of a better q."
-    if not result.converged:
-        words += (
-            f" The tolerance of {tolerance:g} was not reached: the radii tell what was. A larger "
-            "--tolerance, more --max-nodes, or declared --breakpoints may settle it."
-        )
-    return words

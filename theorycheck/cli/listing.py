@@ -10,8 +10,9 @@ from theorycheck.cli.options import AsJson
 FORMS = (
     ("benchmark", "circle", "a name of the table above"),
     ("Python file", "mine.py:f", "a function of z, a Decoder, a GenerativeModel or a torch module"),
+    ("part of a network", "mine.py:vae.decoder", "the decoder of a whole VAE, by dots"),
     ("expression", "expr:[cos(z), sin(z)]", "parsed, never run"),
-    ("table", "mine.csv, mine.npz", "z and f(z); linear, cubic or cells"),
+    ("table", "mine.csv, mine.txt, mine.npz", "z and f(z); linear, cubic or cells"),
     ("network", "mine.pt2", "what torch.export.save wrote"),
 )
 

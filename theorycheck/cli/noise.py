@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,10 +14,18 @@ from theorycheck.cli.noise_curve import (
     show_curve,
     write_figure,
 )
+from theorycheck.cli.noise_from_loss import (
+    BatchSize,
+    DataDim,
+    FromLoss,
+    LatentDim,
+    LossValue,
+    checked_loss_options,
+    run_from_loss,
+)
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
-    Model,
     ModelOptions,
     NoiseVariance,
     Resolution,
@@ -42,7 +51,10 @@ _FITS = ("shared", "each")
 
 
 def noise(
-    model: Model,
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="MODEL", help="What is checked.", show_default=False),
+    ] = None,
     search: Annotated[
         str,
         typer.Option(
@@ -61,6 +73,11 @@ def noise(
     ] = "shared",
     held_noise: HeldNoise = None,
     figure: CurveFigure = None,
+    from_loss: FromLoss = None,
+    data_dim: DataDim = None,
+    latent_dim: LatentDim = None,
+    batch_size: BatchSize = None,
+    loss_value: LossValue = None,
     seed: Seed = 0,
     jobs: Jobs = None,
     tolerance: Annotated[
@@ -75,6 +92,23 @@ def noise(
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
+    checked_loss_options(
+        from_loss,
+        data_dim=data_dim,
+        latent_dim=latent_dim,
+        batch_size=batch_size,
+        loss_value=loss_value,
+    )
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
+    if from_loss is not None:
+        # Any σ² will do: only the model's data dimension is asked for.
+        sized = replace(options, noise_variance=["1"])
+        if model is not None and data_dim is None:
+            data_dim = sized.load(model).data_dim
+        run_from_loss(from_loss, data_dim, latent_dim, batch_size, loss_value, as_json=as_json)
+        return
+    if model is None:
+        raise SettingError("Missing argument 'MODEL' (see theorycheck noise --help)")
     checked_tolerance(tolerance)
     checked_search_name(search)
     if fit not in _FITS:
@@ -84,25 +118,26 @@ def noise(
     from theorycheck.cli.render import print_json, stdout_kept_for_result
     from theorycheck.terminal_progress import terminal_progress
 
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     with stdout_kept_for_result():
         loaded = options.load(model)
         from theorycheck.theorems import check_theorem2, find_noise_optima
 
         progress = terminal_progress()
         held = joint = None
-        if search != "none":
-            held, joint = find_noise_optima(
-                loaded,
-                effort=chosen_effort(search),
-                fit=fit,  # type: ignore[arg-type]
-                seed=seed,
-                jobs=chosen_jobs(jobs),
-                progress=progress,
+        # Drawn from the first second on, whatever is under way.
+        with progress.task(f"noise {loaded.name}"[:40], None):
+            if search != "none":
+                held, joint = find_noise_optima(
+                    loaded,
+                    effort=chosen_effort(search),
+                    fit=fit,  # type: ignore[arg-type]
+                    seed=seed,
+                    jobs=chosen_jobs(jobs),
+                    progress=progress,
+                )
+            result = check_theorem2(
+                loaded, tolerance=tolerance, optimum=held, joint=joint, progress=progress
             )
-        result = check_theorem2(
-            loaded, tolerance=tolerance, optimum=held, joint=joint, progress=progress
-        )
         curve = None
         if variances:
             from theorycheck.theorems import noise_curve

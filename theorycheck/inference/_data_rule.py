@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference._exact_model import ExactModel
-from theorycheck.quadrature import DataSample, change_at_kinks, given_sample
+from theorycheck.quadrature import DataSample, change_at_kinks
 
 Array = NDArray[np.float64]
 
@@ -129,7 +129,6 @@ def data_rule(
     size: int = 1024,
     repeats: int = 16,
     seed: int = 0,
-    sample: ArrayLike | None = None,
 ) -> GridRule | DrawRule:
     """Choose nodes for averages over p(x): a grid for D <= 2, else draws.
 
@@ -143,22 +142,12 @@ def data_rule(
         Mass of the lightest nodes of the grid that are left out.
     size, repeats, seed : int
         Quasi-random draws for D > 2: points a repetition, repetitions, seed.
-    sample : array_like, shape (n, D), optional
-        Average over these draws from p(x) instead.
 
     Returns
     -------
     GridRule or DrawRule
-
-    Raises
-    ------
-    ModelError
-        If the sample does not fit.
     """
-    dim = data.model.data_dim
-    if sample is not None:
-        return DrawRule(given_sample(sample, dim))
-    if dim > 2:
+    if data.model.data_dim > 2:
         return DrawRule(data.draws(size=size, repeats=repeats, seed=seed))
     grid = data.grid(step)
     mass = grid.volume * np.exp(grid.log_density)

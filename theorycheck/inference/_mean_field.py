@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.inference._bound_tree import BoundTree
+from theorycheck.inference._elbo_rounding import ElboRounding
 from theorycheck.inference._exact_model import BestQ, ExactModel
 from theorycheck.inference._marginal import LogDensity, as_panels, as_points, log_density
 from theorycheck.models import GenerativeModel
@@ -106,7 +107,9 @@ class OptimalQ:
         that tie with the best are among them; of the others, those asked for.
     gap : ndarray, shape (n,)
         Nats by which some q could be better than the best: no (μ, s) has a −ELBO_x below
-        ``negative_elbo - gap``. At rounding level unless the search ran out of its budget.
+        ``negative_elbo - gap``. At rounding level unless the search ran out of its budget. With a
+        decoder in single precision it also holds what the rounding of f can do to −ELBO_x, either
+        way, and to the sum of E_q (x_d − f_d)²/σ_d².
     """
 
     mean: Array
@@ -306,6 +309,8 @@ class MeanField:
                 gap = self.bounds.settle(points, minima, found, floor, negligible)
             if evidence is None:
                 self._bound_by_evidence(points, minima[:, 0, 2], gap)
+        if self.model.decoder.single:
+            gap += self._rounding(points, minima[:, 0, 0], np.exp(minima[:, 0, 1]))
         minima[:, :, 2] -= panels.peak_log_density
         minima[np.arange(MINIMA)[None, :] >= found[:, None]] = np.nan
         return OptimalQ(
@@ -351,6 +356,16 @@ class MeanField:
             p = log_density(self.panels, points[wide])
             kl = best[wide] - self.panels.peak_log_density + p.value + p.error
             gap[wide] = np.minimum(gap[wide], np.maximum(kl, 0.0))
+
+    @cached_property
+    def _off(self) -> ElboRounding:
+        return ElboRounding(self.panels)
+
+    def _rounding(self, points: Array, mean: Array, scale: Array) -> Array:
+        """Bound what single precision does to −ELBO_x, and to E_q (x_d − f_d)²/σ_d² besides."""
+        _, squares = self.expectations(points, mean, scale)
+        total = (squares * self._inverse_sigma**2).sum(axis=1)
+        return self._off.of(np.asarray(mean), np.asarray(scale), total)
 
     def negative_elbo(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Array:
         """Return −ELBO_x(μ, s) in nats, for any q.

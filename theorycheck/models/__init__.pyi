@@ -32,6 +32,8 @@ from ._loading import object_in_file as object_in_file
 from ._network_readers import NetworkReader as NetworkReader
 from ._network_readers import SavedNetworks as SavedNetworks
 from ._network_readers import read_network_file as read_network_file
+from ._number_rows import TEXT_SUFFIXES as TEXT_SUFFIXES
+from ._number_rows import read_rows as read_rows
 from ._table import KINDS as KINDS
 from ._table import Table as Table
 from ._table import checked_table as checked_table

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theorycheck.errors import DecoderError
+from theorycheck.errors import DecoderError, TheorycheckError
 
 Array = NDArray[np.float64]
 
@@ -47,6 +48,8 @@ class Decoder:
     resolution : float
         Width in z: no bump, dip or gap of f that is wider is missed, since f is evaluated at
         latents so far apart. From 1e-6; inf asks for no such scan.
+    single : bool
+        Whether f is evaluated in single precision (float32): its rounding is in every radius then.
     """
 
     function: Callable[[Array], Array] = field(repr=False)
@@ -56,6 +59,7 @@ class Decoder:
     breakpoints: tuple[float, ...] | None = None
     latent_dim: int = 1
     resolution: float = DEFAULT_SCAN
+    single: bool = False
 
     def __post_init__(self) -> None:
         if self.latent_dim != 1:
@@ -106,31 +110,42 @@ class Decoder:
         ------
         DecoderError
             If f raises, is not vectorised, or returns NaN, inf or the wrong shape or dtype.
+
+        Notes
+        -----
+        An f that returns float32, as JAX and TensorFlow do unless told otherwise, is taken as it
+        is; how far its rounding may move f is measured and part of every radius.
         """
         label = name or str(getattr(function, "__name__", "f"))
 
         def looped(z: Array) -> Array:
-            rows = [np.atleast_1d(np.asarray(function(value))) for value in z]
+            rows = [np.atleast_1d(_plain(function(value))) for value in z]
             return np.stack(rows)
 
         raw: Callable[[Array], ArrayLike] = looped if vectorize else function
         data_dim = _checked(raw, _PROBE, label, None).shape[1]
+        with np.errstate(all="ignore"):
+            single = bool(_plain(raw(_PROBE)).dtype == np.float32)
+        # In single precision the sums of a matrix product depend on how many rows it has.
+        near = 1e-4 if single else 1e-9
         # One latent alone must work too, and a latent's value must not depend on its neighbours.
         together = _checked(raw, _PROBE, label, data_dim)
         for index in (1, 5):
             alone = _checked(raw, _PROBE[index : index + 1], label, data_dim)
-            if not np.allclose(alone[0], together[index], rtol=1e-9, atol=1e-9):
+            size = float(np.abs(together).max()) if single else 1.0
+            if not np.allclose(alone[0], together[index], rtol=near, atol=near * size):
                 raise DecoderError(
                     f"{label}: f(z) at z = {_PROBE[index]} depends on the other latents of the "
                     "batch; f must be a deterministic function of each z alone"
                 )
         return cls(
-            function=lambda z: _checked(raw, z, label, data_dim),
+            function=lambda z: _checked(raw, z, label, data_dim, single=single),
             data_dim=data_dim,
             name=label,
             formula=formula,
             breakpoints=None if breakpoints is None else tuple(breakpoints),
             resolution=resolution,
+            single=single,
         )
 
     def __call__(self, z: ArrayLike) -> Array:
@@ -168,22 +183,41 @@ class Decoder:
         return replace(self, resolution=float(resolution))
 
 
+def _plain(result: object) -> NDArray[Any]:
+    """Return what f returned as an array; a tensor of PyTorch is detached first."""
+    detached = result.detach().cpu() if hasattr(result, "detach") else result
+    return np.asarray(detached)
+
+
 def _checked(
-    function: Callable[[Array], ArrayLike], z: Array, label: str, data_dim: int | None
+    function: Callable[[Array], ArrayLike],
+    z: Array,
+    label: str,
+    data_dim: int | None,
+    *,
+    single: bool = True,
 ) -> Array:
     """Call f and turn whatever it does wrong into one clear line."""
     try:
         with np.errstate(all="ignore"):
-            result = np.asarray(function(z))
-    except DecoderError:
+            returned = function(z)
+    except TheorycheckError:
         raise
     except Exception as error:
         raise DecoderError(_explain(error, function, z, label)) from error
+    try:
+        result = _plain(returned)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise DecoderError(
+            f"{label}: f returned {type(returned).__name__}, which is no array of shape (n, D) "
+            f"({reason})"
+        ) from error
     if result.dtype.kind not in "fiub":
         raise DecoderError(f"{label}: f must return real floats, not dtype {result.dtype}")
-    if result.dtype in (np.float32, np.float16):
+    if result.dtype == np.float16 or (result.dtype == np.float32 and not single):
         raise DecoderError(
-            f"{label}: f returns {result.dtype}; the exact engine needs float64 throughout"
+            f"{label}: f returns {result.dtype}; the engine needs float64, or float32 throughout"
         )
     if result.ndim == 1 and result.shape == z.shape:
         result = result[:, None]
@@ -194,6 +228,8 @@ def _checked(
             hint = "; return the transpose (np.stack(..., axis=-1))"
         elif result.ndim == 0 or (result.ndim == 1 and z.size > 1):
             hint = "; is f vectorised over z? If not, ask for vectorize"
+        elif result.ndim > 2 and result.shape[0] == z.size:
+            hint = "; flatten what each latent gives (reshape(len(z), -1))"
         raise DecoderError(
             f"{label}: f returned shape {result.shape} for {z.size} latents, "
             f"expected {expected}{hint}"
@@ -206,7 +242,10 @@ def _checked(
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
         where = int(np.flatnonzero(bad)[0])
-        raise DecoderError(f"{label}: f({z[where]:.6g}) = {values[where].tolist()} is not finite")
+        raise DecoderError(
+            f"{label}: f({z[where]:.6g}) = {values[where].tolist()} is not finite; "
+            "a decoder needs a finite f at every latent z"
+        )
     return values
 
 

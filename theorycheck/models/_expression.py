@@ -109,12 +109,15 @@ class Expression:
 def parse_expression(text: str) -> Expression:
     """Parse f_θ from text.
 
-    Allowed: numbers, ``z``, ``pi``, ``e``, ``+ - * / **``, parentheses, one list
-    ``[f1, f2, ...]`` (or one expression for D = 1); ``sin cos tan exp log sqrt sinh cosh tanh
-    arctan abs sign floor Phi Phi_inv erf logistic step minimum maximum``; and
+    Allowed: numbers, ``z``, ``pi``, ``e``, ``+ - * /``, powers as ``^`` or ``**``, parentheses,
+    one list ``[f1, f2, ...]`` (or one expression for D = 1); ``sin cos tan exp log sqrt sinh cosh
+    tanh arctan abs sign floor Phi Phi_inv erf logistic softplus relu step minimum maximum``; and
     ``where(condition, a, b)`` with ``< <= > >=``, chains such as ``0 < z < 1`` included. ``Phi``
-    is the standard normal CDF, ``logistic(x) = 1/(1 + exp(-x))`` and ``step(x)`` is 1 for x ≥ 0,
-    else 0. A switch of ``sign``, ``step`` or ``where`` at a single latent has no mass.
+    is the standard normal CDF, ``logistic(x) = 1/(1 + exp(-x))``, ``softplus(x) = log(1 +
+    exp(x))``, ``relu(x) = maximum(x, 0)`` and ``step(x)`` is 1 for x ≥ 0, else 0. Other names:
+    ``ln`` for log, ``sigmoid`` for logistic, ``atan`` for arctan, ``max`` and ``min``, which take
+    two arguments or more. A switch of ``sign``, ``step`` or ``where`` at a single latent has no
+    mass.
 
     Parameters
     ----------

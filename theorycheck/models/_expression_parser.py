@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import warnings
+from functools import reduce
 from typing import NoReturn
 
 import numpy as np
 
 from theorycheck.errors import ExpressionError, nearest
 from theorycheck.models._expression_tree import (
+    ALIASES,
     BINARY_FUNCTIONS,
     CONSTANTS,
     FUNCTIONS,
@@ -31,9 +33,11 @@ MAX_DEPTH = 200
 #: Largest constant exponent; beyond it z**n overflows for every |z| of interest.
 MAX_EXPONENT = 1000
 
-_NAMES = (*FUNCTIONS, *BINARY_FUNCTIONS, "where")
+#: Made of other functions: relu(a) is maximum(a, 0).
+_RELU = "relu"
+_NAMES = (*FUNCTIONS, *BINARY_FUNCTIONS, _RELU, "where", *ALIASES)
 ALLOWED = (
-    "allowed: numbers, z, pi, e, + - * / **, parentheses, one list [f1, f2, ...], comparisons "
+    "allowed: numbers, z, pi, e, + - * / ^, parentheses, one list [f1, f2, ...], comparisons "
     "inside where(condition, a, b), and " + " ".join(_NAMES)
 )
 
@@ -53,8 +57,10 @@ _COMPARED: dict[type[ast.cmpop], str] = {
 _ARITY = {
     **dict.fromkeys(FUNCTIONS, 1),
     **dict.fromkeys(BINARY_FUNCTIONS, 2),
+    _RELU: 1,
     "where": 3,
 }
+_ARITY |= {name: _ARITY[meant] for name, meant in ALIASES.items()}
 
 
 def parse_components(text: str) -> tuple[Node, ...]:
@@ -79,21 +85,23 @@ def parse_components(text: str) -> tuple[Node, ...]:
         raise ExpressionError(
             f"the expression has {len(text)} characters; at most {MAX_LENGTH} are allowed"
         )
-    source = text.strip()
-    if not source:
+    written = text.strip()
+    if not written:
         raise ExpressionError(f"the expression is empty; {ALLOWED}")
+    # In Python's grammar ^ binds more loosely than +, in everybody's mathematics like **.
+    source = written.replace("^", "**")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             body = ast.parse(source, mode="eval").body
     except SyntaxError as error:
-        column = f" at column {error.offset}" if error.offset else ""
+        column = f" at column {_column(written, error.offset)}" if error.offset else ""
         reason = str(error.msg).split(";")[0]
         raise ExpressionError(f"the expression is not valid{column}: {reason}; {ALLOWED}") from None
     except (ValueError, MemoryError, RecursionError) as error:
         reason = str(error) or "it is nested too deeply"
         raise ExpressionError(f"the expression cannot be read: {reason}; {ALLOWED}") from None
-    reader = _Reader(source)
+    reader = _Reader(source, written)
     if isinstance(body, ast.List):
         if not body.elts:
             raise ExpressionError(f"the list [] has no data dimension; {ALLOWED}")
@@ -103,19 +111,32 @@ def parse_components(text: str) -> tuple[Node, ...]:
     return (reader.read(body, 0),)
 
 
+def _column(written: str, column: int) -> int:
+    """Return where a column of the text with ** for ^ lies in the text as it was written."""
+    place = 0
+    for number, character in enumerate(written, start=1):
+        place += 2 if character == "^" else 1
+        if place >= column:
+            return number
+    return len(written)
+
+
 class _Reader:
     """One pass over Python's syntax tree."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, written: str) -> None:
         self.source = source
+        self.written = written
         self.shared: dict[tuple[object, ...], Node] = {}
 
     def refuse(self, where: ast.AST, what: str, hint: str = ALLOWED) -> NoReturn:
         """Raise the one line that says what is not allowed, and where."""
         part = ast.get_source_segment(self.source, where) or ""
         part = " ".join(part.split())
+        if "**" not in self.written:
+            part = part.replace("**", "^")
         shown = part if len(part) <= 40 else part[:37] + "..."
-        column = getattr(where, "col_offset", 0) + 1
+        column = _column(self.written, getattr(where, "col_offset", 0) + 1)
         raise ExpressionError(f"{what} is not allowed: '{shown}' at column {column}; {hint}")
 
     def read(self, node: ast.expr, depth: int) -> Node:
@@ -140,8 +161,6 @@ class _Reader:
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.read(operand, depth + 1)
             case ast.BinOp(left=left, op=operator, right=right):
-                if isinstance(operator, ast.BitXor):
-                    self.refuse(node, "the operator ^", "write a power as **")
                 if type(operator) not in _BINARY:
                     self.refuse(node, "this operator")
                 arguments = self.read(left, depth + 1), self.read(right, depth + 1)
@@ -181,15 +200,23 @@ class _Reader:
             self.refuse(node.func, f"the function '{name}'", f"{nearest(name, _NAMES)}; {ALLOWED}")
         if node.keywords:
             self.refuse(node, "a keyword argument", "give the arguments by position")
-        if len(node.args) != _ARITY[name]:
+        meant = ALIASES.get(name, name)
+        several = meant in BINARY_FUNCTIONS and len(node.args) > _ARITY[name]
+        if len(node.args) != _ARITY[name] and not several:
             takes = f"{name} takes {_ARITY[name]} argument{'s' if _ARITY[name] > 1 else ''}"
+            takes += " or more" * (meant in BINARY_FUNCTIONS)
             self.refuse(node, f"a call with {len(node.args)} arguments", takes)
         if name == "where":
             condition = self.condition(node.args[0], depth + 1)
             yes, no = (self.read(part, depth + 1) for part in node.args[1:])
             sides = [(link.operator, id(link.left), id(link.right)) for link in condition]
             return self.share(("where", *sides, id(yes), id(no)), Where(condition, yes, no))
-        return self.apply(node, name, *(self.read(part, depth + 1) for part in node.args))
+        arguments = [self.read(part, depth + 1) for part in node.args]
+        if name == _RELU:
+            return self.apply(node, "maximum", arguments[0], self.share((0.0).hex(), Number(0.0)))
+        if several:
+            return reduce(lambda one, other: self.apply(node, meant, one, other), arguments)
+        return self.apply(node, meant, *arguments)
 
     def condition(self, node: ast.expr, depth: int) -> tuple[Comparison, ...]:
         """Read ``a < b`` or a chain ``a < b <= c``."""

@@ -73,6 +73,10 @@ def _step(x: Array) -> Array:
     return np.heaviside(x, 1.0)
 
 
+def _softplus(x: Array) -> Array:
+    return np.logaddexp(0.0, x)
+
+
 #: Arithmetic operations: the functions that have no name in the language.
 OPERATIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
@@ -106,12 +110,18 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "Phi_inv": special.ndtri,
         "erf": special.erf,
         "logistic": special.expit,
+        "softplus": _softplus,
     }
 )
 
 #: Functions of two arguments.
 BINARY_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {"minimum": np.minimum, "maximum": np.maximum}
+)
+
+#: Other names of the same functions, as other programs have them.
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {"ln": "log", "sigmoid": "logistic", "max": "maximum", "min": "minimum", "atan": "arctan"}
 )
 
 _MEANING = {**OPERATIONS, **FUNCTIONS, **BINARY_FUNCTIONS}

@@ -18,6 +18,7 @@ from theorycheck.models._benchmarks import BENCHMARKS, benchmark
 from theorycheck.models._decoder import Decoder
 from theorycheck.models._expression import parse_expression
 from theorycheck.models._generative import GenerativeModel
+from theorycheck.models._other_files import NOT_READ
 from theorycheck.models._table import decoder_from_table
 from theorycheck.models._table_files import read_table
 from theorycheck.models._torch_decoders import from_torch_module, load_torch_file
@@ -48,9 +49,10 @@ def load_model(
     ----------
     spec : str or GenerativeModel or Decoder
         A benchmark's name; ``file.py:name``, where name is a function, a Decoder, a
-        GenerativeModel or an ``nn.Module`` (the file is run: trust it); ``expr:...`` (parsed,
-        never run); a ``.csv`` or ``.npz`` table; a ``.pt2`` file of ``torch.export.save``; or a
-        ``.pt`` file that ``train`` wrote.
+        GenerativeModel or an ``nn.Module``, or a part of one such as ``vae.decoder`` or
+        ``vae.decode`` (the file is run: trust it); ``expr:...`` (parsed,
+        never run); a table (``.csv``, ``.tsv``, ``.txt``, ``.dat``, ``.npz``); a ``.pt2`` file of
+        ``torch.export.save``; or a ``.pt`` file that ``train`` wrote.
     noise_variance : float or sequence of D floats, optional
         σ². Needed where the model has none: benchmarks and trained networks have one, an ``.npz``
         table may, and a Python file may define ``NOISE_VARIANCE``. Given, it wins.
@@ -107,14 +109,16 @@ def _resolve(
     if colon and path.lower().endswith(".py"):
         return _from_python_file(Path(path), name, vectorize)
     match Path(text).suffix.lower():
-        case ".csv" | ".npz":
+        case ".npz" | ".csv" | ".tsv" | ".txt" | ".dat":
             table = read_table(text, kind=table_kind)
             decoder = decoder_from_table(
                 table.z, table.values, kind=table.kind, name=Path(text).stem
             )
             return decoder, table.noise_variance
-        case ".pt" | ".pt2" | ".pth":
+        case ".pt" | ".pt2" | ".pth" | ".ckpt":
             return load_torch_file(text)
+        case ending if ending in NOT_READ and Path(text).exists():
+            raise LoadingError(f"{text}: {NOT_READ[ending]}")
         case ".py":
             return _from_python_file(Path(text), "", vectorize)
     raise LoadingError(
@@ -132,7 +136,8 @@ def _from_python_file(path: Path, name: str, vectorize: bool) -> tuple[Decoder, 
         return found, noise
     # A network can only be there if the file itself has imported PyTorch.
     torch: Any = sys.modules.get("torch")
-    if torch is not None and isinstance(found, torch.nn.Module):
+    owner = getattr(found, "__self__", found)
+    if torch is not None and isinstance(owner, torch.nn.Module):
         return from_torch_module(found, name=name), noise
     if not callable(found):
         raise LoadingError(f"{path}: '{name}' is not a function but {type(found).__name__}")
@@ -162,14 +167,37 @@ def object_in_file(path: Path, name: str) -> Any:
 
 
 def _found(module: ModuleType, path: Path, name: str) -> Any:
-    """Return the object of that name, or say which there are."""
-    found = getattr(module, name, None) if name else None
+    """Return the object of that name, dots for its parts, or say which there are."""
+    first, *parts = name.split(".")
+    found = getattr(module, first, None) if first else None
     if found is None:
         offered = [key for key, value in vars(module).items() if _is_offered(module, value)]
-        hint = nearest(name, offered) if offered else "it defines no function"
-        what = f"has no function '{name}'" if name else "needs a function: file.py:function"
+        hint = nearest(first, offered) if offered else "it defines no function"
+        what = f"has no function '{first}'" if first else "needs a function: file.py:function"
         raise LoadingError(f"{path}: {what}; {hint}")
+    for index, part in enumerate(parts):
+        whole = ".".join([first, *parts[:index]])
+        inner = getattr(found, part, None)
+        if inner is None:
+            known = _parts_of(found)
+            hint = nearest(part, known) if known else "it has no parts"
+            raise LoadingError(
+                f"{path}: '{whole}' ({type(found).__name__}) has no '{part}'; {hint}"
+            )
+        found = inner
     return found
+
+
+def _parts_of(found: object) -> list[str]:
+    """Name what can be reached in an object by a dot: the parts of a network first."""
+    children = getattr(found, "named_children", None)
+    if callable(children):
+        return [name for name, _ in children()]
+    return (
+        [key for key in vars(found) if not key.startswith("_")]
+        if hasattr(found, "__dict__")
+        else []
+    )
 
 
 def _is_offered(module: ModuleType, value: object) -> bool:

@@ -1,8 +1,7 @@
-"""Reading and writing tables of z and f(z): CSV and NPZ files."""
+"""Reading and writing tables of z and f(z): text and NPZ files."""
 
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
 from pathlib import Path
@@ -12,14 +11,17 @@ from numpy.typing import ArrayLike
 
 from theorycheck.errors import LoadingError
 from theorycheck.files import replace_files
+from theorycheck.models._number_rows import TEXT_SUFFIXES, read_rows
 from theorycheck.models._table import Table, checked_table
 
 
 def read_table(path: str | Path, *, kind: str | None = None) -> Table:
-    """Read a ``.csv`` or ``.npz`` table.
+    """Read a table from a text file (``.csv``, ``.tsv``, ``.txt``, ``.dat``) or an ``.npz`` file.
 
-    A CSV file has z in its first column and the D dimensions of f in the others, with or without
-    a header row; for cells z is the left edge of each, ``-inf`` in the first. An NPZ file has
+    A text file has z in its first column and the D dimensions of f in the others, in any order of
+    rows, with or without a header row, and commas, semicolons, tabs or blanks between columns
+    (:mod:`theorycheck.models._number_rows`); for cells z is the left edge of each, ``-inf`` in the
+    first. An NPZ file has
     arrays ``z`` and ``f``, and optionally ``kind`` (a string) and ``noise_variance``.
 
     Parameters
@@ -42,51 +44,26 @@ def read_table(path: str | Path, *, kind: str | None = None) -> Table:
     if not file.is_file():
         raise LoadingError(f"{path}: no such file")
     try:
-        return _read_csv(file, kind) if file.suffix.lower() == ".csv" else _read_npz(file, kind)
+        text = file.suffix.lower() in TEXT_SUFFIXES
+        return _read_text(file, kind) if text else _read_npz(file, kind)
     except OSError as error:
         raise LoadingError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _read_csv(file: Path, kind: str | None) -> Table:
-    rows: list[list[float]] = []
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            for number, cells in enumerate(csv.reader(stream), start=1):
-                if not any(cell.strip() for cell in cells) or cells[0].lstrip().startswith("#"):
-                    continue
-                row = [_number(cell) for cell in cells]
-                if not rows and all(entry is None for entry in row):
-                    continue  # the header
-                if None in row:
-                    bad = cells[row.index(None)].strip()
-                    raise LoadingError(f"{file}: line {number}: '{bad}' is not a number")
-                if rows and len(row) != len(rows[0]):
-                    raise LoadingError(
-                        f"{file}: line {number} has {len(row)} columns, earlier {len(rows[0])}"
-                    )
-                rows.append([entry for entry in row if entry is not None])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise LoadingError(f"{file}: not a CSV text file: {error}") from error
-    if not rows:
-        raise LoadingError(f"{file}: the table has no rows of numbers")
-    if len(rows[0]) < 2:
+def _read_text(file: Path, kind: str | None) -> Table:
+    data = read_rows(file)
+    if data.shape[1] < 2:
         raise LoadingError(f"{file}: one column only; z and at least one dimension of f are needed")
-    data = np.array(rows)
-    z, values, kind = data[:, 0], data[:, 1:], kind or "linear"
+    kind = kind or "linear"
     if kind == "cells":
-        if z[0] != -np.inf:
+        # A row is a cell, whatever the order of the rows.
+        data = data[np.argsort(data[:, 0], kind="stable")]
+        if data[0, 0] != -np.inf:
             raise LoadingError(
                 f"{file}: in a table of cells z is the left edge, -inf in the first row"
             )
-        z = z[1:]
-    return checked_table(z, values, kind=kind, name=str(file))
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
+    z, values = data[:, 0], data[:, 1:]
+    return checked_table(z[1:] if kind == "cells" else z, values, kind=kind, name=str(file))
 
 
 def _read_npz(file: Path, kind: str | None) -> Table:

@@ -6,7 +6,6 @@ import copy
 import importlib
 import pickle
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ from numpy.typing import NDArray
 from theorycheck.errors import LoadingError, MissingExtraError
 from theorycheck.models._decoder import Decoder
 from theorycheck.models._network_readers import network_readers
+from theorycheck.models._torch_modules import explain_failure, mean_of_output, refuse_other_modules
+from theorycheck.models._torch_weights import hand_over, lacking
 
 Array = NDArray[np.float64]
 
@@ -26,16 +27,22 @@ _EXPORT = (
 )
 
 
-def from_torch_module(module: Any, name: str | None = None) -> Decoder:
-    """Wrap an ``nn.Module`` as a decoder.
+def from_torch_module(
+    module: Any, name: str | None = None, *, output: int | str | None = None
+) -> Decoder:
+    """Wrap an ``nn.Module``, or a method of one, as a decoder.
 
     Parameters
     ----------
-    module : torch.nn.Module
+    module : torch.nn.Module or bound method of one
         Maps a float64 tensor of shape (n, 1) to (n, D). It is copied; the copy is put on the CPU,
-        in evaluation mode, in double precision and without gradients.
+        in evaluation mode, in double precision and without gradients. A module that insists on
+        float32 inside is kept in it, and its rounding enters the radii.
     name : str, optional
         What reports call it; by default the name of its class.
+    output : int or str, optional
+        Which of several outputs is the mean f(z): the index in a tuple, the key in a dict, or the
+        attribute of an object, such as ``"mean"`` of a distribution.
 
     Returns
     -------
@@ -47,19 +54,28 @@ def from_torch_module(module: Any, name: str | None = None) -> Decoder:
     MissingExtraError
         If PyTorch is not installed.
     LoadingError
-        If `module` is not an ``nn.Module`` or cannot be copied.
+        One line, if `module` is not an ``nn.Module``, cannot be copied, is a whole VAE, takes
+        several inputs or inputs of another width, or returns more than the mean.
     DecoderError
-        If it fails on latents or returns the wrong shape.
+        If what it returns has the wrong shape or is not finite.
     """
     torch = _torch("a neural decoder")
-    if not isinstance(module, torch.nn.Module):
+    owner, method = getattr(module, "__self__", module), None
+    if owner is not module:
+        method = str(getattr(module, "__name__", ""))
+    if not isinstance(owner, torch.nn.Module):
         raise LoadingError(f"{name or 'decoder'}: not an nn.Module but {type(module).__name__}")
-    label = name or type(module).__name__
+    label = name or type(owner).__name__
+    refuse_other_modules(owner, label, method)
     try:
-        network = copy.deepcopy(module).to(device="cpu", dtype=torch.float64)
+        network = copy.deepcopy(owner).to(device="cpu", dtype=torch.float64)
     except Exception as error:
         raise LoadingError(f"{label}: the module cannot be copied: {_line(error)}") from error
-    return _wrap(torch, network.eval().requires_grad_(False), label)
+    network = network.eval().requires_grad_(False)
+    single = _insists_on_single(torch, _called(network, method))
+    if single:
+        network = network.to(dtype=torch.float32)
+    return _wrap(torch, network, label, method=method, output=output, single=single)
 
 
 def load_torch_file(
@@ -105,16 +121,21 @@ def load_torch_file(
             network = export.load(str(file)).module()
             # A program exported in float32 works in float64 too unless it fixes dtypes inside.
             network = network.to(device="cpu", dtype=torch.float64)
-            network(torch.zeros(3, 1, dtype=torch.float64))
+            single = _insists_on_single(torch, network)
+            network = network.to(dtype=torch.float32) if single else network
+            network(torch.zeros(3, 1, dtype=torch.float32 if single else torch.float64))
         except Exception as error:
             raise LoadingError(f"{path}: not usable ({_line(error)}); {_EXPORT}") from error
-        return _wrap(torch, network, name or file.stem), None
+        return _wrap(torch, network, name or file.stem, single=single), None
     _refuse_torchscript(file)
     try:
         held = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise LoadingError(
-            f"{path}: holds more than weights, and reading that would run code; {_EXPORT}"
+            f"{path}: holds more than weights (a pickled module or settings), and reading that "
+            "would run code, so it is not read: in the script that made it save the weights alone, "
+            f"torch.save(net.state_dict(), 'weights.pt'), then {hand_over('weights.pt')}; or "
+            f"{_EXPORT}"
         ) from error
     except Exception as error:
         raise LoadingError(f"{path}: not a PyTorch file: {_line(error)}") from error
@@ -122,7 +143,7 @@ def load_torch_file(
         if reader.recognises(held):
             saved = reader.networks(held, file, name)
             return saved.decoder, saved.noise_variance
-    raise LoadingError(_lacking(path, held))
+    raise LoadingError(lacking(path, held))
 
 
 def _torch(purpose: str) -> Any:
@@ -132,13 +153,47 @@ def _torch(purpose: str) -> Any:
         raise MissingExtraError("torch", "neural", purpose) from error
 
 
-def _wrap(torch: Any, network: Any, label: str) -> Decoder:
-    def function(z: Array) -> Array:
-        with torch.no_grad():
-            means = network(torch.from_numpy(np.array(z)).reshape(-1, 1))
-        return np.asarray(means.numpy())
+def _called(network: Any, method: str | None) -> Any:
+    return network if method is None else getattr(network, method)
 
-    return Decoder.from_function(function, name=label)
+
+def _insists_on_single(torch: Any, call: Any) -> bool:
+    """Tell whether a module makes float32 tensors inside and so cannot work in double precision."""
+    with torch.no_grad():
+        try:
+            call(torch.zeros(3, 1, dtype=torch.float64))
+        except RuntimeError as error:
+            return "dtype" in str(error) or "Double" in str(error)
+        except Exception:
+            return False  # which :func:`_wrap` will explain
+    return False
+
+
+def _wrap(
+    torch: Any,
+    network: Any,
+    label: str,
+    *,
+    method: str | None = None,
+    output: int | str | None = None,
+    single: bool = False,
+) -> Decoder:
+    call = _called(network, method)
+    dtype = torch.float32 if single else torch.float64
+
+    def means(z: Array) -> Any:
+        with torch.no_grad():
+            found = call(torch.from_numpy(np.array(z)).to(dtype).reshape(-1, 1))
+        return mean_of_output(torch, found, output, label)
+
+    try:
+        means(np.array([-0.5, 0.25, 1.0]))
+    except LoadingError:
+        raise
+    except Exception as error:
+        line = explain_failure(torch, call, error, network, label)
+        raise LoadingError(line) from error
+    return Decoder.from_function(lambda z: np.asarray(means(z).numpy()), name=label)
 
 
 def _refuse_torchscript(file: Path) -> None:
@@ -147,25 +202,6 @@ def _refuse_torchscript(file: Path) -> None:
             names = archive.namelist()
         if any(entry.split("/")[-1] == "constants.pkl" for entry in names):
             raise LoadingError(f"{file}: a TorchScript archive, deprecated by PyTorch; {_EXPORT}")
-
-
-def _lacking(path: str | Path, held: Any) -> str:
-    """Say what a file of weights lacks to be a decoder."""
-    advice = "give the network as file.py:name, or as a .pt2 file (torch.export.save)"
-    if not isinstance(held, Mapping):
-        return f"{path}: holds {type(held).__name__}, not a decoder; {advice}"
-    weights = held.get("state_dict", held)
-    if not isinstance(weights, Mapping) or not all(_is_tensor(v) for v in weights.values()):
-        keys = ", ".join(str(key) for key in list(held)[:6]) or "nothing"
-        return f"{path}: no state_dict of weights in it (it has {keys}); {advice}"
-    missing = [key for key in ("architecture", "noise_variance") if key not in held]
-    lacks = f"lacks {' and '.join(missing)}" if missing else "its architecture is not known here"
-    return f"{path}: {len(weights)} weights without the network that uses them: {lacks}; {advice}"
-
-
-def _is_tensor(value: Any) -> bool:
-    """Tell whether a value looks like a tensor."""
-    return hasattr(value, "dtype") and hasattr(value, "shape")
 
 
 def _line(error: Exception) -> str:

@@ -4,6 +4,9 @@ from ._averaging import PMO_TOLERANCE as PMO_TOLERANCE
 from ._decomposition import CertifiedPoints as CertifiedPoints
 from ._decomposition import Decomposition as Decomposition
 from ._decomposition import decompose as decompose
+from ._given_sample import SampleAverages as SampleAverages
+from ._given_sample import averages_of_table as averages_of_table
+from ._given_sample import entropy_of_population as entropy_of_population
 from ._iwae_objective import IwaeObjective as IwaeObjective
 from ._iwae_objective import iwae_objective as iwae_objective
 from ._landscape import KlMap as KlMap

@@ -188,7 +188,9 @@ def averages_on_boxes(
         # ∇KL = (E[f|x] − E_q f)/σ²; each node stands for its sixth of the box per dimension.
         slope = np.abs(p_f.posterior_mean_f - best.mean_f) * inverse_variance
         step = np.ptp(nodes.x, axis=1).repeat(count, axis=0) / 10.0
-        resolution[0] = max(resolution[0], float(np.sum(seen * p_f.relative_error)))
+        # log p_f is in KL itself, p(x) is the weight that KL has.
+        off = p_f.relative_error + np.abs(kl) * p.relative_error
+        resolution[0] = max(resolution[0], float(np.sum(seen * off)))
         # A q that the search could not exclude would lower KL there by so much.
         resolution[2] += float(np.sum(seen * np.minimum(best.gap, LARGEST_KL)))
         # KL >= 0 is a theorem; what rounding leaves below zero says how large rounding is.

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import ExactModel, LogDensity, MeanField
@@ -17,9 +17,15 @@ from theorycheck.objectives._averages import (
     box_nodes,
 )
 from theorycheck.objectives._curve_averages import CurveAverages, worth_it
+from theorycheck.objectives._given_sample import (
+    UNKNOWN,
+    SampleAverages,
+    averages_of_table,
+    entropy_of_population,
+)
 from theorycheck.objectives._price import say_price
 from theorycheck.progress import NO_PROGRESS, Progress
-from theorycheck.quadrature import DataSample, TrapezoidGrid, given_sample
+from theorycheck.quadrature import DataSample, TrapezoidGrid
 
 Array = NDArray[np.float64]
 
@@ -44,12 +50,15 @@ class Averaged:
         Nats.
     method : str
         In words.
+    given : SampleAverages or None
+        What a given table of x says, where there was one.
     """
 
     averages: PosteriorAverages
     entropy: Estimate
     mleo: Estimate
     method: str
+    given: SampleAverages | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +90,15 @@ class Averaging:
     seed: int
     progress: Progress = NO_PROGRESS
 
-    def run(self, sample: ArrayLike | None) -> Averaged:
-        """Average by the rule that is the best here; over a sample where one is given.
+    def run(self, draws: DataSample | None, truth_known: bool) -> Averaged:
+        """Average by the rule that is the best here; over a table where one is given.
 
         Parameters
         ----------
-        sample : array_like, shape (n, D), or None
+        draws : DataSample or None
+            A given table of x.
+        truth_known : bool
+            Whether the data's model was named, rather than taken to be the model itself.
 
         Returns
         -------
@@ -94,9 +106,8 @@ class Averaging:
         """
         model, data = self.model, self.data
         dim = data.model.data_dim
-        if sample is not None:
-            draws = given_sample(sample, dim)
-            return self.on_sample(draws, f"a given sample of {draws.x.shape[1]} points")
+        if draws is not None:
+            return self.of_table(draws, truth_known)
         # Only one latent has a curve, and only there is it known where q is the same again.
         if model is data and isinstance(model, MeanField) and worth_it(model):
             return self.along_curve(model)
@@ -154,9 +165,21 @@ class Averaging:
 
     def by_quasi_monte_carlo(self) -> Averaged:
         """Average over quasi-random draws from p(x)."""
+        say_price(self.model, self.data, float(self.size * self.repeats), self.progress)
         draws = self.data.draws(size=self.size, repeats=self.repeats, seed=self.seed)
         points = f"{self.repeats} x {draws.x.shape[1]} points"
         return self.on_sample(draws, f"quasi-Monte Carlo, {points}, seed {self.seed}")
+
+    def of_table(self, draws: DataSample, truth_known: bool) -> Averaged:
+        """Average over a given table of x, of which p(x) need not be known."""
+        x = draws.x[0]
+        say_price(self.model, self.data, float(len(x)), self.progress, x)
+        found = averages_of_table(self.model, draws, truth_known, self.progress)
+        entropy, mleo = UNKNOWN, UNKNOWN
+        if truth_known:
+            entropy, mleo = entropy_of_population(draws, self.data, self.model)
+        method = f"averages over a given sample of {found.size} points"
+        return Averaged(found.averages, entropy, mleo, method, found)
 
     def on_sample(self, draws: DataSample, method: str) -> Averaged:
         """Average over given draws."""

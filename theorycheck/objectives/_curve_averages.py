@@ -186,7 +186,8 @@ class CurveAverages:
             slope = (p.posterior_mean_f - mean_f) / variance
             kl = best.negative_elbo + p.value
             unsure = np.minimum(best.gap, LARGEST_KL)
-            unsure += np.minimum(p.relative_error, LARGEST_KL)
+            # log p is in KL itself, and p(x) is the weight that KL has.
+            unsure += np.minimum(p.relative_error * (1.0 + np.abs(kl)), LARGEST_KL)
             return np.column_stack([kl, squares / variance, slope, unsure])
 
         wanted = np.array(

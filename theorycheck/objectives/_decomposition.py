@@ -22,10 +22,12 @@ from theorycheck.objectives._averages import (
     PosteriorAverages,
 )
 from theorycheck.objectives._averaging import PMO_TOLERANCE, Averaging
+from theorycheck.objectives._given_sample import SampleAverages
 from theorycheck.objectives._objective_value import ObjectiveValue
 from theorycheck.objectives._partition import KlDistribution, Partition
 from theorycheck.objectives._price import MAX_NODES
 from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.quadrature import DataSample, given_sample
 
 Array = NDArray[np.float64]
 
@@ -88,6 +90,9 @@ class Decomposition:
     verified_width : float
         Wherever f has a bump, dip or gap wider than this in z, it was seen; the radii do not
         speak of what is narrower. inf: f was not scanned.
+    given : SampleAverages or None
+        Where the averages are over a given table of x: PMO, −ELBO and the residuals are those of
+        the table then, and H and MLEO are unknown (NaN, radius inf) unless the truth was named.
     """
 
     model: DescribedModel
@@ -104,10 +109,11 @@ class Decomposition:
     averages: PosteriorAverages = field(repr=False)
     unresolved_mass: float = 0.0
     verified_width: float = math.inf
+    given: SampleAverages | None = None
 
     @property
     def excess(self) -> Estimate:
-        """J = MLEO + PMO = −ELBO − H, by which decoders are compared."""
+        """J = MLEO + PMO = −ELBO − H, by which decoders are compared; NaN where H is unknown."""
         return self.mleo + self.pmo
 
     @property
@@ -117,7 +123,9 @@ class Decomposition:
 
     @property
     def negative_elbo(self) -> Estimate:
-        """−ELBO averaged over p(x)."""
+        """−ELBO averaged over p(x), or over the given table of x."""
+        if self.given is not None:
+            return self.given.negative_elbo
         return self.entropy + self.mleo + self.pmo
 
     @property
@@ -126,18 +134,25 @@ class Decomposition:
         return self.negative_elbo.error < UNRESOLVED
 
     @property
+    def single_precision(self) -> bool:
+        """Whether an f is in single precision, whose rounding is then part of every radius."""
+        return _single(self.model) or _single(self.data)
+
+    @property
     def eta_partition(self) -> tuple[Partition, ...]:
         """The η-partition (eq. 6) at each η asked for."""
         return tuple(self.kl_distribution.partition(eta) for eta in self.eta)
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``theorycheck decompose --json`` prints."""
+        known = self.given is None or self.given.truth_known
         return {
             "model": self.model.name,
-            "data": self.data.name,
+            "data": self.data.name if known else None,
             "noise_variance": self.model.noise_variance.tolist(),
-            "entropy": self.entropy.to_dict(),
+            "entropy": self.entropy.to_dict() if known else None,
             **self.objective.to_dict(),
+            **({} if known else {"mleo": None, "excess": None}),
             "negative_elbo": self.negative_elbo.to_dict(),
             "eta_partition": [part.to_dict() for part in self.eta_partition],
             "certificate": None if self.certificate is None else self.certificate.to_dict(),
@@ -145,6 +160,8 @@ class Decomposition:
             "converged": self.converged,
             "verified_width": self.verified_width if math.isfinite(self.verified_width) else None,
             "method": self.method,
+            "single_precision": self.single_precision,
+            "sample": None if self.given is None else self.given.to_dict(),
         }
 
 
@@ -171,7 +188,8 @@ def decompose(
     model : GenerativeModel or ExactModel
         p_f, the model under test.
     data : GenerativeModel or ExactModel, optional
-        p, the ground truth; by default the model itself, so that MLEO = 0.
+        p, the ground truth; by default the model itself, so that MLEO = 0. With a sample there is
+        no default: the truth is unknown unless it is given here.
     eta : sequence of float
         Thresholds of the η-partition to report, nats, each > 0.
     tolerance : float
@@ -180,11 +198,12 @@ def decompose(
         Error radius wanted for the residual variances, relative to σ_d²; by default whatever
         comes with the PMO.
     sample : array_like, shape (n, D), optional
-        Average over this sample of p(x) instead of integrating.
+        Average over this table of x instead of integrating over p(x).
     size, repeats, seed : int
         Quasi-Monte Carlo for D > 2: points a repetition, repetitions, seed.
     certify : int
-        Prove at so many draws from p(x) that q* is the global optimum, to 1e-9 nats.
+        Prove at so many draws from p(x), or x of the sample, that q* is the global optimum, to
+        1e-9 nats.
     max_nodes : int
         Nodes x at most to average over; what needs more goes to quasi-Monte Carlo, whose radius
         is statistical.
@@ -209,6 +228,7 @@ def decompose(
     if resolution is not None:
         data = None if data is None or data is model else _with_resolution(data, resolution)
         model = _with_resolution(model, resolution)
+    truth_known = data is not None
     data = model if data is None else data
     if any(not (math.isfinite(value) and value > 0.0) for value in eta):
         raise SettingError(f"every eta must be positive and finite, not {list(eta)}")
@@ -223,10 +243,11 @@ def decompose(
     names, dims = zip(*((m.model.name, m.model.data_dim) for m in (under_test, truth)), strict=True)
     if dims[0] != dims[1]:
         raise ModelError(f"{names[0]} has {dims[0]} data dimensions, {names[1]} has {dims[1]}")
+    draws = None if sample is None else given_sample(sample, dims[0])
     rules = Averaging(
         under_test, truth, tolerance, residual_tolerance, max_nodes, size, repeats, seed, progress
     )
-    found = rules.run(sample)
+    found = rules.run(draws, truth_known)
     averages, entropy, mleo = found.averages, found.entropy, found.mleo
     return Decomposition(
         model=under_test.model,
@@ -241,16 +262,23 @@ def decompose(
         kl_distribution=KlDistribution.from_averages(averages),
         eta=tuple(float(value) for value in eta),
         method=found.method,
-        certificate=_certify(under_test, truth, certify, seed) if certify else None,
+        certificate=_certify(under_test, truth, draws, certify, seed) if certify else None,
         # A radius above the tolerance is no convergence, whatever the rule thought of itself.
         converged=averages.converged
         and averages.pmo_error <= max(tolerance, _SLACK)
-        and entropy.error + mleo.error <= max(tolerance, PMO_TOLERANCE),
+        and (
+            found.given is not None or entropy.error + mleo.error <= max(tolerance, PMO_TOLERANCE)
+        ),
         averages=averages,
         unresolved_mass=truth.unresolved_mass
         + (0.0 if model is data else under_test.unresolved_mass),
         verified_width=max(truth.verified_width, under_test.verified_width),
+        given=found.given,
     )
+
+
+def _single(model: DescribedModel) -> bool:
+    return isinstance(model, GenerativeModel) and model.decoder.single
 
 
 def _with_resolution(model: GenerativeModel | ExactModel, resolution: float) -> GenerativeModel:
@@ -259,8 +287,10 @@ def _with_resolution(model: GenerativeModel | ExactModel, resolution: float) -> 
     return model.with_resolution(resolution)
 
 
-def _certify(model: ExactModel, data: ExactModel, points: int, seed: int) -> CertifiedPoints:
+def _certify(
+    model: ExactModel, data: ExactModel, given: DataSample | None, points: int, seed: int
+) -> CertifiedPoints:
     if not isinstance(model, MeanField):
         raise SettingError(f"{model.model.name}: only the q of one latent can be certified")
-    _, x = data.model.sample(points, seed)
-    return CertifiedPoints(points, certify_optimal_q(model, x, gap=1e-9).largest_gap)
+    x = data.model.sample(points, seed)[1] if given is None else given.x[0, :points]
+    return CertifiedPoints(len(x), certify_optimal_q(model, x, gap=1e-9).largest_gap)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import ModelError, SettingError
-from theorycheck.estimate import Estimate
+from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import (
     DataRule,
     ExactModel,
@@ -30,8 +30,9 @@ from theorycheck.inference import (
     optimal_iwae_q,
 )
 from theorycheck.models import GenerativeModel
+from theorycheck.objectives._given_sample import UNKNOWN
 from theorycheck.progress import NO_PROGRESS, Progress
-from theorycheck.quadrature import LatentPanels
+from theorycheck.quadrature import DataSample, LatentPanels, given_sample
 
 Array = NDArray[np.float64]
 
@@ -60,9 +61,10 @@ class IwaeObjective:
         "optimal": the best Gaussian q for this S, per x; "elbo": the one that is best for S = 1.
     excess : Estimate
         J_S = −E_p L_S − H. At the optimal q an upper bound in so far as the search for q is no
-        proof, like every excess of a found optimum.
+        proof, like every excess of a found optimum. Unknown (NaN, radius inf) on a given sample
+        whose truth was not named.
     gap : Estimate
-        E_p[log p_f(x) − L_S(x)], what J_S is above MLEO.
+        E_p[log p_f(x) − L_S(x)], what J_S is above MLEO; on a given sample its average over that.
     """
 
     samples: int
@@ -75,7 +77,7 @@ class IwaeObjective:
         return {
             "samples": self.samples,
             "q": self.q,
-            "excess": self.excess.to_dict(),
+            "excess": None if math.isnan(self.excess.value) else self.excess.to_dict(),
             "gap": self.gap.to_dict(),
         }
 
@@ -98,13 +100,14 @@ def iwae_objective(
     model : GenerativeModel, LatentPanels or MeanField
         p_f, the model under test.
     data : GenerativeModel, LatentPanels or ExactModel, optional
-        p, the ground truth; by default the model itself, so that MLEO = 0.
+        p, the ground truth; by default the model itself, so that MLEO = 0. With a
+        sample there is no default: J_S is unknown unless the truth is given here.
     samples : int
         S.
     q : {"optimal", "elbo"}
         The best q for this S, or the cheaper one for S = 1.
     sample : array_like, shape (n, D), optional
-        Average over this sample of p(x) instead of integrating.
+        Average over this table of x instead of integrating over p(x).
     step : float
         Step in σ of the data grid, D <= 2.
     seed : int
@@ -116,7 +119,9 @@ def iwae_objective(
     -------
     IwaeObjective
         On the grid, its error radius comes from the coarser rules that it contains (see
-        :mod:`theorycheck.quadrature._coarser_rules`); on a sample it is five standard errors.
+        :mod:`theorycheck.quadrature._coarser_rules`); by quasi-Monte Carlo it is five standard
+        errors. On a given sample the gap is the average over that, to quadrature, and J_S, an
+        estimate of the population's, has five standard errors.
 
     Raises
     ------
@@ -138,8 +143,12 @@ def iwae_objective(
             f"{field.model.name} has {dim} data dimensions, "
             f"{source.model.name} has {source.model.data_dim}"
         )
-    rule = data_rule(source, step=step, ignored=_IGNORED_MASS, size=_SIZE, seed=seed, sample=sample)
-    excess, gap = _averages(field, source, rule, count, q, progress)
+    if sample is not None:
+        truth = None if data is None else source
+        excess, gap = _of_table(field, truth, given_sample(sample, dim), count, q, progress)
+    else:
+        rule = data_rule(source, step=step, ignored=_IGNORED_MASS, size=_SIZE, seed=seed)
+        excess, gap = _averages(field, source, rule, count, q, progress)
     return IwaeObjective(count, q, excess, gap)
 
 
@@ -155,6 +164,24 @@ def _averages(
         for values in (p.value, p_f.value)
     )
     return excess, gap
+
+
+def _of_table(
+    field: MeanField, truth: ExactModel | None, draws: DataSample, samples: int, q: str,
+    progress: Progress,
+) -> tuple[Estimate, Estimate]:  # fmt: skip
+    """Average over a given table of x: the gap of the table, and J_S where the truth is known."""
+    x = draws.x[0]
+    bound = _bounds(field, x, samples, q, progress)
+    p_f = field.log_density(x)
+    known = float(np.mean(p_f.error + bound.error))
+    gap = Estimate(float(np.mean(p_f.value - bound.value)), known + 1e-13)
+    if truth is None:
+        return UNKNOWN, gap
+    p = truth.log_density(x)
+    value, error = draws.average((p.value - bound.value)[None])
+    known = float(np.mean(p.error + bound.error))
+    return Estimate(value, error + known + 1e-13, Kind.STATISTICAL), gap
 
 
 def _bounds(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.models import Decoder
+from theorycheck.quadrature._single_precision import SINGLE
 
 Array = NDArray[np.float64]
 
@@ -66,7 +67,7 @@ def locate_jumps(decoder: Decoder, sigma: Array, low: Array, high: Array) -> Arr
     a, b, f_a, f_b = low.copy(), high.copy(), ends[: low.size], ends[low.size :]
     which = np.arange(low.size)
     size = _distance(f_b, f_a)
-    rounding = 64.0 * _EPS * np.abs(ends).max(axis=1)
+    rounding = 64.0 * (SINGLE if decoder.single else _EPS) * np.abs(ends).max(axis=1)
     least = np.maximum(SMALLEST_JUMP, np.maximum(rounding[: low.size], rounding[low.size :]))
     floats = np.spacing(np.maximum(np.maximum(np.abs(a), np.abs(b)), _NEAR_ZERO))
     going = (size > least) & (b - a > _FEWEST_FLOATS * floats)

@@ -20,6 +20,7 @@ from theorycheck.models import GenerativeModel
 from theorycheck.quadrature._breakpoints import locate_kinks
 from theorycheck.quadrature._panel_edges import broken_edges, jump_steepness, place_masses
 from theorycheck.quadrature._panel_mesh import LARGEST_MOVE, Mesh, log_mass, refine
+from theorycheck.quadrature._poles import refuse_poles
 from theorycheck.quadrature._rules import NODES, ORDER, WEIGHTS, legendre_values
 from theorycheck.quadrature._scan import Scan, scan_decoder
 from theorycheck.quadrature.kernels import BLOCK
@@ -73,7 +74,8 @@ class LatentPanels:
     centre, radius : ndarray, shapes (P, D) and (P,)
         A ball around f on the panel; radius in σ.
     defect : ndarray, shape (P,)
-        Size of the last Legendre coefficients of f, in σ.
+        Size of the last Legendre coefficients of f, in σ; in single precision also how far f may
+        be off by rounding.
     log_mass : ndarray, shape (P,)
         Log prior mass of the panel.
     block_centre, block_radius, block_log_mass : ndarray
@@ -163,7 +165,7 @@ def latent_panels(
     Raises
     ------
     DecoderError
-        If f misbehaves at a node, or the resolution is out of range.
+        If f misbehaves at a node or has a pole, or the resolution is out of range.
     SettingError
         If the resolution asks for more of f than can be held.
     """
@@ -171,12 +173,15 @@ def latent_panels(
     if resolution is not None:
         model = model.with_resolution(resolution)
     scan = scan_decoder(model, reach)
+    refuse_poles(model.decoder, scan)
     declared = model.decoder.breakpoints
     mesh, jumps = refine(model, declared or (), reach, max_panels, scan)
     known = tuple(sorted({*(declared or ()), *jumps}))
     if declared is None:
         mesh, known = _split_at_kinks(model, mesh, known, reach, max_panels, scan)
-        known = tuple(sorted({*known, *broken_edges(mesh, model.sigma)}))
+        known = tuple(
+            sorted({*known, *broken_edges(mesh, model.sigma, single=model.decoder.single)})
+        )
     return _assemble(model, reach, known, mesh, scan)
 
 
@@ -221,7 +226,8 @@ def _assemble(
     radius = 1.05 * spread + 1e-9
     mass = log_mass(mesh.left, mesh.right)
     declared = model.decoder.breakpoints or ()
-    places = place_masses(mesh, tuple(sorted({*breakpoints} - {*declared})), sigma)
+    undeclared = tuple(sorted({*breakpoints} - {*declared}))
+    places = place_masses(mesh, undeclared, sigma, single=model.decoder.single)
     starts = np.arange(0, mesh.left.size, BLOCK)
     block_centre = 0.5 * (np.minimum.reduceat(lower, starts) + np.maximum.reduceat(upper, starts))
     block_of = np.arange(mesh.left.size) // BLOCK

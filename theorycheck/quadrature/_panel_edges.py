@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from theorycheck.quadrature._breakpoints import SMALLEST_JUMP
 from theorycheck.quadrature._panel_mesh import Mesh, inset
 from theorycheck.quadrature._rules import ORDER
+from theorycheck.quadrature._single_precision import SINGLE
 
 Array = NDArray[np.float64]
 
@@ -17,6 +18,8 @@ Array = NDArray[np.float64]
 #: slopes the rounding of f is amplified by degree², hence _BROKEN_ROUNDING of f/σ at least.
 _BROKEN = 1e-6
 _BROKEN_ROUNDING = 1e-5
+#: The same for a decoder in single precision, in defects of the panels: degree² times their noise.
+_BROKEN_SINGLE = 500.0
 
 
 def edge_values(mesh: Mesh) -> tuple[Array, Array]:
@@ -25,10 +28,11 @@ def edge_values(mesh: Mesh) -> tuple[Array, Array]:
     return mesh.coefficients @ signs, mesh.coefficients.sum(axis=2)
 
 
-def broken_edges(mesh: Mesh, sigma: Array) -> set[float]:
+def broken_edges(mesh: Mesh, sigma: Array, *, single: bool = False) -> set[float]:
     """Find shared edges at which the neighbours' series part, in value or slope.
 
-    A panel's edge may lie on a jump by chance, as that of floor(z) at a whole number.
+    A panel's edge may lie on a jump by chance, as that of floor(z) at a whole number. In single
+    precision, series part by their rounding everywhere: only what stands out of it counts.
     """
     first, last = edge_values(mesh)
     half = 0.5 * (mesh.right - mesh.left)[:, None]
@@ -42,11 +46,15 @@ def broken_edges(mesh: Mesh, sigma: Array) -> set[float]:
     turn = np.abs((fall[1:] - rise[:-1]) * shorter / sigma).max(axis=1)
     scale = 1.0 + np.abs(mesh.f / sigma[:, None]).max(axis=(1, 2))
     large = _BROKEN * np.maximum(1.0, _BROKEN_ROUNDING * np.maximum(scale[1:], scale[:-1]))
+    if single:
+        large = np.maximum(large, _BROKEN_SINGLE * np.maximum(mesh.defect[1:], mesh.defect[:-1]))
     seen = mesh.resolved[1:] & mesh.resolved[:-1]
     return set(mesh.left[1:][seen & ((size > large) | (turn > large))].tolist())
 
 
-def place_masses(mesh: Mesh, breakpoints: tuple[float, ...], sigma: Array) -> tuple[Array, Array]:
+def place_masses(
+    mesh: Mesh, breakpoints: tuple[float, ...], sigma: Array, *, single: bool = False
+) -> tuple[Array, Array]:
     """Return the log prior mass around each jump found, and f on its two sides.
 
     Panels were checked up to :func:`inset` from their edges; between, f has either side's value.
@@ -57,6 +65,8 @@ def place_masses(mesh: Mesh, breakpoints: tuple[float, ...], sigma: Array) -> tu
     breakpoints : tuple of float
         The edges to look at: those that nobody declared.
     sigma : ndarray, shape (D,)
+    single : bool
+        Whether f takes its latents in single precision: its jump lies at the nearest such latent.
 
     Returns
     -------
@@ -70,6 +80,8 @@ def place_masses(mesh: Mesh, breakpoints: tuple[float, ...], sigma: Array) -> tu
     right = 1 + np.flatnonzero(found & jumping)
     left_gap, right_gap = inset(mesh.left, mesh.right)
     z, width = mesh.left[right], left_gap[right] + right_gap[right - 1]
+    if single:
+        width = np.maximum(width, 4.0 * SINGLE * np.maximum(np.abs(z), 1.0))
     logs = np.log(np.maximum(width, 1e-300)) - 0.5 * z**2 - 0.5 * math.log(2.0 * math.pi)
     return np.tile(logs, 2), np.concatenate([last[right - 1], first[right]]).T.copy()
 

@@ -20,6 +20,7 @@ from theorycheck.models import GenerativeModel
 from theorycheck.quadrature._breakpoints import locate_jumps
 from theorycheck.quadrature._rules import NODES, ORDER, TRANSFORM, legendre_values
 from theorycheck.quadrature._scan import Scan
+from theorycheck.quadrature._single_precision import SINGLE, Rounding, measure_rounding
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -136,9 +137,10 @@ def refine(
     done: list[Mesh] = []
     jumps: list[float] = []
     count, rounds = left.size, 0
+    off = measure_rounding(model)
     patience = 1 if model.decoder.breakpoints is None else _PATIENCE
     while left.size:
-        trial = _Trial.of(model, left, right, before, scan)
+        trial = _Trial.of(model, left, right, before, scan, off)
         split = trial.splittable & ~trial.mesh.resolved
         split = _affordable(split, trial.needed, log_mass(left, right), max_panels - count)
         count += int(split.sum())
@@ -202,8 +204,9 @@ class _Trial:
 
     @classmethod
     def of(
-        cls, model: GenerativeModel, left: Array, right: Array, before: Array, scan: Scan
-    ) -> _Trial:
+        cls, model: GenerativeModel, left: Array, right: Array, before: Array, scan: Scan,
+        off: Rounding | None = None,
+    ) -> _Trial:  # fmt: skip
         """Evaluate f on panels and judge which resolve it, and which can still be bisected."""
         half, centre = 0.5 * (right - left), 0.5 * (left + right)
         shares = [gap / half for gap in inset(left, right)]
@@ -221,6 +224,8 @@ class _Trial:
         move = steps.sum(axis=1) / NODES[-1]
         tail = np.abs(series[:, :, -2:]).max(axis=(1, 2))
         rounding = 8.0 * _EPS * np.abs(nodes).max(axis=(1, 2))
+        if off is not None:
+            rounding = off.of_panels(left, right, scaled)
         # Half the width divides the tail of a smooth f by thousands; noise stays where it is.
         # A latent is rounded by up to an ulp, which moves a steep f.
         far = np.maximum(np.abs(left), np.abs(right))
@@ -239,8 +244,12 @@ class _Trial:
         misfit = np.where(smooth, np.maximum(misfit, worst), np.inf)
         noise = (misfit <= MISFIT_NOISE) & (before[1] < 4.0 * misfit)
         resolved = smooth & ((misfit <= allowed) | noise)
-        splittable = half > 32.0 * _EPS * np.maximum(far, 1e-3)
+        spacing = _EPS * np.maximum(far, 1e-3) if off is None else SINGLE * np.maximum(far, 1.0)
+        splittable = half > 32.0 * spacing
         missed = np.where(smooth & (misfit > allowed), misfit, 0.0)
+        if off is not None:
+            # What is seen of the rounding, and what is not: the series has its own.
+            missed = np.where(smooth, misfit, 0.0) + rounding
         return cls(
             mesh=Mesh(left, right, f, coefficients, np.maximum(tail, missed), resolved),
             splittable=splittable,

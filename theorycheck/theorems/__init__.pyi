@@ -10,6 +10,8 @@ from ._condition2 import has_zero_mleo as has_zero_mleo
 from ._condition2 import largest_gain as largest_gain
 from ._eta_scan import check_one_eta as check_one_eta
 from ._likelihood_floor import likelihood_floor as likelihood_floor
+from ._loss_noise import AssumedNoise as AssumedNoise
+from ._loss_noise import noise_from_loss as noise_from_loss
 from ._noise_curve import HeldNoise as HeldNoise
 from ._noise_curve import NoiseCurve as NoiseCurve
 from ._noise_curve import noise_curve as noise_curve

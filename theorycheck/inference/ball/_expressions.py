@@ -25,6 +25,7 @@ from theorycheck.inference.ball._functions import (
     branched,
     complex_arctan,
     complex_normal_quantile,
+    complex_softplus,
     constant,
     ctx,
     magnitude,
@@ -257,6 +258,8 @@ class Complex:
                 return getattr(self.value(inner), name)(analytic=self.analytic)
             case Apply("arctan", (inner,)):
                 return complex_arctan(self.value(inner), self.analytic)
+            case Apply("softplus", (inner,)):
+                return complex_softplus(self.value(inner), self.analytic)
             case Apply("Phi_inv", (inner,)):
                 return complex_normal_quantile(self.value(inner))
             case Apply(name, arguments):

@@ -25,6 +25,7 @@ __all__ = [
     "branched",
     "complex_arctan",
     "complex_normal_quantile",
+    "complex_softplus",
     "constant",
     "ctx",
     "magnitude",
@@ -136,6 +137,7 @@ _POINTWISE: dict[str, Callable[[Any], Any]] = {
     "arctan": lambda a: a.atan(),
     "erf": lambda a: a.erf(),
     "logistic": lambda a: 1 / (1 + (-a).exp()),
+    "softplus": lambda a: a.exp().log1p(),
     "Phi": _phi,
     "Phi_inv": _phi_inverse,
 }
@@ -184,7 +186,7 @@ COMPLEX: dict[str, Callable[..., Any]] = {
         name: function
         for name, function in _POINTWISE.items()
         # These have branch cuts and are evaluated apart.
-        if name not in BRANCHES and name not in ("arctan", "Phi_inv")
+        if name not in BRANCHES and name not in ("arctan", "Phi_inv", "softplus")
     },
 }
 
@@ -194,6 +196,15 @@ def complex_arctan(a: Any, analytic: bool) -> Any:
     if analytic and a.real.contains(0) and not a.imag.abs_upper() < 1:
         return acb(arb.nan())
     return a.atan()
+
+
+def complex_softplus(a: Any, analytic: bool) -> Any:
+    """Evaluate log(1 + exp(a)), refusing balls that meet its cuts, Im a = ±π with Re a >= 0.
+
+    A ball that reaches beyond a cut from the real axis meets it where Re a >= 0; where Re a < 0
+    the principal logarithm is the analytic continuation on both sides.
+    """
+    return (1 + a.exp()).log(analytic=analytic)
 
 
 def complex_normal_quantile(p: Any) -> Any:

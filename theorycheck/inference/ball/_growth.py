@@ -28,7 +28,9 @@ Range = tuple[float, float]
 
 #: |z| ≤ 4/e · exp(|z|/4) < 1.4716 exp(|z|/4).
 _RATE, _FACTOR = 0.25, 1.4716
-_INCREASING = {"exp", "tanh", "arctan", "erf", "Phi", "logistic", "sinh", "floor", "sign", "step"}
+_INCREASING = {
+    "exp", "tanh", "arctan", "erf", "Phi", "logistic", "sinh", "softplus", "floor", "sign", "step",
+}  # fmt: skip
 _ANYTHING: Range = (-math.inf, math.inf)
 
 
@@ -72,7 +74,8 @@ def growth(node: Node) -> Growth | None:
             return _sum(growth(yes), growth(no))
         case Apply("negate" | "abs", (inner,)):
             return growth(inner)
-        case Apply("floor", (inner,)):
+        case Apply("floor" | "softplus", (inner,)):
+            # softplus(a) <= |a| + log 2.
             return _sum(growth(inner), Growth(1.0))
         case Apply("*", (left, right)):
             return _product(growth(left), growth(right))
