@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from theorycheck.optimum import _global_search as global_search
-from theorycheck.optimum._global_search import Effort
+from theorycheck.optimum import _effort as effort
+from theorycheck.optimum._effort import Effort
 
 #: A second, and J within some hundredths of a nat of the quick search's on smooth curves.
 TINY = Effort(
@@ -21,5 +21,5 @@ IWAE_TINY = Effort(
 
 def make_searches_tiny(patch: pytest.MonkeyPatch) -> None:
     """Let a quick search be a tiny one; what it finds is tested elsewhere."""
-    patch.setattr(global_search, "QUICK", TINY)
-    patch.setattr(global_search, "IWAE_QUICK", IWAE_TINY)
+    patch.setattr(effort, "QUICK", TINY)
+    patch.setattr(effort, "IWAE_QUICK", IWAE_TINY)

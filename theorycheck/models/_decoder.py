@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import DecoderError
+
+if TYPE_CHECKING:
+    from theorycheck.models._table import Table
 
 Array = NDArray[np.float64]
 
@@ -47,6 +51,8 @@ class Decoder:
     resolution : float
         Width in z: no bump, dip or gap of f that is wider is missed, since f is evaluated at
         latents so far apart. From 1e-6; inf asks for no such scan.
+    table : Table or None
+        The table that f is, where it is one: result files hold it.
     """
 
     function: Callable[[Array], Array] = field(repr=False)
@@ -56,6 +62,7 @@ class Decoder:
     breakpoints: tuple[float, ...] | None = None
     latent_dim: int = 1
     resolution: float = DEFAULT_SCAN
+    table: Table | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.latent_dim != 1:

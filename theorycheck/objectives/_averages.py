@@ -147,7 +147,7 @@ def averages_on_boxes(
     """
     lower, upper = _first_boxes(grid, data.model.sigma)
     dim = data.model.data_dim
-    same = field.panels is data
+    same = field.panels is data or field.model.same_as(data.model)
     resolution = np.zeros(3)
     variance = data.model.noise_variance
     inverse_variance = 1.0 / field.model.noise_variance

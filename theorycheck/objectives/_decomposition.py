@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,6 +32,7 @@ from theorycheck.quadrature import (
     quasi_monte_carlo,
     trapezoid_grid,
 )
+from theorycheck.results import Saved
 
 Array = NDArray[np.float64]
 
@@ -69,7 +71,7 @@ class CertifiedPoints:
 
 
 @dataclass(frozen=True, eq=False)
-class Decomposition:
+class Decomposition(Saved):
     """−ELBO and its parts at the optimal mean-field Gaussian q, in nats.
 
     Parameters
@@ -102,6 +104,8 @@ class Decomposition:
         Wherever f has a bump, dip or gap wider than this in z, it was seen; the radii do not
         speak of what is narrower. inf: f was not scanned.
     """
+
+    schema: ClassVar[str] = "decomposition"
 
     model: GenerativeModel
     data: GenerativeModel
@@ -137,6 +141,14 @@ class Decomposition:
     def eta_partition(self) -> tuple[Partition, ...]:
         """The η-partition (eq. 6) at each η asked for."""
         return tuple(self.kl_distribution.partition(eta) for eta in self.eta)
+
+    def _about(self) -> dict[str, object]:
+        return {
+            "model": self.model.name,
+            "model_fingerprint": self.model.fingerprint,
+            "data": self.data.name,
+            "fingerprint": self.data.fingerprint,
+        }
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``theorycheck decompose --json`` prints."""
@@ -233,14 +245,15 @@ def decompose(
     if certify < 0:
         raise SettingError(f"the number of points to certify must be >= 0, not {certify}")
     data_panels = latent_panels(data)
-    model_panels = data_panels if model is data else latent_panels(model)
+    same = model.same_as(data)
+    model_panels = data_panels if same else latent_panels(model)
     mean_field = MeanField(model_panels)
     rules = _Rules(mean_field, data_panels, tolerance, residual_tolerance, max_nodes, progress)
     sobol = (size, repeats, seed)
     if sample is not None:
         draws = given_sample(sample, model.data_dim)
         found = rules.on_sample(draws, f"a given sample of {draws.x.shape[1]} points")
-    elif model is data and worth_it(data_panels):
+    elif same and worth_it(data_panels):
         found = rules.along_curve(*sobol)
     elif model.data_dim <= 2 and box_nodes(data_panels) <= max_nodes:
         found = rules.on_boxes()
@@ -272,7 +285,7 @@ def decompose(
         and entropy.error + mleo.error <= max(tolerance, PMO_TOLERANCE),
         averages=averages,
         unresolved_mass=data_panels.unresolved_mass
-        + (0.0 if model is data else model_panels.unresolved_mass),
+        + (0.0 if same else model_panels.unresolved_mass),
         verified_width=max(data_panels.verified_width, model_panels.verified_width),
     )
 
