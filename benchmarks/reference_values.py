@@ -19,7 +19,7 @@ from theorycheck.estimate import Estimate
 from theorycheck.json_values import jsonable
 from theorycheck.models import GenerativeModel, write_table
 from theorycheck.objectives import PMO_TOLERANCE, Decomposition
-from theorycheck.optimum import QUICK, THOROUGH, PredictedOptimum
+from theorycheck.optimum import QUICK, THOROUGH, Execution, PredictedOptimum, SearchSettings
 from theorycheck.versions import versions
 
 EFFORTS = {"quick": QUICK, "thorough": THOROUGH}
@@ -34,7 +34,9 @@ def make(name: str, effort: str, seed: int, jobs: int | None, folder: Path) -> d
     start = time.perf_counter()
     truth = benchmark(name)
     at_truth = decompose(truth, certify=CERTIFIED)
-    found = find_optimum(truth, effort=EFFORTS[effort], seed=seed, jobs=jobs)
+    found = find_optimum(
+        truth, SearchSettings(effort=EFFORTS[effort], seed=seed), execution=Execution(jobs=jobs)
+    )
     file = folder / f"{name}.npz"
     write_table(file, found.cells.z, found.f, "linear", found.model.noise_variance)
     # What is stored is what is evaluated: the decoder as it is read back.

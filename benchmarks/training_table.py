@@ -25,7 +25,7 @@ from benchmarks.torch_peers import plain_training, pythae_training, torch_thread
 from neural import TrainingSettings, train
 from theorycheck.models import GenerativeModel, benchmark, from_torch_module
 from theorycheck.objectives import decompose
-from theorycheck.optimum import QUICK, find_optimum
+from theorycheck.optimum import QUICK, Execution, SearchSettings, find_optimum
 
 #: Where it is tried.
 NAME = "figure8"
@@ -87,7 +87,9 @@ def training_rows(size: Size, note: Callable[[str], None]) -> list[str]:
     truth = decompose(data, tolerance=_TOLERANCE).excess.value
     effort = QUICK if size.starts is None else replace(QUICK, starts=size.starts, rounds=0)
     start = time.perf_counter()
-    predicted = find_optimum(data, effort=effort, seed=0, jobs=2)
+    predicted = find_optimum(
+        data, SearchSettings(effort=effort, seed=0), execution=Execution(jobs=2)
+    )
     spent = time.perf_counter() - start
     goal = predicted.excess.value
     count = len(predicted.starts)

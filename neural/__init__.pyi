@@ -11,12 +11,15 @@ from ._noise_attribution import listed as listed
 from ._noise_attribution import over_seeds as over_seeds
 from ._results import RunResult as RunResult
 from ._results import judge_run as judge_run
-from ._run_files import fingerprint as fingerprint
+from ._run_files import same_truth as same_truth
+from ._run_files import streams_of as streams_of
 from ._seed_networks import SeedNetwork as SeedNetwork
 from ._seed_networks import guarded as guarded
 from ._seed_networks import told_apart as told_apart
 from ._settings import TrainingSettings as TrainingSettings
 from ._settings import chosen_device as chosen_device
+from ._streams import Stream as Stream
+from ._streams import seed_of as seed_of
 from ._trainer import Trainer as Trainer
 from ._training import Trained as Trained
 from ._training import train as train

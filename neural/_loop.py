@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from neural._checkpoints import DAMAGE, first_line, write_checkpoint
-from neural._run_files import CHECKPOINT, METRICS, fingerprint
+from neural._run_files import CHECKPOINT, METRICS
 from neural._threads import one_thread
 from neural._trainer import Trainer
 from theorycheck.errors import LoadingError, TheorycheckError
@@ -81,7 +81,7 @@ class Run:
         trainer = self.trainer
         training = {
             "settings": trainer.settings.to_dict(),
-            "truth": fingerprint(trainer.model),
+            "truth": trainer.model.fingerprint,
             "sample": self._identity,
             "seconds": self.seconds,
             "selected": selected,

@@ -19,6 +19,7 @@ from scipy.special import ndtri
 from neural._flat_adam import FlatAdam
 from neural._networks import BatchedMLP
 from neural._objectives import posterior_parameters
+from neural._streams import Stream, stream_seed
 from neural._threads import one_thread
 from neural._trainer import Trainer
 from theorycheck.errors import TheorycheckError
@@ -83,7 +84,7 @@ def start_at_truth(trainer: Trainer, progress: Progress = NO_PROGRESS) -> TruthF
     rows = trainer.settings.truth_starts
     if rows == 0:
         return None
-    generator = torch.Generator().manual_seed(trainer.settings.seed + 5)
+    generator = torch.Generator().manual_seed(stream_seed(trainer.settings, Stream.TRUTH_FIT))
     with progress.task("fitting the ground truth", None) as advance:
         with one_thread():
             error = _fit_decoder(trainer, rows, generator, advance)
@@ -130,7 +131,7 @@ def _fit_decoder(trainer: Trainer, rows: int, generator: Any, advance: Advance) 
 
 def _fit_encoder(trainer: Trainer, rows: int, generator: Any, advance: Advance) -> float:
     network = _part(trainer.encoder, rows, trainer.device)
-    _, points = trainer.model.sample(_POOL, trainer.settings.seed + 6)
+    _, points = trainer.model.sample(_POOL, stream_seed(trainer.settings, Stream.TRUTH_POINTS))
     optimum = MeanField(trainer.model).optimal_q(points)
     x = torch.from_numpy(points).float().to(trainer.device)
     mean = torch.from_numpy(optimum.mean).float().to(trainer.device)

@@ -15,7 +15,8 @@ from theorycheck.evaluation import (
     judge,
     own_importance,
 )
-from theorycheck.objectives import Evaluated, IwaeObjective
+from theorycheck.objectives import IwaeObjective
+from theorycheck.optimum import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
 
 
@@ -28,7 +29,7 @@ class RunResult:
     trained : Trained
     restarts : tuple of Judged
         In order; all but the selected one without details.
-    predicted : mapping of str to Evaluated
+    predicted : mapping of str to PredictedOptimum
         Optima to be compared with, by name; the first is the unrestricted one.
     importance : IwaeObjective or None
         J_S of the selected restart, where the optima are those of an IWAE bound.
@@ -36,7 +37,7 @@ class RunResult:
 
     trained: Trained
     restarts: tuple[Judged, ...]
-    predicted: Mapping[str, Evaluated] = field(default_factory=dict)
+    predicted: Mapping[str, PredictedOptimum] = field(default_factory=dict)
     importance: IwaeObjective | None = None
 
     @property
@@ -83,7 +84,7 @@ class RunResult:
 
 def judge_run(
     trained: Trained,
-    predicted: Mapping[str, Evaluated] | None = None,
+    predicted: Mapping[str, PredictedOptimum] | None = None,
     *,
     tolerance: float = TOLERANCE,
     details: bool = True,
@@ -94,7 +95,7 @@ def judge_run(
     Parameters
     ----------
     trained : Trained
-    predicted : mapping of str to Evaluated, optional
+    predicted : mapping of str to PredictedOptimum, optional
         Optima of the same objective, by name, the unrestricted one first; see
         :func:`theorycheck.evaluation.predicted_optima`.
     tolerance : float

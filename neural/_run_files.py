@@ -14,7 +14,7 @@ from theorycheck.errors import LoadingError, SettingError
 from theorycheck.models import GenerativeModel
 
 CHECKPOINT, METRICS = "checkpoint.pt", "metrics.jsonl"
-#: Latents at which two ground truths are compared when a run goes on.
+#: Latents at which earlier versions told two ground truths apart.
 _PROBE = np.linspace(-3.0, 3.0, 13)
 
 
@@ -48,13 +48,47 @@ def saved_run(
     difference = settings.difference(stored)
     if difference is not None:
         raise SettingError(f"{path}: that run has {difference}; it goes on with its own settings")
-    if truth != fingerprint(model):
+    if not same_truth(truth, model):
         raise SettingError(f"{path}: that run has another ground truth than {model.name}")
     if sample != identity:
         raise SettingError(f"{path}: that run was trained on other data")
     return training
 
 
-def fingerprint(model: GenerativeModel) -> list[float]:
-    """Return numbers that tell one ground truth from another."""
-    return [*model.noise_variance.tolist(), *model.decoder(_PROBE).ravel().tolist()]
+def streams_of(directory: Path | None) -> int:
+    """Return how the run in a folder uses its seed; the present way where there is no run.
+
+    Parameters
+    ----------
+    directory : Path or None
+
+    Returns
+    -------
+    int
+        As in :class:`neural.TrainingSettings`.
+    """
+    present = TrainingSettings().streams
+    if directory is None or not (directory / CHECKPOINT).exists():
+        return present
+    training = read_content(directory / CHECKPOINT).get("training")
+    if not isinstance(training, Mapping) or not isinstance(training.get("settings"), Mapping):
+        return present
+    return int(training["settings"].get("streams", 1))
+
+
+def same_truth(stored: object, model: GenerativeModel) -> bool:
+    """Tell whether a run's ground truth, as its checkpoint keeps it, is a model.
+
+    Parameters
+    ----------
+    stored : object
+        A fingerprint, or the numbers that earlier versions kept.
+    model : GenerativeModel
+
+    Returns
+    -------
+    bool
+    """
+    if isinstance(stored, str):
+        return stored == model.fingerprint
+    return stored == [*model.noise_variance.tolist(), *model.decoder(_PROBE).ravel().tolist()]

@@ -60,6 +60,9 @@ class TrainingSettings:
     seeds : int
         Streams of training data, independent of each other, among which the restarts of either
         start are dealt out evenly: what differs between streams is due to chance alone.
+    streams : int
+        How the seed becomes random streams: 2, spawned ones, independent of those of any other
+        seed; 1, the streams of runs that earlier versions began.
     """
 
     method: str = "vae"
@@ -81,6 +84,7 @@ class TrainingSettings:
     epoch: int = 50
     seed: int = 0
     seeds: int = 1
+    streams: int = 2
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
@@ -109,6 +113,8 @@ class TrainingSettings:
             raise SettingError(
                 f"validation_share must lie between 0 and 1, not {self.validation_share}"
             )
+        if self.streams not in (1, 2):
+            raise SettingError(f"streams must be 1 or 2, not {self.streams}")
         if self.seed < 0:
             raise SettingError(f"the seed must be >= 0, not {self.seed}")
 
@@ -163,13 +169,19 @@ class TrainingSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainingSettings:
-        """Undo :meth:`to_dict`."""
+        """Undo :meth:`to_dict`; runs of earlier versions do not say how their seed was used."""
         known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
+        given = {"streams": 1, **values}
+        return cls(**{name: value for name, value in given.items() if name in known})
 
     def difference(self, other: TrainingSettings) -> str | None:
-        """Name the first setting in which two runs differ, None if there is none."""
+        """Name the first setting in which two runs differ, None if there is none.
+
+        How the seed becomes streams does not count: a run goes on as it began.
+        """
         for field in fields(self):
+            if field.name == "streams":
+                continue
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
             if mine != theirs:
                 return f"{field.name} {theirs}, not {mine}"

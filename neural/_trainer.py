@@ -13,6 +13,7 @@ from neural._networks import Architecture, BatchedMLP
 from neural._objectives import Loss, negative_elbo, negative_iwae, posterior_parameters
 from neural._points import ShiftedPoints
 from neural._settings import TrainingSettings
+from neural._streams import Stream, stream_seed
 from theorycheck.models import GenerativeModel
 
 #: Validation points of population training, and how many are used for the mutual information.
@@ -52,7 +53,7 @@ class Trainer:
         self.model, self.settings, self.device = model, settings, device
         self.architecture = Architecture(model.data_dim, settings.hidden, settings.activation)
         restarts = settings.restarts
-        weights = torch.Generator().manual_seed(settings.seed)
+        weights = torch.Generator().manual_seed(stream_seed(settings, Stream.WEIGHTS))
         self.encoder = BatchedMLP(
             self.architecture.encoder_sizes,
             settings.activation,
@@ -77,13 +78,13 @@ class Trainer:
             self.decoder.leaves.pop()
         self.encoder_adam = FlatAdam(self.encoder.flat, settings.clip)
         self.decoder_adam = FlatAdam(self.decoder.flat, settings.clip)
-        self.generator = torch.Generator(device).manual_seed(settings.seed + 1)
+        self.generator = torch.Generator(device).manual_seed(stream_seed(settings, Stream.STEPS))
         self.source: Source
         epoch = settings.epoch
         if training is None:
             pool = Pool.of(model, device)
             self.source = PopulationSource(pool, settings.batch, self.generator)
-            self.validation = _fresh_points(pool, settings.seed + 4)
+            self.validation = _fresh_points(pool, stream_seed(settings, Stream.VALIDATION))
         else:
             self.source = SampleSource(training, settings.batch, self.generator, device)
             self.validation = torch.from_numpy(validation).float().to(device)
@@ -149,7 +150,8 @@ class Trainer:
             And one standard error over the validation points.
         """
         count = self.settings.samples if samples is None else samples
-        generator = torch.Generator(self.device).manual_seed(self.settings.seed + 2)
+        seed = stream_seed(self.settings, Stream.BOUNDS)
+        generator = torch.Generator(self.device).manual_seed(seed)
         size = max(1, _CHUNK // count)
         total = torch.zeros(self.settings.restarts, dtype=torch.float64, device=self.device)
         square = total.clone()
@@ -255,7 +257,8 @@ class Trainer:
         x = self.validation[:_INFORMATION_POINTS]
         with torch.no_grad():
             mean, log_scale = posterior_parameters(self.encoder, x[None])
-        generator = torch.Generator(self.device).manual_seed(self.settings.seed + 3)
+        seed = stream_seed(self.settings, Stream.INFORMATION)
+        generator = torch.Generator(self.device).manual_seed(seed)
         noise = torch.randn((1, len(x)), generator=generator, device=self.device)
         self.phase.end_of_epoch(mutual_information(mean, log_scale, noise))
 

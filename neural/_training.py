@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +225,10 @@ def train(
         parts = split_sample(points, settings.validation_share, settings.seed)
         identity = hashlib.sha256(points.tobytes()).hexdigest()
     saved = saved_run(directory, resume, model, settings, identity)
+    if saved is not None:
+        # It goes on with the random streams that it began with.
+        streams = TrainingSettings.from_dict(saved["settings"]).streams
+        settings = replace(settings, streams=streams)
     trainer = Trainer(model, settings, where, *parts)
     run = Run(trainer, directory, identity, progress)
     fit = None

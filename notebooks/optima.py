@@ -13,14 +13,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from theorycheck.models import GenerativeModel, benchmark, load_model, write_table
-from theorycheck.optimum import IWAE_QUICK, QUICK, PredictedOptimum, find_optimum
+from theorycheck.optimum import (
+    IWAE_QUICK,
+    QUICK,
+    Execution,
+    PredictedOptimum,
+    SearchSettings,
+    find_optimum,
+)
 
 HERE = Path(__file__).parent / "decoders"
 
 
 def elbo(name: str) -> PredictedOptimum:
     """Search for the optimum of the ELBO."""
-    return find_optimum(benchmark(name), effort=QUICK, seed=0, jobs=2)
+    return find_optimum(
+        benchmark(name), SearchSettings(effort=QUICK, seed=0), execution=Execution(jobs=2)
+    )
 
 
 def iwae(name: str, samples: int) -> PredictedOptimum:
@@ -28,14 +37,22 @@ def iwae(name: str, samples: int) -> PredictedOptimum:
     # Which is stored, and need not be searched for once more.
     effort, held = replace(IWAE_QUICK, elbo=None), stored(f"{name}_elbo")
     data = benchmark(name)
-    return find_optimum(data, effort=effort, samples=samples, given=[held], seed=0, jobs=2)
+    return find_optimum(
+        data,
+        SearchSettings(effort=effort, samples=samples, seed=0),
+        given=[held],
+        execution=Execution(jobs=2),
+    )
 
 
 def joint(name: str) -> PredictedOptimum:
     """Search for the best f and σ² together, one σ² for all data dimensions."""
     held = stored(f"{name}_elbo")
     return find_optimum(
-        benchmark(name), effort=QUICK, given=[held], fit_noise="shared", seed=0, jobs=2
+        benchmark(name),
+        SearchSettings(effort=QUICK, fit_noise="shared", seed=0),
+        given=[held],
+        execution=Execution(jobs=2),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from theorycheck.optimum import _effort as efforts
+from theorycheck.optimum import _effort as effort
 from theorycheck.optimum._effort import Effort
 
 #: A second, and J within some hundredths of a nat of the quick search's on smooth curves.
@@ -21,5 +21,5 @@ IWAE_TINY = Effort(
 
 def make_searches_tiny(patch: pytest.MonkeyPatch) -> None:
     """Let a quick search be a tiny one; what it finds is tested elsewhere."""
-    patch.setattr(efforts, "QUICK", TINY)
-    patch.setattr(efforts, "IWAE_QUICK", IWAE_TINY)
+    patch.setattr(effort, "QUICK", TINY)
+    patch.setattr(effort, "IWAE_QUICK", IWAE_TINY)

@@ -14,6 +14,7 @@ HOUSE = Path(__file__).resolve().parent.parent
 #: estimates, …) stand before all of them.
 ROOMS = (
     "theorycheck.models",
+    "theorycheck.results",
     "theorycheck.quadrature.kernels",
     "theorycheck.quadrature",
     "theorycheck.inference",

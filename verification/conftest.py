@@ -8,7 +8,11 @@ search leaves a claim open. ``theorycheck verify`` runs the same.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,10 +30,19 @@ from theorycheck.claims import (
     claims_with_test,
 )
 from theorycheck.models import benchmark
-from theorycheck.optimum import PredictedOptimum, find_optimum
+from theorycheck.optimum import Execution, PredictedOptimum, SearchSettings, find_optimum
+from theorycheck.results import ResultCache
 
 if TYPE_CHECKING:
     from neural import ClaimRuns
+
+# One folder of results for all processes of the run, so that each search is made once; not the
+# user's, unless THEORYCHECK_CACHE says so: then the searches of an earlier run are taken too.
+# Workers inherit the variable of the process that starts them.
+if not os.environ.get("THEORYCHECK_CACHE"):
+    _folder = tempfile.mkdtemp(prefix="theorycheck-claims-")
+    os.environ["THEORYCHECK_CACHE"] = _folder
+    atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 
 _HERE = Path(__file__).resolve().parent
 _LEDGER = pytest.StashKey[Ledger]()
@@ -129,14 +142,19 @@ def networks(request: pytest.FixtureRequest) -> ClaimRuns:
 def predicted_optimum() -> Callable[..., PredictedOptimum]:
     """Search for a benchmark's optimum, quickly and once for all claims of the session.
 
-    Of the ELBO, or with ``samples`` above 1 of the IWAE bound.
+    Of the ELBO, or with ``samples`` above 1 of the IWAE bound. What a worker of a distributed run
+    has found, the others take from the cache.
     """
     found: dict[tuple[str, int], PredictedOptimum] = {}
 
     def search(name: str, samples: int = 1) -> PredictedOptimum:
         if (name, samples) not in found:
             # By default the search is the quick one of its objective.
-            found[name, samples] = find_optimum(benchmark(name), samples=samples, seed=0, jobs=2)
+            found[name, samples] = find_optimum(
+                benchmark(name),
+                SearchSettings(samples=samples, seed=0),
+                execution=Execution(jobs=2, cache=ResultCache.of_user()),
+            )
         return found[name, samples]
 
     return search

@@ -42,7 +42,7 @@ from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.inference import count_modes
 from theorycheck.models import benchmark
 from theorycheck.objectives import decompose, total_variation
-from theorycheck.optimum import QUICK, PredictedOptimum, find_optimum
+from theorycheck.optimum import QUICK, Execution, PredictedOptimum, SearchSettings, find_optimum
 from theorycheck.quadrature import sample_mean
 
 if TYPE_CHECKING:
@@ -134,7 +134,9 @@ def test_the_optimum_recovers_p(
     model = benchmark("circle")
     truth = decompose(model, tolerance=1e-5)
     best = predicted_optimum("circle")
-    from_truth = find_optimum(model, effort=_FROM_TRUTH, jobs=1)
+    from_truth = find_optimum(
+        model, SearchSettings(effort=_FROM_TRUTH), execution=Execution(jobs=1)
+    )
     shares = [total_variation(found.model, model) for found in (best, from_truth)]
     margin = _RECOVERED - max(shares, key=lambda share: share.upper)
     verdict = recovers(shares[0]) & recovers(shares[1])

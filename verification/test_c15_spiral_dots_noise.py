@@ -43,7 +43,7 @@ from theorycheck.claims import ClaimVerdict, Evidence, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import benchmark
 from theorycheck.objectives import decompose
-from theorycheck.optimum import Effort, EStep, ascend, data_nodes, decoder_on_cells
+from theorycheck.optimum import Effort, EStep, SearchSettings, ascend, data_nodes, decoder_on_cells
 from theorycheck.quadrature import adapted_cells, latent_cells
 from theorycheck.theorems import NoiseCurve, mean_of, noise_curve
 
@@ -118,7 +118,7 @@ def test_a_decoder_with_a_smaller_noise_beats_the_truth(
 
 @pytest.fixture(scope="module")
 def curve() -> NoiseCurve:
-    return noise_curve(benchmark("spiral_dots"), _GRID, effort=_EFFORT, seed=0)
+    return noise_curve(benchmark("spiral_dots"), _GRID, SearchSettings(effort=_EFFORT, seed=0))
 
 
 @pytest.mark.slow

@@ -13,9 +13,9 @@
 from show import say, show, sized, table
 
 import theorycheck as tc
-from theorycheck.optimum import QUICK, Effort
+from theorycheck.optimum import QUICK, Effort, Execution, SearchSettings
 from theorycheck.report import (
-    Search,
+    ReportSearch,
     analyse,
     curves_figure,
     data_figure,
@@ -37,7 +37,8 @@ tiny = Effort(
     starts=4, coarse_cells=48, middle_cells=64, fine_cells=96, coarse_step=1.2, middle_step=1.0,
     fine_step=0.9, refined=1, rounds=0, tolerance=1e-3,
 )  # fmt: skip
-search = Search(effort=sized(QUICK, tiny), name="quick", jobs=sized(2, 1))
+settings = SearchSettings(effort=sized(QUICK, tiny))
+search = ReportSearch(settings, name="quick", execution=Execution(jobs=sized(2, 1)))
 analysis = analyse(model, search=search, tolerance=sized(1e-6, 1e-3))
 
 show(data_figure(analysis), "Heat map of p(x) with the curve f(z), coloured by z")

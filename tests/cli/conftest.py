@@ -45,6 +45,14 @@ number = 3
 """
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give every test an empty cache: what it prints must not depend on other tests."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("THEORYCHECK_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture
 def run_process(tmp_path: Path) -> Run:
     """Run ``python -m theorycheck`` in an empty folder and return what came of it."""

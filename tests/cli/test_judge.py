@@ -21,6 +21,7 @@ from theorycheck.evaluation._prediction import Comparison
 from theorycheck.models._loading import load_model
 from theorycheck.objectives._decomposition import decompose
 from theorycheck.optimum._global_search import find_optimum
+from theorycheck.optimum._settings import SearchSettings
 
 TRUTH = load_model(LINE[0], noise_variance=0.25)
 #: Cells fine enough that the line between them is the line.
@@ -71,7 +72,7 @@ def test_judging_on_the_objective_that_was_trained_on(
 )
 def test_verdicts(factor: float, says: str) -> None:
     model = load_model(f"expr:{3.0 * factor}*z", noise_variance=0.25)
-    found = find_optimum(TRUTH, effort=FINE)
+    found = find_optimum(TRUTH, SearchSettings(effort=FINE))
     comparison = Comparison(judge(model, TRUTH, details=False), {"unrestricted": found})
     first, last = in_words(comparison, where="harder")
     assert first.startswith(says)
@@ -82,9 +83,9 @@ def test_verdicts(factor: float, says: str) -> None:
 def test_a_better_optimum_among_flatter_f_is_taken_for_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    good = find_optimum(TRUTH, effort=TINY, steepness=2.0)
+    good = find_optimum(TRUTH, SearchSettings(effort=TINY, steepness=2.0))
     poor = decompose(load_model("expr:0.1*z", noise_variance=0.25), TRUTH, tolerance=1e-3)
-    short = replace(find_optimum(TRUTH, effort=TINY), decomposition=poor)
+    short = replace(find_optimum(TRUTH, SearchSettings(effort=TINY)), decomposition=poor)
     results = iter((short, good))
     monkeypatch.setattr(prediction, "find_optimum", lambda *_a, **_b: next(results))
     network = load_model("expr:2*z", noise_variance=0.25)
@@ -97,13 +98,13 @@ def test_a_better_optimum_among_flatter_f_is_taken_for_all(
 
 def test_a_network_below_the_optimum_is_said_to_be() -> None:
     # Cells miss the line by little; the network is a line.
-    found = find_optimum(TRUTH, effort=FINE)
+    found = find_optimum(TRUTH, SearchSettings(effort=FINE))
     comparison = Comparison(judge(TRUTH, TRUTH, details=False), {"unrestricted": found})
     first = in_words(comparison, where="harder")[0]
     assert first.startswith("Within 0.02 nats: J is")
     assert first.endswith("the search fell short of the optimum by at least that.")
     # The optimum among far too flat f, passed off as that of all.
-    wrong = find_optimum(TRUTH, effort=TINY, steepness=0.5)
+    wrong = find_optimum(TRUTH, SearchSettings(effort=TINY, steepness=0.5))
     comparison = Comparison(judge(TRUTH, TRUTH, details=False), {"unrestricted": wrong})
     first = in_words(comparison, where="--search thorough")[0]
     assert "nats BELOW that of the predicted optimum" in first

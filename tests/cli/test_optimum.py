@@ -21,6 +21,7 @@ from theorycheck.cli.render import jsonable
 from theorycheck.cli.search_options import chosen_effort, chosen_jobs
 from theorycheck.errors import SettingError
 from theorycheck.optimum import _global_search as global_search
+from theorycheck.optimum._settings import SearchSettings
 
 WAVE = ("expr:sin(3*z)", "--noise-variance", "0.01")
 LEAST = ("--starts", "2", "--hops", "0")
@@ -42,22 +43,44 @@ def printed(run: Run, *arguments: str) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("small")
 def test_optimum(run: Run, tmp_path: Path) -> None:
-    found = printed(run, "optimum", *WAVE, *LEAST, "--seed", "5")
+    found = printed(run, "optimum", *WAVE, *LEAST, "--seed", "5", "-o", "best.npz")
     assert {"excess", "mleo", "pmo", "starts", "decoder", "ground_truth"} <= set(found)
     data = load_model(WAVE[0], noise_variance=0.01)
-    expected = find_optimum(data, effort=chosen_effort("quick", 2, 0), seed=5)
+    expected = find_optimum(data, SearchSettings(effort=chosen_effort("quick", 2, 0), seed=5))
     for key, value in jsonable(expected.to_dict()).items():
         assert found[key] == value, key
     assert found["excess"]["value"] < found["ground_truth"]["excess"]["value"]
-    # The decoder is read back to the same numbers, and the state is gone.
-    assert found["decoder"] == "optimum-sin_3_z.npz"
-    assert [path.name for path in tmp_path.iterdir()] == ["optimum-sin_3_z.npz"]
+    # The result is a MODEL too, its decoder, read back to the same numbers. The state is gone.
+    assert found["decoder"] == "best.npz"
+    assert [path.name for path in tmp_path.iterdir()] == ["best.npz"]
+    # What a start ended at on coarse nodes is not J, and has another name.
+    assert "excess" not in found["starts"][0]
+    assert found["starts"][0]["node_excess"] > 0.0
     again = printed(
         run, "decompose", found["decoder"], "--data", WAVE[0], "--data-noise-variance", "0.01",
         "--tolerance", "1e-3",
     )  # fmt: skip
     for key in ("excess", "mleo", "pmo", "noise_variance"):
         assert again[key] == found[key]
+
+
+@pytest.mark.usefixtures("small")
+def test_nothing_is_written_unasked(run: Run, tmp_path: Path, own_cache: Path) -> None:
+    found = printed(run, "optimum", *WAVE, *LEAST)
+    assert found["decoder"] is None
+    assert list(tmp_path.iterdir()) == []
+    # The state of a search that is over is gone from the cache, its result is there.
+    assert [path.suffix for path in own_cache.iterdir()] == [".npz"]
+    shown = run("optimum", *WAVE, *LEAST, "--no-cache")
+    assert "Nothing was written" in " ".join(shown.stdout.split())
+
+
+def test_resume_needs_somewhere_to_go_on_from(run: Run) -> None:
+    result = run("optimum", *WAVE, *LEAST, "--no-cache", "--resume")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [
+        "theorycheck: error: --resume needs a file to go on from: -o FILE, or the cache"
+    ]
 
 
 @pytest.mark.usefixtures("small")
@@ -94,7 +117,7 @@ def test_the_iwae_objective(run: Run) -> None:
     found = printed(run, "optimum", *WAVE, *LEAST, *IWAE, "-o", "i.npz")
     data = load_model(WAVE[0], noise_variance=0.01)
     effort = chosen_effort("quick", 2, 0, samples=3)
-    expected = find_optimum(data, effort=effort, samples=3)
+    expected = find_optimum(data, SearchSettings(effort=effort, samples=3))
     for key, value in jsonable(expected.to_dict()).items():
         assert found[key] == value, key
     assert (found["objective"], found["samples"]) == ("iwae", 3)
@@ -129,7 +152,7 @@ def test_one_sample_is_the_elbo(run: Run) -> None:
     arguments = ("optimum", *WAVE, *LEAST, "-o", "a.npz")
     one = printed(run, *arguments, "--objective", "iwae", "--samples", "1")
     assert one["objective"] == "elbo"
-    assert one["excess"] == printed(run, *arguments)["excess"]
+    assert one["excess"] == printed(run, *arguments, "--no-cache")["excess"]
 
 
 def interrupted(folder: Path, *arguments: str) -> tuple[int, str, str]:

@@ -13,7 +13,7 @@ import pytest
 
 from theorycheck.cli import main
 from theorycheck.optimum import QUICK
-from theorycheck.report._analysis import Search
+from theorycheck.report._analysis import ReportSearch
 
 Capture = pytest.CaptureFixture[str]
 
@@ -111,13 +111,14 @@ def test_report(monkeypatch: pytest.MonkeyPatch, capfd: Capture, tmp_path: Path)
     arguments = ["report", "circle", "figure8", "-o", str(out), "--eta", "0.1", "--json"]
     assert main([*arguments, "--alternative", "expr:[z, z]"]) == 0
     assert json.loads(capfd.readouterr().out) == {
+        "schema": "urn:theorycheck:json:report:1",
         "report": str(out / "report.html"),
         "models": ["circle", "figure8"],
     }
     assert seen["eta"] == [0.1]
     search = seen["search"]
-    assert isinstance(search, Search)
-    assert (search.name, search.seed, search.effort) == ("quick", 0, QUICK)
+    assert isinstance(search, ReportSearch)
+    assert (search.name, search.seed, search.settings.effort) == ("quick", 0, QUICK)
     alternatives = seen["alternatives"]
     assert isinstance(alternatives, dict)
     # Having no σ² of its own it takes that of the model it is held against.

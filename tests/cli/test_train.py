@@ -16,6 +16,8 @@ torch = pytest.importorskip("torch")
 
 from tests.efforts import make_searches_tiny
 from theorycheck.cli import main
+from theorycheck.evaluation._prediction import Comparison
+from theorycheck.json_values import jsonable
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = [
@@ -55,7 +57,9 @@ def contents(path: Path) -> dict[str, bytes]:
 
 
 def test_a_run_leaves_its_result(folder: Path) -> None:
-    assert sorted(contents(folder)) == ["checkpoint.pt", "metrics.jsonl", "result.json"]
+    assert sorted(contents(folder)) == [
+        "checkpoint.pt", "judged.npz", "metrics.jsonl", "result.json",
+    ]  # fmt: skip
     result = json.loads((folder / "result.json").read_text())
     assert result["method"] == "vae"
     assert [restart["init"] for restart in result["restarts"]] == ["random", "random"]
@@ -66,6 +70,15 @@ def test_a_run_leaves_its_result(folder: Path) -> None:
         assert parts["excess"]["value"] == pytest.approx(total, abs=1e-12)
     objectives = [restart["objective"] for restart in result["restarts"]]
     assert result["selected"] == int(np.argmin(objectives))
+
+
+def test_what_was_judged_is_read_back(folder: Path) -> None:
+    result = json.loads((folder / "result.json").read_text())
+    again = Comparison.load(folder / "judged.npz")
+    printed = jsonable(again.judged.to_dict() | again.to_dict())
+    for key, value in printed.items():
+        assert result["judged"].get(key, result.get(key)) == value, key
+    assert again.predicted["unrestricted"].data.name == result["model"]
 
 
 def test_the_run_is_compared_with_the_predicted_optimum(folder: Path) -> None:

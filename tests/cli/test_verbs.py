@@ -43,6 +43,9 @@ def printed(run: Run, *arguments: str, silent: bool = True) -> dict[str, Any]:
         assert result.stderr == ""
     parsed = json.loads(result.stdout, parse_constant=refuse)
     assert isinstance(parsed, dict)
+    # Before all else, what follows.
+    assert next(iter(parsed)) == "schema"
+    assert parsed.pop("schema") == f"urn:theorycheck:json:{arguments[0]}:1"
     return parsed
 
 

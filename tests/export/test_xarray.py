@@ -13,6 +13,7 @@ from theorycheck.errors import MissingExtraError, SettingError
 from theorycheck.export._xarray import to_xarray, write_netcdf
 from theorycheck.models._loading import load_model
 from theorycheck.optimum._global_search import find_optimum
+from theorycheck.optimum._settings import SearchSettings
 
 xr = pytest.importorskip("xarray")
 LINE = load_model("expr:[z, abs(z)]", noise_variance=0.2)
@@ -59,7 +60,7 @@ def test_decomposition(tmp_path: Path) -> None:
 
 
 def test_optimum(tmp_path: Path) -> None:
-    found = find_optimum(LINE, effort=TINY, seed=1)
+    found = find_optimum(LINE, SearchSettings(effort=TINY, seed=1))
     data = to_xarray(found)
     assert data["f"].shape == (48, 2)
     assert data.sizes["start"] == 2

@@ -147,7 +147,7 @@ def _validation(function: Callable[..., Any]) -> float:
     """One standard error over the validation points, in chunks."""
     values = torch.tensor([[1.0, 2.0, 6.0], [0.0, 0.0, 9.0]])
     trainer = SimpleNamespace(
-        settings=SimpleNamespace(samples=1, seed=0, restarts=2), device="cpu",
+        settings=SimpleNamespace(samples=1, seed=0, restarts=2, streams=2), device="cpu",
         validation=torch.arange(3), _bound_of_each=lambda x, *_: values[:, x],
     )  # fmt: skip
     found = rewired(function, _CHUNK=2)(trainer)[1].numpy()

@@ -18,7 +18,9 @@ from neural import _loop as loop
 from neural import _restarts as restarts
 from neural._checkpoints import FORMAT, read_networks
 from neural._loop import DivergenceError
+from neural._run_files import streams_of
 from neural._settings import TrainingSettings, chosen_device
+from neural._streams import Stream, stream_seed
 from neural._trainer import Trainer
 from neural._training import Trained, train
 from theorycheck.errors import LoadingError, SettingError, TheorycheckError
@@ -95,6 +97,36 @@ def test_a_run_that_went_on_ends_at_the_same_weights(
     lines = [json.loads(line) for line in (broken / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(10, STEPS + 1, 10))
     assert all(len(line["negative_bound"]) == 3 for line in lines)
+
+
+def test_a_run_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    """It says nothing of its streams, which were seed + n, and knows its truth by values of f."""
+    whole = train(MODEL, settings(streams=1), device="cpu")
+    assert not torch.equal(weights(whole), weights(train(MODEL, settings(), device="cpu")))
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            MODEL, settings(streams=1), device="cpu", directory=tmp_path, progress=Interrupting(3)
+        )
+    file = tmp_path / "checkpoint.pt"
+    content = torch.load(file, weights_only=True)
+    del content["training"]["settings"]["streams"]
+    values = MODEL.decoder(np.linspace(-3.0, 3.0, 13))
+    content["training"]["truth"] = [*MODEL.noise_variance.tolist(), *values.ravel().tolist()]
+    torch.save(content, file)
+    assert streams_of(tmp_path) == 1
+    resumed = train(MODEL, settings(), device="cpu", directory=tmp_path, resume=True)
+    assert torch.equal(weights(whole), weights(resumed))
+    assert np.array_equal(whole.objective, resumed.objective)
+
+
+def test_streams_are_independent_of_each_other_and_of_other_seeds() -> None:
+    seeds = [stream_seed(settings(seed=seed), stream) for seed in range(20) for stream in Stream]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    # As numpy spawns them.
+    spawned = np.random.SeedSequence(3).spawn(2)[Stream.STEPS].generate_state(2)
+    joined = (int(spawned[1]) << 32 | int(spawned[0])) >> 1
+    assert stream_seed(settings(seed=3), Stream.STEPS) == joined
 
 
 def test_other_seeds_end_elsewhere() -> None:

@@ -13,6 +13,7 @@ from theorycheck.optimum import Effort, find_optimum
 from theorycheck.optimum._e_step import EStep
 from theorycheck.optimum._nodes import data_nodes
 from theorycheck.optimum._result import PredictedOptimum
+from theorycheck.optimum._settings import SearchSettings
 from theorycheck.quadrature._latent_cells import latent_cells
 
 Small = Callable[..., EStep]
@@ -54,10 +55,10 @@ def cheap() -> GenerativeModel:
 @pytest.fixture(scope="session")
 def cheap_optimum(cheap: GenerativeModel) -> PredictedOptimum:
     """Return a search on it with the least effort."""
-    return find_optimum(cheap, effort=TINY, seed=3)
+    return find_optimum(cheap, SearchSettings(effort=TINY, seed=3))
 
 
 @pytest.fixture(scope="session")
 def tiny_optimum(figure8: GenerativeModel) -> PredictedOptimum:
     """Return a search on figure8 with the least effort."""
-    return find_optimum(figure8, effort=TINY, seed=3)
+    return find_optimum(figure8, SearchSettings(effort=TINY, seed=3))

@@ -26,6 +26,7 @@ from theorycheck.objectives._decomposition import decompose
 from theorycheck.optimum import QUICK, Effort, find_optimum
 from theorycheck.optimum._nodes import data_nodes
 from theorycheck.optimum._result import PredictedOptimum
+from theorycheck.optimum._settings import Execution, SearchSettings
 from theorycheck.progress import Advance
 
 #: J of the monotone rearrangement of absolute_value (docs/optimum.md), nats.
@@ -63,7 +64,7 @@ def test_figures(tiny_optimum: PredictedOptimum, figure8: GenerativeModel) -> No
     assert result.ground_truth_ascent > 0.0
     assert len(result.starts) == 4
     assert len(result.hops) == 2
-    assert [s.excess for s in result.starts] == sorted(s.excess for s in result.starts)
+    assert [s.node_excess for s in result.starts] == sorted(s.node_excess for s in result.starts)
     assert 1 <= result.found <= 4
     assert "ground truth" in {start.kind for start in result.starts}
     assert sum(start.refined is not None for start in result.starts) in (2, 3)
@@ -102,8 +103,13 @@ def test_table_reads_back_to_the_same_numbers(
 def test_it_depends_on_the_seed_alone(
     cheap_optimum: PredictedOptimum, cheap: GenerativeModel, tiny_effort: Effort
 ) -> None:
-    assert same(cheap_optimum, find_optimum(cheap, effort=tiny_effort, seed=3, jobs=2))
-    other = find_optimum(cheap, effort=tiny_effort, seed=4)
+    assert same(
+        cheap_optimum,
+        find_optimum(
+            cheap, SearchSettings(effort=tiny_effort, seed=3), execution=Execution(jobs=2)
+        ),
+    )
+    other = find_optimum(cheap, SearchSettings(effort=tiny_effort, seed=4))
     assert other.seed == 4
     assert not np.array_equal(other.f, cheap_optimum.f)
 
@@ -119,9 +125,17 @@ def test_resumed_it_ends_at_the_same_values(
     """Interrupted among the starts, among the refinements, and in the last ascent."""
     state = tmp_path / "state"
     with pytest.raises(KeyboardInterrupt):
-        find_optimum(cheap, effort=tiny_effort, seed=3, state_file=state, progress=Stop(after))
+        find_optimum(
+            cheap,
+            SearchSettings(effort=tiny_effort, seed=3),
+            execution=Execution(state_file=state, progress=Stop(after)),
+        )
     assert state.exists()
-    resumed = find_optimum(cheap, effort=tiny_effort, seed=3, state_file=state, resume=True)
+    resumed = find_optimum(
+        cheap,
+        SearchSettings(effort=tiny_effort, seed=3),
+        execution=Execution(state_file=state, resume=True),
+    )
     assert same(resumed, cheap_optimum)
 
 
@@ -130,11 +144,16 @@ def test_foreign_and_damaged_states_are_left_alone(
 ) -> None:
     state = tmp_path / "state"
     with pytest.raises(KeyboardInterrupt):
-        find_optimum(cheap, effort=tiny_effort, state_file=state, progress=Stop(1))
+        find_optimum(
+            cheap,
+            SearchSettings(effort=tiny_effort),
+            execution=Execution(state_file=state, progress=Stop(1)),
+        )
     before = state.read_bytes()
 
-    def go_on(data: GenerativeModel, **options: int) -> None:
-        find_optimum(data, effort=tiny_effort, state_file=state, resume=True, **options)
+    def go_on(data: GenerativeModel, seed: int = 0) -> None:
+        settings = SearchSettings(effort=tiny_effort, seed=seed)
+        find_optimum(data, settings, execution=Execution(state_file=state, resume=True))
 
     with pytest.raises(SettingError, match=r"another search \(seed: 0 there, 1 here\)"):
         go_on(cheap, seed=1)
@@ -155,7 +174,7 @@ def test_a_given_decoder_is_a_start(tiny_effort: Effort) -> None:
     formula = "Phi_inv((1+Phi(z))/2)"
     monotone = GenerativeModel(parse_expression(formula).to_decoder(name="monotone"), 0.04)
     least = replace(tiny_effort, starts=2, refined=1, rounds=0)
-    result = find_optimum(data, effort=least, given=[monotone])
+    result = find_optimum(data, SearchSettings(effort=least), given=[monotone])
     assert {start.kind for start in result.starts} == {"ground truth", "monotone"}
     assert result.starts[0].kind == "monotone"
 
@@ -164,17 +183,19 @@ def test_a_steep_f_is_not_lost_on_coarse_cells(tiny_effort: Effort) -> None:
     """The ground truth is refined as it is, too, on cells that lie where it is steep."""
     data = GenerativeModel(parse_expression("tanh(60*(z - 0.7))").to_decoder(name="wall"), 0.01)
     least = replace(tiny_effort, coarse_cells=4, starts=1, refined=1, rounds=0)
-    result = find_optimum(data, effort=least)
+    result = find_optimum(data, SearchSettings(effort=least))
     truth = decompose(data, tolerance=1e-4)
     assert result.excess.value <= truth.excess.value + 1e-3
     assert result.starts[0].refined is not None
-    assert result.starts[0].refined < result.starts[0].excess - 0.05
+    assert result.starts[0].refined < result.starts[0].node_excess - 0.05
 
 
 def test_noise_is_fitted_too(cheap: GenerativeModel, tiny_effort: Effort) -> None:
     least = replace(tiny_effort, starts=2, refined=1, rounds=0)
-    held = find_optimum(cheap, effort=least)
-    fitted = find_optimum(cheap, effort=least, given=[held.model], fit_noise="shared")
+    held = find_optimum(cheap, SearchSettings(effort=least))
+    fitted = find_optimum(
+        cheap, SearchSettings(effort=least, fit_noise="shared"), given=[held.model]
+    )
     assert held.fit_noise == "no"
     assert held.model.noise_variance[0] == 0.01
     assert -fitted.excess.error <= fitted.excess.value < held.excess.value
@@ -191,7 +212,7 @@ def test_other_dimensions(name: str, tiny_effort: Effort) -> None:
     least = replace(
         tiny_effort, starts=1, refined=1, rounds=0, most=15, fine_step=1.0, most_nodes=64
     )
-    result = find_optimum(model, effort=least)
+    result = find_optimum(model, SearchSettings(effort=least))
     assert result.f.shape == (64, model.data_dim)
     assert result.excess.value >= -result.excess.error
 
@@ -207,7 +228,7 @@ def test_j_is_never_negative(numbers: tuple[float, float, float], variance: floa
     formula = f"{a!r}*z + {b!r}*sin(2*z) + {c!r}*tanh(4*z)"
     model = GenerativeModel(parse_expression(formula).to_decoder(), variance)
     least = replace(TINY, starts=2, refined=1, rounds=0, most=20)
-    result = find_optimum(model, effort=least)
+    result = find_optimum(model, SearchSettings(effort=least))
     assert result.excess.value >= -result.excess.error
     assert result.mleo.value >= -result.mleo.error
     assert result.pmo.value >= -result.pmo.error
@@ -220,11 +241,11 @@ def test_j_is_never_negative(numbers: tuple[float, float, float], variance: floa
 def test_bad_settings(figure8: GenerativeModel, tiny_effort: Effort) -> None:
     for wrong in ({"starts": 0}, {"refined": 0}, {"rounds": -1}, {"hops": 0}):
         with pytest.raises(SettingError, match="at least one"):
-            find_optimum(figure8, effort=replace(tiny_effort, **wrong))
+            find_optimum(figure8, SearchSettings(effort=replace(tiny_effort, **wrong)))
     with pytest.raises(SettingError, match="steepness"):
-        find_optimum(figure8, steepness=0.0)
+        find_optimum(figure8, SearchSettings(steepness=0.0))
     with pytest.raises(SettingError, match="seed"):
-        find_optimum(figure8, seed=-1)
+        find_optimum(figure8, SearchSettings(seed=-1))
     line = GenerativeModel(parse_expression("z").to_decoder(), 0.1)
     with pytest.raises(ModelError, match="data dimensions"):
         find_optimum(figure8, given=[line])
@@ -241,7 +262,7 @@ def test_absolute_value_leaves_its_ground_truth() -> None:
         QUICK, starts=6, refined=1, rounds=0, middle_cells=160, fine_cells=200, most=60,
         tolerance=1e-4,
     )  # fmt: skip
-    result = find_optimum(data, effort=effort, seed=1)
+    result = find_optimum(data, SearchSettings(effort=effort, seed=1))
     assert result.excess.upper < MONOTONE
     assert result.excess.value > 0.5 * MONOTONE
     # The ascent from the ground truth alone does not get there.
@@ -251,7 +272,7 @@ def test_absolute_value_leaves_its_ground_truth() -> None:
 @pytest.mark.slow
 def test_figure8_quick() -> None:
     """Below the ground truth's 0.1025, and below the ascent from it, 0.085 (docs/optimum.md)."""
-    result = find_optimum(benchmark("figure8"), effort=QUICK)
+    result = find_optimum(benchmark("figure8"), SearchSettings(effort=QUICK))
     assert result.excess.upper < 0.0745
     assert result.ground_truth_ascent == pytest.approx(0.085, abs=1e-3)
     assert result.convergence.converged

@@ -14,6 +14,7 @@ from theorycheck.optimum._e_step import EStep
 from theorycheck.optimum._iwae_e_step import ImportanceEStep, make_e_step
 from theorycheck.optimum._nodes import data_nodes
 from theorycheck.optimum._search_state import peek
+from theorycheck.optimum._settings import Execution, SearchSettings
 from theorycheck.optimum._starts import anneal, random_start
 from theorycheck.quadrature._latent_cells import latent_cells
 
@@ -69,7 +70,9 @@ def test_mleo_falls_with_samples_at_the_optimum() -> None:
 
 
 def test_search_reports_the_exact_objective() -> None:
-    result = find_optimum(MODEL, effort=TINY, samples=3, jobs=1, seed=4)
+    result = find_optimum(
+        MODEL, SearchSettings(effort=TINY, samples=3, seed=4), execution=Execution(jobs=1)
+    )
     assert result.samples == 3
     assert result.importance is not None
     assert result.excess == result.importance.excess
@@ -83,7 +86,11 @@ def test_search_begins_at_the_optimum_of_the_elbo(tmp_path: Path) -> None:
     least = replace(TINY, most_nodes=60, most=4, tolerance=1e-2)
     effort = replace(least, starts=1, elbo=replace(least, starts=2))
     state = tmp_path / "state"
-    result = find_optimum(MODEL, effort=effort, samples=3, jobs=1, seed=4, state_file=state)
+    result = find_optimum(
+        MODEL,
+        SearchSettings(effort=effort, samples=3, seed=4),
+        execution=Execution(jobs=1, state_file=state),
+    )
     assert {start.kind for start in result.starts} == {"ground truth", "optimum of the ELBO"}
     seen = peek(state)
     assert seen is not None
@@ -91,7 +98,9 @@ def test_search_begins_at_the_optimum_of_the_elbo(tmp_path: Path) -> None:
     refined = [start.refined for start in result.starts if start.refined is not None]
     assert seen.best == min(refined)
     again = find_optimum(
-        MODEL, effort=effort, samples=3, jobs=1, seed=4, state_file=state, resume=True
+        MODEL,
+        SearchSettings(effort=effort, samples=3, seed=4),
+        execution=Execution(jobs=1, state_file=state, resume=True),
     )
     assert again.to_dict() == result.to_dict()
 
@@ -104,4 +113,4 @@ def test_iwae_e_step_needs_two_samples(samples: int) -> None:
 
 def test_search_refuses_no_samples() -> None:
     with pytest.raises(SettingError):
-        find_optimum(MODEL, samples=0)
+        find_optimum(MODEL, SearchSettings(samples=0))

@@ -19,6 +19,7 @@ from theorycheck.optimum import Effort
 from theorycheck.optimum._coordinate_ascent import ascend
 from theorycheck.optimum._lipschitz import limit_steepness
 from theorycheck.optimum._lipschitz_path import excess_against_steepness
+from theorycheck.optimum._settings import SearchSettings
 from theorycheck.quadrature._latent_cells import latent_cells
 
 Array = np.ndarray
@@ -107,7 +108,7 @@ def test_minus_elbo_falls_as_the_bound_is_loosened(small: Small) -> None:
 def test_path(cheap: GenerativeModel, tiny_effort: Effort) -> None:
     bounds = (0.5, math.inf)
     least = replace(tiny_effort, starts=2, refined=1, rounds=0, most=10)
-    path = excess_against_steepness(cheap, bounds, effort=least, seed=1)
+    path = excess_against_steepness(cheap, bounds, SearchSettings(effort=least, seed=1))
     assert [result.steepness for result in path] == [0.5, None]
     for result, bound in zip(path, bounds, strict=True):
         assert result.largest_slope <= bound * (1.0 + 1e-9)

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from tests.efforts import TINY
 from theorycheck.models import load_model
+from theorycheck.optimum._settings import SearchSettings
 from theorycheck.report import _representative_points as telling_points
-from theorycheck.report._analysis import ModelAnalysis, Search, analyse
+from theorycheck.report._analysis import ModelAnalysis, ReportSearch, analyse
 from theorycheck.report._figures import (
     curves_figure,
     densities_figure,
@@ -44,7 +45,9 @@ def analysis(request: pytest.FixtureRequest) -> Iterator[ModelAnalysis]:
         if "coarse" in request.param:
             # As where σ is far below the size of the curve, which takes long to search.
             patch.setattr(telling_points, "_COARSE", 0.0)
-        yield analyse(model, tolerance=1e-2, search=Search(TINY, "tiny"))
+        yield analyse(
+            model, tolerance=1e-2, search=ReportSearch(SearchSettings(effort=TINY), "tiny")
+        )
 
 
 @pytest.mark.parametrize(

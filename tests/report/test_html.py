@@ -16,12 +16,12 @@ from theorycheck import files
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.models import Decoder, GenerativeModel, load_model
+from theorycheck.optimum._settings import SearchSettings
 from theorycheck.report import _html as html
-from theorycheck.report._analysis import ModelAnalysis
+from theorycheck.report._analysis import ModelAnalysis, ReportSearch
 from theorycheck.report._figures import ReportFigure
 from theorycheck.report._html import write_report
 from theorycheck.report._numbers import shown
-from theorycheck.report._search import Search
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }}"
 
@@ -64,7 +64,7 @@ EXACT = {
     "verified_width",
     "resolution",
 }
-SEARCH = Search(TINY, "tiny", seed=3)
+SEARCH = ReportSearch(SearchSettings(effort=TINY, seed=3), "tiny")
 
 
 class Page(HTMLParser):

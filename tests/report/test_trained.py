@@ -20,8 +20,9 @@ from theorycheck.errors import LoadingError, SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.models import load_model
 from theorycheck.models._generative import GenerativeModel
+from theorycheck.optimum._settings import SearchSettings
 from theorycheck.report import _representative_points as telling_points
-from theorycheck.report._analysis import ModelAnalysis, Search, analyse
+from theorycheck.report._analysis import ModelAnalysis, ReportSearch, analyse
 from theorycheck.report._figures import recipes_of, trained_figure
 from theorycheck.report._html import write_report
 from theorycheck.report._numbers import shown
@@ -46,7 +47,7 @@ def analysis(request: pytest.FixtureRequest, train: Train) -> Iterator[ModelAnal
     model = load_model(formula, noise_variance=noise)
     methods = ("vae", "iwae") if request.param == "D=2" else ("vae",)
     runs = [read_trained(train(formula, noise, method)) for method in methods]
-    search = Search(TINY, "tiny") if request.param == "D=2" else None
+    search = ReportSearch(SearchSettings(effort=TINY), "tiny") if request.param == "D=2" else None
     with pytest.MonkeyPatch.context() as patch:
         if "coarse" in request.param:
             patch.setattr(telling_points, "_COARSE", 0.0)

@@ -13,6 +13,7 @@ from theorycheck.models._benchmarks import benchmark
 from theorycheck.models._expression import parse_expression
 from theorycheck.models._generative import GenerativeModel
 from theorycheck.objectives._decomposition import decompose
+from theorycheck.optimum._settings import SearchSettings
 from theorycheck.report._figure_files import paper_figure
 from theorycheck.report._figures_noise import noise_curve_figure
 from theorycheck.theorems._likelihood_floor import likelihood_floor
@@ -37,7 +38,7 @@ def exact(variance: float) -> float:
 
 @pytest.fixture(scope="module")
 def curve() -> NoiseCurve:
-    return noise_curve(LINE, HELD, effort=LEAST)
+    return noise_curve(LINE, HELD, SearchSettings(effort=LEAST))
 
 
 def test_a_dots_floor_is_the_divergence_of_two_normals() -> None:
@@ -126,7 +127,7 @@ def test_figure(curve: NoiseCurve) -> None:
 def test_bad_input() -> None:
     for values in ((), (0.1, 0.1), (0.1, -1.0), (0.1, math.inf)):
         with pytest.raises(SettingError):
-            noise_curve(LINE, values, effort=LEAST)
+            noise_curve(LINE, values, SearchSettings(effort=LEAST))
     with pytest.raises(SettingError, match="positive"):
         likelihood_floor(LINE, 0.0)
     three = GenerativeModel(parse_expression("[z, z, z]").to_decoder(), 0.5)

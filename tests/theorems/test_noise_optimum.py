@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.optimum.conftest import TINY
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.models._benchmarks import benchmark
+from theorycheck.models._decoder import Decoder
 from theorycheck.models._expression import parse_expression
 from theorycheck.models._generative import GenerativeModel
 from theorycheck.objectives._decomposition import decompose
+from theorycheck.optimum._global_search import find_optimum
 from theorycheck.optimum._result import PredictedOptimum
+from theorycheck.optimum._settings import SearchSettings
 from theorycheck.theorems._em_rate import LARGEST, noise_contraction
 from theorycheck.theorems._noise_optimum import find_noise_optima, noise_at
+from theorycheck.theorems._theorem1 import check_theorem1
 from theorycheck.theorems._theorem2 import check_theorem2
 
 LEAST = replace(TINY, starts=3, refined=2, rounds=0, fine_cells=100, fine_step=0.8)
@@ -26,7 +33,7 @@ Optima = tuple[GenerativeModel, PredictedOptimum, PredictedOptimum]
 def line() -> Optima:
     """Return optima where the answer is known: a line's posteriors are Gaussian, so that J = 0."""
     model = GenerativeModel(parse_expression("[z, 2*z]").to_decoder(name="line"), 0.5)
-    return model, *find_noise_optima(model, effort=LEAST)
+    return model, *find_noise_optima(model, SearchSettings(effort=LEAST))
 
 
 def test_at_a_line_both_are_the_true_one(line: Optima) -> None:
@@ -85,18 +92,39 @@ def test_json(line: Optima) -> None:
 
 def test_each_dimension_its_own() -> None:
     model = GenerativeModel(parse_expression("[z, sin(2*z)]").to_decoder(), [0.4, 0.2])
-    held, joint = find_noise_optima(model, effort=replace(LEAST, starts=2, refined=1), fit="each")
+    held, joint = find_noise_optima(
+        model, SearchSettings(effort=replace(LEAST, starts=2, refined=1)), fit="each"
+    )
     first, second = joint.model.noise_variance
     assert first != second
     assert joint.excess.value <= held.excess.value + 1e-3
     assert math.isfinite(noise_at(joint, tolerance=1e-1).noise_variance[0].error)
 
 
+def test_a_name_is_no_identity() -> None:
+    """Two lambdas are both called <lambda>: the optimum of one is not reported for the other."""
+
+    def of(function: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> GenerativeModel:
+        return GenerativeModel(Decoder.from_function(function), 0.2)
+
+    one, other = of(lambda z: z), of(lambda z: np.sin(2.0 * z))
+    assert one.name == other.name == "<lambda>"
+    found = find_optimum(one, SearchSettings(effort=LEAST))
+    with pytest.raises(ModelError, match="another <lambda>: of this name"):
+        check_theorem2(other, tolerance=1e-2, optimum=found)
+    with pytest.raises(ModelError, match="another <lambda>: of this name"):
+        check_theorem1(other, optimum=found, tolerance=1e-2)
+    # The same f again, by another object, is the same model.
+    again = check_theorem2(of(lambda z: z), tolerance=1e-2, optimum=found)
+    assert again.optimum is not None
+    assert again.optimum.found is found
+
+
 def test_what_does_not_belong_is_refused(line: Optima) -> None:
     model, held, joint = line
     with pytest.raises(ModelError, match="not of circle"):
         check_theorem2(benchmark("circle"), tolerance=1e-2, optimum=held)
-    with pytest.raises(ModelError, match="not of line"):
+    with pytest.raises(ModelError, match="another line: of this name"):
         check_theorem2(model.with_noise_variance(0.4), tolerance=1e-2, optimum=held)
     with pytest.raises(ModelError, match="optimised"):
         check_theorem2(model, tolerance=1e-2, optimum=joint)

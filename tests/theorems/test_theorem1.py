@@ -11,6 +11,7 @@ from theorycheck.models._benchmarks import benchmark
 from theorycheck.models._expression import parse_expression
 from theorycheck.models._generative import GenerativeModel
 from theorycheck.optimum import Effort, find_optimum
+from theorycheck.optimum._settings import Execution, SearchSettings
 from theorycheck.rearrangements._zero_mleo_class import survey_zero_mleo
 from theorycheck.theorems._condition2 import check_condition_2, check_repaired
 from theorycheck.theorems._theorem1 import Theorem1Check, check_theorem1
@@ -115,7 +116,7 @@ TINY = Effort(
 def user_decoder() -> Theorem1Check:
     """A user's expression: a ground truth with a mirror image of every mode."""
     data = model("abs(z) + z/10", 0.05, "user")
-    optimum = find_optimum(data, effort=TINY, jobs=1)
+    optimum = find_optimum(data, SearchSettings(effort=TINY), execution=Execution(jobs=1))
     members = survey_zero_mleo(data, folds=(2,), tears=0, tolerance=1e-3)
     return check_theorem1(data, optimum=optimum, zero_mleo=members, tolerance=1e-3)
 
@@ -183,7 +184,7 @@ def test_m_step_alone_witnesses_the_repaired_condition(absolute_value: Theorem1C
 
 def test_optimum_of_other_data_is_refused(user_decoder: Theorem1Check) -> None:
     other = model("abs(z)", 0.05, "other")
-    optimum = find_optimum(other, effort=TINY, jobs=1)
+    optimum = find_optimum(other, SearchSettings(effort=TINY), execution=Execution(jobs=1))
     with pytest.raises(ModelError, match="the optimum is that of other"):
         check_theorem1(user_decoder.ground_truth.model, optimum=optimum, tolerance=1e-2)
 

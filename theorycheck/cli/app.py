@@ -21,6 +21,7 @@ from theorycheck.cli import (
     optimum,
     prove,
     report,
+    schema,
     train,
     verify,
 )
@@ -136,8 +137,9 @@ _add(
     "Find the decoder that the ELBO (or the IWAE bound) prefers to all others, without a network."
     "\n\n"
     "Many ascents over functions f, basin hopping, then an exact evaluation on data that the "
-    "search never saw. J is an upper bound on the infimum over all f, attained by the decoder that "
-    "is written; read it back with: theorycheck decompose FILE.npz --data MODEL. --steepness "
+    "search never saw. J is an upper bound on the infimum over all f, attained by the decoder "
+    "found. -o FILE.npz writes the result: other verbs take it as --optimum FILE.npz, and it is a "
+    "MODEL: theorycheck decompose FILE.npz --data MODEL judges its decoder. --steepness "
     f"bounds |f'|; given several times, a table shows what each bound costs.\n\n{_MODELS}",
     "figure8 --seed 1 -o best.npz",
     "mine.py:f --effort thorough --jobs 2",
@@ -236,6 +238,14 @@ _add(
     "figure8 --what kl-map -o kl.nc",
     "figure8 --what landscape --at 0,0 -o landscape.nc",
     short="a result as netCDF, for xarray",
+)
+_add(
+    schema.schema,
+    "schema",
+    "Print the JSON schema of what a verb prints with --json; without VERB list all of them.",
+    "",
+    "decompose",
+    short="JSON schemas of what the verbs print",
 )
 _add(
     cite.cite,

@@ -46,6 +46,6 @@ def cite(
     entries = [software_bibtex(), *(reference.bibtex() for reference in chosen)]
     if as_json:
         keys = ["theorycheck", *(reference.key for reference in chosen)]
-        print_json({"keys": keys, "bibtex": "\n".join(entries)})
+        print_json({"keys": keys, "bibtex": "\n".join(entries)}, "cite")
     else:
         print("\n".join(entries), end="")

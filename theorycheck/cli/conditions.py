@@ -6,6 +6,13 @@ from typing import Annotated
 
 import typer
 
+from theorycheck.cli.decoder_files import checked_output
+from theorycheck.cli.known_optima import (
+    NoCache,
+    OptimumFiles,
+    checked_optimum_files,
+    chosen_execution,
+)
 from theorycheck.cli.options import (
     AlternativeNoiseVariance,
     Alternatives,
@@ -23,13 +30,14 @@ from theorycheck.cli.options import (
     parse_eta,
     parse_numbers,
 )
+from theorycheck.cli.result_files import ResultFile
 from theorycheck.cli.search_options import (
     Jobs,
     Seed,
     checked_search,
     checked_search_name,
-    chosen_effort,
     chosen_jobs,
+    chosen_settings,
 )
 from theorycheck.errors import SettingError
 
@@ -79,6 +87,8 @@ def conditions(
     ] = None,
     seed: Seed = 0,
     jobs: Jobs = None,
+    optimum: OptimumFiles = None,
+    no_cache: NoCache = False,
     tolerance: Annotated[
         float, typer.Option("--tolerance", metavar="T", help="Error radius of every PMO, nats.")
     ] = 1e-5,
@@ -88,13 +98,17 @@ def conditions(
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
     resolution: Resolution = None,
+    output: ResultFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
     checked_alternatives(alternative, alternative_noise_variance)
     checked_tolerance(tolerance)
+    if output is not None:
+        checked_output(output)
     checked_search_name(search)
     checked_search("quick", seed, jobs)
+    files = checked_optimum_files(optimum, search)
     branches = _checked_class(folds, tears, pieces)
     asked = any(option is not None for option in (folds, tears, pieces))
     surveyed = search != "none" or asked
@@ -117,13 +131,11 @@ def conditions(
         found = members = None
         # Where f itself is not resolved there is nothing to search for.
         if search != "none" and truth.resolved:
+            execution = chosen_execution(
+                progress, jobs=jobs, no_cache=no_cache, files=files, models=[loaded]
+            )
             found = find_optimum(
-                loaded,
-                effort=chosen_effort(search),
-                given=others,
-                seed=seed,
-                jobs=chosen_jobs(jobs),
-                progress=progress,
+                loaded, chosen_settings(search, seed), given=others, execution=execution
             )
         if surveyed and truth.resolved:
             members = survey_zero_mleo(
@@ -146,8 +158,10 @@ def conditions(
             truth=truth,
             progress=progress,
         )
+    if output is not None:
+        result.save(output)
     if as_json:
-        print_json(result.to_dict())
+        print_json(result.to_dict(), "conditions")
     else:
         from theorycheck.cli.conditions_tables import show
 

@@ -1,24 +1,27 @@
-"""Where ``theorycheck optimum`` writes the decoders that it found."""
+"""Where ``theorycheck optimum`` writes what it found, and what it found so far."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from theorycheck.errors import LoadingError, SettingError
+from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
-    from theorycheck.optimum import PredictedOptimum
+    from theorycheck.models import GenerativeModel
+    from theorycheck.optimum import SearchSettings
+    from theorycheck.results import ResultCache
 
 
 def checked_output(path: Path) -> Path:
-    """Say before minutes of work, not after, that a decoder cannot be written.
+    """Say before minutes of work, not after, that a result cannot be written.
 
     Parameters
     ----------
     path : Path
-        Where it is to go; only ``.npz`` is read back as a table.
+        Where it is to go; only ``.npz`` is read back, as a result or as a table.
 
     Returns
     -------
@@ -32,7 +35,7 @@ def checked_output(path: Path) -> Path:
     import os
 
     if path.suffix.lower() != ".npz":
-        raise SettingError(f"-o {path}: the decoder is written as an .npz table, name it so")
+        raise SettingError(f"-o {path}: the result is written as an .npz file, name it so")
     try:
         if path.is_dir():
             raise SettingError(f"-o {path}: is a directory")
@@ -45,21 +48,46 @@ def checked_output(path: Path) -> Path:
     return path
 
 
-def write_decoder(result: PredictedOptimum, path: Path) -> None:
-    """Write the decoder found as the table that ``decompose`` reads back."""
-    from theorycheck.models import write_table
-
-    try:
-        write_table(path, result.cells.z, result.f, "linear", result.model.noise_variance)
-    except LoadingError as error:
-        raise SettingError(str(error)) from error
-
-
-def plain_name(name: str) -> str:
-    """Return a model's name as part of a file's: an expression has brackets and slashes."""
-    return re.sub(r"[^\w.+-]+", "_", name).strip("_.")[:60] or "model"
-
-
 def file_of_bound(bound: float, file: Path, *, several: bool) -> Path:
     """Return where the decoder of one bound on |f′| goes, if there are several."""
     return file.with_stem(f"{file.stem}-steepness-{bound:g}") if several else file
+
+
+def state_files(
+    data: GenerativeModel,
+    settings: SearchSettings,
+    given: Sequence[GenerativeModel],
+    files: Mapping[float, Path | None],
+    cache: ResultCache | None,
+) -> dict[float, Path]:
+    """Return where an interrupted search is kept: beside its result, or else in the cache.
+
+    Parameters
+    ----------
+    data : GenerativeModel
+    settings : SearchSettings
+    given : sequence of GenerativeModel
+        Decoders that the search starts from.
+    files : mapping of float to Path or None
+        Where the results go, by bound on |f′|.
+    cache : ResultCache or None
+
+    Returns
+    -------
+    dict of float to Path
+        By bound; empty where there is neither.
+    """
+    from theorycheck.optimum import cache_key
+
+    states: dict[float, Path] = {}
+    for bound, path in files.items():
+        if path is not None:
+            states[bound] = path.with_name(path.name + ".state")
+        elif cache is not None:
+            try:
+                cache.directory.mkdir(parents=True, exist_ok=True)
+            except OSError:
+                continue  # then there is nothing to go on from
+            asked = replace(settings, steepness=bound).resolved(data)
+            states[bound] = cache.path("search", cache_key(data, asked, given), ".state")
+    return states

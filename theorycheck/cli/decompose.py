@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theorycheck.cli.decoder_files import checked_output
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -22,6 +23,7 @@ from theorycheck.cli.options import (
     checked_tolerance,
     parse_eta,
 )
+from theorycheck.cli.result_files import ResultFile
 from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
@@ -86,12 +88,15 @@ def decompose(
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
     resolution: Resolution = None,
+    output: ResultFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
     if data is None and data_noise_variance:
         raise SettingError("--data-noise-variance is for --data, which is not given")
     wanted = 1e-6 if tolerance is None else checked_tolerance(tolerance)
+    if output is not None:
+        checked_output(output)
     from theorycheck.cli.render import print_json, stdout_kept_for_result
     from theorycheck.cli.samples import read_sample
     from theorycheck.terminal_progress import terminal_progress
@@ -129,9 +134,11 @@ def decompose(
                 iwae_objective(loaded, source, samples=count, sample=points, progress=progress)
                 for count in all_samples
             ]
+    if output is not None:
+        result.save(output)
     if as_json:
         added = {"iwae": [one.to_dict() for one in objectives]} if objectives else {}
-        print_json(result.to_dict() | added)
+        print_json(result.to_dict() | added, "decompose")
     else:
         _show(result, wanted, objectives, asked=tolerance is not None)
 

@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theorycheck.cli.known_optima import (
+    NoCache,
+    OptimumFiles,
+    checked_optimum_files,
+    chosen_execution,
+)
 from theorycheck.cli.options import (
     Breakpoints,
     DataNoiseVariance,
@@ -20,12 +26,14 @@ from theorycheck.cli.options import (
     checked_tolerance,
     parse_numbers,
 )
+from theorycheck.cli.search_options import Jobs, checked_search, chosen_settings
 from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from theorycheck.models import GenerativeModel
+    from theorycheck.progress import Progress
 
 _RESULTS = ("kl-map", "landscape", "decomposition", "optimum")
 
@@ -52,6 +60,9 @@ def export(
         float, typer.Option("--tolerance", metavar="T", help="decomposition: radius of the PMO.")
     ] = 1e-6,
     seed: Annotated[int, typer.Option("--seed", metavar="K", help="optimum: of the search.")] = 0,
+    jobs: Jobs = None,
+    optimum: OptimumFiles = None,
+    no_cache: NoCache = False,
     noise_variance: NoiseVariance = None,
     data_noise_variance: DataNoiseVariance = None,
     vectorize: Vectorize = False,
@@ -65,11 +76,17 @@ def export(
         raise SettingError(f"--what: there is no '{result}': {nearest(result, _RESULTS)}")
     if (result == "landscape") != (at is not None):
         raise SettingError("--at is needed for --what landscape, and for nothing else")
+    checked_search("quick", seed, jobs)
+    files = checked_optimum_files(optimum)
+    if files and result != "optimum":
+        raise SettingError("--optimum is for --what optimum")
     folder = file.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise SettingError(f"-o {file}: {folder} is no folder that may be written")
+    from theorycheck import find_optimum
     from theorycheck.cli.render import console, say, stdout_kept_for_result
-    from theorycheck.export import need_xarray, write_netcdf
+    from theorycheck.export import need_xarray, to_xarray, write_netcdf
+    from theorycheck.terminal_progress import terminal_progress
 
     need_xarray()
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
@@ -80,7 +97,15 @@ def export(
             option = "--data-noise-variance"
             truth = options.load_other(data, data_noise_variance, option, loaded)
         x = parse_numbers(at, "--at")
-        write_netcdf(_compute(result, loaded, truth, x, tolerance, seed), file)
+        progress = terminal_progress()
+        if result == "optimum":
+            execution = chosen_execution(
+                progress, jobs=jobs, no_cache=no_cache, files=files, models=[loaded]
+            )
+            found = find_optimum(loaded, chosen_settings("quick", seed), execution=execution)
+            write_netcdf(to_xarray(found), file)
+        else:
+            write_netcdf(_compute(result, loaded, truth, x, tolerance, progress), file)
     say(console(), f"Wrote {file}")
 
 
@@ -90,18 +115,14 @@ def _compute(
     truth: GenerativeModel | None,
     x: list[float] | None,
     tolerance: float,
-    seed: int,
+    progress: Progress,
 ) -> xr.Dataset:
-    from theorycheck import decompose, find_optimum, kl_map, pmo_landscape
+    from theorycheck import decompose, kl_map, pmo_landscape
     from theorycheck.export import to_xarray
-    from theorycheck.terminal_progress import terminal_progress
 
-    progress = terminal_progress()
     match result:
         case "kl-map":
             return to_xarray(kl_map(model, truth))
         case "landscape":
             return to_xarray(pmo_landscape(model, x or []))
-        case "optimum":
-            return to_xarray(find_optimum(model, seed=seed, progress=progress))
     return to_xarray(decompose(model, truth, tolerance=tolerance, progress=progress))

@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from theorycheck.cli.decoder_files import checked_output
+from theorycheck.cli.known_optima import (
+    NoCache,
+    OptimumFiles,
+    checked_optimum_files,
+    chosen_execution,
+)
 from theorycheck.cli.options import (
     AsJson,
     DataNoiseVariance,
@@ -17,6 +24,7 @@ from theorycheck.cli.options import (
     Vectorize,
     checked_tolerance,
 )
+from theorycheck.cli.result_files import ResultFile
 from theorycheck.cli.search_options import (
     Jobs,
     SearchName,
@@ -57,6 +65,8 @@ def judge(
     ] = None,
     search: SearchName = "quick",
     jobs: Jobs = None,
+    optimum: OptimumFiles = None,
+    no_cache: NoCache = False,
     tolerance: Annotated[
         float, typer.Option("--tolerance", metavar="T", help="Error radius of the PMO, nats.")
     ] = 1e-4,
@@ -65,12 +75,16 @@ def judge(
     data_noise_variance: DataNoiseVariance = None,
     vectorize: Vectorize = False,
     resolution: Resolution = None,
+    output: ResultFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
     checked_tolerance(tolerance)
+    if output is not None:
+        checked_output(output)
     checked_search_name(search)
     checked_search("quick", seed, jobs)
+    files = checked_optimum_files(optimum, search)
     if samples is not None and samples < 1:
         raise SettingError(f"--samples must be at least 1, not {samples}")
     need_torch("judge")
@@ -88,12 +102,17 @@ def judge(
         from theorycheck.evaluation import judge as run
 
         progress = terminal_progress()
+        execution = chosen_execution(
+            progress, jobs=jobs, no_cache=no_cache, files=files, models=[truth]
+        )
         result = run(trained, truth, own, tolerance=tolerance, seed=seed, progress=progress)
-        predicted = searched_optima(search, trained, truth, count, seed, jobs, progress)
+        predicted = searched_optima(search, trained, truth, count, seed, execution)
         importance = own_importance(trained, truth, predicted, progress)
         comparison = Comparison(result, predicted, importance)
+    if output is not None:
+        comparison.save(output)
     if as_json:
-        print_json(result.to_dict() | comparison.to_dict())
+        print_json(result.to_dict() | comparison.to_dict(), "judge")
     else:
         from theorycheck.cli.train_tables import show_judged
 

@@ -36,7 +36,7 @@ def list_models(as_json: AsJson = False) -> None:
             for entry in BENCHMARKS.values()
         ]
         models = [{"form": a, "example": b, "meaning": c} for a, b, c in FORMS]
-        print_json({"benchmarks": benchmarks, "models": models})
+        print_json({"benchmarks": benchmarks, "models": models}, "list")
         return
     out = console()
     rows = [

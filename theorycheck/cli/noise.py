@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theorycheck.cli.decoder_files import checked_output
+from theorycheck.cli.known_optima import (
+    NoCache,
+    OptimumFiles,
+    checked_optimum_files,
+    chosen_execution,
+)
 from theorycheck.cli.noise_curve import (
     CurveFigure,
     HeldNoise,
@@ -33,13 +40,13 @@ from theorycheck.cli.options import (
     Vectorize,
     checked_tolerance,
 )
+from theorycheck.cli.result_files import ResultFile
 from theorycheck.cli.search_options import (
     Jobs,
     Seed,
     checked_search,
     checked_search_name,
-    chosen_effort,
-    chosen_jobs,
+    chosen_settings,
 )
 from theorycheck.errors import SettingError, nearest
 
@@ -80,6 +87,8 @@ def noise(
     loss_value: LossValue = None,
     seed: Seed = 0,
     jobs: Jobs = None,
+    optimum: OptimumFiles = None,
+    no_cache: NoCache = False,
     tolerance: Annotated[
         float,
         typer.Option("--tolerance", metavar="T", help="Error radius of the fit, relative to σ²."),
@@ -89,6 +98,7 @@ def noise(
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
     resolution: Resolution = None,
+    output: ResultFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
@@ -110,10 +120,13 @@ def noise(
     if model is None:
         raise SettingError("Missing argument 'MODEL' (see theorycheck noise --help)")
     checked_tolerance(tolerance)
+    if output is not None:
+        checked_output(output)
     checked_search_name(search)
     if fit not in _FITS:
         raise SettingError(f"--fit: there is no '{fit}': {nearest(fit, _FITS)}")
     checked_search("quick", seed, jobs)
+    files = checked_optimum_files(optimum, search)
     variances = checked_curve(held_noise, figure)
     from theorycheck.cli.render import print_json, stdout_kept_for_result
     from theorycheck.terminal_progress import terminal_progress
@@ -123,17 +136,18 @@ def noise(
         from theorycheck.theorems import check_theorem2, find_noise_optima
 
         progress = terminal_progress()
+        execution = chosen_execution(
+            progress, jobs=jobs, no_cache=no_cache, files=files, models=[loaded]
+        )
         held = joint = None
         # Drawn from the first second on, whatever is under way.
         with progress.task(f"noise {loaded.name}"[:40], None):
             if search != "none":
                 held, joint = find_noise_optima(
                     loaded,
-                    effort=chosen_effort(search),
+                    chosen_settings(search, seed),
                     fit=fit,  # type: ignore[arg-type]
-                    seed=seed,
-                    jobs=chosen_jobs(jobs),
-                    progress=progress,
+                    execution=execution,
                 )
             result = check_theorem2(
                 loaded, tolerance=tolerance, optimum=held, joint=joint, progress=progress
@@ -146,15 +160,16 @@ def noise(
                 loaded,
                 variances,
                 # Without another search the curve still needs one.
-                effort=chosen_effort("quick" if search == "none" else search),
-                seed=seed,
-                jobs=chosen_jobs(jobs),
-                progress=progress,
+                chosen_settings("quick" if search == "none" else search, seed),
+                execution=execution,
             )
     if curve is not None and figure is not None:
         write_figure(curve, figure)
+    if output is not None:
+        result.save(output)
     if as_json:
-        print_json(result.to_dict() | ({} if curve is None else {"curve": curve.to_dict()}))
+        added = {} if curve is None else {"curve": curve.to_dict()}
+        print_json(result.to_dict() | added, "noise")
         return
     _show(result)
     if curve is not None:

@@ -85,7 +85,7 @@ def show_loss_noise(found: AssumedNoise, value: float | None, *, as_json: bool) 
     reached = None if value is None else found.negative_elbo(value)
     if as_json:
         extra = {} if reached is None else {"negative_elbo": reached.to_dict()}
-        print_json(found.to_dict() | extra)
+        print_json(found.to_dict() | extra, "from_loss")
         return
     variance = found.noise_variance.value
     rows = [("σ² that it assumes", f"{variance:.10g}"), ("σ", f"{variance**0.5:.10g}")]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from theorycheck.cli.decoder_files import checked_output, file_of_bound, plain_name, write_decoder
+from theorycheck.cli.decoder_files import checked_output, file_of_bound, state_files
+from theorycheck.cli.known_optima import NoCache, chosen_execution
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -29,7 +30,6 @@ from theorycheck.cli.search_options import (
     checked_objective,
     checked_search,
     chosen_effort,
-    chosen_jobs,
 )
 from theorycheck.errors import SettingError, nearest
 
@@ -86,9 +86,11 @@ def optimum(
             "-o",
             "--output",
             metavar="FILE.npz",
-            help="Where the decoder goes; by default optimum-NAME.npz.",
+            help="Write the result to a file, which --optimum of other verbs takes, and which is a "
+            "MODEL too: the decoder found.",
         ),
     ] = None,
+    no_cache: NoCache = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a search that was interrupted.")
     ] = False,
@@ -117,33 +119,36 @@ def optimum(
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     with stdout_kept_for_result():
         data = options.load(model)
-        file = (
-            checked_output(Path(f"optimum-{plain_name(data.name)}.npz"))
-            if output is None
-            else output
-        )
         given = [options.load_other(spec, None, "--start-from", data) for spec in start_from or ()]
         # Last, because it takes a second that a mistake above need not.
         from theorycheck.objectives import decompose, iwae_objective
-        from theorycheck.optimum import excess_against_steepness
+        from theorycheck.optimum import SearchSettings, excess_against_steepness
 
         chosen = chosen_effort(effort, starts, hops, samples=count)
+        settings = SearchSettings(
+            samples=count,
+            effort=chosen,
+            seed=seed,
+            fit_noise=fit_noise,  # type: ignore[arg-type]
+        )
         progress = terminal_progress()
-        files = {bound: file_of_bound(bound, file, several=len(bounds) > 1) for bound in bounds}
-        states = {bound: path.with_name(path.name + ".state") for bound, path in files.items()}
+        execution = chosen_execution(progress, jobs=jobs, no_cache=no_cache)
+        files = {
+            bound: file_of_bound(bound, output, several=len(bounds) > 1) if output else None
+            for bound in bounds
+        }
+        states = state_files(data, settings, given, files, execution.cache)
+        if resume and not states:
+            raise SettingError("--resume needs a file to go on from: -o FILE, or the cache")
         try:
             found = excess_against_steepness(
                 data,
                 bounds,
-                samples=count,
-                effort=chosen,
+                settings,
                 given=given,
-                fit_noise=fit_noise,  # type: ignore[arg-type]
-                seed=seed,
-                jobs=chosen_jobs(jobs),
+                execution=execution,
                 state_files=states,
                 resume=resume,
-                progress=progress,
             )
             truth = decompose(data, tolerance=chosen.tolerance, progress=progress)
             bound_of_truth = None
@@ -153,25 +158,27 @@ def optimum(
             _tell_of_interruption(states.values(), chosen)
             raise
         for bound, result in zip(bounds, found, strict=True):
-            write_decoder(result, files[bound])
-        for path in states.values():
-            path.unlink(missing_ok=True)
+            path = files[bound]
+            if path is not None:
+                result.save(path)
+        for state in states.values():
+            state.unlink(missing_ok=True)
     if as_json:
         entries = [
-            _entry(result) | {"decoder": str(files[bound])}
+            _entry(result) | {"decoder": None if files[bound] is None else str(files[bound])}
             for bound, result in zip(bounds, found, strict=True)
         ]
         several: dict[str, object] = {"data": data.name, "against_steepness": entries}
         own = {} if bound_of_truth is None else {"iwae": bound_of_truth.to_dict()}
         common = {"ground_truth": truth.to_dict() | own}
-        print_json((several if len(entries) > 1 else entries[0]) | common)
+        print_json((several if len(entries) > 1 else entries[0]) | common, "optimum")
     else:
         from theorycheck.cli.optimum_tables import show, show_path
 
         if len(bounds) > 1:
-            show_path(found, [str(path) for path in files.values()], truth)
+            show_path(found, list(files.values()), truth)
         else:
-            show(found[0], str(files[bounds[0]]), truth, bound_of_truth)
+            show(found[0], files[bounds[0]], truth, bound_of_truth)
 
 
 def _entry(result: PredictedOptimum) -> dict[str, object]:

@@ -10,13 +10,15 @@ from theorycheck.cli.render import console, say, table
 from theorycheck.optimum import SAME_OPTIMUM
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from theorycheck.objectives import Decomposition, IwaeObjective
     from theorycheck.optimum import PredictedOptimum, StartOutcome
 
 
 def show(
     result: PredictedOptimum,
-    path: str,
+    path: Path | None,
     truth: Decomposition,
     bound_of_truth: IwaeObjective | None = None,
 ) -> None:
@@ -25,8 +27,8 @@ def show(
     Parameters
     ----------
     result : PredictedOptimum
-    path : str
-        Where its decoder was written.
+    path : Path or None
+        Where it was written.
     truth : Decomposition
         Of the data's own decoder.
     bound_of_truth : IwaeObjective or None
@@ -53,8 +55,8 @@ def show(
     columns = ("nats", "ground truth", "optimum found")
     out.print(table(f"Optimum of the {objective} on the data of {result.data.name}", columns, rows))
     kinds = [
-        (kind, f"{len(group)}", f"{group[0].excess:.5f}", f"{_middle(group):.5f}",
-         f"{group[-1].excess:.5f}", f"{near}")
+        (kind, f"{len(group)}", f"{group[0].node_excess:.5f}", f"{_middle(group):.5f}",
+         f"{group[-1].node_excess:.5f}", f"{near}")
         for kind, group, near in grouped(result)
     ]  # fmt: skip
     name = _name(result)
@@ -64,12 +66,15 @@ def show(
     for line in in_words(result, truth, bound_of_truth):
         say(out, line)
     more = "" if result.importance is None else f" --iwae {result.samples}"
+    if path is None:
+        say(out, "Nothing was written: with -o FILE.npz the result and its decoder are kept.")
+        return
     again = f"theorycheck decompose {path} --data MODEL{more}"
-    say(out, f"The decoder is in {path}; {again} judges it.")
+    say(out, f"The result is in {path}, a MODEL too: {again} judges its decoder.")
 
 
 def show_path(
-    results: Sequence[PredictedOptimum], paths: Sequence[str], truth: Decomposition
+    results: Sequence[PredictedOptimum], paths: Sequence[Path | None], truth: Decomposition
 ) -> None:
     """Print J and MLEO at the optimum, one row a bound on |f′|."""
     out = console()
@@ -80,7 +85,7 @@ def show_path(
             str(result.mleo),
             str(result.pmo),
             f"{result.largest_slope:.3g}",
-            path,
+            "—" if path is None else str(path),
         )
         for result, path in zip(results, paths, strict=True)
     ]
@@ -104,9 +109,9 @@ def grouped(result: PredictedOptimum) -> list[tuple[str, list[StartOutcome], int
     groups: dict[str, list[StartOutcome]] = {}
     for start in result.starts:
         groups.setdefault(start.kind, []).append(start)
-    limit = result.starts[0].excess + SAME_OPTIMUM
+    limit = result.starts[0].node_excess + SAME_OPTIMUM
     return [
-        (kind, group, sum(start.excess < limit for start in group))
+        (kind, group, sum(start.node_excess < limit for start in group))
         for kind, group in groups.items()
     ]
 
@@ -168,7 +173,7 @@ def _name(result: PredictedOptimum) -> str:
 
 
 def _middle(group: Sequence[StartOutcome]) -> float:
-    return group[len(group) // 2].excess
+    return group[len(group) // 2].node_excess
 
 
 def _numbers(values: object) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from theorycheck.estimate import Estimate, Verdict
 from theorycheck.optimum import SAME_OPTIMUM
@@ -38,7 +37,7 @@ def prediction_rows(comparison: Comparison) -> list[list[str]]:
     """
     bound = comparison.importance is not None
     rows = []
-    for name, own in _optima(comparison).items():
+    for name, own in comparison.predicted.items():
         objective = own.excess if bound else None
         elbo = own.decomposition.excess
         label = "predicted optimum" + _restriction(own)
@@ -48,11 +47,6 @@ def prediction_rows(comparison: Comparison) -> list[list[str]]:
         of_objective = distance.excess if bound else None
         rows.append(["gap: network − it", *figures(gap, distance.mleo, distance.pmo, of_objective)])
     return rows
-
-
-def _optima(comparison: Comparison) -> Mapping[str, PredictedOptimum]:
-    """Return the optima as what the verbs put there: those that a search found."""
-    return cast("Mapping[str, PredictedOptimum]", comparison.predicted)
 
 
 def _restriction(optimum: PredictedOptimum) -> str:
@@ -78,7 +72,7 @@ def in_words(comparison: Comparison, *, where: str) -> list[str]:
     bound = comparison.importance is not None
     objective = f"J_S at S = {comparison.samples}" if bound else "J"
     lines = []
-    optima = _optima(comparison)
+    optima = comparison.predicted
     for name, own in optima.items():
         label = "the predicted optimum"
         if own.steepness is not None:

@@ -78,7 +78,7 @@ def _list(as_json: bool) -> int:
             }
             for derivation, outcome in results
         ]
-        print_json({"derivations": rows})
+        print_json({"derivations": rows}, "prove")
     else:
         _show_list(results)
     failed = any(outcome is not None and not outcome.proved for _, outcome in results)
@@ -115,7 +115,7 @@ def _one(name: str, as_latex: bool, as_json: bool) -> int:
     if outcome is None:
         raise MissingExtraError("z3", "proofs", f"theorycheck prove {name}")
     if as_json:
-        print_json(_as_dict(derivation, outcome))
+        print_json(_as_dict(derivation, outcome), "prove")
     elif as_latex:
         print(latex(derivation), end="")
     else:

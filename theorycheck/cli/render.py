@@ -25,8 +25,18 @@ _COLOURS = {
 _WIDTH = 160
 
 
-def print_json(result: Mapping[str, object]) -> None:
-    """Print one JSON object on stdout."""
+def print_json(result: Mapping[str, object], verb: str) -> None:
+    """Print one JSON object on stdout, with the name of its schema before all else.
+
+    Parameters
+    ----------
+    result : mapping
+    verb : str
+        Whose JSON it is; :mod:`theorycheck.results._json_schemas` has its schema.
+    """
+    from theorycheck.results import schema_id
+
+    result = {"schema": schema_id(verb), **result}
     # Readable where stdout can show σ, and the same object where it cannot.
     escaped = not (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
     text = json.dumps(jsonable(result), indent=2, allow_nan=False, ensure_ascii=escaped)

@@ -7,6 +7,12 @@ from typing import Annotated
 
 import typer
 
+from theorycheck.cli.known_optima import (
+    NoCache,
+    OptimumFiles,
+    checked_optimum_files,
+    chosen_execution,
+)
 from theorycheck.cli.options import (
     AlternativeNoiseVariance,
     Alternatives,
@@ -25,7 +31,12 @@ from theorycheck.cli.options import (
     checked_tolerance,
     parse_eta,
 )
-from theorycheck.cli.search_options import checked_search_name, chosen_jobs
+from theorycheck.cli.search_options import (
+    Jobs,
+    checked_search,
+    checked_search_name,
+    chosen_settings,
+)
 from theorycheck.errors import SettingError, nearest
 
 #: What --search and --figures-format may be.
@@ -52,6 +63,9 @@ def report(
         ),
     ] = "quick",
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the search.")] = 0,
+    jobs: Jobs = None,
+    optimum: OptimumFiles = None,
+    no_cache: NoCache = False,
     trained: Annotated[
         list[Path] | None,
         typer.Option(
@@ -90,6 +104,8 @@ def report(
     checked_search_name(search)
     if seed < 0:
         raise SettingError(f"--seed must be >= 0, not {seed}")
+    checked_search("quick", seed, jobs)
+    files = checked_optimum_files(optimum, search)
     if figures_format is not None and figures_format not in _FORMATS:
         known = nearest(figures_format, _FORMATS)
         raise SettingError(f"--figures-format: there is no '{figures_format}': {known}")
@@ -112,10 +128,14 @@ def report(
             for one in loaded
         }
         # Last, because it takes a second that a mistake above need not.
-        from theorycheck.optimum import effort_named
-        from theorycheck.report import Search, figure_files, write_report
+        from theorycheck.report import ReportSearch, figure_files, write_report
 
-        effort = None if search == "none" else effort_named(search)
+        progress, how = terminal_progress(), None
+        if search != "none":
+            execution = chosen_execution(
+                progress, jobs=jobs, no_cache=no_cache, files=files, models=loaded
+            )
+            how = ReportSearch(chosen_settings(search, seed), search, execution)
         try:
             page = write_report(
                 loaded,
@@ -125,8 +145,8 @@ def report(
                 tolerance=tolerance,
                 trained=runs,
                 figure_files=figure_files(figures_format, figures_columns),
-                search=None if effort is None else Search(effort, search, seed, jobs=chosen_jobs()),
-                progress=terminal_progress(),
+                search=how,
+                progress=progress,
             )
         except OSError as error:
             raise cannot_write(directory, error) from error
@@ -137,6 +157,6 @@ def report(
         }
         if runs:
             printed["trained"] = [str(run.directory) for run in runs]
-        print_json(printed)
+        print_json(printed, "report")
     else:
         say(console(), f"Wrote {page}")

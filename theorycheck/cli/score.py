@@ -39,7 +39,9 @@ def dataset(
 
     arrays, card = write_sample(draw(name, size=size, seed=seed), directory)
     if as_json:
-        print_json({"arrays": str(arrays), "card": str(card), "size": size, "seed": seed})
+        print_json(
+            {"arrays": str(arrays), "card": str(card), "size": size, "seed": seed}, "dataset"
+        )
     else:
         say(console(), f"Wrote {arrays} and {card}")
 
@@ -75,7 +77,7 @@ def score(
             loaded = options.load_other(model, noise_variance, "--noise-variance", data)
         result = run(loaded, on, tolerance=tolerance)
     if as_json:
-        print_json(result.to_dict())
+        print_json(result.to_dict(), "score")
         return
     rows = [("this decoder", str(result.excess), str(result.mleo), str(result.pmo))]
     if result.reference is not None:

@@ -12,8 +12,7 @@ from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
     from theorycheck.models import GenerativeModel
-    from theorycheck.optimum import Effort, PredictedOptimum
-    from theorycheck.progress import Progress
+    from theorycheck.optimum import Effort, Execution, PredictedOptimum, SearchSettings
 
 _SEARCHES = ("quick", "thorough", "none")
 _EFFORTS = ("quick", "thorough")
@@ -161,14 +160,33 @@ def chosen_effort(
     return effort
 
 
+def chosen_settings(search: str, seed: int, *, samples: int = 1) -> SearchSettings:
+    """Return what --search (or --effort) and --seed ask for.
+
+    Parameters
+    ----------
+    search : {"quick", "thorough"}
+    seed : int
+    samples : int
+        S of the objective.
+
+    Returns
+    -------
+    SearchSettings
+    """
+    from theorycheck.optimum import SearchSettings
+
+    effort = chosen_effort(search, samples=samples)
+    return SearchSettings(samples=samples, effort=effort, seed=seed)
+
+
 def searched_optima(
     search: str,
     network: GenerativeModel,
     truth: GenerativeModel,
     samples: int,
     seed: int,
-    jobs: int | None,
-    progress: Progress,
+    execution: Execution,
 ) -> dict[str, PredictedOptimum]:
     """Search, as --search says, for what a trained network is to be compared with.
 
@@ -179,8 +197,7 @@ def searched_optima(
     samples : int
         S of the objective that the network was trained on.
     seed : int
-    jobs : int or None
-    progress : Progress
+    execution : Execution
 
     Returns
     -------
@@ -191,12 +208,5 @@ def searched_optima(
         return {}
     from theorycheck.evaluation import predicted_optima
 
-    return predicted_optima(
-        network,
-        truth,
-        samples=samples,
-        effort=chosen_effort(search, samples=samples),
-        seed=seed,
-        jobs=chosen_jobs(jobs),
-        progress=progress,
-    )
+    settings = chosen_settings(search, seed, samples=samples)
+    return predicted_optima(network, truth, settings, execution=execution)

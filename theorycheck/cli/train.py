@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from theorycheck.cli.known_optima import (
+    NoCache,
+    OptimumFiles,
+    checked_optimum_files,
+    chosen_execution,
+)
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -36,7 +42,7 @@ if TYPE_CHECKING:
     from theorycheck.models import GenerativeModel
 
 #: What a run leaves in its folder beside checkpoint and metrics.
-RESULT = "result.json"
+RESULT, JUDGED = "result.json", "judged.npz"
 
 
 def train(
@@ -104,10 +110,15 @@ def train(
     seed: Seed = 0,
     search: SearchName = "quick",
     jobs: Jobs = None,
+    optimum: OptimumFiles = None,
+    no_cache: NoCache = False,
     directory: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="DIR", help="Where checkpoint, metrics and result go."
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Where checkpoint, metrics and result go; judged.npz is what Python reads back.",
         ),
     ] = None,
     resume: Annotated[
@@ -123,6 +134,7 @@ def train(
     """Run the verb."""
     checked_search_name(search)
     checked_search("quick", seed, jobs)
+    files = checked_optimum_files(optimum, search)
     need_torch("train")
     if directory is not None:
         checked_directory(directory)
@@ -150,12 +162,15 @@ def train(
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     with stdout_kept_for_result():
         truth = options.load(model)
-        points = _data_set(truth, data_size, sample, seed)
+        points = _data_set(truth, data_size, sample, seed, directory if resume else None)
         # Last, because it takes seconds that a mistake above need not.
         from neural import judge_run
         from neural import train as run
 
         progress = terminal_progress()
+        execution = chosen_execution(
+            progress, jobs=jobs, no_cache=no_cache, files=files, models=[truth]
+        )
         try:
             trained = run(
                 truth,
@@ -168,7 +183,7 @@ def train(
             )
             count = settings.samples if settings.method == "iwae" else 1
             selected = trained.model(trained.selected)
-            predicted = searched_optima(search, selected, truth, count, seed, jobs, progress)
+            predicted = searched_optima(search, selected, truth, count, seed, execution)
             result = judge_run(trained, predicted, progress=progress)
         except KeyboardInterrupt:
             if directory is not None and (directory / "checkpoint.pt").exists():
@@ -177,7 +192,7 @@ def train(
     if directory is not None:
         _write(result, directory)
     if as_json:
-        print_json(result.to_dict())
+        print_json(result.to_dict(), "train")
     else:
         from theorycheck.cli.train_tables import show
 
@@ -201,8 +216,14 @@ def _widths(text: str | None) -> tuple[int, ...] | None:
         raise SettingError(f"--hidden: '{text}' is not a list of widths like 50,50,50") from None
 
 
-def _data_set(truth: GenerativeModel, data_size: int | None, sample: Path | None, seed: int) -> Any:
-    """Return the fixed sample to train on; None for fresh draws."""
+def _data_set(
+    truth: GenerativeModel,
+    data_size: int | None,
+    sample: Path | None,
+    seed: int,
+    begun: Path | None,
+) -> Any:
+    """Return the fixed sample to train on, that of a run that goes on; None for fresh draws."""
     if data_size is not None and sample is not None:
         raise SettingError("--data-size draws a sample, --sample reads one: give one of them")
     if sample is not None:
@@ -216,8 +237,9 @@ def _data_set(truth: GenerativeModel, data_size: int | None, sample: Path | None
             f"--data-size must be at least 2, one point to train on and one to validate, not "
             f"{data_size}"
         )
-    # Another stream than that of the weights, which begins from the same seed.
-    return truth.sample(data_size, seed + 10_000)[1]
+    from neural import Stream, seed_of, streams_of
+
+    return truth.sample(data_size, seed_of(seed, Stream.DATA, streams_of(begun)))[1]
 
 
 def _write(result: RunResult, directory: Path) -> None:
@@ -231,3 +253,4 @@ def _write(result: RunResult, directory: Path) -> None:
         replace_files({directory / RESULT: (text + "\n").encode()})
     except OSError as error:
         raise cannot_write(directory, error) from error
+    result.comparison.save(directory / JUDGED)

@@ -79,7 +79,8 @@ def verify(
                 "claims": result.claims,
                 "json": None if result.json_path is None else str(result.json_path),
                 "html": None if result.html_path is None else str(result.html_path),
-            }
+            },
+            "verify",
         )
     else:
         _show(result.claims, [result.json_path, result.html_path])

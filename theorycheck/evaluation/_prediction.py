@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
 from theorycheck.evaluation._judging import Distance, Judged, compare_with_predicted
-from theorycheck.models import GenerativeModel
+from theorycheck.models import GenerativeModel, as_generative
 from theorycheck.objectives import Evaluated, IwaeObjective, iwae_objective
-from theorycheck.optimum import Effort, PredictedOptimum, find_optimum
+from theorycheck.optimum import Execution, PredictedOptimum, SearchSettings, find_optimum
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import largest_slope
+from theorycheck.results import Saved
 
 #: Names of the optima: over all f, and over those no steeper than the network.
 UNRESTRICTED, OWN_STEEPNESS = "unrestricted", "own steepness"
@@ -28,12 +30,9 @@ _FLAT = 1e-6
 def predicted_optima(
     network: GenerativeModel,
     data: GenerativeModel,
+    settings: SearchSettings | None = None,
     *,
-    samples: int = 1,
-    effort: Effort | None = None,
-    seed: int = 0,
-    jobs: int | None = None,
-    progress: Progress = NO_PROGRESS,
+    execution: Execution | None = None,
 ) -> dict[str, PredictedOptimum]:
     """Search for what the network's objective prefers, over all f and over those no steeper.
 
@@ -45,12 +44,10 @@ def predicted_optima(
     data : GenerativeModel
         Ground truth. Where the network has another σ² than it, the search fits σ² too, one for each
         data dimension; its optimum is then below that of every σ².
-    samples : int
-        S of the IWAE bound that the network was trained on; 1 for the ELBO.
-    effort : Effort, optional
-    seed : int
-    jobs : int, optional
-    progress : Progress
+    settings : SearchSettings, optional
+        Its ``samples`` are the S of the IWAE bound that the network was trained on, 1 for the ELBO.
+        Whether σ² is fitted, and the bound on |f′|, are found here.
+    execution : Execution, optional
 
     Returns
     -------
@@ -58,19 +55,11 @@ def predicted_optima(
         "unrestricted"; and "own steepness" where that optimum is steeper than the network.
     """
     same = np.allclose(network.noise_variance, data.noise_variance, rtol=1e-9, atol=0.0)
+    settings = replace(settings or SearchSettings(), fit_noise="no" if same else "each")
 
     def search(bound: float | None, given: tuple[GenerativeModel, ...]) -> PredictedOptimum:
-        return find_optimum(
-            data,
-            effort=effort,
-            given=given,
-            samples=samples,
-            fit_noise="no" if same else "each",
-            steepness=bound,
-            seed=seed,
-            jobs=jobs,
-            progress=progress,
-        )
+        bounded = replace(settings, steepness=bound)
+        return find_optimum(data, bounded, given=given, execution=execution)
 
     free = search(None, ())
     optima = {UNRESTRICTED: free}
@@ -79,7 +68,8 @@ def predicted_optima(
         held = search(bound, (free.model,))
         if held.excess.value < free.excess.value:
             # It is one of all f as well: the first search fell short of it.
-            optima[UNRESTRICTED] = replace(held, steepness=None)
+            free_settings = replace(held.settings, steepness=None)
+            optima[UNRESTRICTED] = replace(held, settings=free_settings)
         optima[OWN_STEEPNESS] = held
     return optima
 
@@ -104,20 +94,22 @@ def samples_of(optimum: Evaluated) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Saved):
     """A trained model beside the predicted optima of its objective.
 
     Parameters
     ----------
     judged : Judged
-    predicted : mapping of str to Evaluated
+    predicted : mapping of str to PredictedOptimum
         By name, the unrestricted one first.
     importance : IwaeObjective or None
         The model's own J_S; needed for optima of S > 1.
     """
 
+    schema: ClassVar[str] = "judged"
+
     judged: Judged
-    predicted: Mapping[str, Evaluated] = field(default_factory=dict)
+    predicted: Mapping[str, PredictedOptimum] = field(default_factory=dict)
     importance: IwaeObjective | None = None
 
     @property
@@ -137,6 +129,15 @@ class Comparison:
         if self.importance is None or self.importance.samples != samples:
             raise ValueError(f"an optimum for S = {samples} needs the model's own J_S at that S")
         return compare_with_predicted(self.judged, optimum, self.importance.excess)
+
+    def _about(self) -> dict[str, object]:
+        judged = self.judged.decomposition
+        return {
+            "model": judged.model.name,
+            "model_fingerprint": as_generative(judged.model).fingerprint,
+            "data": judged.data.name,
+            "fingerprint": as_generative(judged.data).fingerprint,
+        }
 
     def to_dict(self) -> dict[str, object]:
         """Return the entries that ``train`` and ``judge`` print: predicted, gap, predictions."""

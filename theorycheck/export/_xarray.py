@@ -125,7 +125,7 @@ def _(result: PredictedOptimum) -> xr.Dataset:
         "start_kind": (("start",), [s.kind for s in result.starts], "", "what a start began from"),
         "start_excess": (
             ("start",),
-            [s.excess for s in result.starts],
+            [s.node_excess for s in result.starts],
             "nat",
             "J of its end on the coarse nodes of the search",
         ),
@@ -143,7 +143,7 @@ def _(result: PredictedOptimum) -> xr.Dataset:
         ),
         "hop_excess": (
             ("hop",),
-            np.array([hop.excess for hop in result.hops], dtype=float),
+            np.array([hop.node_excess for hop in result.hops], dtype=float),
             "nat",
             "J of a basin hop's end on the coarse nodes of the search",
         ),

@@ -39,6 +39,7 @@ from ._table import Table as Table
 from ._table import checked_table as checked_table
 from ._table import decoder_from_table as decoder_from_table
 from ._table_files import read_table as read_table
+from ._table_files import table_arrays as table_arrays
 from ._table_files import write_table as write_table
 from ._torch_decoders import from_torch_module as from_torch_module
 from ._torch_decoders import load_torch_file as load_torch_file

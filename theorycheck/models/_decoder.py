@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import DecoderError, TheorycheckError
+
+if TYPE_CHECKING:
+    from theorycheck.models._table import Table
 
 Array = NDArray[np.float64]
 
@@ -50,6 +53,8 @@ class Decoder:
         latents so far apart. From 1e-6; inf asks for no such scan.
     single : bool
         Whether f is evaluated in single precision (float32): its rounding is in every radius then.
+    table : Table or None
+        The table that f is, where it is one: result files hold it.
     """
 
     function: Callable[[Array], Array] = field(repr=False)
@@ -60,6 +65,7 @@ class Decoder:
     latent_dim: int = 1
     resolution: float = DEFAULT_SCAN
     single: bool = False
+    table: Table | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.latent_dim != 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from theorycheck.errors import ModelError
 from theorycheck.models._decoder import Decoder
 from theorycheck.models._described import DescribedModel
+from theorycheck.models._identity import differ_at_once, fingerprint
 
 Array = NDArray[np.float64]
 
@@ -74,6 +76,42 @@ class GenerativeModel:
     def sigma(self) -> Array:
         """σ, shape (D,)."""
         return np.sqrt(self.noise_variance)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of f at fixed latents, of σ², the breakpoints and D; the name does not count."""
+        return fingerprint(self.decoder, self.noise_variance)
+
+    def same_as(self, other: GenerativeModel) -> bool:
+        """Tell whether another model is this one: the same f, σ² and breakpoints.
+
+        Parameters
+        ----------
+        other : GenerativeModel
+            Its name may be another.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        DecoderError
+            If f misbehaves at a latent where it is looked at.
+        """
+        if self is other:
+            return True
+        if (
+            self.data_dim != other.data_dim
+            or self.decoder.breakpoints != other.decoder.breakpoints
+            or not np.array_equal(self.noise_variance, other.noise_variance)
+        ):
+            return False
+        # Whoever has its fingerprint already may have come out of a file, without an f.
+        known = "fingerprint" in vars(self) or "fingerprint" in vars(other)
+        if not known and differ_at_once(self.decoder, other.decoder):
+            return False
+        return self.fingerprint == other.fingerprint
 
     def with_noise_variance(self, noise_variance: ArrayLike) -> GenerativeModel:
         """Return the same decoder with another σ²."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -76,7 +76,8 @@ def decoder_from_table(
         "cells": _cells,
     }
     function = makers[table.kind](table)
-    return Decoder.from_function(function, name=name, breakpoints=tuple(table.z.tolist()))
+    made = Decoder.from_function(function, name=name, breakpoints=tuple(table.z.tolist()))
+    return replace(made, table=table)
 
 
 def checked_table(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -110,12 +111,26 @@ def write_table(
     """
     file = Path(path)
     table = checked_table(z, values, kind=kind, name=str(path), noise_variance=noise_variance)
-    arrays = {"z": table.z, "f": table.values, "kind": np.array(kind)}
-    if table.noise_variance is not None:
-        arrays["noise_variance"] = table.noise_variance
     stream = io.BytesIO()
-    np.savez(stream, **arrays)  # type: ignore[arg-type]
+    np.savez(stream, **table_arrays(table))
     try:
         replace_files({file: stream.getvalue()})
     except OSError as error:
         raise LoadingError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def table_arrays(table: Table) -> dict[str, Any]:
+    """Return the arrays that make an ``.npz`` file one that :func:`read_table` reads.
+
+    Parameters
+    ----------
+    table : Table
+
+    Returns
+    -------
+    dict of str to ndarray
+    """
+    arrays: dict[str, Any] = {"z": table.z, "f": table.values, "kind": np.array(table.kind)}
+    if table.noise_variance is not None:
+        arrays["noise_variance"] = table.noise_variance
+    return arrays

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +18,7 @@ from theorycheck.inference import (
     certify_optimal_q,
     exact_model,
 )
-from theorycheck.models import DescribedModel, GenerativeModel
+from theorycheck.models import DescribedModel, GenerativeModel, as_generative
 from theorycheck.objectives._averages import (
     PosteriorAverages,
 )
@@ -27,7 +28,11 @@ from theorycheck.objectives._objective_value import ObjectiveValue
 from theorycheck.objectives._partition import KlDistribution, Partition
 from theorycheck.objectives._price import MAX_NODES
 from theorycheck.progress import NO_PROGRESS, Progress
-from theorycheck.quadrature import DataSample, given_sample
+from theorycheck.quadrature import (
+    DataSample,
+    given_sample,
+)
+from theorycheck.results import Saved
 
 Array = NDArray[np.float64]
 
@@ -58,7 +63,7 @@ class CertifiedPoints:
 
 
 @dataclass(frozen=True, eq=False)
-class Decomposition:
+class Decomposition(Saved):
     """−ELBO and its parts at the optimal mean-field Gaussian q, in nats.
 
     Parameters
@@ -94,6 +99,8 @@ class Decomposition:
         Where the averages are over a given table of x: PMO, −ELBO and the residuals are those of
         the table then, and H and MLEO are unknown (NaN, radius inf) unless the truth was named.
     """
+
+    schema: ClassVar[str] = "decomposition"
 
     model: DescribedModel
     data: DescribedModel
@@ -142,6 +149,14 @@ class Decomposition:
     def eta_partition(self) -> tuple[Partition, ...]:
         """The η-partition (eq. 6) at each η asked for."""
         return tuple(self.kl_distribution.partition(eta) for eta in self.eta)
+
+    def _about(self) -> dict[str, object]:
+        return {
+            "model": self.model.name,
+            "model_fingerprint": as_generative(self.model).fingerprint,
+            "data": self.data.name,
+            "fingerprint": as_generative(self.data).fingerprint,
+        }
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``theorycheck decompose --json`` prints."""
@@ -239,7 +254,8 @@ def decompose(
     if certify < 0:
         raise SettingError(f"the number of points to certify must be >= 0, not {certify}")
     truth = exact_model(data)
-    under_test = truth if model is data else exact_model(model)
+    same = model is data or _same(model, data)
+    under_test = truth if same else exact_model(model)
     names, dims = zip(*((m.model.name, m.model.data_dim) for m in (under_test, truth)), strict=True)
     if dims[0] != dims[1]:
         raise ModelError(f"{names[0]} has {dims[0]} data dimensions, {names[1]} has {dims[1]}")
@@ -250,7 +266,7 @@ def decompose(
     found = rules.run(draws, truth_known)
     averages, entropy, mleo = found.averages, found.entropy, found.mleo
     return Decomposition(
-        model=under_test.model,
+        model=model if isinstance(model, GenerativeModel) else under_test.model,
         data=truth.model,
         entropy=entropy,
         mleo=mleo,
@@ -270,11 +286,15 @@ def decompose(
             found.given is not None or entropy.error + mleo.error <= max(tolerance, PMO_TOLERANCE)
         ),
         averages=averages,
-        unresolved_mass=truth.unresolved_mass
-        + (0.0 if model is data else under_test.unresolved_mass),
+        unresolved_mass=truth.unresolved_mass + (0.0 if same else under_test.unresolved_mass),
         verified_width=max(truth.verified_width, under_test.verified_width),
         given=found.given,
     )
+
+
+def _same(model: GenerativeModel | ExactModel, data: GenerativeModel | ExactModel) -> bool:
+    generative = isinstance(model, GenerativeModel) and isinstance(data, GenerativeModel)
+    return generative and model.same_as(data)  # type: ignore[union-attr, arg-type]
 
 
 def _single(model: DescribedModel) -> bool:

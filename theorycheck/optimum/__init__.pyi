@@ -11,6 +11,7 @@ from ._effort import Effort as Effort
 from ._effort import effort_named as effort_named
 from ._global_search import find_optimum as find_optimum
 from ._iwae_e_step import make_e_step as make_e_step
+from ._known import cache_key as cache_key
 from ._lipschitz_path import excess_against_steepness as excess_against_steepness
 from ._nodes import DataNodes as DataNodes
 from ._nodes import data_nodes as data_nodes
@@ -29,6 +30,8 @@ from ._self_training import Round as Round
 from ._self_training import SelfTraining as SelfTraining
 from ._self_training import distance_to_affine as distance_to_affine
 from ._self_training import self_train as self_train
+from ._settings import Execution as Execution
+from ._settings import SearchSettings as SearchSettings
 from ._starts import Start as Start
 from ._starts import anneal as anneal
 from ._starts import ascend_from as ascend_from

@@ -7,46 +7,43 @@ optimum at a smaller bound, which its class contains, that one is taken.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from theorycheck.errors import SettingError
 from theorycheck.models import GenerativeModel
-from theorycheck.optimum._coordinate_ascent import NoiseFit
-from theorycheck.optimum._effort import Effort
 from theorycheck.optimum._global_search import find_optimum
 from theorycheck.optimum._result import PredictedOptimum
-from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.optimum._settings import Execution, SearchSettings
 
 
 def excess_against_steepness(
     data: GenerativeModel,
     bounds: Sequence[float],
+    settings: SearchSettings | None = None,
     *,
-    effort: Effort | None = None,
     given: Sequence[GenerativeModel] = (),
-    samples: int = 1,
-    fit_noise: NoiseFit = "no",
-    seed: int = 0,
-    jobs: int | None = None,
+    execution: Execution | None = None,
     state_files: Mapping[float, Path] | None = None,
     resume: bool = False,
-    progress: Progress = NO_PROGRESS,
 ) -> tuple[PredictedOptimum, ...]:
     """Find the optimum under each of several bounds on |f′|.
 
     Parameters
     ----------
     data : GenerativeModel
-        Whose p(x) is the data.
+        The model whose p(x) is the data.
     bounds : sequence of float
         Each positive, in data units per unit of z; ``inf``: no bound.
-    effort, given, samples, fit_noise, seed, jobs, resume, progress
+    settings : SearchSettings, optional
+        As in :func:`~theorycheck.optimum.find_optimum`; its bound does not count.
+    given, execution
         As in :func:`~theorycheck.optimum.find_optimum`, at every bound.
     state_files : mapping of float to Path, optional
-        Where to keep what was found so far, by bound.
+        Where to keep what was found so far, by bound; the execution's does not count.
+    resume : bool
+        Go on from those files.
 
     Returns
     -------
@@ -61,27 +58,23 @@ def excess_against_steepness(
     """
     if not bounds or any(not bound > 0.0 for bound in bounds):
         raise SettingError(f"the bounds on the steepness must be positive, not {list(bounds)}")
+    settings, execution = settings or SearchSettings(), execution or Execution()
     found: dict[float, PredictedOptimum] = {}
     neighbour: list[GenerativeModel] = []
     for bound in sorted(set(bounds), reverse=True):
+        state_file = (state_files or {}).get(bound)
         found[bound] = find_optimum(
             data,
-            effort=effort,
+            replace(settings, steepness=bound),
             given=[*given, *neighbour],
-            samples=samples,
-            fit_noise=fit_noise,
-            steepness=None if math.isinf(bound) else bound,
-            seed=seed,
-            jobs=jobs,
-            state_file=None if state_files is None else state_files[bound],
-            resume=resume,
-            progress=progress,
+            execution=replace(
+                execution, state_file=state_file, resume=resume and state_file is not None
+            ),
         )
         neighbour = [found[bound].model]
     best: PredictedOptimum | None = None
     for bound in sorted(found):
         if best is not None and best.excess.value < found[bound].excess.value:
-            held = None if math.isinf(bound) else bound
-            found[bound] = replace(best, steepness=held)
+            found[bound] = replace(best, settings=replace(best.settings, steepness=bound))
         best = found[bound]
     return tuple(found[bound] for bound in bounds)

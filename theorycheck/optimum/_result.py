@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate
-from theorycheck.models import GenerativeModel, as_generative, decoder_from_table
+from theorycheck.models import (
+    GenerativeModel,
+    as_generative,
+    checked_table,
+    decoder_from_table,
+    table_arrays,
+)
 from theorycheck.objectives import Decomposition, Evaluated, IwaeObjective
+from theorycheck.optimum._coordinate_ascent import NoiseFit
+from theorycheck.optimum._settings import SearchSettings
 from theorycheck.quadrature import LatentCells, largest_slope
+from theorycheck.results import Saved
 
 Array = NDArray[np.float64]
 
@@ -27,7 +37,7 @@ class StartOutcome:
     ----------
     kind : str
         What it started from.
-    excess : float
+    node_excess : float
         J on the coarse data nodes of the search, nats: a guide to compare starts by, without an
         error radius.
     refined : float or None
@@ -39,7 +49,7 @@ class StartOutcome:
     """
 
     kind: str
-    excess: float
+    node_excess: float
     refined: float | None
     evaluations: int
     noise_variance: tuple[float, ...]
@@ -48,7 +58,7 @@ class StartOutcome:
         """Return the entries for JSON."""
         return {
             "kind": self.kind,
-            "excess": self.excess,
+            "node_excess": self.node_excess,
             "refined": self.refined,
             "evaluations": self.evaluations,
             "noise_variance": list(self.noise_variance),
@@ -95,7 +105,7 @@ class Convergence:
 
 
 @dataclass(frozen=True, eq=False)
-class PredictedOptimum(Evaluated):
+class PredictedOptimum(Saved, Evaluated):
     """What ELBO training should reach: an upper bound on inf_f J, and the f that attains it.
 
     Parameters
@@ -116,12 +126,11 @@ class PredictedOptimum(Evaluated):
     found : int
         How many of the starts ended within SAME_OPTIMUM of the best of them.
     convergence : Convergence
-    steepness : float or None
-        Bound on |f′| that was imposed.
-    fit_noise : str
-        Whether σ² was optimised: "no", "shared" or "each".
-    seed : int
+    settings : SearchSettings
+        What was searched for, and how hard; with effort and σ² filled in.
     """
+
+    schema: ClassVar[str] = "optimum"
 
     cells: LatentCells
     f: Array
@@ -132,9 +141,22 @@ class PredictedOptimum(Evaluated):
     hops: tuple[StartOutcome, ...]
     found: int
     convergence: Convergence
-    steepness: float | None
-    fit_noise: str
-    seed: int
+    settings: SearchSettings
+
+    @property
+    def steepness(self) -> float | None:
+        """The bound on |f′| that was imposed."""
+        return self.settings.steepness
+
+    @property
+    def fit_noise(self) -> NoiseFit:
+        """Whether σ² was optimised: "no", "shared" or "each"."""
+        return self.settings.fit_noise
+
+    @property
+    def seed(self) -> int:
+        """The seed of the search."""
+        return self.settings.seed
 
     @property
     def model(self) -> GenerativeModel:
@@ -173,10 +195,44 @@ class PredictedOptimum(Evaluated):
         """
         return max(self.ground_truth_ascent - self.best_of_search, 0.0)
 
+    def with_data(self, data: GenerativeModel) -> PredictedOptimum:
+        """Return the same optimum, told of this object for the data's model, and by its name.
+
+        Parameters
+        ----------
+        data : GenerativeModel
+            The same model as :attr:`data`.
+
+        Returns
+        -------
+        PredictedOptimum
+        """
+        model = self.model
+        decoder = replace(model.decoder, name=f"optimum of {data.name}")
+        renamed = GenerativeModel(decoder, model.noise_variance)
+        decomposition = replace(self.decomposition, model=renamed, data=data)
+        return replace(self, decomposition=decomposition)
+
     @cached_property
     def largest_slope(self) -> float:
         """The largest |f′(z)| of the decoder found, |z| <= 4."""
         return largest_slope(self.model)
+
+    def _about(self) -> dict[str, object]:
+        return {
+            "data": self.data.name,
+            "fingerprint": self.data.fingerprint,
+            "seed": self.seed,
+            "settings": self.settings.to_dict(),
+            "excess": self.excess.to_dict_or_null(),
+        }
+
+    def _table(self) -> dict[str, Array]:
+        table = checked_table(
+            self.cells.z, self.f, kind="linear", name="optimum",
+            noise_variance=self.model.noise_variance,
+        )  # fmt: skip
+        return table_arrays(table)
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``theorycheck optimum --json`` prints, without the decoder's file."""

@@ -15,14 +15,13 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from theorycheck.models import GenerativeModel
-from theorycheck.optimum._coordinate_ascent import Ascent, NoiseFit, ascend
+from theorycheck.optimum._coordinate_ascent import Ascent, ascend
 from theorycheck.optimum._e_step import EStep
-from theorycheck.optimum._effort import Effort
 from theorycheck.optimum._iwae_e_step import make_e_step
 from theorycheck.optimum._nodes import DataNodes, data_nodes
 from theorycheck.optimum._search_state import Outcome, SearchState
+from theorycheck.optimum._settings import Execution, SearchSettings
 from theorycheck.optimum._starts import Start, ascend_from, random_start, torn
-from theorycheck.progress import Progress
 from theorycheck.quadrature import LatentCells, adapted_cells, latent_cells, latent_panels
 
 Array = NDArray[np.float64]
@@ -34,21 +33,6 @@ _PROMISING = 0.004
 
 #: Cells, in those of the middle level, on which a known f is handed over to it.
 _DENSER = 8
-
-
-@dataclass(frozen=True, eq=False)
-class Rule:
-    """What every ascent of a search has in common; see `find_optimum` for the settings."""
-
-    noise_variance: Array
-    samples: int
-    fit_noise: NoiseFit
-    steepness: float | None
-    effort: Effort
-
-    def e_step(self, nodes: DataNodes, cells: LatentCells) -> EStep:
-        """Return the E-step of the objective: the ELBO's, or that of the IWAE bound."""
-        return make_e_step(nodes, cells, self.samples)
 
 
 #: A name, and the function and arguments whose outcome belongs to it.
@@ -82,18 +66,18 @@ class Search:
     def __init__(
         self,
         data: GenerativeModel,
-        rule: Rule,
-        seed: int,
-        jobs: int | None,
+        settings: SearchSettings,
+        execution: Execution,
         state: SearchState,
-        progress: Progress,
         label: str = "",
     ) -> None:
-        self.data, self.rule, self.seed = data, rule, seed
-        self.jobs, self.state, self.progress = jobs, state, progress
+        self.data = data
+        self.settings = settings.resolved(data)
+        self.effort = self.settings.chosen_effort
+        self.execution, self.state = execution, state
         #: In front of the names of all work, so that two searches share a state.
         self.label = label
-        effort = rule.effort
+        effort = self.effort
         self.panels = latent_panels(data)
         self.coarse = tuple(
             data_nodes(
@@ -115,7 +99,7 @@ class Search:
 
     def starts(self, given: Sequence[GenerativeModel]) -> list[Outcome]:
         """Ascend from the ground truth, the given decoders, and random starts, in this order."""
-        effort = self.rule.effort
+        effort = self.effort
         cells = latent_cells(effort.coarse_cells)
         truth = cells.average(self.data.decoder)
         fixed = [Start("ground truth", truth)]
@@ -124,7 +108,7 @@ class Search:
         for i in range(max(effort.starts, len(fixed))):
             start = fixed[i] if i < len(fixed) else None
             nodes = self.coarse[i % len(_SHIFTS)]
-            arguments = (nodes, cells, truth, start, self.rule, (self.seed, 0, i))
+            arguments = (nodes, cells, truth, start, self.settings, (self.settings.seed, 0, i))
             work.append((f"start {i}", _coarse_start, arguments))
         return self._run("starts", work)
 
@@ -135,18 +119,19 @@ class Search:
         nothing of f lose a steep one before the first step. The better end counts.
         """
         order = sorted(range(len(starts)), key=lambda i: starts[i].value)
-        chosen = sorted({0, *order[: self.rule.effort.refined]})
+        chosen = sorted({0, *order[: self.effort.refined]})
         work: list[_Work] = [
-            (f"refinement {i}", _refinement, (self.middle, starts[i], self.rule)) for i in chosen
+            (f"refinement {i}", _refinement, (self.middle, starts[i], self.settings))
+            for i in chosen
         ]
-        dense = latent_cells(_DENSER * self.rule.effort.middle_cells)
+        dense = latent_cells(_DENSER * self.effort.middle_cells)
         for i, model in enumerate((self.data, *given)):
-            variance = self.rule.noise_variance
-            if self.rule.fit_noise != "no":
+            variance = self.settings.variance
+            if self.settings.fit_noise != "no":
                 variance = model.noise_variance
             f = dense.average(model.decoder)
             whole = Outcome(starts[i].kind, math.inf, f, dense.boundary, variance, 0)
-            work.append((f"direct {i}", _refinement, (self.middle, whole, self.rule)))
+            work.append((f"direct {i}", _refinement, (self.middle, whole, self.settings)))
         ended = self._run("refinements", work)
         refined = dict(zip(chosen, ended[: len(chosen)], strict=True))
         for i, direct in enumerate(ended[len(chosen) :]):
@@ -159,7 +144,7 @@ class Search:
         Coarse values are compared with the best's own on the same coarse nodes, and refined ones
         with the best: values of different levels are never compared.
         """
-        effort = self.rule.effort
+        effort = self.effort
         made: list[tuple[Outcome, Outcome | None]] = []
         still: list[Outcome] = []
         measured: Outcome | None = None
@@ -168,12 +153,17 @@ class Search:
             if best is not measured:
                 # Only a new best has to be measured on the coarse nodes.
                 work = [
-                    (f"still {k}.{i}", _still, (self.coarse[i], best, self.rule))
+                    (f"still {k}.{i}", _still, (self.coarse[i], best, self.settings))
                     for i in range(min(effort.hops, len(_SHIFTS)))
                 ]
             stills = len(work)
             for i in range(effort.hops):
-                arguments = (self.coarse[i % len(_SHIFTS)], best, self.rule, (self.seed, 1, k, i))
+                arguments = (
+                    self.coarse[i % len(_SHIFTS)],
+                    best,
+                    self.settings,
+                    (self.settings.seed, 1, k, i),
+                )
                 work.append((f"hop {k}.{i}", _hop, arguments))
             label = f"basin hopping {k + 1}/{effort.rounds}"
             ended = self._run(label, work)
@@ -186,7 +176,7 @@ class Search:
                 if outcome.value <= still[i % len(_SHIFTS)].value + _PROMISING
             ]
             finer: list[_Work] = [
-                (f"refined hop {k}.{i}", _refinement, (self.middle, hops[i], self.rule))
+                (f"refined hop {k}.{i}", _refinement, (self.middle, hops[i], self.settings))
                 for i in promising
             ]
             refined = dict(zip(promising, self._run(label, finer), strict=True))
@@ -198,14 +188,14 @@ class Search:
         self, best: Outcome, advance: Callable[[], None]
     ) -> tuple[LatentCells, DataNodes, Ascent]:
         """Ascend to convergence on the finest cells and nodes."""
-        effort = self.rule.effort
+        effort = self.effort
         nodes = data_nodes(
             self.panels, effort.fine_step, shift=0.25, tail=1e-7, most=16 * effort.most_nodes
         )
         cells, f = _adapt(effort.fine_cells, best)
         last = ascend(
-            self.rule.e_step(nodes, cells), f, best.noise_variance,
-            fit_noise=self.rule.fit_noise, steepness=self.rule.steepness,
+            make_e_step(nodes, cells, self.settings.samples), f, best.noise_variance,
+            fit_noise=self.settings.fit_noise, steepness=self.settings.steepness,
             most=effort.most, watch=lambda _evaluations, _value: advance(),
         )  # fmt: skip
         return cells, nodes, last
@@ -213,9 +203,9 @@ class Search:
     def _run(self, description: str, work: Sequence[_Work]) -> list[Outcome]:
         work = [(self.label + name, function, arguments) for name, function, arguments in work]
         waiting = [(name, f, a) for name, f, a in work if self.state.get(name) is None]
-        with self.progress.task(self.label + description, len(work)) as advance:
+        with self.execution.progress.task(self.label + description, len(work)) as advance:
             advance(len(work) - len(waiting))
-            parallel = Parallel(n_jobs=self.jobs, return_as="generator_unordered")
+            parallel = Parallel(n_jobs=self.execution.jobs, return_as="generator_unordered")
             for name, outcome in parallel(delayed(_named)(*item) for item in waiting):
                 self.state.put(name, outcome)
                 advance(1)
@@ -234,38 +224,46 @@ def _coarse_start(
     cells: LatentCells,
     truth: Array,
     start: Start | None,
-    rule: Rule,
+    settings: SearchSettings,
     seed: tuple[int, ...],
 ) -> Outcome:
-    e_step = rule.e_step(nodes, cells)
+    e_step = make_e_step(nodes, cells, settings.samples)
     if start is None:
         start = random_start(np.random.default_rng(seed), e_step, truth)
-    return _ascend(e_step, start, rule.noise_variance, rule)
+    return _ascend(e_step, start, settings.variance, settings)
 
 
-def _refinement(nodes: DataNodes, outcome: Outcome, rule: Rule) -> Outcome:
-    cells, f = _adapt(rule.effort.middle_cells, outcome)
-    e_step = rule.e_step(nodes, cells)
-    return _ascend(e_step, Start(outcome.kind, f), outcome.noise_variance, rule)
+def _refinement(nodes: DataNodes, outcome: Outcome, settings: SearchSettings) -> Outcome:
+    cells, f = _adapt(settings.chosen_effort.middle_cells, outcome)
+    e_step = make_e_step(nodes, cells, settings.samples)
+    return _ascend(e_step, Start(outcome.kind, f), outcome.noise_variance, settings)
 
 
-def _still(coarse: DataNodes, best: Outcome, rule: Rule) -> Outcome:
+def _still(coarse: DataNodes, best: Outcome, settings: SearchSettings) -> Outcome:
     """Ascend from the best itself on coarse nodes: what hops there are measured by."""
-    e_step = rule.e_step(coarse, latent_cells(rule.effort.coarse_cells))
+    e_step = make_e_step(
+        coarse, latent_cells(settings.chosen_effort.coarse_cells), settings.samples
+    )
     f = LatentCells(best.boundary).interpolate(best.f, e_step.cells.z)
-    return _ascend(e_step, Start("still", f), best.noise_variance, rule)
+    return _ascend(e_step, Start("still", f), best.noise_variance, settings)
 
 
-def _hop(coarse: DataNodes, best: Outcome, rule: Rule, seed: tuple[int, ...]) -> Outcome:
-    e_step = rule.e_step(coarse, latent_cells(rule.effort.coarse_cells))
+def _hop(
+    coarse: DataNodes, best: Outcome, settings: SearchSettings, seed: tuple[int, ...]
+) -> Outcome:
+    e_step = make_e_step(
+        coarse, latent_cells(settings.chosen_effort.coarse_cells), settings.samples
+    )
     f = LatentCells(best.boundary).interpolate(best.f, e_step.cells.z)
     start = torn(np.random.default_rng(seed), e_step, f, "hop")
-    return _ascend(e_step, start, best.noise_variance, rule)
+    return _ascend(e_step, start, best.noise_variance, settings)
 
 
-def _ascend(e_step: EStep, start: Start, noise_variance: Array, rule: Rule) -> Outcome:
+def _ascend(
+    e_step: EStep, start: Start, noise_variance: Array, settings: SearchSettings
+) -> Outcome:
     f, variance, negative_elbo, evaluations = ascend_from(
-        e_step, start, noise_variance, fit_noise=rule.fit_noise, steepness=rule.steepness
+        e_step, start, noise_variance, fit_noise=settings.fit_noise, steepness=settings.steepness
     )
     value = negative_elbo - e_step.nodes.entropy
     return Outcome(start.kind, value, f, e_step.cells.boundary, variance, evaluations)

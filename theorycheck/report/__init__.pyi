@@ -24,6 +24,6 @@ from ._html import write_report as write_report
 from ._numbers import shown as shown
 from ._plane import draw_curve as draw_curve
 from ._plane import draw_image as draw_image
-from ._search import Search as Search
+from ._search import ReportSearch as ReportSearch
 from ._trained import read_trained as read_trained
 from ._trained import runs_of as runs_of

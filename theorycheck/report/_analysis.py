@@ -22,7 +22,7 @@ from theorycheck.report._representative_points import (
     telling_landscape,
     telling_points,
 )
-from theorycheck.report._search import Search
+from theorycheck.report._search import ReportSearch
 from theorycheck.report._trained import TrainedRun
 from theorycheck.report._trained_analysis import TrainedAnalysis, analyse_trained
 from theorycheck.theorems import (
@@ -150,7 +150,7 @@ def analyse(
     alternatives: Sequence[GenerativeModel] = (),
     eta: Sequence[float] = (),
     tolerance: float = PMO_TOLERANCE,
-    search: Search | None = None,
+    search: ReportSearch | None = None,
     trained: Sequence[TrainedRun] = (),
     progress: Progress = NO_PROGRESS,
 ) -> ModelAnalysis:
@@ -166,7 +166,7 @@ def analyse(
         Thresholds for the table of the η-partition, nats; by default some round ones.
     tolerance : float
         Error radius wanted for every PMO, nats.
-    search : Search, optional
+    search : ReportSearch, optional
         How to search for the predicted optimum, which is then one of the alternatives too.
     trained : sequence of TrainedRun
         Networks trained on its data.

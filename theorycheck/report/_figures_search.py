@@ -37,7 +37,7 @@ def starts_figure(analysis: ModelAnalysis) -> Figure:
     figure = new_figure(3.9)
     axes = figure.add_subplot()
     rank = np.arange(1, len(starts) + 1)
-    value = np.array([start.excess for start in starts])
+    value = np.array([start.node_excess for start in starts])
     from_truth = np.array([start.kind == "ground truth" for start in starts])
     style: Any = {"linestyle": "none", "markersize": 8, "markeredgewidth": 1.5, "zorder": 3}
     axes.plot(
@@ -55,10 +55,10 @@ def starts_figure(analysis: ModelAnalysis) -> Figure:
             label="refined", **style,
         )  # fmt: skip
     if predicted.hops:
-        hops = sorted(predicted.hops, key=lambda hop: hop.excess)
+        hops = sorted(predicted.hops, key=lambda hop: hop.node_excess)
         places = len(starts) + 1.5 + np.arange(len(hops))
         axes.plot(
-            places, [hop.excess for hop in hops], "s", markerfacecolor="white",
+            places, [hop.node_excess for hop in hops], "s", markerfacecolor="white",
             markeredgecolor=HOLDS, label="the best, torn anew", **style,
         )  # fmt: skip
         finer = [(x, h.refined) for x, h in zip(places, hops, strict=True) if h.refined is not None]
@@ -69,7 +69,7 @@ def starts_figure(analysis: ModelAnalysis) -> Figure:
             )  # fmt: skip
             refined += finer
     _levels(figure, optimum.truth.excess.value, predicted.excess.value)
-    hopped = [hop.excess for hop in predicted.hops]
+    hopped = [hop.node_excess for hop in predicted.hops]
     every = np.concatenate([value, hopped, [optimum.truth.excess.value]])
     top = float(every.max())
     low = min(float(every.min()), predicted.excess.value, *(r for _, r in refined), 0.0)

@@ -20,7 +20,7 @@ from theorycheck.report._analysis import ModelAnalysis, analyse
 from theorycheck.report._figure_files import FigureFiles
 from theorycheck.report._figures import ReportFigure, figures_of
 from theorycheck.report._numbers import shown
-from theorycheck.report._search import Search
+from theorycheck.report._search import ReportSearch
 from theorycheck.report._trained import TrainedRun, runs_of
 from theorycheck.versions import versions
 
@@ -50,7 +50,7 @@ def write_report(
     alternatives: Mapping[str, Sequence[GenerativeModel]] | None = None,
     eta: Sequence[float] = (),
     tolerance: float = PMO_TOLERANCE,
-    search: Search | None = None,
+    search: ReportSearch | None = None,
     trained: Sequence[TrainedRun] = (),
     figure_files: FigureFiles | None = None,
     progress: Progress = NO_PROGRESS,
@@ -70,7 +70,7 @@ def write_report(
         Thresholds for the η tables, nats; by default some round ones.
     tolerance : float
         Error radius wanted for every PMO, nats.
-    search : Search, optional
+    search : ReportSearch, optional
         How to search for the predicted optimum of each model; by default it is not.
     trained : sequence of TrainedRun
         Networks to show beside the ground truth that each was trained on.

@@ -3,41 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from theorycheck.models import GenerativeModel
-from theorycheck.optimum import Effort, PredictedOptimum, find_optimum
+from theorycheck.optimum import Execution, PredictedOptimum, SearchSettings, find_optimum
 from theorycheck.progress import Progress
 
 
 @dataclass(frozen=True)
-class Search:
-    """How the predicted optimum is to be searched for.
+class ReportSearch:
+    """How the predicted optimum is to be searched for, and what readers are told about it.
 
     Parameters
     ----------
-    effort : Effort
+    settings : SearchSettings
     name : str
         What a reader is told about it, ``"quick"`` for example.
-    seed : int
-    jobs : int, optional
-        Processes; by default what ``joblib.parallel_config`` says.
+    execution : Execution
+        Its progress is that of the report.
     """
 
-    effort: Effort
+    settings: SearchSettings
     name: str
-    seed: int = 0
-    jobs: int | None = None
+    execution: Execution = field(default_factory=Execution)
+
+    @property
+    def seed(self) -> int:
+        """The seed of the search."""
+        return self.settings.seed
 
     def run(
         self, model: GenerativeModel, given: Sequence[GenerativeModel], progress: Progress
     ) -> PredictedOptimum:
         """Search, from the given decoders too."""
-        return find_optimum(
-            model,
-            effort=self.effort,
-            given=given,
-            seed=self.seed,
-            jobs=self.jobs,
-            progress=progress,
-        )
+        execution = replace(self.execution, progress=progress)
+        return find_optimum(model, self.settings, given=given, execution=execution)

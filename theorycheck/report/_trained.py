@@ -26,8 +26,9 @@ class TrainedRun:
     directory : Path
     model : GenerativeModel
         The selected restart, with its σ².
-    truth : tuple of float
-        What tells the ground truth that it was trained on from others.
+    truth : str or list of float
+        What tells the ground truth that it was trained on from others: its fingerprint, or the
+        numbers that earlier versions kept.
     truth_name : str
     method : str
     samples : int
@@ -43,7 +44,7 @@ class TrainedRun:
 
     directory: Path
     model: GenerativeModel
-    truth: tuple[float, ...]
+    truth: str | list[float]
     truth_name: str
     method: str
     samples: int
@@ -90,7 +91,7 @@ def read_trained(directory: Path) -> TrainedRun:
         return TrainedRun(
             directory=directory,
             model=GenerativeModel(saved.decoder, saved.noise_variance),
-            truth=tuple(float(value) for value in (saved.training or {})["truth"]),
+            truth=_kept_truth((saved.training or {})["truth"]),
             truth_name=str(truth_name),
             method=str(method),
             samples=int(samples),
@@ -129,9 +130,9 @@ def runs_of(
     """
     if not runs:
         return {}
-    from neural import fingerprint
+    from neural import same_truth
 
-    known = {model.name: tuple(fingerprint(model)) for model in models}
+    known = {model.name: model for model in models}
     sorted_runs: dict[str, list[TrainedRun]] = {}
     for run in runs:
         if run.truth_name not in known:
@@ -139,7 +140,7 @@ def runs_of(
                 f"--trained {run.directory}: trained on {run.truth_name}, which is not in the "
                 "report"
             )
-        if run.truth != known[run.truth_name]:
+        if not same_truth(run.truth, known[run.truth_name]):
             raise SettingError(
                 f"--trained {run.directory}: trained on another f or σ² than the report's "
                 f"{run.truth_name}"
@@ -148,3 +149,7 @@ def runs_of(
     for found in sorted_runs.values():
         found.sort(key=lambda run: _ORDER.index(run.method) if run.method in _ORDER else 9)
     return sorted_runs
+
+
+def _kept_truth(kept: Any) -> str | list[float]:
+    return kept if isinstance(kept, str) else [float(value) for value in kept]

@@ -16,13 +16,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.models import GenerativeModel
-from theorycheck.optimum import QUICK, Effort, PredictedOptimum, find_optimum
-from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.optimum import Execution, PredictedOptimum, SearchSettings, find_optimum
+from theorycheck.results import Saved
+from theorycheck.streams import spawned_seed
 from theorycheck.theorems._likelihood_floor import likelihood_floor
 from theorycheck.theorems._noise_optimum import mean_of
 
@@ -89,7 +91,7 @@ class HeldNoise:
 
 
 @dataclass(frozen=True, eq=False)
-class NoiseCurve:
+class NoiseCurve(Saved):
     """J*(σ²) on a grid of σ².
 
     Parameters
@@ -99,8 +101,13 @@ class NoiseCurve:
         σ² ascending.
     """
 
+    schema: ClassVar[str] = "noise_curve"
+
     data: GenerativeModel
     points: tuple[HeldNoise, ...]
+
+    def _about(self) -> dict[str, object]:
+        return {"data": self.data.name, "fingerprint": self.data.fingerprint}
 
     @property
     def lowest(self) -> HeldNoise:
@@ -182,11 +189,9 @@ class NoiseCurve:
 def noise_curve(
     data: GenerativeModel,
     noise_variances: Sequence[float],
+    settings: SearchSettings | None = None,
     *,
-    effort: Effort = QUICK,
-    seed: int = 0,
-    jobs: int | None = None,
-    progress: Progress = NO_PROGRESS,
+    execution: Execution | None = None,
 ) -> NoiseCurve:
     """Search for the best decoder at every σ² of a grid, twice.
 
@@ -196,9 +201,12 @@ def noise_curve(
         The ground truth.
     noise_variances : sequence of float
         σ² to hold, one for all data dimensions.
-    effort, seed, jobs, progress
-        As in :func:`~theorycheck.optimum.find_optimum`, for each search; the second
-        sweep has the seed + 1.
+    settings : SearchSettings, optional
+        As in :func:`~theorycheck.optimum.find_optimum`, for each search; its σ² does
+        not count, and the second sweep has a random stream of its own.
+    execution : Execution, optional
+        For each search. Optima that are known already are not taken: the two sweeps must know
+        nothing of each other.
 
     Returns
     -------
@@ -214,19 +222,19 @@ def noise_curve(
         raise SettingError("a curve over σ² needs one σ² at least, and none twice")
     if not all(math.isfinite(value) and value > 0.0 for value in values):
         raise SettingError(f"every σ² must be positive and finite, not {values}")
+    settings = settings or SearchSettings()
+    execution = (execution or Execution()).without_known()
     sweeps: list[dict[float, PredictedOptimum]] = []
-    for number, order in enumerate((values[::-1], values)):
+    seeds = (settings.seed, spawned_seed(settings.seed, 1))
+    for seed, order in zip(seeds, (values[::-1], values), strict=True):
         found: dict[float, PredictedOptimum] = {}
         given: list[GenerativeModel] = []
         for value in order:
             found[value] = find_optimum(
                 data,
-                effort=effort,
+                replace(settings, noise_variance=(value,), seed=seed),
                 given=given,
-                noise_variance=value,
-                seed=seed + number,
-                jobs=jobs,
-                progress=progress,
+                execution=execution,
             )
             given = [found[value].model]
         sweeps.append(found)

@@ -8,7 +8,7 @@ therefore how far the joint optimum next to it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,11 +17,11 @@ from theorycheck.estimate import Estimate
 from theorycheck.models import GenerativeModel
 from theorycheck.objectives import decompose
 from theorycheck.optimum import (
-    QUICK,
     SAME_OPTIMUM,
-    Effort,
+    Execution,
     NoiseFit,
     PredictedOptimum,
+    SearchSettings,
     find_optimum,
 )
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -153,12 +153,10 @@ def noise_at(
 
 def find_noise_optima(
     model: GenerativeModel,
+    settings: SearchSettings | None = None,
     *,
-    effort: Effort = QUICK,
     fit: NoiseFit = "shared",
-    seed: int = 0,
-    jobs: int | None = None,
-    progress: Progress = NO_PROGRESS,
+    execution: Execution | None = None,
 ) -> tuple[PredictedOptimum, PredictedOptimum]:
     """Find the optimum with σ² held, and the joint optimum over f, q and σ².
 
@@ -166,10 +164,13 @@ def find_noise_optima(
     ----------
     model : GenerativeModel
         The ground truth.
-    effort, seed, jobs, progress
-        As in :func:`~theorycheck.optimum.find_optimum`, for both searches.
+    settings : SearchSettings, optional
+        As in :func:`~theorycheck.optimum.find_optimum`, for both searches; its
+        ``fit_noise`` does not count.
     fit : {"shared", "each"}
         One σ² for all data dimensions, as in the paper, or one each.
+    execution : Execution, optional
+        For both searches; without a state file.
 
     Returns
     -------
@@ -183,15 +184,10 @@ def find_noise_optima(
     """
     if fit not in ("shared", "each"):
         raise SettingError(f"the fit of σ² must be shared or each, not {fit}")
-    held = find_optimum(model, effort=effort, seed=seed, jobs=jobs, progress=progress)
+    settings = settings or SearchSettings()
+    held = find_optimum(model, replace(settings, fit_noise="no"), execution=execution)
     joint = find_optimum(
-        model,
-        effort=effort,
-        given=[held.model],
-        fit_noise=fit,
-        seed=seed,
-        jobs=jobs,
-        progress=progress,
+        model, replace(settings, fit_noise=fit), given=[held.model], execution=execution
     )
     return held, joint
 
@@ -220,9 +216,11 @@ def checked_optimum(
     """
     if found is None:
         return None
-    same_noise = np.array_equal(found.data.noise_variance, model.noise_variance)
-    if found.data.name != model.name or not same_noise:
-        raise ModelError(f"an optimum on the data of {found.data.name}, not of {model.name}")
+    if not found.data.same_as(model):
+        other = f"{found.data.name}, not of {model.name}"
+        if found.data.name == model.name:
+            other = f"another {model.name}: of this name, but with another f or σ²"
+        raise ModelError(f"an optimum on the data of {other}")
     if joint != (found.fit_noise != "no"):
         state = "held" if joint else "optimised"
         raise ModelError(f"an optimum on the data of {model.name} at which σ² was {state}")

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
 from theorycheck.estimate import Verdict
+from theorycheck.models import as_generative
 from theorycheck.objectives import Decomposition
 from theorycheck.optimum import Stationarity
+from theorycheck.rearrangements import ZeroMleoClass
+from theorycheck.results import Saved
 from theorycheck.theorems._condition1 import AlternativeCheck
 from theorycheck.theorems._condition2 import Condition2Check, RepairedCheck, largest_gain
 from theorycheck.theorems._one_eta import OneEtaCheck
 from theorycheck.theorems._premise import PremiseAt, premise_words
 
-if TYPE_CHECKING:
-    from theorycheck.rearrangements import ZeroMleoClass
-
 
 @dataclass(frozen=True)
-class Theorem1Check:
+class Theorem1Check(Saved):
     """What the numbers say about Theorem 1 at a ground truth.
 
     Parameters
@@ -46,6 +46,8 @@ class Theorem1Check:
         The class that was surveyed.
     """
 
+    schema: ClassVar[str] = "conditions"
+
     ground_truth: Decomposition
     premise: tuple[PremiseAt, ...]
     premise_verdict: Verdict
@@ -57,6 +59,10 @@ class Theorem1Check:
     joint: OneEtaCheck
     class_searched: str
     zero_mleo: ZeroMleoClass | None = None
+
+    def _about(self) -> dict[str, object]:
+        data = as_generative(self.ground_truth.data)
+        return {"data": data.name, "fingerprint": data.fingerprint}
 
     @property
     def condition_2(self) -> Verdict:

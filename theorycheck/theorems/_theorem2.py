@@ -8,6 +8,7 @@ from it where q is not. At the optimum of the ELBO, where f is another one, see 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from theorycheck.quadrature import (
     quasi_monte_carlo,
     trapezoid_grid,
 )
+from theorycheck.results import Saved
 from theorycheck.theorems._noise_optimum import NoiseAtOptimum, checked_optimum, mean_of, noise_at
 
 Array = NDArray[np.float64]
@@ -35,7 +37,7 @@ _MOST_PAIRS = 200_000_000
 
 
 @dataclass(frozen=True)
-class Theorem2Check:
+class Theorem2Check(Saved):
     """σ² refitted at the ground truth, per data dimension.
 
     Parameters
@@ -57,6 +59,8 @@ class Theorem2Check:
     joint : NoiseAtOptimum or None
         The best decoder and σ² found together.
     """
+
+    schema: ClassVar[str] = "noise"
 
     model: GenerativeModel
     true: tuple[float, ...]
@@ -103,6 +107,9 @@ class Theorem2Check:
         if self.verdict is Verdict.FAILS:
             return "At the true f the mean-field fit of σ² is unbiased: posteriors are Gaussian."
         return "At the true f a bias of σ² is smaller than its error radius."
+
+    def _about(self) -> dict[str, object]:
+        return {"data": self.model.name, "fingerprint": self.model.fingerprint}
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``theorycheck noise --json`` prints."""

@@ -1,0 +1,144 @@
+"""Every verb's JSON follows its schema, and the schemas say what a number is."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.efforts import make_searches_tiny
+from theorycheck.cli import main
+from theorycheck.cli.app import command
+from theorycheck.errors import SettingError
+from theorycheck.results._json_schemas import json_schema, schema_id, verbs_with_schema
+
+jsonschema = pytest.importorskip("jsonschema")
+
+WAVE = ("expr:sin(3*z)", "--noise-variance", "0.01")
+CLASS = ("--folds", "2", "--tears", "-1", "--pieces", "1", "--tolerance", "1e-3")
+NETWORK = ("expr:0.5*sin(3*z)", "--data", WAVE[0], "--data-noise-variance", "0.01")
+TRAIN = (
+    "--steps", "2", "--restarts", "2", "--from-truth", "0", "--batch", "8", "--hidden", "4",
+)  # fmt: skip
+
+#: Real command lines, with all that is optional in what they print, and without.
+RUNS = [
+    ("decompose", "circle", "--tolerance", "1e-2"),
+    # Above all KL one part is empty, and its mean not defined.
+    ("decompose", *WAVE, "--eta", "0.1,1e9", "--certify", "2", "--iwae", "2"),
+    ("optimum", *WAVE),
+    ("optimum", *WAVE, "--objective", "iwae", "--samples", "2", "-o", "i.npz"),
+    ("optimum", *WAVE, "--steepness", "1", "--steepness", "inf"),
+    ("conditions", "circle", "--search", "none", "--tolerance", "1e-2", "--eta", "0.001"),
+    ("conditions", *WAVE, *CLASS, "--eta", "0.1", "--alternative", "expr:z"),
+    ("noise", "circle", "--search", "none", "--tolerance", "1e-2"),
+    ("noise", *WAVE, "--tolerance", "1e-2", "--held-noise", "0.1,0.2"),
+    ("decompose", *WAVE, "--tolerance", "1e-2", "--sample", "x.csv"),
+    ("noise", "--from-loss", "mse + 0.5*kl", "--data-dim", "2", "--loss-value", "0.1"),
+    ("judge", *NETWORK, "--tolerance", "1e-2"),
+    ("judge", *NETWORK, "--tolerance", "1e-2", "--search", "none"),
+    ("train", *WAVE, "--method", "vae", *TRAIN, "--search", "none"),
+    ("train", *WAVE, "--method", "iwae", "--samples", "2", *TRAIN),
+    ("report", *WAVE, "-o", "out", "--tolerance", "1e-2", "--search", "none"),
+    ("dataset", "circle", "-o", "data", "--size", "4"),
+    ("score", "expr:[z, 0*z]", "--on", "figure8", "--tolerance", "1e-2"),
+    ("list",),
+    ("prove", "gibbs"),
+    ("prove",),
+    ("cite", "figure8", "--verb", "optimum"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_searches_tiny(monkeypatch)
+
+
+def complaints(verb: str, entry: object) -> list[str]:
+    validator = jsonschema.Draft202012Validator(json_schema(verb))
+    return [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(entry)]
+
+
+@pytest.mark.parametrize("arguments", RUNS, ids=lambda a: " ".join(a)[:60])
+def test_real_output(arguments: tuple[str, ...], capfd: pytest.CaptureFixture[str]) -> None:
+    verb = "from_loss" if "--from-loss" in arguments else arguments[0]
+    Path("x.csv").write_text("x\n0.1\n-0.4\n1.2\n")
+    if verb in ("train", "judge"):
+        pytest.importorskip("torch")
+    if verb == "prove":
+        pytest.importorskip("z3")
+    assert main([*arguments, "--json"]) == 0
+    entry = json.loads(capfd.readouterr().out)
+    assert entry["schema"] == schema_id(verb)
+    assert complaints(verb, entry) == []
+    # It is no schema that takes anything: a key more or less, or a bare number for an estimate.
+    assert complaints(verb, entry | {"surprise": 1})
+    assert complaints(verb, {key: value for key, value in entry.items() if key != "schema"})
+    for key, value in entry.items():
+        if isinstance(value, dict) and set(value) == {"value", "error", "kind"}:
+            broken = copy.deepcopy(entry)
+            broken[key] = value["value"]
+            assert complaints(verb, broken), key
+            broken[key] = value | {"kind": "guessed"}
+            assert complaints(verb, broken), key
+
+
+def test_claims() -> None:
+    """``verify`` runs pytest: its JSON is that of a run that found nothing to check."""
+    row = {"id": "C01", "claim": "c", "verdict": "verified", "evidence": []}
+    entry = {"schema": schema_id("verify"), "exit_code": 0, "claims": [row]}
+    assert complaints("verify", entry | {"json": None, "html": None}) == []
+    assert complaints("verify", entry)
+
+
+def test_every_verb_with_json_has_a_schema() -> None:
+    verbs = {
+        name
+        for name, verb in command().commands.items()
+        if any("--json" in parameter.opts for parameter in verb.params)
+    }
+    # `noise --from-loss` prints an object of its own.
+    assert set(verbs_with_schema()) == verbs | {"from_loss"}
+    assert {arguments[0] for arguments in RUNS} | {"verify"} == verbs
+
+
+@pytest.mark.parametrize("verb", verbs_with_schema())
+def test_schemas_are_schemas_and_say_what_numbers_are(verb: str) -> None:
+    schema = json_schema(verb)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert "common.json" not in json.dumps(schema)
+    for path, node in _nodes(schema, verb):
+        if path.endswith(("description", "required")):
+            continue
+        if "$ref" in node and node["$ref"].endswith(("/estimate", "/estimate_or_null")):
+            continue
+        if node.get("type") in ("number", ["number", "null"]):
+            assert node.get("description"), path
+    for name, node in schema["properties"].items():
+        assert node.get("description") or "$ref" in node, name
+
+
+def _nodes(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(node, dict):
+        yield path, node
+        for key, entry in node.items():
+            yield from _nodes(entry, f"{path}/{key}")
+    elif isinstance(node, list):
+        for number, entry in enumerate(node):
+            yield from _nodes(entry, f"{path}/{number}")
+
+
+def test_the_verb_prints_them(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "decompose"]) == 0
+    assert json.loads(capfd.readouterr().out) == json_schema("decompose")
+    assert main(["schema"]) == 0
+    assert "urn:theorycheck:json:optimum:1" in capfd.readouterr().out
+    assert main(["schema", "decompos"]) == 2
+    assert "did you mean 'decompose'?" in capfd.readouterr().err
+    with pytest.raises(SettingError, match="no JSON schema"):
+        json_schema("common")

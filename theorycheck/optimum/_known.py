@@ -1,0 +1,136 @@
+"""Optima that are known already: handed over by the caller, or in the cache of results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from theorycheck.errors import LoadingError, SettingError
+from theorycheck.models import GenerativeModel
+from theorycheck.optimum._result import PredictedOptimum
+from theorycheck.optimum._settings import Execution, SearchSettings
+from theorycheck.results import ResultCache, engine_digest
+
+
+def known_optimum(
+    data: GenerativeModel, settings: SearchSettings, execution: Execution
+) -> PredictedOptimum | None:
+    """Return an optimum that the caller has handed over, if it is the one that is wanted.
+
+    Parameters
+    ----------
+    data : GenerativeModel
+    settings : SearchSettings
+        Resolved. Effort and seed do not count.
+    execution : Execution
+        Its progress is told, in one line each, what is taken and what is not.
+
+    Returns
+    -------
+    PredictedOptimum or None
+    """
+    differing = []
+    for name, optimum in execution.known.items():
+        if not optimum.data.same_as(data):
+            continue
+        difference = optimum.settings.difference(settings)
+        if difference is None:
+            execution.progress.say(f"{name}: its optimum is taken, {_described(optimum.settings)}.")
+            return optimum.with_data(data)
+        differing.append(f"{name}: an optimum of {data.name} whose {difference}")
+    for line in differing:
+        execution.progress.say(f"{line}: not what is wanted now, which is searched for.")
+    return None
+
+
+class CachedSearch:
+    """One search's place in the cache, if there is a cache.
+
+    Parameters
+    ----------
+    data : GenerativeModel
+    settings : SearchSettings
+        Resolved.
+    given : sequence of GenerativeModel
+        Decoders that the search starts from.
+    execution : Execution
+    """
+
+    def __init__(
+        self,
+        data: GenerativeModel,
+        settings: SearchSettings,
+        given: Sequence[GenerativeModel],
+        execution: Execution,
+    ) -> None:
+        self._data, self._settings = data, settings
+        self._cache, self._progress = execution.cache, execution.progress
+        self._key = "" if self._cache is None else cache_key(data, settings, given)
+
+    def read(self) -> PredictedOptimum | None:
+        """Return what an earlier search of the same found, and say so."""
+        if self._cache is None:
+            return None
+        path = self._cache.path(PredictedOptimum.schema, self._key)
+        try:
+            found = self._cache.read(PredictedOptimum, self._key, [self._data])
+        except LoadingError as error:
+            self._progress.say(f"The cache has an entry that cannot be used, {error}: searching.")
+            return None
+        if found is None:
+            return None
+        what = _described(self._settings)
+        self._progress.say(
+            f"The optimum of {self._data.name}, {what}, is that of an earlier search, in {path} "
+            "(--no-cache searches anew)."
+        )
+        return found.with_data(self._data)
+
+    def write(self, found: PredictedOptimum) -> None:
+        """Keep what was found; where that fails, say so, and nothing else is lost."""
+        if self._cache is None:
+            return
+        try:
+            self._cache.write(found, self._key)
+        except SettingError as error:
+            self._progress.say(f"The cache was left as it was: {error}.")
+
+
+def cache_key(
+    data: GenerativeModel, settings: SearchSettings, given: Sequence[GenerativeModel]
+) -> str:
+    """Return the key of a search: a digest of all that its result depends on.
+
+    Parameters
+    ----------
+    data : GenerativeModel
+        By its fingerprint, and how finely it is scanned; its name does not count.
+    settings : SearchSettings
+        Resolved.
+    given : sequence of GenerativeModel
+        Decoders that the search starts from, whose names are told with the starts.
+
+    Returns
+    -------
+    str
+    """
+    return ResultCache.key(
+        {
+            "engine": engine_digest(),
+            "data": [data.fingerprint, data.decoder.resolution],
+            "given": [[one.name, one.fingerprint, one.decoder.resolution] for one in given],
+            "settings": settings.to_dict(),
+        }
+    )
+
+
+def _described(settings: SearchSettings) -> str:
+    """Return the settings in a few words."""
+    objective = (
+        "of the ELBO" if settings.samples == 1 else f"of the IWAE bound, S = {settings.samples}"
+    )
+    words = [objective, f"seed {settings.seed}"]
+    if settings.fit_noise != "no":
+        words.append(f"σ² fitted ({settings.fit_noise})")
+    if settings.steepness is not None:
+        words.append(f"|f′| <= {settings.steepness:g}")
+    return ", ".join(words)

@@ -1,0 +1,243 @@
+"""What a search for the predicted optimum looks for, and how it is carried out.
+
+`SearchSettings` decide what is found, to the last bit; `Execution` decides only how long it takes
+and where it is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theorycheck.errors import SettingError, nearest
+from theorycheck.inference import checked_samples
+from theorycheck.models import GenerativeModel
+from theorycheck.optimum import _effort as efforts
+from theorycheck.optimum._coordinate_ascent import NoiseFit
+from theorycheck.optimum._effort import Effort
+from theorycheck.progress import NO_PROGRESS, Progress
+
+if TYPE_CHECKING:
+    from theorycheck.optimum._result import PredictedOptimum
+    from theorycheck.results import ResultCache
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """What the predicted optimum is an optimum of, and how hard it is searched for.
+
+    Parameters
+    ----------
+    samples : int
+        S of the objective: 1 for the ELBO, more for the IWAE bound L_S (docs/theory.md).
+    effort : Effort, optional
+        By default ``QUICK``, or ``IWAE_QUICK`` for S > 1.
+    seed : int
+        Seed of all randomness, not negative.
+    fit_noise : {"no", "shared", "each"}
+        Whether to optimise σ² along with f and q: one for all data dimensions, or one for each.
+    noise_variance : array_like, optional
+        σ² of the decoder, one for all data dimensions or one each: held there, or where the fit
+        begins; by default the data's. Stored as a tuple.
+    steepness : float, optional
+        Bound on |f′|, in data units per unit of z; ``inf`` means none.
+
+    Raises
+    ------
+    SettingError
+        If a setting is out of range.
+    """
+
+    samples: int = 1
+    effort: Effort | None = None
+    seed: int = 0
+    fit_noise: NoiseFit = "no"
+    noise_variance: tuple[float, ...] | None = None
+    steepness: float | None = None
+
+    def __init__(
+        self,
+        samples: int = 1,
+        effort: Effort | None = None,
+        seed: int = 0,
+        fit_noise: NoiseFit = "no",
+        noise_variance: ArrayLike | None = None,
+        steepness: float | None = None,
+    ) -> None:
+        values: dict[str, object] = {
+            "samples": checked_samples(samples),
+            "effort": effort,
+            "seed": _checked_seed(seed),
+            "fit_noise": fit_noise,
+            "noise_variance": _as_tuple(noise_variance),
+            "steepness": steepness,
+        }
+        if fit_noise not in get_args(NoiseFit):
+            known = nearest(str(fit_noise), get_args(NoiseFit))
+            raise SettingError(f"the fit of σ²: there is no '{fit_noise}': {known}")
+        if steepness is not None:
+            if not steepness > 0.0:
+                raise SettingError(f"the bound on the steepness must be positive, not {steepness}")
+            values["steepness"] = None if math.isinf(steepness) else float(steepness)
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def chosen_effort(self) -> Effort:
+        """The effort, or the quick one of the objective where none was given."""
+        if self.effort is not None:
+            return self.effort
+        return efforts.QUICK if self.samples == 1 else efforts.IWAE_QUICK
+
+    def resolved(self, data: GenerativeModel) -> SearchSettings:
+        """Return the same settings with effort and σ² filled in.
+
+        Parameters
+        ----------
+        data : GenerativeModel
+
+        Returns
+        -------
+        SearchSettings
+
+        Raises
+        ------
+        ModelError
+            If σ² is not positive and finite, or has the wrong length.
+        """
+        model = data
+        if self.noise_variance is not None:
+            model = data.with_noise_variance(self.noise_variance)
+        variance = tuple(model.noise_variance.tolist())
+        return replace(self, effort=self.chosen_effort, noise_variance=variance)
+
+    @property
+    def variance(self) -> Array:
+        """σ² of resolved settings, shape (D,)."""
+        return np.array(self.noise_variance, dtype=np.float64)
+
+    def difference(self, other: SearchSettings) -> str | None:
+        """Say in what another search is for another optimum than this; None if it is not.
+
+        Effort and seed do not count: they say how well the same optimum is searched for.
+
+        Parameters
+        ----------
+        other : SearchSettings
+            Both resolved.
+
+        Returns
+        -------
+        str or None
+            ``"fit_noise is no, not shared"``: this one's value first.
+        """
+        for name in ("samples", "fit_noise", "steepness", "noise_variance"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if name == "noise_variance" and self.fit_noise != "no":
+                continue  # only where the fit began
+            if mine != theirs:
+                return f"{name} is {_told(mine)}, not {_told(theirs)}"
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {**asdict(self), "effort": None if self.effort is None else asdict(self.effort)}
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> SearchSettings:
+        """Read what :meth:`to_dict` returned.
+
+        Parameters
+        ----------
+        entries : Mapping
+
+        Returns
+        -------
+        SearchSettings
+
+        Raises
+        ------
+        SettingError
+            If an entry is unknown or out of range.
+        """
+        try:
+            return cls(**{**entries, "effort": _effort(entries.get("effort"))})
+        except TypeError as error:
+            raise SettingError(f"not the settings of a search: {error}") from error
+
+
+@dataclass(frozen=True, eq=False)
+class Execution:
+    """How a search is carried out; none of it changes what is found.
+
+    Parameters
+    ----------
+    jobs : int, optional
+        Processes; by default what ``joblib.parallel_config`` says.
+    progress : Progress
+        What is told how far the work is.
+    state_file : Path, optional
+        Where to keep what was found so far.
+    resume : bool
+        Go on from that file.
+    cache : ResultCache, optional
+        Where finished searches are looked up and kept; by default nowhere.
+    known : mapping of str to PredictedOptimum
+        Optima that are there already, by the name that a reader is told, such as a file's: one of
+        the same data and objective is taken in place of a search, whatever its effort and seed.
+
+    Raises
+    ------
+    SettingError
+        If `jobs` is 0, or there is no file to go on from.
+    """
+
+    jobs: int | None = None
+    progress: Progress = NO_PROGRESS
+    state_file: Path | None = None
+    resume: bool = False
+    cache: ResultCache | None = None
+    known: Mapping[str, PredictedOptimum] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.jobs == 0:
+            raise SettingError("the number of processes must not be 0")
+        if self.resume and self.state_file is None:
+            raise SettingError("a search can only go on from a state file, and none is given")
+
+    def without_known(self) -> Execution:
+        """Return the same for searches that must not know of any optimum."""
+        return replace(self, known={})
+
+
+def _checked_seed(seed: int) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise SettingError(f"the seed must be an integer, not {seed!r}")
+    if seed < 0:
+        raise SettingError(f"the seed must not be negative, not {seed}")
+    return int(seed)
+
+
+def _as_tuple(noise_variance: ArrayLike | None) -> tuple[float, ...] | None:
+    if noise_variance is None:
+        return None
+    values = np.atleast_1d(np.asarray(noise_variance, dtype=np.float64))
+    return tuple(float(value) for value in values)
+
+
+def _effort(entries: Mapping[str, Any] | Effort | None) -> Effort | None:
+    if entries is None or isinstance(entries, Effort):
+        return entries
+    return Effort(**{**entries, "elbo": _effort(entries.get("elbo"))})
+
+
+def _told(value: object) -> str:
+    return "not bounded" if value is None else str(value)
