@@ -33,6 +33,7 @@ from theorycheck.quadrature.kernels import _iwae_nodes as importance_nodes
 from theorycheck.quadrature.kernels import _iwae_slopes as importance_slopes
 from theorycheck.quadrature.kernels import _iwae_steps as importance_steps
 from theorycheck.quadrature.kernels import _mean_field as mean_field
+from theorycheck.quadrature.kernels._layouts import Cells
 
 #: Discrepancy that the checks below allow.
 ALLOWED = 1e-9
@@ -193,7 +194,7 @@ def _cell_negative_elbo(function: Callable[..., Any]) -> float:
 
     found = function(
         x, mean, log_scale, 1.0 / np.sqrt(variance),
-        (boundary, np.diff(f, axis=0).T.copy(), (0.5 * (f[1:] + f[:-1])).T.copy(), f),
+        Cells(boundary, np.diff(f, axis=0).T.copy(), (0.5 * (f[1:] + f[:-1])).T.copy(), f),
         np.empty((4, boundary.size)),
     )  # fmt: skip
     h, centre = 2e-4, value(0.0, 0.0)

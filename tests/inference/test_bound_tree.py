@@ -17,8 +17,8 @@ from theorycheck.inference._marginal import log_density
 from theorycheck.inference._mean_field import ALL_MINIMA, MeanField
 from theorycheck.models._expression import parse_expression
 from theorycheck.models._generative import GenerativeModel
+from theorycheck.quadrature.kernels import _basins as basins
 from theorycheck.quadrature.kernels import _bound_tree as kernel
-from theorycheck.quadrature.kernels import _branch_and_bound as branch_and_bound
 from theorycheck.quadrature.kernels._affine_moments import DEGREES, least_cost
 
 Array = np.ndarray
@@ -160,11 +160,8 @@ def least_of(field: MeanField, x: Array) -> float:
     """The engine's bound of the cost over all z, and that it is one."""
     panels, sigma = field.panels, field.model.sigma
     value = float(
-        least_cost(
-            x, 1.0 / sigma, panels.f, panels.centre, panels.radius, panels.block_centre,
-            panels.block_radius, field.bounds.slack,
-        )
-    )  # fmt: skip
+        least_cost(x, 1.0 / sigma, panels.f, panels.balls, panels.blocks, field.bounds.slack)
+    )
     z = np.linspace(-6.0, 6.0, 2_001)
     costs = 0.5 * (((x - field.model.decoder(z)) / sigma) ** 2).sum(axis=1)
     assert value <= costs.min() + 1e-12
@@ -200,8 +197,8 @@ def test_constants_dominate_the_fourth_derivatives() -> None:
     for constant, half_mean, reach in (
         (kernel.FOURTH_WIDE, kernel.FIRST_MEAN, 1.0),
         (kernel.FOURTH_NARROW, kernel.NARROW_MEAN, 1.0),
-        (branch_and_bound._BASIN_FOURTH, 0.25, 1.0),
-        (branch_and_bound._BASIN_FOURTH_HALF, 0.25, 0.5),
+        (basins._BASIN_FOURTH, 0.25, 1.0),
+        (basins._BASIN_FOURTH_HALF, 0.25, 0.5),
     ):
         ratio = fourth_order_ratio(half_mean, third, reach)
         assert 1.03 * ratio < constant < 1.1 * ratio

@@ -88,9 +88,8 @@ def test_log_density_batch_against_numpy(name: str) -> None:
         x = problem.telling(count, seed=count)
         value, relative, mean = np.empty(count), np.empty(count), np.empty_like(x)
         density_kernels.log_density_batch(
-            x, inverse, panels.log_weight, panels.f, panels.centre, panels.radius,
-            panels.log_mass, panels.defect, panels.block_centre, panels.block_radius,
-            panels.block_log_mass, value, relative, mean,
+            x, inverse, panels.log_weight, panels.f, panels.defect, panels.balls, panels.blocks,
+            value, relative, mean,
         )  # fmt: skip
         scaled = (x[:, :, None] - panels.f) * inverse[:, None]
         exponent = panels.log_weight - 0.5 * (scaled**2).sum(axis=1)
@@ -106,9 +105,8 @@ def _lanes(name: str, compiled: bool) -> tuple[np.ndarray, ...]:
     value, relative, mean = np.empty(4), np.empty(4), np.empty_like(xs)
     kernel = density_kernels._lanes if compiled else density_kernels._lanes.py_func
     kernel(
-        xs, 1.0 / problem.model.sigma, panels.log_weight, panels.f, panels.centre, panels.radius,
-        panels.log_mass, panels.defect, panels.block_centre, panels.block_radius,
-        panels.block_log_mass, value, relative, mean,
+        xs, 1.0 / problem.model.sigma, panels.log_weight, panels.f, panels.defect, panels.balls,
+        panels.blocks, value, relative, mean,
     )  # fmt: skip
     return value, relative, mean
 
@@ -126,12 +124,12 @@ def test_lanes_against_their_own_python(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_moments_and_expectations_against_their_own_python(name: str, scale: float) -> None:
     problem = PROBLEMS[name]
-    panels, groups = problem.mean_field.arrays
+    panels, runs = problem.mean_field.arrays
     inverse = 1.0 / problem.model.sigma
     dim = problem.model.data_dim
     x = problem.telling(2, seed=4)[0]
     for mean in (-0.9, 0.3, 11.9):
-        arguments = (x, mean, scale, inverse, panels, groups)
+        arguments = (x, mean, scale, inverse, panels, runs)
         fast = gaussian_expectation.cost_moments(*arguments, gaussian_expectation.workspace(dim))
         slow = gaussian_expectation.cost_moments.py_func(
             *arguments, gaussian_expectation.workspace.py_func(dim)
@@ -139,7 +137,7 @@ def test_moments_and_expectations_against_their_own_python(name: str, scale: flo
         assert fast == pytest.approx(slow, rel=1e-12, abs=1e-12 * max(fast))
         moments = [np.empty(dim) for _ in range(4)]
         work = gaussian_expectation.workspace(dim)
-        q = (x, mean, scale, panels, groups, work)
+        q = (x, mean, scale, panels, runs, work)
         gaussian_expectation.expectations(*q, moments[0], moments[1])
         gaussian_expectation.expectations.py_func(*q, moments[2], moments[3])
         assert moments[0] == pytest.approx(moments[2], rel=1e-12, abs=1e-12)
@@ -152,10 +150,10 @@ def test_negative_elbo_of_a_linear_decoder_against_scipy() -> None:
     """E_q (x − a z − b)²/2σ² and its derivatives are polynomials in μ and s."""
     problem = PROBLEMS["linear_wide"]
     (a,), (b,), variance = problem.pieces[0].slope, problem.pieces[0].offset, 9.0
-    panels, groups = problem.mean_field.arrays
+    panels, runs = problem.mean_field.arrays
     x, mean, s = 2.0, 0.7, 0.6
     found = field_kernels.negative_elbo(
-        np.array([x]), mean, math.log(s), np.array([1.0 / 3.0]), panels, groups,
+        np.array([x]), mean, math.log(s), np.array([1.0 / 3.0]), panels, runs,
         gaussian_expectation.workspace(1),
     )  # fmt: skip
     gap = x - a * mean - b
@@ -177,7 +175,7 @@ def test_negative_elbo_of_a_linear_decoder_against_scipy() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_newton_against_its_own_python(name: str) -> None:
     problem = PROBLEMS[name]
-    panels, groups = problem.mean_field.arrays
+    panels, runs = problem.mean_field.arrays
     inverse = 1.0 / problem.model.sigma
     _, x = problem.model.sample(3, 5)
     for point in x:
@@ -188,10 +186,10 @@ def test_newton_against_its_own_python(name: str) -> None:
             results.append(
                 kernel(
                     point, best.mean[0] + 0.1 * best.scale[0], math.log(best.scale[0]) + 0.1,
-                    inverse, panels, groups, work, np.empty((8, 3)), 0,
+                    inverse, panels, runs, work, np.empty((8, 3)), 0,
                 )
             )  # fmt: skip
-        (mean, log_scale, value, _), slow = results
+        (mean, log_scale, value), slow = results
         assert slow[2] == pytest.approx(value, rel=1e-11, abs=1e-11)
         assert slow[0] == pytest.approx(mean, abs=1e-5)
         # Started in its own basin, Newton comes back to the optimum.

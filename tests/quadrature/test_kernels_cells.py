@@ -16,6 +16,7 @@ from theorycheck.inference._mean_field import MeanField
 from theorycheck.models._generative import GenerativeModel
 from theorycheck.models._table import decoder_from_table
 from theorycheck.quadrature.kernels import _cells as kernels
+from theorycheck.quadrature.kernels._layouts import Cells
 from theorycheck.quadrature.kernels._normal_tail import REACH, fill_tail_and_density
 
 Array = np.ndarray
@@ -28,8 +29,8 @@ def random_cells(count: int, dim: int, seed: int) -> tuple[Array, Array, Array]:
     return boundary, rng.normal(size=(count, dim)), rng.uniform(0.02, 0.5, size=dim)
 
 
-def as_kernel_cells(boundary: Array, f: Array) -> tuple[Array, ...]:
-    return (
+def as_kernel_cells(boundary: Array, f: Array) -> Cells:
+    return Cells(
         boundary,
         np.ascontiguousarray(np.diff(f, axis=0).T),
         np.ascontiguousarray(0.5 * (f[1:] + f[:-1]).T),

@@ -25,6 +25,7 @@ from theorycheck.quadrature.kernels._iwae_nodes import (
 )
 from theorycheck.quadrature.kernels._iwae_slopes import derivatives
 from theorycheck.quadrature.kernels._iwae_steps import integral_buffers, integrand, one_minus_exp
+from theorycheck.quadrature.kernels._layouts import Rule
 
 #: Two weights: the probability of the second, and how many nats it is above the first.
 PAIRS = [(0.5, 0.0), (0.3, 1.0), (0.01, 7.0), (1e-6, 12.0), (0.5, 300.0), (1.0 - 1e-9, 40.0)]
@@ -104,10 +105,10 @@ def test_trapezoid_error_holds(phases: int) -> None:
         log_w = rng.normal(scale=rng.choice([0.1, 1.0, 10.0]), size=5)
         samples = float(rng.choice([1, 2, 7, 300]))
         exact, log_mean, _, _ = log_mean_weight(
-            mass, log_w, 5, samples, (6, 1e-17, 0.0), -np.inf, integral_buffers(5)
+            mass, log_w, 5, samples, Rule(6, 1e-17, 0.0), -np.inf, integral_buffers(5)
         )
         rough = log_mean_weight(
-            mass, log_w, 5, samples, (phases, 1e-17, 0.0), -np.inf, integral_buffers(5)
+            mass, log_w, 5, samples, Rule(phases, 1e-17, 0.0), -np.inf, integral_buffers(5)
         )[0]
         assert abs(rough - exact) <= trapezoid_error(log_mean - exact, phases) + 1e-13
 

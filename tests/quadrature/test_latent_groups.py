@@ -9,25 +9,26 @@ import pytest
 
 from tests import brute_force
 from tests.problems import PROBLEMS
-from theorycheck.quadrature._latent_groups import LatentGroups, latent_groups
+from theorycheck.quadrature._latent_groups import latent_runs
 from theorycheck.quadrature._rules import RUN_ORDER
+from theorycheck.quadrature.kernels._layouts import Runs
 
 STEEP = ["spiral_dots", "clusters", "steep_tanh", "linear_plane", "wave"]
 
 
-def _levels(groups: LatentGroups) -> list[slice]:
-    starts = groups.level_start
+def _levels(runs: Runs) -> list[slice]:
+    starts = runs.level_start
     return [slice(a, b) for a, b in itertools.pairwise(starts)]
 
 
 @pytest.mark.parametrize("name", STEEP)
 def test_levels_tile_the_panels(name: str) -> None:
     panels = PROBLEMS[name].panels
-    size, groups = panels.size, latent_groups(panels)
-    for level in _levels(groups):
+    size, runs = panels.size, latent_runs(panels)
+    for level in _levels(runs):
         size = (size + 1) // 2
         assert level.stop - level.start == size
-        left, right = groups.left[level], groups.right[level]
+        left, right = runs.left[level], runs.right[level]
         assert (left[0], right[-1]) == (panels.left[0], panels.right[-1])
         assert (left[1:] == right[:-1]).all()
 
@@ -36,11 +37,11 @@ def test_levels_tile_the_panels(name: str) -> None:
 def test_moments_against_polynomials_are_kept(name: str) -> None:
     """∫ f P and ∫ f² P over a run, by the run and by the panels' own nodes."""
     panels = PROBLEMS[name].panels
-    groups = latent_groups(panels)
+    runs = latent_runs(panels)
     rng = np.random.default_rng(4)
-    for level in _levels(groups):
+    for level in _levels(runs):
         row = int(rng.integers(level.start, level.stop))
-        a, b = groups.left[row], groups.right[row]
+        a, b = runs.left[row], runs.right[row]
         inside = (panels.z > a) & (panels.z < b)
         # The panels' 16 nodes are exact to degree 31, and f² has the highest coefficients tiny.
         for degree in (0, 1, 4):
@@ -52,11 +53,11 @@ def test_moments_against_polynomials_are_kept(name: str) -> None:
                 return np.polynomial.legendre.legval((2.0 * z - a - b) / (b - a), c)
 
             for d in range(panels.f.shape[0]):
-                f, centre = panels.f[d, inside], groups.centre[row, d]
+                f, centre = panels.f[d, inside], runs.centre[row, d]
                 weight = panels.rule_weight[inside] * polynomial(panels.z[inside])
-                run = groups.rule_weight[row] * polynomial(groups.z[row])
+                run = runs.weight[row] * polynomial(runs.z[row])
                 size = (b - a) * (1.0 + np.abs(f - centre).max()) ** 2
-                first, square = run @ groups.first[row, d], run @ groups.square[row, d]
+                first, square = run @ runs.first[row, d], run @ runs.square[row, d]
                 assert first == pytest.approx(weight @ (f - centre), abs=1e-12 * size)
                 assert square == pytest.approx(weight @ (f - centre) ** 2, abs=1e-12 * size)
 
@@ -75,6 +76,6 @@ def test_wide_q_over_steep_f(name: str, scale: float) -> None:
 
 
 def test_nodes_are_twice_a_panels() -> None:
-    groups = latent_groups(PROBLEMS["figure8"].panels)
-    assert groups.first.shape[1:] == (2, RUN_ORDER)
-    assert groups.rule_weight.sum(axis=1) == pytest.approx(groups.right - groups.left, rel=1e-13)
+    runs = latent_runs(PROBLEMS["figure8"].panels)
+    assert runs.first.shape[1:] == (2, RUN_ORDER)
+    assert runs.weight.sum(axis=1) == pytest.approx(runs.right - runs.left, rel=1e-13)

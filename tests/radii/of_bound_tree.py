@@ -17,6 +17,7 @@ from theorycheck.inference import _bound_tree as bound_tree
 from theorycheck.inference._mean_field import MeanField
 from theorycheck.quadrature._rules import ORDER
 from theorycheck.quadrature.kernels import _branch_and_bound as kernel
+from theorycheck.quadrature.kernels import _node_bounds as node_bounds
 from theorycheck.quadrature.kernels._affine_moments import DEGREES
 from theorycheck.quadrature.kernels._bound_tree import (
     CHILD,
@@ -38,6 +39,7 @@ from theorycheck.quadrature.kernels._bound_tree import (
     parts,
     row_length,
 )
+from theorycheck.quadrature.kernels._layouts import Tree
 
 #: Least cost anywhere, −ELBO_x of the best minimum, x, and 1/σ.
 _LEAST, _BEST = 0.7, 40.0
@@ -45,18 +47,25 @@ _X, _INVERSE_SIGMA = np.array([1.0, -2.0]), np.array([2.0, 0.5])
 _TOLERANCE = 1e-13 * 41.0
 
 
-def _gap(function: Callable[..., Any], rows: Any, budget: int, room: int = 100) -> float:
-    """Walk, with no basin known and no minimum found; return the gap, inf for no end."""
+def _gap(
+    function: Callable[..., Any], rows: Any, budget: int, room: int = 100, part: str = ""
+) -> float:
+    """Walk, with no basin known and no minimum found; return the gap, inf for no end.
+
+    The function is the walk or, by its name, a part of it.
+    """
+    walk, given = (_WALK, {part: function}) if part else (function, {})
     walk = rewired(
-        function, least_cost=lambda *_: _LEAST, _basins=lambda *_: 0, settle_ties=lambda *_: None,
-        newton=lambda *_: (0.0, 0.0, np.inf, 0), parts=parts.py_func,
+        walk, least_cost=lambda *_: _LEAST, fill_basins=lambda *_: 0,
+        put_best_first=lambda *_: None, newton=lambda *_: (0.0, 0.0, np.inf), parts=parts.py_func,
+        **given,
     )  # fmt: skip
     minima = np.full((8, 3), np.inf)
     minima[0] = (0.0, 0.0, _BEST)
-    buffers = (None, None, np.zeros(room, int), np.zeros((room, 2)), np.zeros((8, 4)))
+    buffers = kernel.Buffers(None, None, np.zeros(room, int), np.zeros((room, 2)), np.zeros((8, 4)))
     found = walk(
-        _X, 0, False, False, budget, _INVERSE_SIGMA, [None] * 5, None, [None] * 5, (rows,), minima,
-        1, buffers,
+        _X, 0, kernel.Rule(False, False, budget), _INVERSE_SIGMA, SimpleNamespace(f=None), None,
+        None, None, None, Tree(rows, None), minima, 1, buffers,
     )  # fmt: skip
     return float(found[2]) if found[0] == kernel.DONE else math.inf
 
@@ -85,7 +94,7 @@ def _of_strip(function: Callable[..., Any]) -> float:
         outer = max(0.5 * max(wide - 1.0, 0.0) ** 2, _LEAST)
         inner = max(0.5 * max(narrow - 0.5, 0.0) ** 2 - outer, 0.0)
         bound = 0.1 + 0.9973 * outer + 0.6826 * inner
-        gap = _gap(function, _strip(wide, narrow), 1)
+        gap = _gap(function, _strip(wide, narrow), 1, part="strip_bound")
         worst = max(worst, off(gap, _BEST - bound + _TOLERANCE))
     return worst
 
@@ -102,7 +111,8 @@ def _of_wide_box(function: Callable[..., Any]) -> float:
         rows[0, REFERENCE + 2 : REFERENCE + 4] = slope
         rows[0, REFERENCE + 4] = cost - float(0.5 * y @ y - y @ slope)
         bound = 0.1 + _LEAST + 0.4 * max(cost - _LEAST, 0.0)
-        worst = max(worst, off(_gap(function, rows, 1), _BEST - bound + _TOLERANCE))
+        gap = _gap(function, rows, 1, part="wide_bound")
+        worst = max(worst, off(gap, _BEST - bound + _TOLERANCE))
     return worst
 
 
@@ -144,14 +154,19 @@ def _taylor(share: float) -> float:
     return 0.1 + m[0] + value - third - share * _FINE[FOURTH] * (m[7] - _LEAST)
 
 
-def _of_fine_box(function: Callable[..., Any]) -> float:
+def _of_fine_box(function: Callable[..., Any], name: str = "fine_bound") -> float:
     """A first fine box; one of its parts, whose fourth order is a sixteenth of it."""
-    first = _gap(function, _fine(1, FIRST), 1)
+    first = _gap(function, _fine(1, FIRST), 1, part=name)
     rows = _fine(5, FINE)
     rows[0, KIND], rows[0, CHILD] = FIRST, 1.0
-    part = _gap(function, rows, 2)
+    part = _gap(function, rows, 2, part=name)
     expected = [_BEST - _taylor(share) + _TOLERANCE for share in (1.0, 1.0 / 16.0)]
     return off([first, part], expected)
+
+
+def _of_parts(function: Callable[..., Any]) -> float:
+    """The same by the walk, which hands the remainder on."""
+    return _of_fine_box(function, "")
 
 
 def _of_all_left_open(function: Callable[..., Any]) -> float:
@@ -217,12 +232,10 @@ def _settled(function: Callable[..., Any]) -> float:
     minima[:, 0, 2] = best
     roots: dict[int, int] = {}
 
-    def grow(
-        index: Any, _x: Any, root: Any, _m: Any, _f: Any, gap: Any, *_: Any, **__: Any
-    ) -> None:
+    def grow(index: Any, _x: Any, walks: Any, **__: Any) -> None:
         for k in index:
-            roots[int(k)] = int(root[k])
-            gap[k] = 1e-13
+            roots[int(k)] = int(walks.root[k])
+            walks.gap[k] = 1e-13
 
     tree = SimpleNamespace(_grow=grow, _walk=lambda *_: None)
     gap = function(tree, np.zeros((4, 1)), minima, np.ones(4, int))
@@ -236,9 +249,9 @@ def _floored(function: Callable[..., Any]) -> float:
     minima[:, 0, 2] = [5.0, 5.0, 5.0]
     searched: list[int] = []
 
-    def grow(index: Any, _x: Any, _r: Any, _m: Any, _f: Any, gap: Any, *_: Any, **__: Any) -> None:
+    def grow(index: Any, _x: Any, walks: Any, **__: Any) -> None:
         searched.extend(int(k) for k in index)
-        gap[index] = 0.25
+        walks.gap[index] = 0.25
 
     tree = SimpleNamespace(_grow=grow, _walk=lambda *_: None)
     floor = np.array([5.0 - 2.0**-36, 4.875, 1.0])
@@ -266,33 +279,39 @@ def _by_evidence(function: Callable[..., Any]) -> float:
 
 _EVIDENCE = MeanField._bound_by_evidence
 _WALK = kernel._walk
+_STRIP_BOUND, _WIDE_BOUND = node_bounds.strip_bound, node_bounds.wide_bound
+_FINE_BOUND = node_bounds.fine_bound
 _SETTLE, _SLACK = bound_tree.BoundTree.settle, bound_tree._slack
 
 BOUND_TREE: Table = {
-    "strip: all of q within three s": (_of_strip, _WALK, "WITHIN_THREE * outer", "outer"),
-    "strip: all of q within one s": (_of_strip, _WALK, "WITHIN_ONE * max", "max"),
-    "strip: without the ball's radius": (_of_strip, _WALK, "- row[RADIUS_WIDE]", ""),
-    "strip: without the narrow ball's radius": (_of_strip, _WALK, "- row[RADIUS_NARROW]", ""),
-    "strip: inner mass counted twice": (
-        _of_strip, _WALK, "0.5 * near * near - outer", "0.5 * near * near",
+    "strip: all of q within three s": (_of_strip, _STRIP_BOUND, "WITHIN_THREE * outer", "outer"),
+    "strip: all of q within one s": (_of_strip, _STRIP_BOUND, "WITHIN_ONE * max", "max"),
+    "strip: without the ball's radius": (_of_strip, _STRIP_BOUND, "- row[RADIUS_WIDE]", ""),
+    "strip: without the narrow ball's radius": (
+        _of_strip, _STRIP_BOUND, "- row[RADIUS_NARROW]", "",
     ),
-    "wide box: ρ forgotten": (_of_wide_box, _WALK, "least + row[RHO] *", "least +"),
-    "wide box: the least counted twice": (_of_wide_box, _WALK, "max(wide - least", "max(wide"),
+    "strip: inner mass counted twice": (
+        _of_strip, _STRIP_BOUND, "0.5 * near * near - outer", "0.5 * near * near",
+    ),
+    "wide box: ρ forgotten": (_of_wide_box, _WIDE_BOUND, "least + row[RHO] *", "least +"),
+    "wide box: the least counted twice": (
+        _of_wide_box, _WIDE_BOUND, "max(wide - least", "max(wide",
+    ),
     "fine box: without the fourth order": (
-        _of_fine_box, _WALK, "rest = remainder + cubic", "rest = cubic",
+        _of_fine_box, _FINE_BOUND, "rest = remainder + cubic", "rest = cubic",
     ),
     "fine box: without the third order": (
-        _of_fine_box, _WALK, "rest = remainder + cubic", "rest = remainder",
+        _of_fine_box, _FINE_BOUND, "rest = remainder + cubic", "rest = remainder",
     ),
-    "fine box: without a³": (_of_fine_box, _WALK, "abs(m3) / 6.0 * half_mean", "0.0"),
-    "fine box: without a²β": (_of_fine_box, _WALK, "+ 0.25 * abs(m4) * half_tau", ""),
-    "fine box: without aβ²": (_of_fine_box, _WALK, "0.125 * abs(m5) * half_mean +", ""),
-    "fine box: without β³": (_of_fine_box, _WALK, "+ abs(m6 - 8.0) / 48.0 * half_tau", ""),
-    "fine box: β³ without the prior part": (_of_fine_box, _WALK, "abs(m6 - 8.0)", "abs(m6)"),
-    "fine box: at its centre": (_of_fine_box, _WALK, "promise += value", "promise = value"),
-    "fine box: a part of a part": (_of_fine_box, _WALK, "0.0625 * remainder", "0.0625**2"),
+    "fine box: without a³": (_of_fine_box, _FINE_BOUND, "abs(m3) / 6.0 * half_mean", "0.0"),
+    "fine box: without a²β": (_of_fine_box, _FINE_BOUND, "+ 0.25 * abs(m4) * half_tau", ""),
+    "fine box: without aβ²": (_of_fine_box, _FINE_BOUND, "0.125 * abs(m5) * half_mean +", ""),
+    "fine box: without β³": (_of_fine_box, _FINE_BOUND, "+ abs(m6 - 8.0) / 48.0 * half_tau", ""),
+    "fine box: β³ without the prior part": (_of_fine_box, _FINE_BOUND, "abs(m6 - 8.0)", "abs(m6)"),
+    "fine box: at its centre": (_of_fine_box, _FINE_BOUND, "promise += value", "promise = value"),
+    "fine box: a part of a part": (_of_parts, _WALK, "0.0625 * remainder", "0.0625**2"),
     "fine box: the least counted twice": (
-        _of_fine_box, _WALK, "row[FOURTH] * max(wide - least, 0.0)", "row[FOURTH] * wide",
+        _of_fine_box, _FINE_BOUND, "row[FOURTH] * max(wide - least, 0.0)", "row[FOURTH] * wide",
     ),
     "open: the last one": (_of_all_left_open, _WALK, "min(lowest, bound)", "bound"),
     "open: none": (_of_all_left_open, _WALK, "lowest = min(lowest, bound)", "pass"),

@@ -14,6 +14,7 @@ from tests.radii.table import Table, off, rewired, shortfall
 from theorycheck.inference import _certificate as certificate
 from theorycheck.quadrature.kernels import _certificate as boxes
 from theorycheck.quadrature.kernels import _gaussian_expectation as gaussian_expectation
+from theorycheck.quadrature.kernels._layouts import Balls
 
 
 def _lower_bound(function: Callable[..., Any]) -> float:
@@ -128,9 +129,9 @@ def _least_cost(function: Callable[..., Any]) -> float:
         given.append(arguments[8].copy())
         return 0.0, 0
 
-    rewired(function, _certify=one, prange=range)(
-        np.zeros((1, 1)), np.zeros(1), 1e-6, 10, 1.0, np.array([2.0]), None, None, centre, radius,
-        np.empty(1), np.empty(1, dtype=np.int64),
+    rewired(function, _certify=one)(
+        np.zeros((1, 1)), np.zeros(1), 1e-6, 10, 1.0, np.array([2.0]), None, None,
+        Balls(centre, radius, np.zeros(2)), np.empty(1), np.empty(1, dtype=np.int64),
     )  # fmt: skip
     return max(off(given[0][0], 0.5 * 3.4**2), off(given[0][1], 0.5 * 0.1**2) - 1e-12)
 

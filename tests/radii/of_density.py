@@ -35,9 +35,8 @@ def _evaluate(function: Callable[..., Any], panels: Any, x: Any) -> tuple[Any, A
     lanes = x[np.minimum(np.arange(log_density.LANES), count - 1)].T.copy()
     value, error = np.empty(log_density.LANES), np.empty(log_density.LANES)
     function(
-        lanes, 1.0 / panels.model.sigma, panels.log_weight, panels.f, panels.centre,
-        panels.radius, panels.log_mass, panels.defect, panels.block_centre, panels.block_radius,
-        panels.block_log_mass, value, error, np.empty((dim, log_density.LANES)),
+        lanes, 1.0 / panels.model.sigma, panels.log_weight, panels.f, panels.defect, panels.balls,
+        panels.blocks, value, error, np.empty((dim, log_density.LANES)),
     )  # fmt: skip
     return value[:count], error[:count]
 

@@ -16,6 +16,7 @@ from theorycheck.quadrature.kernels import _iwae as importance
 from theorycheck.quadrature.kernels import _iwae_bound as importance_bound
 from theorycheck.quadrature.kernels import _iwae_nodes as importance_nodes
 from theorycheck.quadrature.kernels import _iwae_steps as importance_steps
+from theorycheck.quadrature.kernels._layouts import NodeBuffers, Rule
 
 EPS = float(np.finfo(float).eps)
 
@@ -55,7 +56,7 @@ def _bound_batch(function: Callable[..., Any]) -> float:
         rows[importance_nodes.MASS, :2], rows[importance_nodes.LOG_W, :2] = mass, log_w
         rows[importance_nodes.DOUBT, :2] = doubt
         # The coarser nodes have another mean of log w.
-        rows[importance_nodes.LOG_W, 0] += 0.01 if tolerance == importance.CHECK[2] else 0.0
+        rows[importance_nodes.LOG_W, 0] += 0.01 if tolerance == importance.CHECK.accuracy else 0.0
         return 2
 
     def integral(_m: Any, _w: Any, _c: int, _s: float, rule: Any, *_: Any) -> Any:
@@ -68,9 +69,8 @@ def _bound_batch(function: Callable[..., Any]) -> float:
         function,
         importance_nodes=nodes,
         log_mean_weight=integral,
-        node_buffers=lambda *_: (np.empty((4, 8)),),
+        node_buffers=lambda *_: NodeBuffers(np.empty((4, 8)), None, None),
         integral_buffers=lambda _: None,
-        prange=range,
     )(np.zeros((1, 1)), np.zeros(1), np.zeros(1), 5.0, None, None, np.zeros(1), 0.0, results)
     by_q = float(mass @ doubt)
     by_posterior = float((mass * np.exp(log_w - log_mean)) @ doubt)
@@ -90,9 +90,8 @@ def _rounding_of_bound(function: Callable[..., Any]) -> float:
         function,
         importance_nodes=nodes,
         log_mean_weight=lambda *_: (0.5, 2.5, 0.0, 30),
-        node_buffers=lambda *_: (np.empty((4, 1)),),
+        node_buffers=lambda *_: NodeBuffers(np.empty((4, 1)), None, None),
         integral_buffers=lambda _: None,
-        prange=range,
     )(np.zeros((1, 1)), np.zeros(1), np.zeros(1), 5.0, None, None, np.zeros(1), 0.0, results)
     return off(results[0, [1, 3]], [16.0 * EPS * (4.0 + 2.0 + 30.0 / 3.0), 16.0 * EPS])
 
@@ -100,13 +99,13 @@ def _rounding_of_bound(function: Callable[..., Any]) -> float:
 def _integral(function: Callable[..., Any]) -> float:
     """What the rule in t leaves out at its ends, and what its step of log 2/phases can miss."""
     worst = 0.0
-    for rule in (importance.CHECK, (1, 1e-9, 1e-11)):
+    for rule in (importance.CHECK, Rule(1, 1e-9, 1e-11)):
         found = function(
             np.array([0.7, 0.3]), np.array([0.0, 2.0]), 2, 3.0, rule, -np.inf,
             importance_steps.integral_buffers(2),
         )  # fmt: skip
         gap = found[1] - found[0]
-        worst = max(worst, off(found[2], 2.0 * rule[1] + _trapezoid(gap, rule[0])))
+        worst = max(worst, off(found[2], 2.0 * rule.truncation + _trapezoid(gap, rule.phases)))
     return worst
 
 
@@ -125,7 +124,7 @@ def _integral_cut_short(function: Callable[..., Any]) -> float:
     """Out of steps the integral is wrong, and what is left of it is bounded."""
     mass, log_w = np.array([0.5, 0.5]), np.array([0.0, -300.0])
     buffers = importance_steps.integral_buffers(2)
-    few = (buffers[0], buffers[1], buffers[2][: 16 * 3 * 4], buffers[3])
+    few = buffers._replace(absent=buffers.absent[: 16 * 3 * 4])
     found = function(mass, log_w, 2, 2.0, importance.RESULT, -np.inf, few)
     # L_2 of two draws: both heavy, one, or none.
     exact = 0.75 * 0.0 + 0.25 * -300.0 + 0.5 * math.log(0.5)
@@ -240,9 +239,9 @@ IMPORTANCE: Table = {
         _bound_batch, _BATCH, "+ by_q + _ROUNDING", "+ _ROUNDING",
     ),
     "L_S: rounding of 4 nats only": (
-        _rounding_of_bound, _BATCH, "+ abs(fine - log_mean) + steps / RESULT[0]", "",
+        _rounding_of_bound, _BATCH, "+ abs(fine - log_mean) + steps / RESULT.phases", "",
     ),
-    "L_S: rounding without its steps": (_rounding_of_bound, _BATCH, "+ steps / RESULT[0]", ""),
+    "L_S: rounding without its steps": (_rounding_of_bound, _BATCH, "+ steps / RESULT.phases", ""),
     "L_S: rounding without its gap": (
         _rounding_of_bound, _BATCH, "+ abs(fine - log_mean) +", "+",
     ),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import FunctionType
 from typing import Any
 
 import numpy as np
+
+from tests.mutants import whole
 
 #: Name → (check, function that makes the radius, fragment of its source, what it becomes). A check
 #: returns by how much, relative, a radius is off the one worked out by hand, or falls short of an
@@ -22,7 +25,8 @@ def rewired(function: Any, **parts: Any) -> Callable[..., Any]:
 
     So each term of a radius can be given a size of its own, whatever makes it.
     """
-    plain = getattr(function, "py_func", function)
+    plain = function.func if isinstance(function, partial) else function
+    plain = getattr(plain, "py_func", plain)
     for name in parts:
         assert name in plain.__globals__, f"{plain.__name__} has no {name} any more"
     copy = FunctionType(
@@ -30,7 +34,7 @@ def rewired(function: Any, **parts: Any) -> Callable[..., Any]:
         plain.__closure__,
     )  # fmt: skip
     copy.__kwdefaults__ = plain.__kwdefaults__
-    return copy
+    return whole(copy)
 
 
 def off(found: Any, expected: Any) -> float:

@@ -21,7 +21,6 @@ from ._marginal import as_points as as_points
 from ._marginal import log_density as log_density
 from ._mean_field import ALL_MINIMA as ALL_MINIMA
 from ._mean_field import MeanField as MeanField
-from ._mean_field import MeanFieldTable as MeanFieldTable
 from ._mean_field import OptimalQ as OptimalQ
 from ._mean_field import as_field as as_field
 from ._mean_field import exact_model as exact_model

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,11 @@ from theorycheck.quadrature.kernels import (
     LOW,
     MISSING,
     TOP,
+    Rule,
+    Runs,
+    Tree,
     fill_roots,
     row_length,
-    walk_and_grow,
     walk_batch,
 )
 
@@ -54,26 +57,30 @@ _MARGIN = 1.1
 _ASIDE = 1e-9
 
 
+class _Walks(NamedTuple):
+    """What is known of every x and corrected by its walk: as :func:`walk_batch` takes it."""
+
+    root: NDArray[np.int64]
+    minima: Array
+    found: NDArray[np.int64]
+    gap: Array
+    state: NDArray[np.int64]
+
+
 class BoundTree:
     """Lower bounds of −ELBO_x over all (μ, s), for one model and every x.
 
     Parameters
     ----------
     panels : LatentPanels
-    panel_arrays, group_arrays : tuple of ndarray
-        As the kernels take them.
+    runs : Runs
+        Of these panels.
     """
 
-    def __init__(
-        self,
-        panels: LatentPanels,
-        panel_arrays: tuple[Array, ...],
-        group_arrays: tuple[NDArray[np.generic], ...],
-    ) -> None:
+    def __init__(self, panels: LatentPanels, runs: Runs) -> None:
         self._panels = panels
         self._inverse_sigma = 1.0 / panels.model.sigma
-        self._panel_arrays = panel_arrays
-        self._group_arrays = group_arrays
+        self._runs = runs
         self._row = row_length(panels.model.data_dim)
         self._most = max(_LARGEST // self._row, _FEWEST)
 
@@ -83,29 +90,18 @@ class BoundTree:
         return _slack(self._panels)
 
     @cached_property
-    def _balls(self) -> tuple[Array, ...]:
-        panels = self._panels
-        return (
-            panels.centre,
-            panels.radius,
-            panels.block_centre,
-            panels.block_radius,
-            self.slack,
-        )
-
-    @cached_property
-    def _tree(self) -> tuple[Array, NDArray[np.int64]]:
+    def _tree(self) -> Tree:
         return self._planted(_FIRST_NODES)
 
     @property
     def size(self) -> int:
         """Number of nodes made so far."""
-        return int(self._tree[1][0])
+        return int(self._tree.size[0])
 
     @property
     def rows(self) -> Array:
         """The nodes made so far, a row each (see quadrature/kernels/bound_tree.py)."""
-        return self._tree[0][: self.size]
+        return self._tree.rows[: self.size]
 
     def settle(
         self,
@@ -143,11 +139,12 @@ class BoundTree:
         known = np.full(len(x), np.inf) if floor is None else np.maximum(best - floor, 0.0)
         wanted = known > (_KNOWN if negligible is None else np.maximum(negligible, _KNOWN))
         pending = np.flatnonzero((root < len(_ROOTS)) & wanted)
-        self._grow(pending[:_GROWERS], x, root, minima, found, gap, state)
+        walks = _Walks(root, minima, found, gap, state)
+        self._grow(pending[:_GROWERS], x, walks)
         pending = pending[_GROWERS:]
-        self._walk(pending, x, root, minima, found, gap, state)
+        self._walk(pending, x, walks)
         pending = pending[state[pending] == MISSING]
-        self._grow(pending, x, root, minima, found, gap, state)
+        self._grow(pending, x, walks)
         # A well can hide among much that lies between it and the best minimum known.
         with np.errstate(invalid="ignore"):
             stubborn = np.flatnonzero(
@@ -155,12 +152,12 @@ class BoundTree:
             )
         # Far from the curve thousands may be left open, and each takes a tenth of a second.
         stubborn = stubborn[np.argsort(-np.minimum(gap, known)[stubborn], kind="stable")]
-        self._grow(stubborn[:_PATIENCE], x, root, minima, found, gap, state, patient=True)
+        self._grow(stubborn[:_PATIENCE], x, walks, patient=True)
         if floor is not None:
             gap = np.minimum(gap, np.maximum(minima[:, 0, 2] - floor, 0.0))
         return gap
 
-    def _planted(self, nodes: int) -> tuple[Array, NDArray[np.int64]]:
+    def _planted(self, nodes: int) -> Tree:
         """Return arrays for so many nodes, with the roots in them."""
         rows = np.empty((nodes, self._row))
         panels = self._panels
@@ -170,46 +167,46 @@ class BoundTree:
             len(_ROOTS),
             rows,
             self._inverse_sigma,
-            self._panel_arrays,
-            panels.centre,
-            panels.radius,
+            panels.arrays,
+            panels.balls,
         )
-        return rows, np.array([len(_ROOTS)])
+        return Tree(rows, np.array([len(_ROOTS)]))
 
     def _grow(
-        self, index: NDArray[np.int64], x: Array, root: NDArray[np.int64], minima: Array,
-        found: NDArray[np.int64], gap: Array, state: NDArray[np.int64], *, patient: bool = False,
-    ) -> None:  # fmt: skip
+        self, index: NDArray[np.int64], x: Array, walks: _Walks, *, patient: bool = False
+    ) -> None:
+        """Walk one x after the other, and make the nodes that are missing."""
         while index.size:
-            done = walk_and_grow(
-                index, x, root, patient, _BUDGET, self._inverse_sigma, self._panel_arrays,
-                self._group_arrays, self._balls, self._tree, minima, found, gap, state,
-            )  # fmt: skip
+            done = self._on_tree(index, x, Rule(grow=True, patient=patient, budget=_BUDGET), walks)
             index = index[done:]
             if index.size:
                 self._make_room()
 
-    def _walk(
-        self, index: NDArray[np.int64], x: Array, root: NDArray[np.int64], minima: Array,
-        found: NDArray[np.int64], gap: Array, state: NDArray[np.int64],
-    ) -> None:  # fmt: skip
-        if not index.size:
-            return
+    def _walk(self, index: NDArray[np.int64], x: Array, walks: _Walks) -> None:
+        """Walk in parallel, on the tree as it is."""
+        if index.size:
+            self._on_tree(index, x, Rule(grow=False, patient=False, budget=_BUDGET), walks)
+
+    def _on_tree(self, index: NDArray[np.int64], x: Array, rule: Rule, walks: _Walks) -> int:
+        """Walk for the x of `index`; return how many are done: fewer where the tree is full."""
+        panels = self._panels
+        done = np.zeros(index.size, dtype=np.int64)
         walk_batch(
-            index, x, root, _BUDGET, self._inverse_sigma, self._panel_arrays,
-            self._group_arrays, self._balls, self._tree, minima, found, gap, state,
+            index, x, rule, self._inverse_sigma, panels.arrays, self._runs, panels.balls,
+            panels.blocks, self.slack, self._tree, *walks, done,
         )  # fmt: skip
+        return int(done.sum())
 
     def _make_room(self) -> None:
         """Double the arrays, or begin anew where they are as large as they may be."""
-        rows, size = self._tree
+        rows, size = self._tree.rows, self._tree.size
         nodes = 2 * len(rows)
         if nodes > self._most:
             self._tree = self._planted(len(rows))
             return
         larger = np.empty((nodes, self._row))
         larger[: len(rows)] = rows
-        self._tree = larger, size
+        self._tree = Tree(larger, size)
 
 
 def _slack(panels: LatentPanels) -> Array:

@@ -119,8 +119,7 @@ def certify_optimal_q(
         curvature_constant(),
         1.0 / field.model.sigma,
         *field.arrays,
-        panels.centre,
-        panels.radius,
+        panels.balls,
         bound,
         boxes,
     )

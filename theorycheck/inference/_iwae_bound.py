@@ -24,6 +24,7 @@ from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import LatentPanels
 from theorycheck.quadrature.kernels import (
     OPTIMA,
+    Panels,
     importance_bound_batch,
     optimal_importance_q_batch,
 )
@@ -221,12 +222,9 @@ def _starts(panels: LatentPanels, points: Array, first: OptimalQ) -> Array:
     return np.ascontiguousarray(np.concatenate(starts, axis=1))
 
 
-def _kernel_arrays(panels: LatentPanels) -> tuple[Array, tuple[Array, ...], Array, float]:
-    """Return 1/σ, the panels' arrays, their defects and the log of the peak density."""
-    arrays = (
-        panels.left, panels.right, panels.z, panels.rule_weight, panels.f, panels.coefficients,
-    )  # fmt: skip
-    return 1.0 / panels.model.sigma, arrays, panels.defect, panels.peak_log_density
+def _kernel_arrays(panels: LatentPanels) -> tuple[Array, Panels, Array, float]:
+    """Return 1/σ, the panels, their defects and the log of the peak density."""
+    return 1.0 / panels.model.sigma, panels.arrays, panels.defect, panels.peak_log_density
 
 
 def _checked_q(mean: ArrayLike, scale: ArrayLike, count: int) -> tuple[Array, Array]:

@@ -23,8 +23,9 @@ from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import (
     DataSample,
     LatentPanels,
+    ScanTable,
     TrapezoidGrid,
-    latent_groups,
+    latent_runs,
     lengths,
     quasi_monte_carlo,
     trapezoid_grid,
@@ -32,6 +33,10 @@ from theorycheck.quadrature import (
 from theorycheck.quadrature.kernels import (
     MINIMA,
     RUN,
+    AffineTable,
+    Candidates,
+    Panels,
+    Runs,
     distinct_candidates_batch,
     expectations_batch,
     negative_elbo_batch,
@@ -40,12 +45,10 @@ from theorycheck.quadrature.kernels import (
 
 Array = NDArray[np.float64]
 
-#: Table: |μ| covered, widest s, step of log s, step of μ in s, and narrowest s in Laplace widths.
-#: A basin of −ELBO is about s wide in μ and 1 wide in log s, so each is hit several times.
-_TABLE_REACH = 7.5
-_TABLE_WIDEST = 2.0
-_TABLE_LOG_STEP = 0.35
-_TABLE_MEAN_STEP = 0.6
+#: A basin of −ELBO is about s wide in μ and 1 wide in log s, so each is hit several times. Beyond
+#: so many entries narrow q are left to the starts at posterior modes.
+_TABLE = ScanTable(reach=7.5, widest=2.0, log_step=0.35, mean_step=0.6, largest=60_000)
+#: Narrowest s of the table, in Laplace widths.
 _TABLE_NARROWEST = 0.4
 #: Nats above the best minimum found at which a start is given up. That no deeper basin is passed
 #: over is for the walk through the bounds to see. Where all minima within half a nat of the best
@@ -63,33 +66,6 @@ _COVERED_REACH = 8.0
 #: Candidates that serve the neighbours of a group of x, and nats within which a minimum is one.
 _CANDIDATES = 12
 _CANDIDATE_MARGIN = 0.5
-#: Table entries at most; beyond, narrow q are left to the starts at posterior modes.
-_TABLE_LARGEST = 60_000
-
-
-@dataclass(frozen=True, eq=False)
-class MeanFieldTable:
-    """−ELBO_x = |x|²/2σ² + offset − x·slope on a table of q.
-
-    Parameters
-    ----------
-    mean, log_scale, offset : ndarray, shape (T,)
-    slope : ndarray, shape (D, T)
-    run_floor, run_centre, run_radius : ndarray, shapes (R,), (R, D) and (R,)
-        A lower bound of −ELBO_x over 32 entries each: the floor, plus ½ distance² of x, in σ,
-        to a ball around their E_q f.
-    complete : bool
-        Whether it goes down to the narrowest q that f can ask for.
-    """
-
-    mean: Array
-    log_scale: Array
-    offset: Array
-    slope: Array
-    run_floor: Array
-    run_centre: Array
-    run_radius: Array
-    complete: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,25 +114,8 @@ class MeanField:
         self.panels = as_panels(model)
         self.model = self.panels.model
         self._inverse_sigma = 1.0 / self.model.sigma
-        panels, groups = self.panels, latent_groups(self.panels)
-        self._panel_arrays = (
-            panels.left,
-            panels.right,
-            panels.z,
-            panels.rule_weight,
-            panels.f,
-            panels.coefficients,
-        )
-        self._group_arrays = (
-            groups.level_start,
-            groups.left,
-            groups.right,
-            groups.z,
-            groups.rule_weight,
-            groups.centre,
-            groups.first,
-            groups.square,
-        )
+        self._panels = self.panels.arrays
+        self._runs = latent_runs(self.panels)
 
     @property
     def unresolved_mass(self) -> float:
@@ -181,19 +140,19 @@ class MeanField:
         return way * _ACROSS ** (self.model.data_dim - 1)
 
     @property
-    def arrays(self) -> tuple[tuple[Array, ...], tuple[NDArray[np.generic], ...]]:
-        """The arrays of panels and of runs, as the kernels take them."""
-        return self._panel_arrays, self._group_arrays
+    def arrays(self) -> tuple[Panels, Runs]:
+        """The panels and their runs, as the kernels take them."""
+        return self._panels, self._runs
 
     @cached_property
     def bounds(self) -> BoundTree:
         """The lower bounds that say whether a minimum is global, made where an x needs them."""
-        return BoundTree(self.panels, *self.arrays)
+        return BoundTree(self.panels, self._runs)
 
     @cached_property
-    def table(self) -> MeanFieldTable:
+    def table(self) -> AffineTable:
         """The scan table, made at first use."""
-        means, log_scales, complete = self._table_entries()
+        means, log_scales, _ = self._table_entries
         first = np.empty((means.size, self.model.data_dim))
         squares = np.empty_like(first)
         origin = np.zeros_like(first)
@@ -202,11 +161,9 @@ class MeanField:
         offset = 0.5 * (s2 + means**2 - 1.0) - log_scales
         offset += 0.5 * (squares * self._inverse_sigma**2).sum(axis=1)
         slope = np.ascontiguousarray((first * self._inverse_sigma**2).T)
-        return MeanFieldTable(
-            means, log_scales, offset, slope, *self._runs(offset, first), complete
-        )
+        return AffineTable(means, log_scales, offset, slope, *self._run_bounds(offset, first))
 
-    def _runs(self, offset: Array, first: Array) -> tuple[Array, Array, Array]:
+    def _run_bounds(self, offset: Array, first: Array) -> tuple[Array, Array, Array]:
         """Bound −ELBO_x over runs of table entries, for every x at once."""
         starts = np.arange(0, offset.size, RUN)
         run = np.arange(offset.size) // RUN
@@ -266,35 +223,25 @@ class MeanField:
         found = np.zeros(len(points), dtype=np.int64)
         if given is None:
             table = self.table
-            entries = (
-                table.mean,
-                table.log_scale,
-                table.offset,
-                table.slope,
-                table.run_floor,
-                table.run_centre,
-                table.run_radius,
-            )
             given = np.empty((1, 0, 2))
             # Beyond the table's end only posterior modes know how narrow q must be.
-            use_modes = not table.complete
+            use_modes = not self._table_entries[2]
         else:
             none, dim = np.empty(0), points.shape[1]
-            entries = (none, none, none, np.empty((dim, 0)), none, np.empty((0, dim)), none)
+            table = AffineTable(
+                none, none, none, np.empty((dim, 0)), none, np.empty((0, dim)), none
+            )
         if group is None:
             group = np.zeros(len(points), dtype=np.int64)
         optimal_q_batch(
             points,
             self._inverse_sigma,
-            self._panel_arrays,
-            self._group_arrays,
+            self._panels,
+            self._runs,
             panels.log_width,
-            panels.block_centre,
-            panels.block_radius,
-            panels.block_log_mass,
-            *entries,
-            given,
-            group,
+            panels.blocks,
+            table,
+            Candidates(given, group),
             use_modes,
             margin,
             minima,
@@ -394,8 +341,8 @@ class MeanField:
             means,
             log_scales,
             self._inverse_sigma,
-            self._panel_arrays,
-            self._group_arrays,
+            self._panels,
+            self._runs,
             values,
         )
         values[:, 0] -= self.panels.peak_log_density
@@ -435,35 +382,38 @@ class MeanField:
             x,
             mean,
             log_scale,
-            self._panel_arrays,
-            self._group_arrays,
+            self._panels,
+            self._runs,
             first,
             squares,
         )
 
+    @cached_property
     def _table_entries(self) -> tuple[Array, Array, bool]:
-        """Choose (μ, log s): all scales that the local steepness of f can ask for."""
+        """Choose (μ, log s): all scales that the local steepness of f can ask for.
+
+        The last says whether they go down to the narrowest q that it can ask for.
+        """
         z, width = self.panels.z, np.exp(self.panels.log_width)
-        inner = np.abs(z) <= _TABLE_REACH
+        inner = np.abs(z) <= _TABLE.reach
         z, width = z[inner], width[inner]
         narrowest = _TABLE_NARROWEST * float(width.min())
         means: list[Array] = []
         log_scales: list[Array] = []
         entries = 0
-        log_scale = math.log(_TABLE_WIDEST)
-        while log_scale > math.log(narrowest) - _TABLE_LOG_STEP and entries < _TABLE_LARGEST:
+        log_scale = math.log(_TABLE.widest)
+        while log_scale > math.log(narrowest) - _TABLE.log_step and entries < _TABLE.largest:
             s = math.exp(log_scale)
             steep = z[_TABLE_NARROWEST * width <= s]
-            count = max(3, math.ceil(2.0 * _TABLE_REACH / (_TABLE_MEAN_STEP * s)))
-            if count > 20 * _TABLE_LARGEST:
+            if _TABLE.size(s) > 20 * _TABLE.largest:
                 break
-            grid = np.linspace(-_TABLE_REACH, _TABLE_REACH, count)
+            grid = _TABLE.row(s)
             near = np.searchsorted(steep, grid + 2.0 * s) > np.searchsorted(steep, grid - 2.0 * s)
             means.append(grid[near])
             log_scales.append(np.full(int(near.sum()), log_scale))
             entries += int(near.sum())
-            log_scale -= _TABLE_LOG_STEP
-        complete = log_scale <= math.log(narrowest) - _TABLE_LOG_STEP
+            log_scale -= _TABLE.log_step
+        complete = log_scale <= math.log(narrowest) - _TABLE.log_step
         return np.concatenate(means), np.concatenate(log_scales), complete
 
 

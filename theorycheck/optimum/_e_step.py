@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from theorycheck.inference import MeanField, log_density
 from theorycheck.models import GenerativeModel, decoder_from_table
 from theorycheck.optimum._nodes import DataNodes
-from theorycheck.quadrature import LatentCells
+from theorycheck.quadrature import LatentCells, ScanTable
 from theorycheck.quadrature.kernels import (
     CARRIED,
+    CellTable,
     cell_e_step_batch,
     cell_m_step_batch,
     cell_masses_batch,
@@ -26,14 +27,10 @@ from theorycheck.quadrature.kernels import (
 
 Array = NDArray[np.float64]
 
-#: The scan table, as in inference/mean_field.py: |μ| covered, widest s, step of log s, of μ in s.
-_TABLE_REACH = 6.0
-_TABLE_WIDEST = 1.8
-_TABLE_LOG_STEP = 0.4
-_TABLE_MEAN_STEP = 0.7
-#: The table goes down to this share of the narrowest q in use, and never to more entries.
+#: The scan table: coarser than that of inference/mean_field.py, for an ascent comes by again.
+_TABLE = ScanTable(reach=6.0, widest=1.8, log_step=0.4, mean_step=0.7, largest=12_000)
+#: The table goes down to this share of the narrowest q in use.
 _TABLE_MARGIN = 0.7
-_TABLE_LARGEST = 12_000
 #: Nats below a minimum of the E-step from which another counts as lower: Newton's tolerances.
 _LOWER = 1e-9
 
@@ -131,19 +128,13 @@ class EStep:
         inverse_sigma = 1.0 / np.sqrt(noise_variance)
         if previous is None:
             previous = np.full((size, CARRIED, 3), np.nan)
-        cells = (
-            self.cells.boundary,
-            np.ascontiguousarray(np.diff(f, axis=0).T),
-            np.ascontiguousarray(0.5 * (f[1:] + f[:-1]).T),
-            np.ascontiguousarray(f),
-        )
         first = self._masses @ f
         second = self._masses @ (0.5 * (f**2 / noise_variance).sum(axis=1))
         slope = np.ascontiguousarray((first / noise_variance).T)
+        table = CellTable(*self._table, self._prior + second, slope)
         minima = np.empty((size, CARRIED, 3))
         cell_e_step_batch(
-            x, inverse_sigma, cells,
-            self._table, self._prior + second, slope,
+            x, inverse_sigma, self.cells.arrays(f), table,
             np.ascontiguousarray(previous[:, :, :2]), minima,
         )  # fmt: skip
         constant = 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
@@ -205,23 +196,10 @@ class EStep:
         wanted = _TABLE_MARGIN * narrowest
         if wanted >= self._floor:
             return
-        means, log_scales = [], []
-        entries, log_scale = 0, math.log(_TABLE_WIDEST)
-        while True:
-            s = math.exp(log_scale)
-            count = max(3, math.ceil(2.0 * _TABLE_REACH / (_TABLE_MEAN_STEP * s)))
-            entries += count
-            if entries > _TABLE_LARGEST:
-                break
-            means.append(np.linspace(-_TABLE_REACH, _TABLE_REACH, count))
-            log_scales.append(np.full(count, log_scale))
-            self._floor = s
-            if s < wanted:
-                break
-            log_scale -= _TABLE_LOG_STEP
-        if entries > _TABLE_LARGEST:
-            self._floor = 0.0
-        self._mean, self._log_scale = np.concatenate(means), np.concatenate(log_scales)
+        means, log_scales, complete = _TABLE.rows(wanted)
+        # A table as large as it may be is not laid again.
+        self._floor = math.exp(log_scales[-1]) if complete else 0.0
+        self._mean, self._log_scale = _TABLE.joined(means, log_scales)
         self._masses = np.empty((self._mean.size, self.cells.count))
         cell_masses_batch(self._mean, np.exp(self._log_scale), self.cells.boundary, self._masses)
         self._table = (self._mean, self._log_scale, *_neighbours(means))

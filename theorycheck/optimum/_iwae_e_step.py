@@ -21,7 +21,7 @@ from scipy.special import ndtri
 from theorycheck.errors import SettingError
 from theorycheck.optimum._e_step import EStep, Responsibilities
 from theorycheck.optimum._nodes import DataNodes
-from theorycheck.quadrature import LatentCells
+from theorycheck.quadrature import LatentCells, ScanTable
 from theorycheck.quadrature.kernels import (
     CARRIED,
     cell_importance_scan_batch,
@@ -31,15 +31,13 @@ from theorycheck.quadrature.kernels import (
 Array = NDArray[np.float64]
 
 _CHUNKS = 16
-#: The scan: |μ| covered, widest s, narrowest s in the narrowest in use, step of log s and of μ in
-#: s, and entries that become starts. L_S is flatter than −ELBO, and its basins are wider.
-_REACH, _WIDEST, _NARROWEST = 5.0, 1.5, 0.5
-_LOG_STEP, _MEAN_STEP = 0.4, 0.7
+#: The scan. L_S is flatter than −ELBO, and its basins are wider.
+_SCAN = ScanTable(reach=5.0, widest=1.5, log_step=0.4, mean_step=0.7, largest=4_000, posts=1)
+#: Share of the narrowest s in use down to which it goes, and entries that become starts.
+_NARROWEST = 0.5
 _SCANNED = 4
 #: Share of q's mass, times S, beyond which draws are taken never to fall in the scan.
 _NEVER = 0.02
-#: Entries at most.
-_LARGEST = 4_000
 
 
 class ImportanceEStep(EStep):
@@ -83,12 +81,13 @@ class ImportanceEStep(EStep):
         x = self.nodes.x
         constant = 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
         reach = float(-ndtri(0.5 * _NEVER / self.samples))
+        means, log_scales, _ = _SCAN.rows(_NARROWEST * float(found.scale.min()))
         starts = np.empty((len(x), _SCANNED, 2))
         evidence = np.empty(len(x))
         cell_importance_scan_batch(
             x, float(self.samples), 1.0 / np.sqrt(noise_variance),
             self.cells.boundary, self.cells.prior_mass, np.ascontiguousarray(f.T),
-            *_table(float(found.scale.min())), reach, constant - found.minima[:, 0, 2],
+            *_SCAN.joined(means, log_scales), reach, constant - found.minima[:, 0, 2],
             starts, evidence,
         )  # fmt: skip
         evidence -= constant
@@ -113,25 +112,6 @@ class ImportanceEStep(EStep):
         )  # fmt: skip
         optima[:, :, 2] += 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
         return Responsibilities.from_sums(mass, optima, f, aggregates, moments, squares)
-
-
-def _table(narrowest: float) -> tuple[Array, Array]:
-    """Return μ and log s of the scan, down to the narrowest q that the posteriors ask for."""
-    means: list[Array] = []
-    log_scales: list[Array] = []
-    log_scale, entries = math.log(_WIDEST), 0
-    while True:
-        s = math.exp(log_scale)
-        row = np.linspace(-_REACH, _REACH, math.ceil(2.0 * _REACH / (_MEAN_STEP * s)) + 1)
-        entries += row.size
-        if entries > _LARGEST:
-            break
-        means.append(row)
-        log_scales.append(np.full(row.size, log_scale))
-        if s < _NARROWEST * narrowest:
-            break
-        log_scale -= _LOG_STEP
-    return np.concatenate(means), np.concatenate(log_scales)
 
 
 def make_e_step(nodes: DataNodes, cells: LatentCells, samples: int) -> EStep:

@@ -19,7 +19,7 @@ from ._largest_slope import largest_slope as largest_slope
 from ._latent_cells import LatentCells as LatentCells
 from ._latent_cells import adapted_cells as adapted_cells
 from ._latent_cells import latent_cells as latent_cells
-from ._latent_groups import latent_groups as latent_groups
+from ._latent_groups import latent_runs as latent_runs
 from ._latent_panels import LARGEST_REACH as LARGEST_REACH
 from ._latent_panels import UNRESOLVED_MASS as UNRESOLVED_MASS
 from ._latent_panels import LatentPanels as LatentPanels
@@ -37,3 +37,4 @@ from ._rules import TRANSFORM as TRANSFORM
 from ._rules import WEIGHTS as WEIGHTS
 from ._rules import gauss_legendre as gauss_legendre
 from ._rules import legendre_values as legendre_values
+from ._scan_table import ScanTable as ScanTable

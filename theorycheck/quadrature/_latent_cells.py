@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from theorycheck.errors import SettingError
+from theorycheck.quadrature.kernels import Cells
 
 Array = NDArray[np.float64]
 
@@ -63,6 +64,15 @@ class LatentCells:
     @cached_property
     def _quantiles(self) -> Array:
         return np.concatenate([[0.0], ndtr(self.boundary / _SPREAD), [1.0]])
+
+    def arrays(self, f: Array) -> Cells:
+        """Return an f on these cells (M, D) as the kernels take it."""
+        return Cells(
+            self.boundary,
+            np.ascontiguousarray(np.diff(f, axis=0).T),
+            np.ascontiguousarray(0.5 * (f[1:] + f[:-1]).T),
+            np.ascontiguousarray(f),
+        )
 
     def interpolate(self, f: Array, z: Array) -> Array:
         """Carry an f on these cells (M, D) over to other latents, linearly: shape (n, D)."""

@@ -8,13 +8,12 @@ runs of 2^l panels; level 0 are the panels themselves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.quadrature._latent_panels import LatentPanels
 from theorycheck.quadrature._rules import ORDER, RUN_ORDER, gauss_legendre, legendre_values
+from theorycheck.quadrature.kernels import Runs
 
 Array = NDArray[np.float64]
 
@@ -26,39 +25,7 @@ _CHUNK = 4096
 _FEW = 8
 
 
-@dataclass(frozen=True, eq=False)
-class LatentGroups:
-    """Projections of f on runs of panels, all levels from 1 up in one array.
-
-    G runs, D data dimensions, N = 32 nodes each.
-
-    Parameters
-    ----------
-    level_start : ndarray of int, shape (levels + 1,)
-        Run k of level l (from 1) is row ``level_start[l - 1] + k``.
-    left, right : ndarray, shape (G,)
-        Edges of the runs.
-    z, rule_weight : ndarray, shape (G, N)
-        Nodes and weights for ∫ dz.
-    centre : ndarray, shape (G, D)
-        A point c near f on the run, so that squares do not cancel.
-    first : ndarray, shape (G, D, N)
-        Projection of f − c, at the nodes.
-    square : ndarray, shape (G, D, N)
-        Projection of (f − c)², at the nodes.
-    """
-
-    level_start: NDArray[np.int64]
-    left: Array
-    right: Array
-    z: Array
-    rule_weight: Array
-    centre: Array
-    first: Array
-    square: Array
-
-
-def latent_groups(panels: LatentPanels) -> LatentGroups:
+def latent_runs(panels: LatentPanels) -> Runs:
     """Project f and f² on runs of 2, 4, 8, … panels.
 
     Parameters
@@ -67,7 +34,8 @@ def latent_groups(panels: LatentPanels) -> LatentGroups:
 
     Returns
     -------
-    LatentGroups
+    Runs
+        The runs of all levels from 1 up, as the kernels take them.
     """
     nodes, weights = gauss_legendre(RUN_ORDER)
     to_nodes = legendre_values(nodes, ORDER - 1).T
@@ -87,12 +55,12 @@ def latent_groups(panels: LatentPanels) -> LatentGroups:
     sizes = [level[0].size for level in levels]
     stacked = [np.concatenate([level[i] for level in levels]) for i in range(5)]
     half = 0.5 * (stacked[1] - stacked[0])
-    return LatentGroups(
+    return Runs(
         level_start=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         left=stacked[0],
         right=stacked[1],
         z=0.5 * (stacked[0] + stacked[1])[:, None] + half[:, None] * nodes,
-        rule_weight=half[:, None] * weights,
+        weight=half[:, None] * weights,
         centre=stacked[2],
         first=np.ascontiguousarray(stacked[3]),
         square=np.ascontiguousarray(stacked[4]),

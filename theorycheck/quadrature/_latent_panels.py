@@ -23,7 +23,7 @@ from theorycheck.quadrature._panel_mesh import LARGEST_MOVE, Mesh, log_mass, ref
 from theorycheck.quadrature._poles import refuse_poles
 from theorycheck.quadrature._rules import NODES, ORDER, WEIGHTS, legendre_values
 from theorycheck.quadrature._scan import Scan, scan_decoder
-from theorycheck.quadrature.kernels import BLOCK
+from theorycheck.quadrature.kernels import BLOCK, Balls, Panels
 
 __all__ = [
     "LARGEST_MOVE",
@@ -79,7 +79,7 @@ class LatentPanels:
     log_mass : ndarray, shape (P,)
         Log prior mass of the panel.
     block_centre, block_radius, block_log_mass : ndarray
-        The same for runs of BLOCK panels.
+        The same for blocks of BLOCK panels.
     unresolved_mass : float
         Prior mass of the panels that do not resolve f.
     breakpoints : tuple of float
@@ -125,6 +125,21 @@ class LatentPanels:
     def wider(self) -> LatentPanels:
         """The same to twice the reach: made once, since many calls may ask for far x."""
         return latent_panels(self.model, reach=min(2.0 * self.reach, LARGEST_REACH))
+
+    @property
+    def arrays(self) -> Panels:
+        """The panels as the kernels take them."""
+        return Panels(self.left, self.right, self.z, self.rule_weight, self.f, self.coefficients)
+
+    @property
+    def balls(self) -> Balls:
+        """What holds f on each panel."""
+        return Balls(self.centre, self.radius, self.log_mass)
+
+    @property
+    def blocks(self) -> Balls:
+        """What holds f on each block of BLOCK panels."""
+        return Balls(self.block_centre, self.block_radius, self.block_log_mass)
 
     @property
     def missing_mass(self) -> float:

@@ -5,7 +5,7 @@ from ._bound_tree import fill_roots as fill_roots
 from ._bound_tree import row_length as row_length
 from ._branch_and_bound import DONE as DONE
 from ._branch_and_bound import MISSING as MISSING
-from ._branch_and_bound import walk_and_grow as walk_and_grow
+from ._branch_and_bound import Rule as Rule
 from ._branch_and_bound import walk_batch as walk_batch
 from ._candidates import distinct_candidates_batch as distinct_candidates_batch
 from ._cell_iwae import cell_importance_step_batch as cell_importance_step_batch
@@ -21,6 +21,14 @@ from ._exponential import exp_nonpositive as exp_nonpositive
 from ._iwae_bound import importance_bound_batch as importance_bound_batch
 from ._iwae_optimum import OPTIMA as OPTIMA
 from ._iwae_optimum import optimal_importance_q_batch as optimal_importance_q_batch
+from ._layouts import AffineTable as AffineTable
+from ._layouts import Balls as Balls
+from ._layouts import Candidates as Candidates
+from ._layouts import Cells as Cells
+from ._layouts import CellTable as CellTable
+from ._layouts import Panels as Panels
+from ._layouts import Runs as Runs
+from ._layouts import Tree as Tree
 from ._log_density import BLOCK as BLOCK
 from ._log_density import WINDOW as WINDOW
 from ._log_density import log_density_batch as log_density_batch

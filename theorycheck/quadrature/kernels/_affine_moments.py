@@ -8,7 +8,8 @@ polynomials have mean zero. A row of `out` holds E_q g_d He_k per dimension and 
 from __future__ import annotations
 
 import math
-from typing import Any
+
+import numpy as np
 
 from theorycheck.quadrature import ORDER, RUN_ORDER
 from theorycheck.quadrature.kernels._exponential import exp_nonpositive
@@ -22,6 +23,7 @@ from theorycheck.quadrature.kernels._gaussian_expectation import (
     segment,
 )
 from theorycheck.quadrature.kernels._jit import scalar_kernel
+from theorycheck.quadrature.kernels._layouts import Balls, Matrix, Panels, Runs, Vector
 from theorycheck.quadrature.kernels._log_density import BLOCK, distance
 
 #: Hermite polynomials, from degree 0 on.
@@ -30,18 +32,20 @@ DEGREES = 7
 
 @scalar_kernel
 def affine_moments(
-    reference: Any,
+    reference: Vector,
     mean: float,
     scale: float,
-    inverse_sigma: Any,
-    panels: Any,
-    groups: Any,
-    work: Any,
-    out: Any,
+    inverse_sigma: Vector,
+    panels: Panels,
+    runs: Runs,
+    work: Matrix,
+    out: Matrix,
 ) -> None:
     """Fill `out` (DEGREES, D + 1) for q = N(mean, scale²); see the module."""
     data_dim = reference.shape[0]
-    _add_segments(reference, mean, scale, inverse_sigma, panels, groups, work, 0, out)
+    # A bare 0 is a type of its own to numba, for which all would be compiled once more.
+    first_column = int(np.int64(0))
+    _add_segments(reference, mean, scale, inverse_sigma, panels, runs, work, first_column, out)
     # From powers to Hermite polynomials.
     for d in range(data_dim + 1):
         out[6, d] += 45.0 * out[2, d] - 15.0 * (out[4, d] + out[0, d])
@@ -53,12 +57,12 @@ def affine_moments(
 
 @scalar_kernel
 def cost_hermite(
-    x: Any, mean: float, scale: float, inverse_sigma: Any, panels: Any, groups: Any, work: Any,
-    out: Any,
+    x: Vector, mean: float, scale: float, inverse_sigma: Vector, panels: Panels, runs: Runs,
+    work: Matrix, out: Matrix,
 ) -> tuple[float, float, float, float, float]:  # fmt: skip
     """Return E_q c_x He_k(t) for k = 2…6; `out` (DEGREES, D + 1) is overwritten."""
     last = x.shape[0]
-    _add_segments(x, mean, scale, inverse_sigma, panels, groups, work, last, out)
+    _add_segments(x, mean, scale, inverse_sigma, panels, runs, work, last, out)
     m0, m1, m2, m3 = out[0, last], out[1, last], out[2, last], out[3, last]
     m4, m5, m6 = out[4, last], out[5, last], out[6, last]
     return (
@@ -67,24 +71,25 @@ def cost_hermite(
     )  # fmt: skip
 
 
+# Longer than 60 lines: the three rules fill the same rows of the workspace.
 @scalar_kernel
 def _add_segments(
-    reference: Any,
+    reference: Vector,
     mean: float,
     scale: float,
-    inverse_sigma: Any,
-    panels: Any,
-    groups: Any,
-    work: Any,
+    inverse_sigma: Vector,
+    panels: Panels,
+    runs: Runs,
+    work: Matrix,
     first_column: int,
-    out: Any,
+    out: Matrix,
 ) -> None:
     """Fill the moments of t^k of g and ½|g|²; with `first_column` D, of ½|g|² alone."""
-    z, rule_weight, f = panels[2], panels[3], panels[4]
-    run_z, run_weight, run_centre = groups[3], groups[4], groups[5]
-    run_first, run_square = groups[6], groups[7]
+    z, rule_weight, f = panels.z, panels.weight, panels.f
+    run_z, run_weight, run_centre = runs.z, runs.weight, runs.centre
+    run_first, run_square = runs.first, runs.square
     data_dim = reference.shape[0]
-    count = panels[0].shape[0]
+    count = panels.left.shape[0]
     high = mean + REACH_OF_Q * scale
     inverse = 1.0 / scale
     norm = INVERSE_ROOT_TWO_PI * inverse
@@ -94,7 +99,7 @@ def _add_segments(
     half = work[2]
     j = first_segment(mean - REACH_OF_Q * scale, panels)
     while j <= count:
-        kind, row, covered = segment(j, scale, panels, groups)
+        kind, row, covered = segment(j, scale, panels, runs)
         if kind == 1:
             for i in range(RUN_ORDER):
                 t[i] = (run_z[row, i] - mean) * inverse
@@ -144,8 +149,8 @@ def _add_segments(
 
 @scalar_kernel
 def _add(
-    t: Any, weight: Any, half: Any, work: Any, nodes: int, data_dim: int, first_column: int,
-    out: Any,
+    t: Vector, weight: Vector, half: Vector, work: Matrix, nodes: int, data_dim: int,
+    first_column: int, out: Matrix,
 ) -> None:  # fmt: skip
     """Add what `nodes` nodes contribute, g being in the rows of `work` from 3 on."""
     for d in range(first_column, data_dim + 1):
@@ -184,14 +189,12 @@ def _add(
 
 @scalar_kernel
 def least_cost(
-    x: Any,
-    inverse_sigma: Any,
-    f: Any,
-    centre: Any,
-    radius: Any,
-    block_centre: Any,
-    block_radius: Any,
-    slack: Any,
+    x: Vector,
+    inverse_sigma: Vector,
+    f: Matrix,
+    balls: Balls,
+    blocks: Balls,
+    slack: Vector,
 ) -> float:
     """Bound c_x(z) from below over all z: half the squared distance, in σ, from x to the curve.
 
@@ -199,6 +202,8 @@ def least_cost(
     """
     data_dim = x.shape[0]
     closest = math.inf
+    centre, radius = balls.centre, balls.radius
+    block_centre, block_radius = blocks.centre, blocks.radius
     for b in range(block_centre.shape[0]):
         closest = min(closest, distance(x, block_centre[b], inverse_sigma) + block_radius[b])
     for b in range(block_centre.shape[0]):

@@ -15,17 +15,17 @@ is kept in the node's row as affine functions of x, so that none is evaluated tw
 
 A row is: kind, first child (−1: none yet), low and high μ, low and high τ, the least prior part (a
 fine box: that at its centre), and what comes with the kind, from the column REFERENCE on per
-dimension. The tree is the pair (rows (N, L), size (1,)).
+dimension.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from theorycheck.quadrature.kernels._affine_moments import DEGREES, affine_moments
 from theorycheck.quadrature.kernels._gaussian_expectation import first_panel_after
 from theorycheck.quadrature.kernels._jit import scalar_kernel
+from theorycheck.quadrature.kernels._layouts import Balls, Matrix, Panels, Runs, Tree, Vector
 
 #: Kinds of nodes; a fine box that is not a first one inherits its remainder.
 STRIP, WIDE, FIRST, FINE = 0.0, 1.0, 2.0, 3.0
@@ -54,11 +54,11 @@ def row_length(data_dim: int) -> int:
 
 @scalar_kernel
 def _ball(
-    low: float, high: float, row: Any, place: int, inverse_sigma: Any, panels: Any, centre: Any,
-    radius: Any,
-) -> float:  # fmt: skip
-    """Fill the centre of a ball that holds f on [low, high], from `place` on; return its radius."""
-    left, right = panels[0], panels[1]
+    low: float, high: float, middle: Vector, inverse_sigma: Vector, panels: Panels, balls: Balls
+) -> float:
+    """Fill the `middle` of a ball that holds f on [low, high]; return its radius."""
+    left, right = panels.left, panels.right
+    centre, radius = balls.centre, balls.radius
     # f continues beyond the panels by its edge values.
     first = min(first_panel_after(right, low), left.shape[0] - 1)
     last = first
@@ -70,12 +70,12 @@ def _ball(
         for j in range(first, last + 1):
             least = min(least, centre[j, d] - radius[j] / inverse_sigma[d])
             most = max(most, centre[j, d] + radius[j] / inverse_sigma[d])
-        row[place + d] = 0.5 * (least + most)
+        middle[d] = 0.5 * (least + most)
     furthest = 0.0
     for j in range(first, last + 1):
         total = 0.0
         for d in range(inverse_sigma.shape[0]):
-            r = (centre[j, d] - row[place + d]) * inverse_sigma[d]
+            r = (centre[j, d] - middle[d]) * inverse_sigma[d]
             total += r * r
         furthest = max(furthest, math.sqrt(total) + radius[j])
     return furthest
@@ -94,94 +94,114 @@ def _least_prior(low: float, high: float, bottom: float, top: float) -> float:
 
 
 @scalar_kernel
-def fill_strip(row: Any, inverse_sigma: Any, panels: Any, centre: Any, radius: Any) -> None:
+def fill_strip(row: Vector, inverse_sigma: Vector, panels: Panels, balls: Balls) -> None:
     """Fill the row of a strip whose extent is in it."""
     s = math.sqrt(row[TOP])
     data_dim = inverse_sigma.shape[0]
     row[KIND] = STRIP
     row[CHILD] = -1.0
     row[PRIOR] = _least_prior(row[LOW], row[HIGH], 0.0, row[TOP])
-    row[RADIUS_WIDE] = _ball(
-        row[LOW] - 3.0 * s, row[HIGH] + 3.0 * s, row, REFERENCE, inverse_sigma, panels, centre,
-        radius,
-    )  # fmt: skip
-    row[RADIUS_NARROW] = _ball(
-        row[LOW] - s, row[HIGH] + s, row, REFERENCE + data_dim, inverse_sigma, panels, centre,
-        radius,
-    )  # fmt: skip
+    wide = row[REFERENCE : REFERENCE + data_dim]
+    narrow = row[REFERENCE + data_dim : REFERENCE + 2 * data_dim]
+    low, high = row[LOW], row[HIGH]
+    row[RADIUS_WIDE] = _ball(low - 3.0 * s, high + 3.0 * s, wide, inverse_sigma, panels, balls)
+    row[RADIUS_NARROW] = _ball(low - s, high + s, narrow, inverse_sigma, panels, balls)
 
 
 @scalar_kernel
 def _fill_box(
-    row: Any, fine: bool, inverse_sigma: Any, panels: Any, groups: Any, centre: Any, work: Any,
-    moments: Any,
+    row: Vector, fine: bool, inverse_sigma: Vector, panels: Panels, runs: Runs, balls: Balls,
+    work: Matrix, moments: Matrix,
 ) -> None:  # fmt: skip
     """Fill the row of a box whose extent is in it; `fine` for a part of a fine box."""
+    row[CHILD] = -1.0
+    mean = 0.5 * (row[LOW] + row[HIGH])
+    panel = min(first_panel_after(panels.right, mean), balls.radius.shape[0] - 1)
+    for d in range(inverse_sigma.shape[0]):
+        row[REFERENCE + d] = balls.centre[panel, d]
+    half = 0.5 * (row[HIGH] - row[LOW])
+    s = math.sqrt(0.5 * (row[BOTTOM] + row[TOP]))
+    if not fine and (half > FIRST_MEAN * s or row[TOP] > 2.001 * row[BOTTOM]):
+        _fill_wide(row, inverse_sigma, panels, runs, work, moments)
+    else:
+        _fill_fine(row, fine, inverse_sigma, panels, runs, work, moments)
+
+
+@scalar_kernel
+def _fill_wide(
+    row: Vector, inverse_sigma: Vector, panels: Panels, runs: Runs, work: Matrix, moments: Matrix
+) -> None:
+    """Fill the row of a wide box whose extent and reference are in it."""
+    data_dim = inverse_sigma.shape[0]
+    mean = 0.5 * (row[LOW] + row[HIGH])
+    half = 0.5 * (row[HIGH] - row[LOW])
+    row[KIND] = WIDE
+    row[PRIOR] = _least_prior(row[LOW], row[HIGH], row[BOTTOM], row[TOP])
+    row[RHO] = 0.0
+    narrow = 0.0
+    for k in range(8):
+        # Of q over N(μ₀, (r s)²), s the narrowest of the box, the least is at a corner.
+        variance = (0.15 + 0.1 * k) * row[BOTTOM]
+        rho = math.inf
+        for side in range(2):
+            here = row[BOTTOM] if side == 0 else row[TOP]
+            ratio = math.sqrt(variance / here)
+            rho = min(rho, ratio * math.exp(-0.5 * half * half / (here - variance)))
+        if rho > row[RHO]:
+            row[RHO] = rho
+            narrow = variance
+    reference = row[REFERENCE : REFERENCE + data_dim]
+    affine_moments(reference, mean, math.sqrt(narrow), inverse_sigma, panels, runs, work, moments)
+    place = REFERENCE + data_dim
+    for d in range(data_dim + 1):
+        row[place + d] = moments[0, d]
+
+
+@scalar_kernel
+def _fill_fine(
+    row: Vector, part: bool, inverse_sigma: Vector, panels: Panels, runs: Runs, work: Matrix,
+    moments: Matrix,
+) -> None:  # fmt: skip
+    """Fill the row of a fine box, a first one or a `part` of one."""
     data_dim = inverse_sigma.shape[0]
     mean = 0.5 * (row[LOW] + row[HIGH])
     tau = 0.5 * (row[BOTTOM] + row[TOP])
     s = math.sqrt(tau)
     half = 0.5 * (row[HIGH] - row[LOW])
-    row[CHILD] = -1.0
-    panel = min(first_panel_after(panels[1], mean), centre.shape[0] - 1)
-    for d in range(data_dim):
-        row[REFERENCE + d] = centre[panel, d]
-    reference = row[REFERENCE : REFERENCE + data_dim]
-    place = REFERENCE + data_dim
-    if not fine and (half > FIRST_MEAN * s or row[TOP] > 2.001 * row[BOTTOM]):
-        row[KIND] = WIDE
-        row[PRIOR] = _least_prior(row[LOW], row[HIGH], row[BOTTOM], row[TOP])
-        row[RHO] = 0.0
-        narrow = 0.0
-        for k in range(8):
-            # Of q over N(μ₀, (r s)²), s the narrowest of the box, the least is at a corner.
-            variance = (0.15 + 0.1 * k) * row[BOTTOM]
-            rho = math.inf
-            for side in range(2):
-                here = row[BOTTOM] if side == 0 else row[TOP]
-                ratio = math.sqrt(variance / here)
-                rho = min(rho, ratio * math.exp(-0.5 * half * half / (here - variance)))
-            if rho > row[RHO]:
-                row[RHO] = rho
-                narrow = variance
-        affine_moments(
-            reference, mean, math.sqrt(narrow), inverse_sigma, panels, groups, work, moments
-        )
-        for d in range(data_dim + 1):
-            row[place + d] = moments[0, d]
-        return
-    row[KIND] = FINE if fine else FIRST
+    row[KIND] = FINE if part else FIRST
     row[PRIOR] = 0.5 * (tau + mean * mean - 1.0 - math.log(tau))
     row[S_MEAN] = s * mean
     row[TAU] = tau
     row[HALF_MEAN] = half / s
     row[HALF_TAU] = 0.5 * (row[TOP] - row[BOTTOM]) / tau
     row[FOURTH] = FOURTH_NARROW if half <= NARROW_MEAN * s else FOURTH_WIDE
-    affine_moments(reference, mean, s, inverse_sigma, panels, groups, work, moments)
+    reference = row[REFERENCE : REFERENCE + data_dim]
+    affine_moments(reference, mean, s, inverse_sigma, panels, runs, work, moments)
+    place = REFERENCE + data_dim
     stride = DEGREES + 1
     for d in range(data_dim + 1):
         for k in range(DEGREES):
             row[place + d * stride + k] = moments[k, d]
         row[place + d * stride + DEGREES] = 0.0
-    if not fine:
-        affine_moments(reference, mean, WIDER * s, inverse_sigma, panels, groups, work, moments)
+    if not part:
+        affine_moments(reference, mean, WIDER * s, inverse_sigma, panels, runs, work, moments)
         for d in range(data_dim + 1):
             row[place + d * stride + DEGREES] = moments[0, d]
 
 
 @scalar_kernel
-def parts(row: Any) -> int:
+def parts(row: Vector) -> int:
     """Return how many children a node has."""
     return 4 if row[KIND] >= FIRST or (row[BOTTOM] * 2.001 < row[TOP] and row[KIND] == WIDE) else 2
 
 
 @scalar_kernel
 def expand(
-    node: int, tree: Any, inverse_sigma: Any, panels: Any, groups: Any, centre: Any, radius: Any,
-    work: Any, moments: Any,
+    node: int, tree: Tree, inverse_sigma: Vector, panels: Panels, runs: Runs, balls: Balls,
+    work: Matrix, moments: Matrix,
 ) -> bool:  # fmt: skip
     """Make the children of a node; False where the arrays are full."""
-    rows, size = tree
+    rows, size = tree.rows, tree.size
     begin = size[0]
     parent = rows[node]
     count = parts(parent)
@@ -205,11 +225,10 @@ def expand(
             if count == 4:
                 row[TOP if part < 2 else BOTTOM] = half
         if row[BOTTOM] == 0.0:
-            fill_strip(row, inverse_sigma, panels, centre, radius)
+            fill_strip(row, inverse_sigma, panels, balls)
         else:
-            _fill_box(
-                row, parent[KIND] >= FIRST, inverse_sigma, panels, groups, centre, work, moments
-            )
+            fine = parent[KIND] >= FIRST
+            _fill_box(row, fine, inverse_sigma, panels, runs, balls, work, moments)
     size[0] = begin + count
     parent[CHILD] = begin
     return True
@@ -217,8 +236,8 @@ def expand(
 
 @scalar_kernel
 def fill_roots(
-    count: int, rows: Any, inverse_sigma: Any, panels: Any, centre: Any, radius: Any
+    count: int, rows: Matrix, inverse_sigma: Vector, panels: Panels, balls: Balls
 ) -> None:
     """Fill the rows of the first `count` nodes, strips whose extent is in them."""
     for node in range(count):
-        fill_strip(rows[node], inverse_sigma, panels, centre, radius)
+        fill_strip(rows[node], inverse_sigma, panels, balls)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numba import prange
 
 from theorycheck.quadrature.kernels._jit import batch_kernel
+from theorycheck.quadrature.kernels._layouts import Cube, Stack
 
 
 @batch_kernel
-def distinct_candidates_batch(minima: Any, margin: float, candidates: Any) -> None:
+def distinct_candidates_batch(
+    part: int, parts: int, minima: Stack, margin: float, candidates: Cube
+) -> None:
     """Collect, per box, the distinct (μ, log s) that are near-optimal at any of its nodes.
 
     `minima` (B, N, MINIMA, 3) as from :func:`optimal_q_batch`; `candidates` (B, C, 2) is filled
     and padded with NaN. The best minimum of every node comes before any second one.
     """
-    for b in prange(minima.shape[0]):
+    for b in range(part, minima.shape[0], parts):
         count = 0
         for i in range(candidates.shape[1]):
             candidates[b, i, 0] = np.nan

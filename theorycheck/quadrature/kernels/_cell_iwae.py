@@ -14,15 +14,26 @@ next 1 − e^{−τw} =: δ becomes
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numba import prange
 
+from theorycheck.quadrature.kernels._borrowed import borrowed
+from theorycheck.quadrature.kernels._cells import BASIN, reach_of_q
 from theorycheck.quadrature.kernels._exponential import exp_nonpositive
 from theorycheck.quadrature.kernels._iwae_steps import integrand, one_minus_exp
 from theorycheck.quadrature.kernels._jit import batch_kernel, scalar_kernel
-from theorycheck.quadrature.kernels._normal_tail import REACH, fill_tail_and_density
+from theorycheck.quadrature.kernels._layouts import Cube, Matrix, Vector
+from theorycheck.quadrature.kernels._multistart import (
+    LOG_SCALE,
+    MEAN,
+    SHORTER,
+    VALUE,
+    cleared,
+    first_fraction,
+    keep,
+    next_start,
+)
+from theorycheck.quadrature.kernels._normal_tail import fill_tail_and_density
 
 #: log t at which the rule begins: what is below is less than e^{−20}.
 _LOWEST_LOG_T = -20.0
@@ -43,6 +54,8 @@ _ITERATIONS = 40
 _CONVERGED = 1e-9
 #: Starts whose value is further below the best, in nats, are not refined.
 _START_MARGIN = 0.1
+#: Optima of an x that are kept: the second is a start of the next sweep.
+_KEPT = 2
 _LOWEST_LOG_SCALE = -12.0
 _HIGHEST_LOG_SCALE = 2.0
 #: Rows of the workspace.
@@ -51,7 +64,7 @@ ROWS = 9
 
 
 @scalar_kernel
-def fill_likelihood(x: Any, inverse_sigma: Any, f: Any, work: Any) -> float:
+def fill_likelihood(x: Vector, inverse_sigma: Vector, f: Matrix, work: Matrix) -> float:
     """Fill N(x; f_j) relative to its largest; return the log of that, without the constant."""
     row = work[LIKELIHOOD]
     count = f.shape[1]
@@ -69,10 +82,11 @@ def fill_likelihood(x: Any, inverse_sigma: Any, f: Any, work: Any) -> float:
     return top
 
 
+# Longer than 60 lines: the rows of the workspace serve the bound and then its slopes.
 @scalar_kernel
 def cell_iwae(
-    mean: float, log_scale: float, samples: float, boundary: Any, prior: Any, top: float, work: Any,
-    floor: float = -math.inf,
+    mean: float, log_scale: float, samples: float, boundary: Vector, prior: Vector, top: float,
+    work: Matrix, floor: float = -math.inf,
 ) -> tuple[float, float, float, int, int]:  # fmt: skip
     """Return L_S, s∂_μ L_S, ∂_{log s} L_S and the range of cells, the likelihood being filled in.
 
@@ -80,8 +94,7 @@ def cell_iwae(
     SHARE of `work` receives ∂L_S/∂log w_j, the responsibilities, which add up to one.
     """
     s = math.exp(log_scale)
-    first: Any = np.searchsorted(boundary, mean - REACH * s)
-    last: Any = np.searchsorted(boundary, mean + REACH * s)
+    first, last = reach_of_q(boundary, mean, s)
     t, tail, density = work[_T], work[_TAIL], work[_DENSITY]
     kappa, w, gain, share = work[_KAPPA], work[_W], work[_GAIN], work[_SHARE]
     delta, likelihood = work[_DELTA], work[LIKELIHOOD]
@@ -159,8 +172,9 @@ def cell_iwae(
 
 @scalar_kernel
 def _climb(
-    mean: float, log_scale: float, samples: float, boundary: Any, prior: Any, top: float, work: Any
-) -> tuple[float, float, float]:
+    mean: float, log_scale: float, samples: float, boundary: Vector, prior: Vector, top: float,
+    work: Matrix,
+) -> tuple[float, float, float]:  # fmt: skip
     """Climb to a local maximum of L_S over q by quasi-Newton steps; return μ, log s, L_S."""
     value, g1, g2, _first, _last = cell_iwae(mean, log_scale, samples, boundary, prior, top, work)
     # The inverse curvature of −ELBO at a Gaussian posterior of width s, to begin with.
@@ -171,9 +185,8 @@ def _climb(
         predicted = 0.5 * (g1 * step1 + g2 * step2)
         if predicted < _CONVERGED:
             break
-        length = max(abs(step1), abs(step2))
-        fraction = 1.0 if length <= 1.0 else 1.0 / length
-        moved = False
+        fraction = first_fraction(step1, step2)
+        better = False
         for _ in range(20):
             a = fraction * step1
             b = fraction * step2
@@ -195,29 +208,57 @@ def _climb(
                     h12 += c * a * b - (a * hy2 + b * hy1) / rho
                     h22 += c * b * b - 2.0 * b * hy2 / rho
                 mean, log_scale, value, g1, g2 = new_mean, new_scale, trial, n1, n2
-                moved = True
+                better = True
                 break
-            fraction *= 0.4
-        if not moved:
+            fraction *= SHORTER
+        if not better:
             break
     return mean, log_scale, value
 
 
+@scalar_kernel
+def _starts(z: Vector, prior: Vector, work: Matrix, previous: Matrix, starts: Matrix) -> int:
+    """Write the Gaussian with the moments of the posterior and the `previous` q; return how many.
+
+    The likelihood is filled in.
+    """
+    m0 = 0.0
+    m1 = 0.0
+    m2 = 0.0
+    for j in range(z.shape[0]):
+        v = prior[j] * work[LIKELIHOOD, j]
+        m0 += v
+        m1 += v * z[j]
+        m2 += v * z[j] * z[j]
+    centre = m1 / m0
+    starts[0, MEAN] = centre
+    starts[0, LOG_SCALE] = 0.5 * math.log(max(m2 / m0 - centre * centre, 1e-8))
+    count = 1
+    for i in range(previous.shape[0]):
+        if not math.isnan(previous[i, 0]):
+            starts[count, MEAN] = previous[i, 0]
+            starts[count, LOG_SCALE] = previous[i, 1]
+            count += 1
+    return count
+
+
 @batch_kernel
 def cell_importance_step_batch(
-    mass: Any,
-    x: Any,
+    part: int,
+    parts: int,
+    mass: Vector,
+    x: Matrix,
     samples: float,
-    inverse_sigma: Any,
-    boundary: Any,
-    z: Any,
-    prior: Any,
-    f: Any,
-    previous: Any,
-    optima: Any,
-    aggregate: Any,
-    moment: Any,
-    square: Any,
+    inverse_sigma: Vector,
+    boundary: Vector,
+    z: Vector,
+    prior: Vector,
+    f: Matrix,
+    previous: Cube,
+    optima: Cube,
+    aggregate: Matrix,
+    moment: Cube,
+    square: Cube,
 ) -> None:
     """Find the q of largest L_S for every x (n, D), and add up the responsibilities.
 
@@ -226,70 +267,32 @@ def cell_importance_step_batch(
     (chunks, M), `moment` and `square` (chunks, M, D) the sums of the M-step, as in
     :func:`cell_m_step_batch`. `f` has shape (D, M).
     """
+    x, inverse_sigma, boundary, z = borrowed((x, inverse_sigma, boundary, z))
+    prior, f, previous = borrowed((prior, f, previous))
     total = x.shape[0]
     chunks = aggregate.shape[0]
-    for chunk in prange(chunks):
+    for chunk in range(part, chunks, parts):
         work = np.zeros((ROWS, f.shape[1]))
         starts = np.empty((previous.shape[1] + 1, 3))
+        best = np.empty((_KEPT, 3))
         for k in range(chunk, total, chunks):
             top = fill_likelihood(x[k], inverse_sigma, f, work)
-            m0 = 0.0
-            m1 = 0.0
-            m2 = 0.0
-            for j in range(f.shape[1]):
-                v = prior[j] * work[LIKELIHOOD, j]
-                m0 += v
-                m1 += v * z[j]
-                m2 += v * z[j] * z[j]
-            centre = m1 / m0
-            count = 1
-            starts[0, 0] = centre
-            starts[0, 1] = 0.5 * math.log(max(m2 / m0 - centre * centre, 1e-8))
-            for i in range(previous.shape[1]):
-                if not math.isnan(previous[k, i, 0]):
-                    starts[count, 0] = previous[k, i, 0]
-                    starts[count, 1] = previous[k, i, 1]
-                    count += 1
-            best = -np.inf
+            count = _starts(z, prior, work, previous[k], starts)
             for i in range(count):
-                starts[i, 2] = cell_iwae(
-                    starts[i, 0], starts[i, 1], samples, boundary, prior, top, work
+                starts[i, VALUE] = -cell_iwae(
+                    starts[i, MEAN], starts[i, LOG_SCALE], samples, boundary, prior, top, work
                 )[0]
-                best = max(best, starts[i, 2])
-            optima[k, :, :] = np.nan
-            kept = 0
-            for _ in range(count):
-                pick = 0
-                for i in range(count):
-                    if starts[i, 2] > starts[pick, 2]:
-                        pick = i
-                if starts[pick, 2] == -np.inf or starts[pick, 2] < best - _START_MARGIN:
+            kept = cleared(best)
+            while True:
+                pick = next_start(starts, count, best, kept, _START_MARGIN, BASIN)
+                if pick < 0:
                     break
-                mean, log_scale = starts[pick, 0], starts[pick, 1]
-                starts[pick, 2] = -np.inf
-                known = False
-                for i in range(kept):
-                    known |= (
-                        abs(optima[k, i, 0] - mean) < 0.3 * math.exp(optima[k, i, 1])
-                        and abs(optima[k, i, 1] - log_scale) < 0.3
-                    )
-                if known:
-                    continue
                 mean, log_scale, value = _climb(
-                    mean, log_scale, samples, boundary, prior, top, work
+                    starts[pick, MEAN], starts[pick, LOG_SCALE], samples, boundary, prior, top, work
                 )
-                best = max(best, value)
-                if kept > 0 and value <= -optima[k, 0, 2]:
-                    if kept == 2 and value <= -optima[k, 1, 2]:
-                        continue
-                    place = 1
-                else:
-                    optima[k, 1, :] = optima[k, 0, :]
-                    place = 0
-                optima[k, place, 0] = mean
-                optima[k, place, 1] = log_scale
-                optima[k, place, 2] = -value
-                kept = min(kept + 1, 2)
+                kept = keep(mean, log_scale, -value, best, kept, 0.0)
+            optima[k, :, :] = np.nan
+            optima[k, :_KEPT, :] = best
             _value, _g1, _g2, first, last = cell_iwae(
                 optima[k, 0, 0], optima[k, 0, 1], samples, boundary, prior, top, work
             )

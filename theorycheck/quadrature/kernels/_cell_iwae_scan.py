@@ -8,15 +8,14 @@ the L_S that is known already: where log p − L_S is small, it must hold nearly
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numba import prange
 
+from theorycheck.quadrature.kernels._borrowed import borrowed
 from theorycheck.quadrature.kernels._cell_iwae import LIKELIHOOD, ROWS, cell_iwae, fill_likelihood
 from theorycheck.quadrature.kernels._jit import batch_kernel, scalar_kernel
+from theorycheck.quadrature.kernels._layouts import Cube, Matrix, Vector
 
-_CHUNKS = 64
 #: Nats below the best known at which an entry is no start: what an ascent gains from one of the
 #: table. And the distance between two starts, in the larger s and in log s.
 _MARGIN = 0.3
@@ -24,7 +23,9 @@ _APART = 0.9
 
 
 @scalar_kernel
-def _choose(means: Any, log_scales: Any, values: Any, least: float, starts: Any) -> None:
+def _choose(
+    means: Vector, log_scales: Vector, values: Vector, least: float, starts: Matrix
+) -> None:
     """Write the best entries (C, 2) that lie apart from one another, NaN beyond."""
     starts[:, :] = np.nan
     for kept in range(starts.shape[0]):
@@ -43,18 +44,20 @@ def _choose(means: Any, log_scales: Any, values: Any, least: float, starts: Any)
 
 @batch_kernel
 def cell_importance_scan_batch(
-    x: Any,
+    part: int,
+    parts: int,
+    x: Matrix,
     samples: float,
-    inverse_sigma: Any,
-    boundary: Any,
-    prior: Any,
-    f: Any,
-    means: Any,
-    log_scales: Any,
+    inverse_sigma: Vector,
+    boundary: Vector,
+    prior: Vector,
+    f: Matrix,
+    means: Vector,
+    log_scales: Vector,
     reach: float,
-    known: Any,
-    starts: Any,
-    evidence: Any,
+    known: Vector,
+    starts: Cube,
+    evidence: Vector,
 ) -> None:
     """Fill the best entries of a table of q as `starts` (n, C, 2), and log p(x) of the cells (n,).
 
@@ -62,29 +65,30 @@ def cell_importance_scan_batch(
     the L_S known; `f` has shape (D, M). `known` and `evidence` are without the constant
     (D/2) log 2π + Σ log σ_d.
     """
+    x, inverse_sigma, boundary = borrowed((x, inverse_sigma, boundary))
+    prior, f, means, log_scales = borrowed((prior, f, means, log_scales))
     total = x.shape[0]
     count = f.shape[1]
-    for chunk in prange(_CHUNKS):
-        work = np.zeros((ROWS, count))
-        below = np.empty(count + 1)
-        values = np.empty(means.shape[0])
-        for k in range(chunk, total, _CHUNKS):
-            top = fill_likelihood(x[k], inverse_sigma, f, work)
-            below[0] = 0.0
-            for j in range(count):
-                below[j + 1] = below[j] + prior[j] * work[LIKELIHOOD, j]
-            evidence[k] = top + math.log(below[count])
-            best = known[k]
-            for i in range(means.shape[0]):
-                s = math.exp(log_scales[i])
-                first: Any = np.searchsorted(boundary, means[i] - reach * s)
-                last: Any = np.searchsorted(boundary, means[i] + reach * s)
-                values[i] = -np.inf
-                seen = below[last + 1] - below[first]
-                if seen > 0.0 and top + math.log(seen) > best - _MARGIN:
-                    values[i] = cell_iwae(
-                        means[i], log_scales[i], samples, boundary, prior, top, work,
-                        best - _MARGIN,
-                    )[0]  # fmt: skip
-                    best = max(best, values[i])
-            _choose(means, log_scales, values, best - _MARGIN, starts[k])
+    work = np.zeros((ROWS, count))
+    below = np.empty(count + 1)
+    values = np.empty(means.shape[0])
+    for k in range(part, total, parts):
+        top = fill_likelihood(x[k], inverse_sigma, f, work)
+        below[0] = 0.0
+        for j in range(count):
+            below[j + 1] = below[j] + prior[j] * work[LIKELIHOOD, j]
+        evidence[k] = top + math.log(below[count])
+        best = known[k]
+        for i in range(means.shape[0]):
+            s = math.exp(log_scales[i])
+            first = np.searchsorted(boundary, means[i] - reach * s)
+            last = np.searchsorted(boundary, means[i] + reach * s)
+            values[i] = -np.inf
+            seen = below[last + 1] - below[first]
+            if seen > 0.0 and top + math.log(seen) > best - _MARGIN:
+                values[i] = cell_iwae(
+                    means[i], log_scales[i], samples, boundary, prior, top, work,
+                    best - _MARGIN,
+                )[0]  # fmt: skip
+                best = max(best, values[i])
+        _choose(means, log_scales, values, best - _MARGIN, starts[k])

@@ -10,13 +10,13 @@ derivatives of the normal density in (μ, s); the prior part is convex.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numba import prange
 
+from theorycheck.quadrature.kernels._borrowed import borrowed
 from theorycheck.quadrature.kernels._gaussian_expectation import cost_moments, workspace
 from theorycheck.quadrature.kernels._jit import batch_kernel, scalar_kernel
+from theorycheck.quadrature.kernels._layouts import Balls, IntVector, Matrix, Panels, Runs, Vector
 from theorycheck.quadrature.kernels._log_density import distance
 
 #: Half-size of the largest box, relative to its s₀, in both directions.
@@ -32,7 +32,7 @@ _STACK = 4096
 
 @scalar_kernel
 def _strip_bound(
-    low: float, high: float, top: float, left: Any, right: Any, least_cost: Any
+    low: float, high: float, top: float, left: Vector, right: Vector, least_cost: Vector
 ) -> float:
     """Bound −ELBO from below over μ in [low, high] and all s <= top."""
     prior = 0.0 if top >= 1.0 else 0.5 * top * top - math.log(top) - 0.5
@@ -53,20 +53,20 @@ def _strip_bound(
 
 @scalar_kernel
 def _box_bound(
-    x: Any,
+    x: Vector,
     mean: float,
     scale: float,
     half_mean: float,
     half_scale: float,
     curvature: float,
-    inverse_sigma: Any,
-    panels: Any,
-    groups: Any,
-    work: Any,
+    inverse_sigma: Vector,
+    panels: Panels,
+    runs: Runs,
+    work: Matrix,
 ) -> float:
     """Bound −ELBO from below on a box around (mean, scale)."""
-    m0, m1, m2, _m3, _m4 = cost_moments(x, mean, scale, inverse_sigma, panels, groups, work)
-    wide = cost_moments(x, mean, WIDER * scale, inverse_sigma, panels, groups, work)[0]
+    m0, m1, m2, _m3, _m4 = cost_moments(x, mean, scale, inverse_sigma, panels, runs, work)
+    wide = cost_moments(x, mean, WIDER * scale, inverse_sigma, panels, runs, work)[0]
     value = 0.5 * (scale * scale + mean * mean - 1.0) - math.log(scale) + m0
     slope_mean = mean + m1 / scale
     slope_scale = scale - 1.0 / scale + (m2 - m0) / scale
@@ -79,19 +79,20 @@ def _box_bound(
     )
 
 
+# Longer than 60 lines: what is pushed on the stack is written out for strips and for boxes.
 @scalar_kernel
 def _certify(
-    x: Any,
+    x: Vector,
     incumbent: float,
     gap: float,
     budget: int,
     curvature: float,
-    inverse_sigma: Any,
-    panels: Any,
-    groups: Any,
-    least_cost: Any,
-    work: Any,
-    stack: Any,
+    inverse_sigma: Vector,
+    panels: Panels,
+    runs: Runs,
+    least_cost: Vector,
+    work: Matrix,
+    stack: Matrix,
 ) -> tuple[float, int]:
     """Return the lower bound and the number of boxes evaluated."""
     goal = incumbent - gap
@@ -115,12 +116,12 @@ def _certify(
         top = stack[size, 3]
         here = 0.0
         if bottom == 0.0:
-            here = _strip_bound(low, high, top, panels[0], panels[1], least_cost)
+            here = _strip_bound(low, high, top, panels.left, panels.right, least_cost)
         else:
             boxes += 1
             here = _box_bound(
                 x, 0.5 * (low + high), 0.5 * (bottom + top), 0.5 * (high - low),
-                0.5 * (top - bottom), curvature, inverse_sigma, panels, groups, work,
+                0.5 * (top - bottom), curvature, inverse_sigma, panels, runs, work,
             )  # fmt: skip
         if here >= goal or boxes >= budget or size + 4 >= stack.shape[0]:
             bound = min(bound, here)
@@ -156,28 +157,31 @@ def _certify(
 
 @batch_kernel
 def certify_batch(
-    x: Any,
-    incumbent: Any,
+    part: int,
+    parts: int,
+    x: Matrix,
+    incumbent: Vector,
     gap: float,
     budget: int,
     curvature: float,
-    inverse_sigma: Any,
-    panels: Any,
-    groups: Any,
-    centre: Any,
-    radius: Any,
-    bound: Any,
-    boxes: Any,
+    inverse_sigma: Vector,
+    panels: Panels,
+    runs: Runs,
+    balls: Balls,
+    bound: Vector,
+    boxes: IntVector,
 ) -> None:
     """Fill a lower bound of −ELBO_x (without its constant) over all q, for x (n, D)."""
-    for k in prange(x.shape[0]):
+    x, inverse_sigma, panels, runs, balls = borrowed((x, inverse_sigma, panels, runs, balls))
+    for k in range(part, x.shape[0], parts):
         work = workspace(x.shape[1])
         stack = np.empty((_STACK, 4))
-        least_cost = np.empty(centre.shape[0])
-        for j in range(centre.shape[0]):
+        centre, radius = balls.centre, balls.radius
+        least_cost = np.empty(radius.shape[0])
+        for j in range(radius.shape[0]):
             near = max(distance(x[k], centre[j], inverse_sigma) - radius[j], 0.0)
             least_cost[j] = 0.5 * near * near
         bound[k], boxes[k] = _certify(
-            x[k], incumbent[k], gap, budget, curvature, inverse_sigma, panels, groups,
+            x[k], incumbent[k], gap, budget, curvature, inverse_sigma, panels, runs,
             least_cost, work, stack,
         )  # fmt: skip

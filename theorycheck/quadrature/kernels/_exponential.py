@@ -26,6 +26,7 @@ _LN2_LOW = 1.90821492927058770002e-10
 _FLOOR = -708.0
 
 
+# llvmlite's and numba's objects have no types: here alone in the kernels Any stands.
 @intrinsic  # type: ignore[untyped-decorator]
 def _power_of_two(typing_context: Any, exponent: Any) -> Any:  # noqa: ARG001
     """Build 2**n from its bits."""

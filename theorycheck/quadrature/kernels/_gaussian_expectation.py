@@ -1,24 +1,24 @@
 """E_q of the cost |x − f|²/2σ², of f and of (x − f)², for q = N(μ, s²).
 
 The range |z − μ| ≤ 9.5 s is covered by segments, each with the rule that suits it:
-runs of panels up to 4 s wide, by their projections (see latent_groups); single panels, by their
-own nodes; a panel wider than q, cut to what q sees, with f from its Legendre series; and beyond
-the panels f continued by its value at the last edge, so that a q that looks there is not rewarded.
+runs of panels up to 4 s wide, by their projections (see quadrature/latent_groups.py); single
+panels, by their own nodes; a panel wider than q, cut to what q sees, with f from its Legendre
+series; and beyond the panels f continued by its value at the last edge, so that a q that looks
+there is not rewarded.
 
-`panels` is the tuple (left, right, z, rule_weight, f, coefficients) and `groups` the tuple
-(level_start, left, right, z, rule_weight, centre, first, square).
+The rows of `work` are t, w and the cost at the nodes, then f per data dimension.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from theorycheck.quadrature import NODES, ORDER, RUN_ORDER, WEIGHTS
 from theorycheck.quadrature.kernels._exponential import exp_nonpositive
 from theorycheck.quadrature.kernels._jit import scalar_kernel
+from theorycheck.quadrature.kernels._layouts import Matrix, Panels, Runs, Vector
 
 #: Half-width of the range of t = (z − μ)/s that is integrated; the mass beyond is 2e-21, so that
 #: even a cost of 5e7 there (a jump of 1e4 σ) adds less than 1e-13.
@@ -31,7 +31,7 @@ INVERSE_ROOT_TWO_PI = 0.3989422804014327
 
 
 @scalar_kernel
-def first_panel_after(right: Any, value: float) -> int:
+def first_panel_after(right: Vector, value: float) -> int:
     """Return the first index with right[index] > value, by bisection."""
     low = 0
     high = right.shape[0]
@@ -46,14 +46,14 @@ def first_panel_after(right: Any, value: float) -> int:
 
 @scalar_kernel
 def cut_nodes(
-    a: float, b: float, panel: int, mean: float, scale: float, panels: Any, work: Any
+    a: float, b: float, panel: int, mean: float, scale: float, panels: Panels, work: Matrix
 ) -> None:
     """Fill rows t, w, and f per dimension of `work` with 16 nodes on [a, b] ⊂ a panel's line.
 
     a and b are values of t, not of z: for s far below |μ|, rounding of z would move t.
     """
-    left, right = panels[0][panel], panels[1][panel]
-    series = panels[5][panel]
+    left, right = panels.left[panel], panels.right[panel]
+    series = panels.series[panel]
     half = 0.5 * (b - a)
     for i in range(ORDER):
         t = 0.5 * (a + b) + half * NODES[i]
@@ -73,30 +73,30 @@ def cut_nodes(
 
 
 @scalar_kernel
-def first_segment(low: float, panels: Any) -> int:
+def first_segment(low: float, panels: Panels) -> int:
     """Return where the walk over the segments begins: a panel, or −1 for what lies before all."""
-    return -1 if low < panels[0][0] else first_panel_after(panels[1], low)
+    return -1 if low < panels.left[0] else first_panel_after(panels.right, low)
 
 
 @scalar_kernel
-def segment(j: int, scale: float, panels: Any, groups: Any) -> tuple[int, int, int]:
+def segment(j: int, scale: float, panels: Panels, runs: Runs) -> tuple[int, int, int]:
     """Choose the rule at j: (kind, row, panels covered); kind 0 panel, 1 run, 2 cut."""
-    left, right = panels[0], panels[1]
+    left, right = panels.left, panels.right
     count = left.shape[0]
     if j < 0 or j == count:
         return 2, min(max(j, 0), count - 1), 1
     if right[j] - left[j] > _WIDEST_PANEL * scale:
         return 2, j, 1
-    level_start, group_left, group_right = groups[0], groups[1], groups[2]
     kind = 0
     row = j
     covered = 1
     size = 2
+    level_start, run_left, run_right = runs.level_start, runs.left, runs.right
     for level in range(level_start.shape[0] - 1):
         if j % size != 0:
             break
         candidate = level_start[level] + j // size
-        if group_right[candidate] - group_left[candidate] > _WIDEST_RUN * scale:
+        if run_right[candidate] - run_left[candidate] > _WIDEST_RUN * scale:
             break
         kind = 1
         row = candidate
@@ -106,12 +106,12 @@ def segment(j: int, scale: float, panels: Any, groups: Any) -> tuple[int, int, i
 
 
 @scalar_kernel
-def next_segment(j: int, covered: int, high: float, panels: Any) -> int:
+def next_segment(j: int, covered: int, high: float, panels: Panels) -> int:
     """Return where the walk goes on after j; more than the number of panels P ends it.
 
     −1 is what lies before the panels, P what lies behind them.
     """
-    left, right = panels[0], panels[1]
+    left, right = panels.left, panels.right
     count: int = left.shape[0]
     if j == count:
         return count + 1
@@ -122,9 +122,9 @@ def next_segment(j: int, covered: int, high: float, panels: Any) -> int:
 
 
 @scalar_kernel
-def cut_range(j: int, mean: float, scale: float, panels: Any) -> tuple[float, float, int]:
+def cut_range(j: int, mean: float, scale: float, panels: Panels) -> tuple[float, float, int]:
     """Return the range of t that a cut at j covers, as its start, step and number of pieces."""
-    left, right = panels[0], panels[1]
+    left, right = panels.left, panels.right
     count = left.shape[0]
     low = mean - REACH_OF_Q * scale
     high = mean + REACH_OF_Q * scale
@@ -138,16 +138,18 @@ def cut_range(j: int, mean: float, scale: float, panels: Any) -> tuple[float, fl
     return a, (b - a) / pieces, pieces
 
 
+# Longer than 60 lines: its five sums stay in registers through all three rules.
 @scalar_kernel
 def cost_moments(
-    x: Any, mean: float, scale: float, inverse_sigma: Any, panels: Any, groups: Any, work: Any
-) -> tuple[float, float, float, float, float]:
+    x: Vector, mean: float, scale: float, inverse_sigma: Vector, panels: Panels, runs: Runs,
+    work: Matrix,
+) -> tuple[float, float, float, float, float]:  # fmt: skip
     """Return E_q[c t^k], k = 0…4, for the cost c(z) = |x − f(z)|²/2σ² and t = (z − μ)/s."""
-    z, rule_weight, f = panels[2], panels[3], panels[4]
-    run_z, run_weight, run_centre = groups[3], groups[4], groups[5]
-    run_first, run_square = groups[6], groups[7]
+    z, rule_weight, f = panels.z, panels.weight, panels.f
+    run_z, run_weight, run_centre = runs.z, runs.weight, runs.centre
+    run_first, run_square = runs.first, runs.square
     data_dim = x.shape[0]
-    count = panels[0].shape[0]
+    count = panels.left.shape[0]
     high = mean + REACH_OF_Q * scale
     inverse = 1.0 / scale
     norm = INVERSE_ROOT_TWO_PI * inverse
@@ -159,7 +161,7 @@ def cost_moments(
     m4 = 0.0
     j = first_segment(mean - REACH_OF_Q * scale, panels)
     while j <= count:
-        kind, row, covered = segment(j, scale, panels, groups)
+        kind, row, covered = segment(j, scale, panels, runs)
         if kind == 1:
             for i in range(RUN_ORDER):
                 cost[i] = 0.0
@@ -230,21 +232,21 @@ def cost_moments(
 
 @scalar_kernel
 def expectations(
-    x: Any,
+    x: Vector,
     mean: float,
     scale: float,
-    panels: Any,
-    groups: Any,
-    work: Any,
-    first_moment: Any,
-    squares: Any,
+    panels: Panels,
+    runs: Runs,
+    work: Matrix,
+    first_moment: Vector,
+    squares: Vector,
 ) -> None:
     """Fill E_q f_d and E_q (x_d − f_d)² for every data dimension."""
-    z, rule_weight, f = panels[2], panels[3], panels[4]
-    run_z, run_weight, run_centre = groups[3], groups[4], groups[5]
-    run_first, run_square = groups[6], groups[7]
+    z, rule_weight, f = panels.z, panels.weight, panels.f
+    run_z, run_weight, run_centre = runs.z, runs.weight, runs.centre
+    run_first, run_square = runs.first, runs.square
     data_dim = x.shape[0]
-    count = panels[0].shape[0]
+    count = panels.left.shape[0]
     high = mean + REACH_OF_Q * scale
     inverse = 1.0 / scale
     norm = INVERSE_ROOT_TWO_PI * inverse
@@ -253,7 +255,7 @@ def expectations(
         squares[d] = 0.0
     j = first_segment(mean - REACH_OF_Q * scale, panels)
     while j <= count:
-        kind, row, covered = segment(j, scale, panels, groups)
+        kind, row, covered = segment(j, scale, panels, runs)
         if kind == 1:
             for i in range(RUN_ORDER):
                 t = (run_z[row, i] - mean) * inverse
@@ -288,6 +290,6 @@ def expectations(
 
 
 @scalar_kernel
-def workspace(data_dim: int) -> Any:
+def workspace(data_dim: int) -> Matrix:
     """Allocate the buffers of one thread: rows t, w, cost, then f per data dimension."""
     return np.empty((3 + data_dim, RUN_ORDER))

@@ -15,7 +15,6 @@ The kernels take any nodes: q-masses m_i and log w_i.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from theorycheck.quadrature.kernels._exponential import exp_nonpositive
 from theorycheck.quadrature.kernels._iwae_steps import (
@@ -32,11 +31,11 @@ from theorycheck.quadrature.kernels._iwae_steps import (
     schedule,
 )
 from theorycheck.quadrature.kernels._jit import scalar_kernel
+from theorycheck.quadrature.kernels._layouts import IntegralBuffers, Rule, Vector
 
-#: Rules: steps an octave of t; what is left out at either end, nats; accuracy in z on one front.
 #: The first gives the result, and the second how far it may be off.
-RESULT = (3, 1e-17, 1e-14)
-CHECK = (2, 1e-17, 1e-11)
+RESULT = Rule(phases=3, truncation=1e-17, accuracy=1e-14)
+CHECK = Rule(phases=2, truncation=1e-17, accuracy=1e-11)
 #: Half-width of the strip for the error of the trapezoid rule, below π/2.
 _STRIP = 1.5
 
@@ -54,21 +53,23 @@ def trapezoid_error(gap: float, phases: int) -> float:
     return 2.0 * bound / math.expm1(2.0 * math.pi * _STRIP * phases / LOG_2)
 
 
+# Longer than 60 lines: the sums over active and vanished nodes go on from block to block.
 @scalar_kernel
 def log_mean_weight(
-    mass: Any, log_w: Any, count: int, samples: float, rule: Any, floor: float, buffers: Any
-) -> tuple[float, float, float, int]:
+    mass: Vector, log_w: Vector, count: int, samples: float, rule: Rule, floor: float,
+    buffers: IntegralBuffers,
+) -> tuple[float, float, float, int]:  # fmt: skip
     """Return L_S, log E_q w, a bound on the error of the rule in t, and the steps taken.
 
     Where L_S turns out to be below `floor`, some number below it is returned instead of L_S.
 
     `mass` and `log_w` (≥ count,) are any nodes; `buffers` come from :func:`integral_buffers`, and
-    the third of them receives 1 − φ at the steps log τ = start + k log 2/phases.
+    their `absent` receives 1 − φ at the steps log τ = start + k log 2/phases.
     """
-    chosen, work, absent = buffers[0][0], buffers[1], buffers[2]
-    phases, truncation = rule[0], rule[1]
+    chosen, work, absent = buffers.chosen, buffers.work, buffers.absent
+    phases, truncation = rule.phases, rule.truncation
     log_mean, log_second, lowest, _unused = evidence(mass, log_w, count)
-    start = first_step(samples, log_second, rule[1])
+    start = first_step(samples, log_second, rule.truncation)
     weight, a = work[0], work[1]
     step = LOG_2 / phases
     total = 0.0
@@ -122,8 +123,8 @@ def log_mean_weight(
 
 @scalar_kernel
 def expected_weights(
-    mass: Any, log_w: Any, count: int, samples: float, rule: Any,
-    buffers: Any, done: int, share: Any,
+    mass: Vector, log_w: Vector, count: int, samples: float, rule: Rule,
+    buffers: IntegralBuffers, done: int, share: Vector,
 ) -> None:  # fmt: skip
     """Fill ∂L_S/∂ log w_i = S E[w_i 1{z_1 = z_i} / Σ w]: the expected normalised weights.
 
@@ -132,10 +133,10 @@ def expected_weights(
     posterior's. The derivative of L_S in anything that p(x, z) depends on is the sum of share
     times the derivative of log p(x, z).
     """
-    absent = buffers[2]
+    absent = buffers.absent
     log_mean, log_second, _lowest, _unused = evidence(mass, log_w, count)
-    start = first_step(samples, log_second, rule[1])
-    step = LOG_2 / rule[0]
+    start = first_step(samples, log_second, rule.truncation)
+    step = LOG_2 / rule.phases
     # From here on `absent` holds S φ^{S−1} times the step.
     for k in range(done):
         phi = max(1.0 - absent[k], 0.0)

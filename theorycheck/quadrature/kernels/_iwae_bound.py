@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import prange
 
+from theorycheck.quadrature.kernels._borrowed import borrowed
 from theorycheck.quadrature.kernels._exponential import exp_nonpositive
 from theorycheck.quadrature.kernels._iwae import CHECK, RESULT, log_mean_weight
 from theorycheck.quadrature.kernels._iwae_nodes import (
@@ -19,67 +17,66 @@ from theorycheck.quadrature.kernels._iwae_nodes import (
 )
 from theorycheck.quadrature.kernels._iwae_steps import evidence, integral_buffers
 from theorycheck.quadrature.kernels._jit import batch_kernel
+from theorycheck.quadrature.kernels._layouts import Matrix, Panels, Vector
 
-#: Chunks of x, so that buffers are allocated per chunk and threads stay balanced.
-_CHUNKS = 64
 #: Rounding of the integral, per nat of log t: the sums over the nodes at each step.
 _ROUNDING = 16.0 * 2.220446049250313e-16
 
 
 @batch_kernel
 def importance_bound_batch(
-    x: Any,
-    mean: Any,
-    log_scale: Any,
+    part: int,
+    parts: int,
+    x: Matrix,
+    mean: Vector,
+    log_scale: Vector,
     samples: float,
-    inverse_sigma: Any,
-    panels: Any,
-    defect: Any,
+    inverse_sigma: Vector,
+    panels: Panels,
+    defect: Vector,
     peak: float,
-    results: Any,
+    results: Matrix,
 ) -> None:
     """Fill L_S, its error, E_q log w, the error of that, and log E_q w (n, 5).
 
     `peak` is the log of the largest N(x; f, σ²).
     """
+    x, inverse_sigma, panels, defect = borrowed((x, inverse_sigma, panels, defect))
     total = x.shape[0]
-    for chunk in prange(_CHUNKS):
-        if chunk >= total:
-            continue
-        buffers = node_buffers(defect.shape[0], x.shape[1])
-        integral = integral_buffers(node_capacity(defect.shape[0]))
-        nodes = buffers[0]
-        for k in range(chunk, total, _CHUNKS):
-            count = importance_nodes(
-                x[k], mean[k], log_scale[k], inverse_sigma, panels, defect, peak, samples,
-                CHECK[2], buffers,
-            )  # fmt: skip
-            coarse = log_mean_weight(
-                nodes[MASS], nodes[LOG_W], count, samples, CHECK, -np.inf, integral
-            )[0]
-            coarse_mean = evidence(nodes[MASS], nodes[LOG_W], count)[3]
-            count = importance_nodes(
-                x[k], mean[k], log_scale[k], inverse_sigma, panels, defect, peak, samples,
-                RESULT[2], buffers,
-            )  # fmt: skip
-            fine, log_mean, left_out, steps = log_mean_weight(
-                nodes[MASS], nodes[LOG_W], count, samples, RESULT, -np.inf, integral
+    buffers = node_buffers(defect.shape[0], x.shape[1])
+    integral = integral_buffers(node_capacity(defect.shape[0]))
+    nodes = buffers.nodes
+    for k in range(part, total, parts):
+        count = importance_nodes(
+            x[k], mean[k], log_scale[k], inverse_sigma, panels, defect, peak, samples,
+            CHECK.accuracy, buffers,
+        )  # fmt: skip
+        coarse = log_mean_weight(
+            nodes[MASS], nodes[LOG_W], count, samples, CHECK, -np.inf, integral
+        )[0]
+        coarse_mean = evidence(nodes[MASS], nodes[LOG_W], count)[3]
+        count = importance_nodes(
+            x[k], mean[k], log_scale[k], inverse_sigma, panels, defect, peak, samples,
+            RESULT.accuracy, buffers,
+        )  # fmt: skip
+        fine, log_mean, left_out, steps = log_mean_weight(
+            nodes[MASS], nodes[LOG_W], count, samples, RESULT, -np.inf, integral
+        )
+        fine_mean = evidence(nodes[MASS], nodes[LOG_W], count)[3]
+        # An error of log w enters with the node's expected normalised weight, which lies
+        # between its mass under q (S = 1) and under the posterior (S → ∞).
+        by_q = 0.0
+        by_posterior = 0.0
+        for i in range(count):
+            by_q += nodes[MASS, i] * nodes[DOUBT, i]
+            by_posterior += (
+                nodes[MASS, i] * exp_nonpositive(nodes[LOG_W, i] - log_mean) * nodes[DOUBT, i]
             )
-            fine_mean = evidence(nodes[MASS], nodes[LOG_W], count)[3]
-            # An error of log w enters with the node's expected normalised weight, which lies
-            # between its mass under q (S = 1) and under the posterior (S → ∞).
-            by_q = 0.0
-            by_posterior = 0.0
-            for i in range(count):
-                by_q += nodes[MASS, i] * nodes[DOUBT, i]
-                by_posterior += (
-                    nodes[MASS, i] * exp_nonpositive(nodes[LOG_W, i] - log_mean) * nodes[DOUBT, i]
-                )
-            results[k, 0] = fine
-            results[k, 1] = (
-                abs(fine - coarse) + left_out + by_q + by_posterior
-                + _ROUNDING * (4.0 + abs(fine - log_mean) + steps / RESULT[0])
-            )  # fmt: skip
-            results[k, 2] = fine_mean
-            results[k, 3] = abs(fine_mean - coarse_mean) + by_q + _ROUNDING
-            results[k, 4] = log_mean
+        results[k, 0] = fine
+        results[k, 1] = (
+            abs(fine - coarse) + left_out + by_q + by_posterior
+            + _ROUNDING * (4.0 + abs(fine - log_mean) + steps / RESULT.phases)
+        )  # fmt: skip
+        results[k, 2] = fine_mean
+        results[k, 3] = abs(fine_mean - coarse_mean) + by_q + _ROUNDING
+        results[k, 4] = log_mean

@@ -4,14 +4,12 @@ As a function of log τw, exp(−τw) is a front two or three nats wide, and it 
 about 1. So every panel, cut to what q sees, is split until log w varies by a few nats on each
 piece of 16 nodes; where q has little mass, less is enough.
 
-`panels` is the tuple (left, right, z, rule_weight, f, coefficients) of the mean-field kernels.
 `nodes` (4, capacity) has the rows below.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +17,7 @@ from theorycheck.quadrature import NODES, ORDER, WEIGHTS
 from theorycheck.quadrature.kernels._exponential import exp_nonpositive
 from theorycheck.quadrature.kernels._gaussian_expectation import INVERSE_ROOT_TWO_PI, REACH_OF_Q
 from theorycheck.quadrature.kernels._jit import scalar_kernel
+from theorycheck.quadrature.kernels._layouts import Matrix, NodeBuffers, Panels, Vector
 
 #: Rows of `nodes`: t = (z − μ)/s; q-mass, that is rule weight times density; log w; and how far
 #: log w may be off at the node.
@@ -45,9 +44,9 @@ def node_capacity(panels: int) -> int:
 
 
 @scalar_kernel
-def node_buffers(panels: int, data_dim: int) -> tuple[Any, Any, Any]:
-    """Allocate one thread's `nodes`, stack of pieces, and values of f on a piece."""
-    return (
+def node_buffers(panels: int, data_dim: int) -> NodeBuffers:
+    """Allocate what one thread needs."""
+    return NodeBuffers(
         np.empty((4, node_capacity(panels))),
         np.empty((_STACK, 2)),
         np.empty((3 + data_dim, ORDER)),
@@ -56,13 +55,13 @@ def node_buffers(panels: int, data_dim: int) -> tuple[Any, Any, Any]:
 
 @scalar_kernel
 def _fill(
-    x: Any, a: float, b: float, row: int, mean: float, scale: float,
-    inverse_sigma: Any, panels: Any, defect: float, constant: float,
-    work: Any, nodes: Any, first: int,
+    x: Vector, a: float, b: float, row: int, mean: float, scale: float,
+    inverse_sigma: Vector, panels: Panels, defect: float, constant: float,
+    work: Matrix, nodes: Matrix, first: int,
 ) -> tuple[float, float]:  # fmt: skip
     """Write the 16 nodes of [a, b] (in t); return the q-mass and the variation of log w."""
-    left, right = panels[0][row], panels[1][row]
-    series = panels[5][row]
+    left, right = panels.left[row], panels.right[row]
+    series = panels.series[row]
     half = 0.5 * (b - a)
     middle = 0.5 * (a + b)
     inverse_width = 1.0 / (right - left)
@@ -116,18 +115,19 @@ def _fill(
     return mass, variation * _TO_EDGES
 
 
+# Longer than 60 lines: the walk over panels and the splitting of a piece share the stack.
 @scalar_kernel
 def importance_nodes(
-    x: Any, mean: float, log_scale: float, inverse_sigma: Any, panels: Any, defect: Any,
-    peak: float, samples: float, tolerance: float, buffers: Any,
+    x: Vector, mean: float, log_scale: float, inverse_sigma: Vector, panels: Panels,
+    defect: Vector, peak: float, samples: float, tolerance: float, buffers: NodeBuffers,
 ) -> int:  # fmt: skip
     """Fill the nodes of one x and one q; return how many there are.
 
     Where f moves on panels, log w = log p(x, z) − log q(z) with `peak` the log of the largest
     N(x; f, σ²). `tolerance` is what the rule may be off by on one front of φ(τ)^S.
     """
-    nodes, stack, work = buffers
-    left, right = panels[0], panels[1]
+    nodes, stack, work = buffers.nodes, buffers.stack, buffers.work
+    left, right = panels.left, panels.right
     count = left.shape[0]
     scale = math.exp(log_scale)
     constant = log_scale + peak

@@ -9,7 +9,6 @@ are integrals of derivatives of q, zero.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from theorycheck.quadrature.kernels._exponential import exp_nonpositive
 from theorycheck.quadrature.kernels._iwae_nodes import LOG_W, MASS, T
@@ -26,21 +25,23 @@ from theorycheck.quadrature.kernels._iwae_steps import (
     schedule,
 )
 from theorycheck.quadrature.kernels._jit import scalar_kernel
+from theorycheck.quadrature.kernels._layouts import IntegralBuffers, Matrix, Rule
 
 
+# Longer than 60 lines: its eighteen sums stay in registers through every step.
 @scalar_kernel
 def derivatives(
-    nodes: Any, count: int, samples: float, rule: Any, buffers: Any
+    nodes: Matrix, count: int, samples: float, rule: Rule, buffers: IntegralBuffers
 ) -> tuple[float, float, float, float, float, float]:
     """Return −L_S and its scaled derivatives: s∂_μ, ∂_λ, s²∂²_μ, s∂_μ∂_λ, ∂²_λ, λ = log s.
 
     `nodes` has the rows T, MASS and LOG_W of :mod:`importance_nodes`; log w may be changed at will,
     as long as it is log p(x, z) − log q(z) with q = N(μ, s²).
     """
-    chosen, work = buffers[0][0], buffers[1]
+    chosen, work = buffers.chosen, buffers.work
     log_w, masses, t = nodes[LOG_W], nodes[MASS], nodes[T]
     log_mean, log_second, lowest, _unused = evidence(masses, log_w, count)
-    phases, truncation = rule[0], rule[1]
+    phases, truncation = rule.phases, rule.truncation
     step = LOG_2 / phases
     log_tau = first_step(samples, log_second, truncation)
     a, b, v = work[0], work[1], work[2]

@@ -7,12 +7,12 @@ of log τ only; the steps come in blocks, and nodes are let in and out between t
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from theorycheck.quadrature.kernels._exponential import exp_nonpositive
 from theorycheck.quadrature.kernels._jit import scalar_kernel
+from theorycheck.quadrature.kernels._layouts import IntegralBuffers, Vector
 
 #: log τw below which 1 − e^{−τw} is taken as 0, and above which e^{−τw} is: both below 1e-17.
 FAINT = -40.0
@@ -26,10 +26,11 @@ LOG_2 = 0.6931471805599453
 
 
 @scalar_kernel
-def integral_buffers(capacity: int) -> tuple[Any, Any, Any, Any]:
-    """Allocate what one thread needs for up to `capacity` nodes: two lists, work, steps, blocks."""
-    return (
-        np.empty((2, capacity), dtype=np.int64),
+def integral_buffers(capacity: int) -> IntegralBuffers:
+    """Allocate what one thread needs for up to `capacity` nodes."""
+    return IntegralBuffers(
+        np.empty(capacity, dtype=np.int64),
+        np.empty(capacity, dtype=np.int64),
         np.empty((9, capacity)),
         np.empty(STEPS),
         np.empty(STEPS // BLOCK + 2, dtype=np.int64),
@@ -56,7 +57,7 @@ def one_minus_exp(v: float) -> float:
 
 
 @scalar_kernel
-def evidence(mass: Any, log_w: Any, count: int) -> tuple[float, float, float, float]:
+def evidence(mass: Vector, log_w: Vector, count: int) -> tuple[float, float, float, float]:
     """Return log E_q w, log (E_q w² / (E_q w)²), and the least and mean of log w."""
     top = -np.inf
     lowest = np.inf
@@ -102,12 +103,14 @@ def _first_block(y: float, last: int) -> int:
 
 
 @scalar_kernel
-def schedule(log_w: Any, count: int, lowest: float, log_tau: float, buffers: Any) -> None:
+def schedule(
+    log_w: Vector, count: int, lowest: float, log_tau: float, buffers: IntegralBuffers
+) -> None:
     """Sort the nodes by the block of steps, from log τ on, in which exp(−τw) begins to fall.
 
     `lowest` is the least of log w.
     """
-    order, heads = buffers[0][1], buffers[3]
+    order, heads = buffers.order, buffers.heads
     last = _first_block(lowest + log_tau, heads.shape[0] - 3)
     # The last entry says how many are in use.
     heads[heads.shape[0] - 1] = last
@@ -128,13 +131,15 @@ def schedule(log_w: Any, count: int, lowest: float, log_tau: float, buffers: Any
 
 
 @scalar_kernel
-def advance(log_w: Any, log_tau: float, block: int, active: int, buffers: Any) -> tuple[int, int]:
+def advance(
+    log_w: Vector, log_tau: float, block: int, active: int, buffers: IntegralBuffers
+) -> tuple[int, int]:
     """Let nodes in and out of the list on which exp(−τw) changes, at the start of a block.
 
-    The list is `buffers[0][0]`: the active nodes, and behind them those that have just vanished.
+    In `buffers.chosen` are the active nodes, and behind them those that have just vanished.
     Returned are the numbers of both.
     """
-    chosen, order, heads = buffers[0][0], buffers[0][1], buffers[3]
+    chosen, order, heads = buffers.chosen, buffers.order, buffers.heads
     if block <= heads[heads.shape[0] - 1]:
         for k in range(heads[block], heads[block + 1]):
             chosen[active] = order[k]

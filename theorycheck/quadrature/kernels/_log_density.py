@@ -1,9 +1,8 @@
 """log p_θ(x) for many x, from latent panels, visiting only panels that can matter.
 
 Array names: `log_weight` (P N,) the log of rule weight times prior density at each node;
-`f` (D, P N) decoder means; `centre` (P, D), `radius` (P,) a ball around f on the panel, in
-units of σ; `log_mass` (P,) its prior mass; `block_*` the same for runs of BLOCK panels;
-`defect` (P,) what the panel fails to resolve of f, in σ.
+`f` (D, P N) decoder means; `balls` what holds f on each panel, and its prior mass; `blocks` the
+same for blocks of BLOCK panels; `defect` (P,) what the panel fails to resolve of f, in σ.
 
 The x are worked through LANES at a time, so that the innermost loop runs over x and
 vectorises; callers sort them so that neighbours in the array are neighbours in space.
@@ -12,14 +11,14 @@ vectorises; callers sort them so that neighbours in the array are neighbours in 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numba import prange
 
 from theorycheck.quadrature import HIGH_DEGREES, MIDDLE_DEGREES, ORDER
+from theorycheck.quadrature.kernels._borrowed import borrowed
 from theorycheck.quadrature.kernels._exponential import exp_nonpositive
 from theorycheck.quadrature.kernels._jit import batch_kernel, scalar_kernel
+from theorycheck.quadrature.kernels._layouts import Balls, IntVector, Matrix, Vector
 
 #: Panels screened together.
 BLOCK = 8
@@ -35,7 +34,7 @@ _EPS = 2.220446049250313e-16
 
 
 @scalar_kernel
-def distance(x: Any, centre: Any, inverse_sigma: Any) -> float:
+def distance(x: Vector, centre: Vector, inverse_sigma: Vector) -> float:
     """Return the distance of x from a ball's centre, in σ."""
     total = 0.0
     for d in range(inverse_sigma.shape[0]):
@@ -45,7 +44,7 @@ def distance(x: Any, centre: Any, inverse_sigma: Any) -> float:
 
 
 @scalar_kernel
-def nearest_block(x: Any, inverse_sigma: Any, block_centre: Any) -> int:
+def nearest_block(x: Vector, inverse_sigma: Vector, block_centre: Matrix) -> int:
     """Return the run of panels whose centre is nearest to x: the key that x are sorted by."""
     best = 0
     shortest = np.inf
@@ -62,30 +61,37 @@ def nearest_block(x: Any, inverse_sigma: Any, block_centre: Any) -> int:
 
 
 @batch_kernel
-def nearest_block_batch(x: Any, inverse_sigma: Any, block_centre: Any, nearest: Any) -> None:
+def nearest_block_batch(
+    part: int,
+    parts: int,
+    x: Matrix,
+    inverse_sigma: Vector,
+    block_centre: Matrix,
+    nearest: IntVector,
+) -> None:
     """Fill the sorting key of every x (n, D)."""
-    for k in prange(x.shape[0]):
+    x, inverse_sigma, block_centre = borrowed((x, inverse_sigma, block_centre))
+    for k in range(part, x.shape[0], parts):
         nearest[k] = nearest_block(x[k], inverse_sigma, block_centre)
 
 
+# Longer than 60 lines: its dozen sums per lane stay in cache from the first loop to the last.
 @scalar_kernel
 def _lanes(
-    xs: Any,
-    inverse_sigma: Any,
-    log_weight: Any,
-    f: Any,
-    centre: Any,
-    radius: Any,
-    log_mass: Any,
-    defect: Any,
-    block_centre: Any,
-    block_radius: Any,
-    block_log_mass: Any,
-    log_density: Any,
-    relative_error: Any,
-    mean_f: Any,
+    xs: Matrix,
+    inverse_sigma: Vector,
+    log_weight: Vector,
+    f: Matrix,
+    defect: Vector,
+    balls: Balls,
+    blocks: Balls,
+    log_density: Vector,
+    relative_error: Vector,
+    mean_f: Matrix,
 ) -> None:
     """Work through the lanes of `xs` (D, LANES); see :func:`log_density_batch`."""
+    centre, radius, log_mass = balls.centre, balls.radius, balls.log_mass
+    block_centre, block_radius, block_log_mass = blocks.centre, blocks.radius, blocks.log_mass
     data_dim = xs.shape[0]
     lanes = xs.shape[1]
     panels = centre.shape[0]
@@ -216,25 +222,25 @@ def _lanes(
 
 @batch_kernel
 def log_density_batch(
-    x: Any,
-    inverse_sigma: Any,
-    log_weight: Any,
-    f: Any,
-    centre: Any,
-    radius: Any,
-    log_mass: Any,
-    defect: Any,
-    block_centre: Any,
-    block_radius: Any,
-    block_log_mass: Any,
-    log_density: Any,
-    relative_error: Any,
-    mean_f: Any,
+    part: int,
+    parts: int,
+    x: Matrix,
+    inverse_sigma: Vector,
+    log_weight: Vector,
+    f: Matrix,
+    defect: Vector,
+    balls: Balls,
+    blocks: Balls,
+    log_density: Vector,
+    relative_error: Vector,
+    mean_f: Matrix,
 ) -> None:
     """Fill log ∫ φ exp(-|x-f|²/2σ²) dz, its relative error in p, and E[f | x], for x (n, D)."""
+    x, inverse_sigma, log_weight, f = borrowed((x, inverse_sigma, log_weight, f))
+    defect, balls, blocks = borrowed((defect, balls, blocks))
     count, data_dim = x.shape
     groups = (count + LANES - 1) // LANES
-    for g in prange(groups):
+    for g in range(part, groups, parts):
         xs = np.empty((data_dim, LANES))
         value = np.empty(LANES)
         error = np.empty(LANES)
@@ -245,21 +251,8 @@ def log_density_batch(
             for d in range(data_dim):
                 xs[d, k] = x[index, d]
         _lanes(
-            xs,
-            inverse_sigma,
-            log_weight,
-            f,
-            centre,
-            radius,
-            log_mass,
-            defect,
-            block_centre,
-            block_radius,
-            block_log_mass,
-            value,
-            error,
-            mean,
-        )
+            xs, inverse_sigma, log_weight, f, defect, balls, blocks, value, error, mean,
+        )  # fmt: skip
         for k in range(min(LANES, count - g * LANES)):
             index = g * LANES + k
             log_density[index] = value[k]

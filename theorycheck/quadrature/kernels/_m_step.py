@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import prange
 
 from theorycheck.quadrature.kernels._exponential import exp_nonpositive
 from theorycheck.quadrature.kernels._gaussian_expectation import INVERSE_ROOT_TWO_PI, REACH_OF_Q
 from theorycheck.quadrature.kernels._jit import batch_kernel
+from theorycheck.quadrature.kernels._layouts import Cube, Matrix, Vector
 
 
 @batch_kernel
 def m_step_batch(
-    mass: Any, x: Any, mean: Any, scale: Any, z: Any, aggregate: Any, moment: Any
+    part: int,
+    parts: int,
+    mass: Vector,
+    x: Matrix,
+    mean: Vector,
+    scale: Vector,
+    z: Vector,
+    aggregate: Matrix,
+    moment: Cube,
 ) -> None:
     """Fill, per chunk, Σ_x p(x) q(z|x) (C, n) and Σ_x p(x) q(z|x) x (C, D, n) at ascending z."""
     chunks = aggregate.shape[0]
     total = mean.shape[0]
-    for chunk in prange(chunks):
+    for chunk in range(part, chunks, parts):
         for k in range(chunk, total, chunks):
             norm = mass[k] * INVERSE_ROOT_TWO_PI / scale[k]
             inverse = 1.0 / scale[k]

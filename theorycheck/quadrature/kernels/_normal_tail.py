@@ -7,7 +7,6 @@ P(Z > t) = φ(t) R(t) for t >= 0 with Mills' ratio R. R(t)(t + 4) is a polynomia
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -15,6 +14,7 @@ from scipy.special import erfcx
 
 from theorycheck.quadrature.kernels._exponential import exp_nonpositive
 from theorycheck.quadrature.kernels._jit import scalar_kernel
+from theorycheck.quadrature.kernels._layouts import Vector
 
 #: |t| beyond which the tail, 1e-19, is no longer told from 0 and 1.
 REACH = 9.0
@@ -24,7 +24,7 @@ _HIGHEST = (REACH - _POLE) / (REACH + _POLE)
 _INVERSE_ROOT_TWO_PI = 1.0 / math.sqrt(2.0 * math.pi)
 
 
-def _mills_coefficients() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _mills_coefficients() -> Vector:
     """Interpolate R(t)(t + pole) in the mapped variable, in powers, lowest first."""
     u = np.cos(np.pi * (np.arange(200) + 0.5) / 200)
     y = 0.5 * (u * (_HIGHEST + 1.0) + _HIGHEST - 1.0)
@@ -44,7 +44,7 @@ _SHIFT = (_HIGHEST - 1.0) / (_HIGHEST + 1.0)
 
 
 @scalar_kernel
-def fill_tail_and_density(t: Any, first: int, last: int, tail: Any, density: Any) -> None:
+def fill_tail_and_density(t: Vector, first: int, last: int, tail: Vector, density: Vector) -> None:
     """Fill P(Z > t) and φ(t) for the entries first…last−1 of `t`."""
     for i in range(first, last):
         a = min(abs(t[i]), REACH)

@@ -6,11 +6,9 @@ Array names as in `kernels/log_density.py`: `log_mass` (J,) of the latents, `f` 
 from __future__ import annotations
 
 import math
-from typing import Any
-
-from numba import prange
 
 from theorycheck.quadrature.kernels._jit import batch_kernel
+from theorycheck.quadrature.kernels._layouts import Matrix, Vector
 
 #: Relative to p(x) everything below exp(-_NOTHING) is below rounding.
 _NOTHING = 60.0
@@ -18,14 +16,21 @@ _NOTHING = 60.0
 
 @batch_kernel
 def place_share_batch(
-    x: Any, inverse_sigma: Any, log_mass: Any, f: Any, log_density: Any, share: Any
+    part: int,
+    parts: int,
+    x: Matrix,
+    inverse_sigma: Vector,
+    log_mass: Vector,
+    f: Matrix,
+    log_density: Vector,
+    share: Vector,
 ) -> None:
     """Fill Σ_j mass_j exp(-|x - f_j|²/2σ²) over p(x), for x (n, D).
 
     `log_density` (n,) is log p(x) in the same units: without the peak of N(x; f, σ²).
     """
     count, data_dim = x.shape
-    for k in prange(count):
+    for k in range(part, count, parts):
         total = 0.0
         for j in range(log_mass.size):
             exponent = log_mass[j] - log_density[k]

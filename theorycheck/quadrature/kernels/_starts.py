@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from theorycheck.quadrature import ORDER
 from theorycheck.quadrature.kernels._jit import scalar_kernel
+from theorycheck.quadrature.kernels._layouts import (
+    AffineTable,
+    Balls,
+    IntVector,
+    Matrix,
+    Panels,
+    Vector,
+)
 from theorycheck.quadrature.kernels._log_density import BLOCK, distance, nearest_block
 
 #: Log-mass below the best mode's at which a posterior mode is no start any more.
@@ -19,25 +26,25 @@ _TABLE_MARGIN = 1.0
 RUN = 32
 
 
+# Longer than 60 lines: the blocks within reach and the buffer of their exponents serve both passes.
 @scalar_kernel
 def mode_starts(
-    x: Any,
-    inverse_sigma: Any,
-    z: Any,
-    f: Any,
-    log_width: Any,
-    block_centre: Any,
-    block_radius: Any,
-    block_log_mass: Any,
-    e: Any,
-    blocks: Any,
-    starts: Any,
+    x: Vector,
+    inverse_sigma: Vector,
+    panels: Panels,
+    log_width: Vector,
+    blocks: Balls,
+    e: Vector,
+    within_reach: IntVector,
+    starts: Matrix,
 ) -> int:
     """Write (μ, log s, −log mass) of the heaviest posterior modes, by Laplace's approximation.
 
     They take half of the room: the other half is the table's. On a decoder with steps every step
     makes a mode of its own; of those within half a width of each other the heaviest stands.
     """
+    z, f = panels.z, panels.f
+    block_centre, block_radius, block_log_mass = blocks.centre, blocks.radius, blocks.log_mass
     total = z.shape[0]
     room = starts.shape[0] // 2
     # Of a steep curve there are thousands of blocks: squares decide on nearly all of them.
@@ -62,11 +69,11 @@ def mode_starts(
         first = b * BLOCK * ORDER
         last = min(first + BLOCK * ORDER, total)
         # What lies beyond a gap between blocks is lower than anything here.
-        if first > 0 and (near_blocks == 0 or blocks[near_blocks - 1] != b - 1):
+        if first > 0 and (near_blocks == 0 or within_reach[near_blocks - 1] != b - 1):
             e[first - 1] = -np.inf
         if last < total:
             e[last] = -np.inf
-        blocks[near_blocks] = b
+        within_reach[near_blocks] = b
         near_blocks += 1
         for i in range(first, last):
             e[i] = -0.5 * z[i] * z[i]
@@ -79,7 +86,7 @@ def mode_starts(
                 best = max(best, e[i] + log_width[i])
     count = 0
     for step in range(near_blocks * BLOCK * ORDER):
-        i = blocks[step // (BLOCK * ORDER)] * BLOCK * ORDER + step % (BLOCK * ORDER)
+        i = within_reach[step // (BLOCK * ORDER)] * BLOCK * ORDER + step % (BLOCK * ORDER)
         if i >= total:
             break
         before = e[i - 1] if i > 0 else -np.inf
@@ -114,7 +121,7 @@ def mode_starts(
 
 
 @scalar_kernel
-def add_start(mean: float, log_scale: float, value: float, starts: Any, count: int) -> int:
+def add_start(mean: float, log_scale: float, value: float, starts: Matrix, count: int) -> int:
     """Append a start or, where there is no room, put it in the place of the worst."""
     place = count
     if count == starts.shape[0]:
@@ -130,19 +137,14 @@ def add_start(mean: float, log_scale: float, value: float, starts: Any, count: i
     return max(count, place + 1)
 
 
+# Longer than 60 lines: the bounds of runs and the values of their entries share one buffer.
 @scalar_kernel
 def table_starts(
-    x: Any,
-    table_mean: Any,
-    table_log_scale: Any,
-    table_offset: Any,
-    table_slope: Any,
-    run_floor: Any,
-    run_centre: Any,
-    run_radius: Any,
-    inverse_sigma: Any,
-    scan: Any,
-    starts: Any,
+    x: Vector,
+    table: AffineTable,
+    inverse_sigma: Vector,
+    scan: Vector,
+    starts: Matrix,
     count: int,
 ) -> int:
     """Append the minima along μ of the affine table −ELBO_x = offset − x·slope.
@@ -151,6 +153,9 @@ def table_starts(
     −ELBO_x = a + ½|x − E_q f|²/σ², so that the least a (`run_floor`) and a ball around E_q f
     (`run_centre` (R, D), in data units, and `run_radius` (R,), in σ) bound it from below.
     """
+    table_mean, table_log_scale = table.mean, table.log_scale
+    table_offset, table_slope = table.offset, table.slope
+    run_floor, run_centre, run_radius = table.run_floor, table.run_centre, table.run_radius
     size = table_mean.shape[0]
     runs = run_floor.shape[0]
     half_square = 0.0
