@@ -22,5 +22,5 @@ def mutant(function: Any, old: str, new: str) -> Callable[..., Any]:
 
 def whole(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function or, of a kernel that does a part of the work, one that does all of it."""
-    shared = next(iter(inspect.signature(function).parameters), "") == "part"
+    shared = list(inspect.signature(function).parameters)[:2] == ["part", "parts"]
     return functools.partial(function, 0, 1) if shared else function

@@ -16,6 +16,7 @@ _PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("theorycheck.estimate", "theorycheck.errors", "theorycheck.progress"),
     ),
     "models": ("Models", ("theorycheck.models",)),
+    "results": ("Result files and the cache", ("theorycheck.results",)),
     "quadrature": ("Quadrature", ("theorycheck.quadrature",)),
     "inference": ("Inference at given x", ("theorycheck.inference", "theorycheck.inference.ball")),
     "objectives": ("Averages over p(x)", ("theorycheck.objectives",)),

@@ -58,11 +58,10 @@ def _table(function: Callable[..., Any]) -> float:
 
 def _entropy(function: Callable[..., Any]) -> float:
     """H and MLEO are the population's: each its own spread, and the errors of its log p."""
-    data, model = object(), object()
-    made = {id(data): density(LOG_P, 0.0, ERRORS[0]), id(model): density(LOG_P_F, 0.0, ERRORS[1])}
-    bare = rewired(function, log_density=lambda panels, _: made[id(panels)])
-    entropy, mleo = bare(DRAWS, data, model)
-    alone, none = bare(DRAWS, data, data)
+    made = density(LOG_P, 0.0, ERRORS[0]), density(LOG_P_F, 0.0, ERRORS[1])
+    data, model = (SimpleNamespace(log_density=lambda _, one=one: one) for one in made)
+    entropy, mleo = function(DRAWS, data, model)
+    alone, none = function(DRAWS, data, data)
     of_p, of_p_f = float(ERRORS[0].mean()), float(ERRORS[1].mean())
     expected = [
         _five(LOG_P) + of_p + _rounded(LOG_P),
@@ -84,15 +83,10 @@ def _one_population(function: Callable[..., Any]) -> float:
 
 def _iwae(function: Callable[..., Any]) -> float:
     """The gap is the table's, J_S the population's where the truth is known, else unknown."""
-    field, truth = SimpleNamespace(panels=object()), object()
-    made = {
-        id(truth): density(LOG_P, 0.0, ERRORS[0]),
-        id(field.panels): density(LOG_P_F, 0.0, ERRORS[1]),
-    }
-    bare = rewired(
-        function, log_density=lambda panels, _: made[id(panels)],
-        _bounds=lambda *_: SimpleNamespace(value=-ELBO, error=ERRORS[2]),
-    )  # fmt: skip
+    made = density(LOG_P, 0.0, ERRORS[0]), density(LOG_P_F, 0.0, ERRORS[1])
+    truth, field = (SimpleNamespace(log_density=lambda _, one=one: one) for one in made)
+    bound = SimpleNamespace(value=-ELBO, error=ERRORS[2])
+    bare = rewired(function, _bounds=lambda *_: bound)
     excess, gap = bare(field, truth, DRAWS, 5, "optimal", None)
     unknown, same = bare(field, None, DRAWS, 5, "optimal", None)
     of_gap = float((ERRORS[1] + ERRORS[2]).mean()) + 1e-13

@@ -105,6 +105,10 @@ def _repetitions(function: Callable[..., Any]) -> float:
     return worst
 
 
+def _scramblings(function: Callable[..., Any]) -> float:
+    return _repetitions(rewired(data_nodes.quasi_monte_carlo, sobol_points=function))
+
+
 GRIDS: Table = {
     "grid: change of 0": (
         _rule_and_its_half, TrapezoidGrid.integrate, "abs(fine - coarse)", "0.0",
@@ -163,6 +167,10 @@ GRIDS: Table = {
         _sample_average, DataSample.average, "found.error", "0.0",
     ),
     "sample: repetitions that are one": (
-        _repetitions, data_nodes.quasi_monte_carlo, "rng=child", "rng=0",
+        _scramblings, data_nodes.sobol_points, "rng=child", "rng=0",
+    ),
+    "sample: every repetition the first": (
+        _repetitions, data_nodes.quasi_monte_carlo, "for inner in points",
+        "for inner in [points[0]] * 8",
     ),
 }  # fmt: skip
