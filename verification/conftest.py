@@ -221,10 +221,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for row in rows:
         line = f"{row['id']}  {row['verdict']:<16}  {row['claim']}"
         terminalreporter.write_line(line if len(line) <= width else f"{line[: width - 1]}…")
-    left = [
-        f"--networks {config.getoption('networks')}",
-        "--thorough" if config.getoption("thorough") else "without --thorough",
-    ]
     terminalreporter.write_line("")
-    terminalreporter.write_line(f"Run with {', '.join(left)}; see verification/README.md.")
+    if config.getoption("networks") == "none":
+        terminalreporter.write_line(
+            "Nothing was trained: --networks small trains the networks that some claims are about."
+        )
+    if not config.getoption("thorough"):
+        terminalreporter.write_line(
+            "Quick searches: --thorough looks further where they leave a claim open."
+        )
     terminalreporter.write_line(f"Evidence: {directory / HTML_NAME}, {directory / JSON_NAME}")

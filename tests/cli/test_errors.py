@@ -136,13 +136,13 @@ def test_other_verbs(run: Run, tmp_path: Path, arguments: list[str], says: str) 
 
 
 def test_our_own_defects_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    from theorycheck import models
     from theorycheck.cli import main
-    from theorycheck.models import _loading as loading
 
     def broken(*_args: object, **_options: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr(loading, "load_model", broken)
+    monkeypatch.setattr(models, "load_model", broken)
     with pytest.raises(ZeroDivisionError, match="a defect"):
         main(["decompose", "circle"])
 
