@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from theorycheck.cli.decoder_files import checked_output
+from theorycheck.cli.linear_models import linear_model
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -22,11 +23,14 @@ from theorycheck.cli.options import (
     Vectorize,
     checked_tolerance,
     parse_eta,
+    parse_numbers,
 )
 from theorycheck.cli.result_files import ResultFile
 from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
+    from theorycheck.inference import ExactLinearGaussian
+    from theorycheck.models import DescribedModel, GenerativeModel
     from theorycheck.objectives import Decomposition, IwaeObjective
 
 
@@ -105,21 +109,29 @@ def decompose(
     thresholds = parse_eta(eta)
     all_samples = _parse_samples(iwae)
     with stdout_kept_for_result():
-        loaded = options.load(model)
-        source = None
+        linear = linear_model(model, parse_numbers(noise_variance, "--noise-variance"))
+        _check_linear(linear, output, all_samples)
+        loaded = linear or options.load(model)
+        described = _described(loaded)
+        source: GenerativeModel | ExactLinearGaussian | None = None
         if data is not None:
-            source = options.load_other(data, data_noise_variance, "--data-noise-variance", loaded)
-            same = source.noise_variance.tolist() == loaded.noise_variance.tolist()
+            own = described.noise_variance.tolist()
+            given = parse_numbers(data_noise_variance, "--data-noise-variance")
+            source = linear_model(data, given or own) or options.load_other(
+                data, data_noise_variance, "--data-noise-variance", described
+            )
+            same = _described(source).noise_variance.tolist() == own
             # MODEL on its own data: MLEO is zero, not a difference of two equal numbers.
             source = loaded if data == model and same and not breakpoints else source
         # Last, because it takes a second that a mistake above need not.
+        from theorycheck.models import as_generative
         from theorycheck.objectives import decompose as run
         from theorycheck.objectives import iwae_objective
 
         points = None if sample is None else read_sample(sample)
         progress = terminal_progress()
         # Drawn from the first second on, whatever is under way.
-        with progress.task(f"decompose {loaded.name}"[:40], None):
+        with progress.task(f"decompose {described.name}"[:40], None):
             result = run(
                 loaded,
                 source,
@@ -131,9 +143,12 @@ def decompose(
                 progress=progress,
             )
             objectives = [
-                iwae_objective(loaded, source, samples=count, sample=points, progress=progress)
+                iwae_objective(
+                    as_generative(described), source, samples=count, sample=points,
+                    progress=progress,
+                )
                 for count in all_samples
-            ]
+            ]  # fmt: skip
     if output is not None:
         result.save(output)
     if as_json:
@@ -141,6 +156,22 @@ def decompose(
         print_json(result.to_dict() | added, "decompose")
     else:
         _show(result, wanted, objectives, asked=tolerance is not None)
+
+
+def _described(model: GenerativeModel | ExactLinearGaussian) -> DescribedModel:
+    from theorycheck.models import GenerativeModel
+
+    return model if isinstance(model, GenerativeModel) else model.model
+
+
+def _check_linear(
+    model: ExactLinearGaussian | None, output: Path | None, samples: list[int]
+) -> None:
+    """Refuse what is there for one latent only."""
+    if model is not None and output is not None:
+        raise SettingError("-o: results of linear: models are not written to files")
+    if model is not None and samples:
+        raise SettingError("--iwae: the IWAE bound is computed for decoders of one latent")
 
 
 def _parse_samples(texts: list[str] | None) -> list[int]:

@@ -13,7 +13,7 @@ import typer
 from theorycheck.errors import LoadingError, SettingError, TheorycheckError
 
 if TYPE_CHECKING:
-    from theorycheck.models import GenerativeModel
+    from theorycheck.models import DescribedModel, GenerativeModel
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="What is checked.", show_default=False)]
 Models = Annotated[
@@ -176,7 +176,7 @@ class ModelOptions:
         )
 
     def load_other(
-        self, spec: str, noise_variance: list[str] | None, option: str, model: GenerativeModel
+        self, spec: str, noise_variance: list[str] | None, option: str, model: DescribedModel
     ) -> GenerativeModel:
         """Load a model of --data or --alternative, which need not have a σ² of its own.
 

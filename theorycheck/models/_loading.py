@@ -102,6 +102,8 @@ def _resolve(
     text = spec.strip()
     if text.startswith("expr:"):
         return parse_expression(text.removeprefix("expr:")).to_decoder(), None
+    if text.startswith("linear:"):
+        raise LoadingError(f"{text}: only decompose takes linear: models, which have no decoder f")
     if text.split(":")[0] in BENCHMARKS:
         model = benchmark(text)
         return model.decoder, model.noise_variance

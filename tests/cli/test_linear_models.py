@@ -1,0 +1,56 @@
+"""``linear:W``: linear-Gaussian models of any K on the command line."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from theorycheck.cli import main
+
+
+def test_decompose_against_the_closed_form(capfd: pytest.CaptureFixture[str]) -> None:
+    w = np.array([[1.0, 0.5, 2.0], [0.2, 2.0, 1.0]])
+    arguments = ["decompose", f"linear:{w.tolist()}", "--noise-variance", "0.3", "--json"]
+    assert main(arguments) == 0
+    found = json.loads(capfd.readouterr().out)
+    covariance = w @ w.T + 0.3 * np.eye(2)
+    entropy = 0.5 * np.log(np.linalg.det(2.0 * np.pi * np.e * covariance))
+    precision = np.eye(3) + w.T @ w / 0.3
+    pmo = 0.5 * np.log(np.prod(np.diag(precision)) / np.linalg.det(precision))
+    assert found["mleo"] == {"value": 0.0, "error": 0.0, "kind": "exact"}
+    for key, exact in (("entropy", entropy), ("pmo", pmo)):
+        assert abs(found[key]["value"] - exact) <= found[key]["error"] <= 1e-6
+
+
+def test_on_the_data_of_another(capfd: pytest.CaptureFixture[str]) -> None:
+    arguments = ["decompose", "linear:[[1, 1]]", "--data", "expr:z", "--json"]
+    assert main([*arguments, "--noise-variance", "0.5"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    # N(0, 1.5) is the data, N(0, 2.5) the model.
+    exact = 0.5 * (1.5 / 2.5 - 1.0 + np.log(2.5 / 1.5))
+    assert abs(found["mleo"]["value"] - exact) <= found["mleo"]["error"] <= 1e-8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["decompose", "linear:[[1]]"], "no noise variance"),
+        (["decompose", "linear:[[1], [2, 3]]", "--noise-variance", "1"], "rows of one length"),
+        (["decompose", "linear:[[true]]", "--noise-variance", "1"], "must hold numbers"),
+        (["decompose", "linear:[[1", "--noise-variance", "1"], "not readable"),
+        (["decompose", "linear:[[1]]", "--noise-variance", "1", "--iwae", "2"], "one latent"),
+        (["decompose", "linear:[[1]]", "--noise-variance", "1", "--certify", "2"], "one latent"),
+        (["decompose", "linear:[[1]]", "--noise-variance", "1", "-o", "r.npz"], "not written"),
+        (["optimum", "linear:[[1]]", "--noise-variance", "1"], "only decompose takes"),
+    ],
+)
+def test_one_clear_line(
+    arguments: list[str], words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert words in err
+    assert len(err.strip().splitlines()) == 1
