@@ -20,7 +20,7 @@ from theorycheck import find_optimum, iwae_objective, load_model
 from theorycheck.cli.render import jsonable
 from theorycheck.cli.search_options import chosen_effort, chosen_jobs
 from theorycheck.errors import SettingError
-from theorycheck.optimum import _global_search as global_search
+from theorycheck.optimum import _effort as efforts
 from theorycheck.optimum._settings import SearchSettings
 
 WAVE = ("expr:sin(3*z)", "--noise-variance", "0.01")
@@ -253,8 +253,8 @@ def test_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_effort() -> None:
     assert chosen_effort("thorough").starts == 96
-    assert chosen_effort("quick", samples=5) == global_search.IWAE_QUICK
-    assert chosen_effort("thorough", samples=5) == global_search.IWAE_THOROUGH
+    assert chosen_effort("quick", samples=5) == efforts.IWAE_QUICK
+    assert chosen_effort("thorough", samples=5) == efforts.IWAE_THOROUGH
     effort = chosen_effort("quick", 7, 10)
     assert effort.starts == 7
     assert effort.rounds * effort.hops >= 10

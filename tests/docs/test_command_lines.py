@@ -13,7 +13,7 @@ import pytest
 from theorycheck.cli.app import command
 
 ROOT = Path(__file__).resolve().parents[2]
-GENERATED = ("proofs", "_build")
+GENERATED = ("proofs", "_build", "api")
 PAGES = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
     + [
