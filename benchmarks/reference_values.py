@@ -2,7 +2,7 @@
 
 For each benchmark: H and J of the ground truth; the best decoder of a search, its J evaluated
 exactly on data nodes that the search never saw; and checks by other routes. It writes a card and a
-decoder into ``theorycheck/dataset/reference``.
+decoder into ``theorycheck/dataset/reference_values``.
 """
 
 from __future__ import annotations

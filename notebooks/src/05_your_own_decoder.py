@@ -86,7 +86,7 @@ network = torch.nn.Sequential(
 with torch.no_grad():
     network[0].weight.mul_(3.0)
     network[4].weight.mul_(6.0)
-decoder = tc.models.torch_decoders.from_torch_module(network, "relu network")
+decoder = tc.from_torch_module(network, "relu network")
 relu = tc.GenerativeModel(decoder, noise_variance=0.01)
 
 # %% [markdown]

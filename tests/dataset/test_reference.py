@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from theorycheck import decompose
-from theorycheck.dataset import REFERENCED, draw, predicted_optimum, score
-from theorycheck.dataset import _reference as reference
+from theorycheck.dataset import REFERENCED, draw, predicted_optimum, reference, score
 from theorycheck.dataset._reference import FOLDER
 from theorycheck.errors import LoadingError
 from theorycheck.estimate import Verdict

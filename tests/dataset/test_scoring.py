@@ -7,8 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from theorycheck import MeanField, decompose, optimal_q
-from theorycheck.dataset import _reference as reference
-from theorycheck.dataset import score, score_posterior
+from theorycheck.dataset import reference, score, score_posterior
 from theorycheck.errors import DecoderError, LoadingError, ModelError
 from theorycheck.estimate import Verdict
 from theorycheck.models._benchmarks import benchmark, circle

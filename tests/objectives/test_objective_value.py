@@ -53,7 +53,7 @@ def test_to_json_and_back() -> None:
     with pytest.raises(KeyError):
         ObjectiveValue.from_dict({"excess": ONE.excess.to_dict()})
     card = json.loads(
-        (Path(__file__).parents[2] / "theorycheck/dataset/reference/circle.json").read_text()
+        (Path(__file__).parents[2] / "theorycheck/dataset/reference_values/circle.json").read_text()
     )
     assert reference("circle").optimum == ObjectiveValue.from_dict(card["optimum"])
 

@@ -19,7 +19,7 @@ from theorycheck.models import BENCHMARKS, GenerativeModel, decoder_from_table, 
 from theorycheck.objectives import ObjectiveValue
 
 #: Where the cards and decoders are.
-FOLDER = Path(__file__).with_name("reference")
+FOLDER = Path(__file__).with_name("reference_values")
 #: Benchmarks with reference values: those with a latent only, no label.
 REFERENCED = tuple(name for name, entry in BENCHMARKS.items() if not entry.semi_supervised)
 
