@@ -84,7 +84,7 @@ def test_a_better_optimum_among_flatter_f_is_taken_for_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     good = find_optimum(TRUTH, SearchSettings(effort=TINY, steepness=2.0))
-    poor = decompose(load_model("expr:0.1*z", noise_variance=0.25), TRUTH, tolerance=1e-3)
+    poor = decompose(load_model("expr:30*z", noise_variance=0.25), TRUTH, tolerance=1e-3)
     short = replace(find_optimum(TRUTH, SearchSettings(effort=TINY)), decomposition=poor)
     results = iter((short, good))
     monkeypatch.setattr(prediction, "find_optimum", lambda *_a, **_b: next(results))
