@@ -11,7 +11,13 @@ import theorycheck
 _PACKAGES = ("numpy", "scipy", "numba")
 
 
+def package_versions() -> dict[str, str]:
+    """Return the versions of theorycheck and of the packages that make the numbers."""
+    return {"theorycheck": theorycheck.__version__} | {name: version(name) for name in _PACKAGES}
+
+
 def versions() -> dict[str, str]:
     """Return the versions of theorycheck, of Python and of the packages that make the numbers."""
-    found = {"theorycheck": theorycheck.__version__, "python": platform.python_version()}
-    return found | {name: version(name) for name in _PACKAGES}
+    packages = package_versions()
+    own = {"theorycheck": packages["theorycheck"], "python": platform.python_version()}
+    return own | packages

@@ -43,8 +43,8 @@ def _own_average(function: Callable[..., Any]) -> float:
         return Estimate(0.0, 0.125)
 
     rule = SimpleNamespace(x=None, mass=mass, change=lambda _: 0.0, average=average)
-    bare = rewired(function, data_rule=lambda *_, **__: rule, exact_model=lambda _: None)
-    found = bare(LINE, lambda _: (values, errors), 0, (1.0 / 3.0,))
+    bare = rewired(function, data_rule=lambda *_, **__: rule)
+    found = bare(SimpleNamespace(model=LINE), lambda _: (values, errors), 0, (1.0 / 3.0,))
     return max(off(given[0], errors), off(given[1], 9.0), off(found.error, 0.125))
 
 
@@ -65,8 +65,13 @@ def _own_average_refined(function: Callable[..., Any]) -> float:
                 average=lambda *_, **__: Estimate(0.0, change),
             )  # fmt: skip
 
-        bare = rewired(function, data_rule=rule, exact_model=lambda _: None)
-        found = bare(LINE, lambda _: (np.ones(2), np.zeros(2)), 3, (1.0 / 3.0, 1.0 / 6.0))
+        bare = rewired(function, data_rule=rule)
+        found = bare(
+            SimpleNamespace(model=LINE),
+            lambda _: (np.ones(2), np.zeros(2)),
+            3,
+            (1.0 / 3.0, 1.0 / 6.0),
+        )
         worst = max(worst, off(found.error, changes[-1]), off(len(asked), steps))
     return worst
 
@@ -80,7 +85,8 @@ def _own_excess(function: Callable[..., Any]) -> float:
     bound = SimpleNamespace(value=np.zeros(3), error=np.array([0.03, 0.02, 0.01]))
     _, errors = rewired(
         function, latent_panels=lambda _: None, _own_q=lambda *_: (None, None),
-        iwae_bound=lambda *_: bound, log_density=lambda *_: p,
+        iwae_bound=lambda *_: bound,
+        exact_model=lambda _: SimpleNamespace(log_density=lambda _: p),
         _average=lambda _data, values, *_: values(x),
     )(LINE, LINE, None, 5)  # fmt: skip
     return off(errors, [0.13, 0.22, 1.01])

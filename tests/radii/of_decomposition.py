@@ -186,20 +186,23 @@ DECOMPOSITION: Table = {
         "weight = 0.0 * weight + 1.0 / len(weight)",
     ),
     "H of draws: without its standard error": (
-        _entropy_of_draws, _DRAWS, "Estimate(entropy, entropy_error + res",
-        "Estimate(entropy, res",
+        _entropy_of_draws, _DRAWS, "rule.average(-p.value,", "rule.average(0.0 * p.value,",
     ),
     "H of draws: without the error of log p": (
-        _entropy_of_draws, _DRAWS, "float(np.mean(np.minimum(p.relative_error, 1e300)))", "0.0",
+        _entropy_of_draws, _DRAWS, "errors = p.relative_error", "errors = 0.0 * p.relative_error",
+    ),
+    "MLEO of draws: without the error of log p": (
+        _entropy_of_draws, _DRAWS, "errors + p_f.relative_error", "p_f.relative_error",
     ),
     "MLEO of draws: without the error of log p_f": (
-        _entropy_of_draws, _DRAWS, "resolution += float", "0.0 * float",
+        _entropy_of_draws, _DRAWS, "+ p_f.relative_error", "",
     ),
     "MLEO of draws: without its standard error": (
-        _entropy_of_draws, _DRAWS, "mleo_error + resolution", "resolution",
+        _entropy_of_draws, _DRAWS, "rule.average(p.value - p_f.value",
+        "rule.average(0.0 * p.value",
     ),
     "MLEO of draws: error of H": (
-        _entropy_of_draws, _DRAWS, "mleo_error + resolution", "entropy_error + resolution",
+        _entropy_of_draws, _DRAWS, "p.value - p_f.value", "p.value",
     ),
     "J: without MLEO's radius": (
         _excess, getter(Decomposition, "excess"), "self.mleo + self.pmo",

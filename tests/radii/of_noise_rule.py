@@ -1,4 +1,4 @@
-"""Radii of the rule in the latent and its noise (quadrature/noise_rule.py)."""
+"""Radii of the rule in the latent and its noise (quadrature/_noise_rule.py)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from tests.radii.table import Table, off, rewired
 from theorycheck.quadrature import _noise_rule as noise_rule
+from theorycheck.quadrature._rules import gauss_legendre
 
 
 def _extrapolated(function: Callable[..., Any]) -> float:
@@ -72,7 +73,7 @@ def _each_direction(function: Callable[..., Any]) -> float:
     """What each direction misses comes from its own coefficients, in z, in ε₁ and in ε₂."""
     rules = [noise_rule.gauss_hermite(6), noise_rule.gauss_hermite(8)]
     z = np.polynomial.legendre.leggauss(noise_rule.STRIP_ORDER)[0]
-    z_weight = 0.3 * noise_rule.legendre_weights()[None]
+    z_weight = 0.3 * gauss_legendre(noise_rule.STRIP_ORDER)[1][None]
     # g = (1 + P₁₅(z)) (1 + 2 He₅(ε₁)/√5!) (1 + 3 He₇(ε₂)/√7!): coefficients are read off.
     highest = [
         np.polynomial.hermite_e.hermeval(nodes, np.eye(len(nodes))[-1])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
-from theorycheck.inference import MeanField, data_rule, exact_model, iwae_bound, log_density
+from theorycheck.inference import ExactModel, MeanField, data_rule, exact_model, iwae_bound
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import latent_panels
 
@@ -51,7 +51,7 @@ def own_negative_elbo(
     def values(x: Array) -> tuple[Array, Array]:
         return field.negative_elbo(x, *_own_q(encoder, x)), np.zeros(len(x))
 
-    return _average(data, values, seed, _STEPS)
+    return _average(exact_model(data), values, seed, _STEPS)
 
 
 def own_iwae_excess(
@@ -79,13 +79,13 @@ def own_iwae_excess(
     Estimate
         Nats.
     """
-    panels, truth = latent_panels(model), latent_panels(data)
+    panels, truth = latent_panels(model), exact_model(data)
 
     def values(x: Array) -> tuple[Array, Array]:
-        bound, p = iwae_bound(panels, x, *_own_q(encoder, x), samples), log_density(truth, x)
+        bound, p = iwae_bound(panels, x, *_own_q(encoder, x), samples), truth.log_density(x)
         return p.value - bound.value, np.minimum(p.relative_error, 1.0) + bound.error
 
-    return _average(data, values, seed, _IWAE_STEPS)
+    return _average(truth, values, seed, _IWAE_STEPS)
 
 
 def own_excess(
@@ -135,18 +135,17 @@ def _own_q(encoder: Encoder, x: Array) -> tuple[Array, Array]:
 
 
 def _average(
-    data: GenerativeModel,
+    data: ExactModel,
     values: Callable[[Array], tuple[Array, Array]],
     seed: int,
     steps: tuple[float, ...],
 ) -> Estimate:
     """Average values with radii over p(x), on finer grids while that changes it (D <= 2)."""
-    source = exact_model(data)
     for step in steps:
-        rule = data_rule(source, step=step, seed=seed)
+        rule = data_rule(data, step=step, seed=seed)
         each, errors = values(rule.x)
         # An encoder may have kinks, and extrapolates to anything where p(x) is nothing.
         seen = rule.mass > _SEEN * rule.mass.max()
-        if rule.change(each) < _GRID_TOLERANCE or data.data_dim > 2:
+        if rule.change(each) < _GRID_TOLERANCE or data.model.data_dim > 2:
             break
     return rule.average(each, errors, unseen=float(np.abs(each[seen]).max()))

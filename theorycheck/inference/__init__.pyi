@@ -21,10 +21,10 @@ from ._marginal import as_points as as_points
 from ._marginal import log_density as log_density
 from ._mean_field import ALL_MINIMA as ALL_MINIMA
 from ._mean_field import MeanField as MeanField
-from ._mean_field import OptimalQ as OptimalQ
 from ._mean_field import as_field as as_field
 from ._mean_field import exact_model as exact_model
 from ._mean_field import optimal_q as optimal_q
+from ._optimal_q import OptimalQ as OptimalQ
 from ._posterior import Mode as Mode
 from ._posterior import Posterior as Posterior
 from ._posterior import posterior as posterior

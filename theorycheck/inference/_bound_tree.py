@@ -1,7 +1,7 @@
 """Whether minima of −ELBO_x are global: a tree of lower bounds that serves every x.
 
 Where :func:`theorycheck.inference.certify_optimal_q` bounds −ELBO_x for one x by
-evaluations, here everything but x is evaluated once (see quadrature/kernels/bound_tree.py), so
+evaluations, here everything but x is evaluated once (see quadrature/kernels/_bound_tree.py), so
 that a certified x costs microseconds. Nodes are made when an x first needs them.
 """
 
@@ -100,7 +100,7 @@ class BoundTree:
 
     @property
     def rows(self) -> Array:
-        """The nodes made so far, a row each (see quadrature/kernels/bound_tree.py)."""
+        """The nodes made so far, a row each (see quadrature/kernels/_bound_tree.py)."""
         return self._tree.rows[: self.size]
 
     def settle(

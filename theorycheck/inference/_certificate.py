@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import SettingError
 from theorycheck.inference._marginal import as_points
-from theorycheck.inference._mean_field import MeanField, OptimalQ, as_field
+from theorycheck.inference._mean_field import MeanField, as_field
+from theorycheck.inference._optimal_q import OptimalQ
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import LatentPanels
 from theorycheck.quadrature.kernels import BOX, WIDER, certify_batch

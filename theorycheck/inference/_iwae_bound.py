@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference._marginal import as_panels, as_points
-from theorycheck.inference._mean_field import ALL_MINIMA, MeanField, OptimalQ, as_field
+from theorycheck.inference._mean_field import ALL_MINIMA, MeanField, as_field
+from theorycheck.inference._optimal_q import OptimalQ
 from theorycheck.inference._posterior_weights import posterior_moments
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import LatentPanels

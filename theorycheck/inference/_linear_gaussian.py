@@ -125,11 +125,6 @@ class ExactLinearGaussian:
         self._root = root.T
 
     @cached_property
-    def posterior_covariance(self) -> Array:
-        """S, shape (K, K)."""
-        return np.linalg.inv(self._precision).astype(np.float64)
-
-    @cached_property
     def kl(self) -> float:
         """KL[q* ‖ p(z|x)], nats, the same for every x."""
         _, log_det = np.linalg.slogdet(self._precision)

@@ -8,22 +8,21 @@ then says where a lower value could be; Newton's method starts there, too, until
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theorycheck.inference._affine_table import affine_table, table_entries
 from theorycheck.inference._bound_tree import BoundTree
 from theorycheck.inference._elbo_rounding import ElboRounding
 from theorycheck.inference._exact_model import BestQ, ExactModel
 from theorycheck.inference._marginal import LogDensity, as_panels, as_points, log_density
+from theorycheck.inference._optimal_q import OptimalQ
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import (
     DataSample,
     LatentPanels,
-    ScanTable,
     TrapezoidGrid,
     latent_runs,
     lengths,
@@ -32,7 +31,6 @@ from theorycheck.quadrature import (
 )
 from theorycheck.quadrature.kernels import (
     MINIMA,
-    RUN,
     AffineTable,
     Candidates,
     Panels,
@@ -45,11 +43,6 @@ from theorycheck.quadrature.kernels import (
 
 Array = NDArray[np.float64]
 
-#: A basin of −ELBO is about s wide in μ and 1 wide in log s, so each is hit several times. Beyond
-#: so many entries narrow q are left to the starts at posterior modes.
-_TABLE = ScanTable(reach=7.5, widest=2.0, log_step=0.35, mean_step=0.6, largest=60_000)
-#: Narrowest s of the table, in Laplace widths.
-_TABLE_NARROWEST = 0.4
 #: Nats above the best minimum found at which a start is given up. That no deeper basin is passed
 #: over is for the walk through the bounds to see. Where all minima within half a nat of the best
 #: are wanted: the table is up to 0.3 above its minima.
@@ -68,40 +61,6 @@ _CANDIDATES = 12
 _CANDIDATE_MARGIN = 0.5
 
 
-@dataclass(frozen=True, eq=False)
-class OptimalQ:
-    """The best q(z|x) = N(mean, scale²) for many x.
-
-    Parameters
-    ----------
-    mean, scale : ndarray, shape (n,)
-        μ and s.
-    negative_elbo : ndarray, shape (n,)
-        −ELBO_x at the optimum, nats.
-    minima : ndarray, shape (n, 8, 3)
-        μ, log s and −ELBO_x of the distinct local minima found, lowest first; NaN beyond. All
-        that tie with the best are among them; of the others, those asked for.
-    gap : ndarray, shape (n,)
-        Nats by which some q could be better than the best: no (μ, s) has a −ELBO_x below
-        ``negative_elbo - gap``. At rounding level unless the search ran out of its budget. With a
-        decoder in single precision it also holds what the rounding of f can do to −ELBO_x, either
-        way, and to the sum of E_q (x_d − f_d)²/σ_d².
-    """
-
-    mean: Array
-    scale: Array
-    negative_elbo: Array
-    minima: Array
-    gap: Array
-
-    @cached_property
-    def ambiguous(self) -> NDArray[np.bool_]:
-        """Where a second minimum lies within 1e-9 nats of the best."""
-        gap = self.minima[:, 1, 2] - self.minima[:, 0, 2]
-        result: NDArray[np.bool_] = np.nan_to_num(gap, nan=np.inf) < 1e-9
-        return result
-
-
 class MeanField:
     """Mean-field inference in one model: build once, ask for many x.
 
@@ -115,7 +74,11 @@ class MeanField:
         self.model = self.panels.model
         self._inverse_sigma = 1.0 / self.model.sigma
         self._panels = self.panels.arrays
-        self._runs = latent_runs(self.panels)
+
+    @cached_property
+    def _runs(self) -> Runs:
+        """Runs of panels, made at first use: log p(x) and grids need none."""
+        return latent_runs(self.panels)
 
     @property
     def unresolved_mass(self) -> float:
@@ -150,31 +113,17 @@ class MeanField:
         return BoundTree(self.panels, self._runs)
 
     @cached_property
+    def _table_entries(self) -> tuple[Array, Array, bool]:
+        return table_entries(self.panels)
+
+    @cached_property
     def table(self) -> AffineTable:
         """The scan table, made at first use."""
         means, log_scales, _ = self._table_entries
         first = np.empty((means.size, self.model.data_dim))
         squares = np.empty_like(first)
-        origin = np.zeros_like(first)
-        self._expectations(origin, means, log_scales, first, squares)
-        s2 = np.exp(2.0 * log_scales)
-        offset = 0.5 * (s2 + means**2 - 1.0) - log_scales
-        offset += 0.5 * (squares * self._inverse_sigma**2).sum(axis=1)
-        slope = np.ascontiguousarray((first * self._inverse_sigma**2).T)
-        return AffineTable(means, log_scales, offset, slope, *self._run_bounds(offset, first))
-
-    def _run_bounds(self, offset: Array, first: Array) -> tuple[Array, Array, Array]:
-        """Bound −ELBO_x over runs of table entries, for every x at once."""
-        starts = np.arange(0, offset.size, RUN)
-        run = np.arange(offset.size) // RUN
-        least = offset - 0.5 * ((first * self._inverse_sigma) ** 2).sum(axis=1)
-        centre = np.add.reduceat(first, starts) / np.bincount(run)[:, None]
-        off = np.linalg.norm((first - centre[run]) * self._inverse_sigma, axis=1)
-        return (
-            np.minimum.reduceat(least, starts),
-            np.ascontiguousarray(centre),
-            np.maximum.reduceat(off, starts) * (1.0 + 1e-12),
-        )
+        self._expectations(np.zeros_like(first), means, log_scales, first, squares)
+        return affine_table(means, log_scales, first, squares, self._inverse_sigma)
 
     def optimal_q(
         self,
@@ -387,34 +336,6 @@ class MeanField:
             first,
             squares,
         )
-
-    @cached_property
-    def _table_entries(self) -> tuple[Array, Array, bool]:
-        """Choose (μ, log s): all scales that the local steepness of f can ask for.
-
-        The last says whether they go down to the narrowest q that it can ask for.
-        """
-        z, width = self.panels.z, np.exp(self.panels.log_width)
-        inner = np.abs(z) <= _TABLE.reach
-        z, width = z[inner], width[inner]
-        narrowest = _TABLE_NARROWEST * float(width.min())
-        means: list[Array] = []
-        log_scales: list[Array] = []
-        entries = 0
-        log_scale = math.log(_TABLE.widest)
-        while log_scale > math.log(narrowest) - _TABLE.log_step and entries < _TABLE.largest:
-            s = math.exp(log_scale)
-            steep = z[_TABLE_NARROWEST * width <= s]
-            if _TABLE.size(s) > 20 * _TABLE.largest:
-                break
-            grid = _TABLE.row(s)
-            near = np.searchsorted(steep, grid + 2.0 * s) > np.searchsorted(steep, grid - 2.0 * s)
-            means.append(grid[near])
-            log_scales.append(np.full(int(near.sum()), log_scale))
-            entries += int(near.sum())
-            log_scale -= _TABLE.log_step
-        complete = log_scale <= math.log(narrowest) - _TABLE.log_step
-        return np.concatenate(means), np.concatenate(log_scales), complete
 
 
 def as_field(model: GenerativeModel | LatentPanels | MeanField) -> MeanField:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate, Kind
-from theorycheck.inference import ExactModel, LogDensity, MeanField
+from theorycheck.inference import DrawRule, ExactModel, LogDensity, MeanField
 from theorycheck.objectives._averages import (
     PosteriorAverages,
     averages_on_boxes,
@@ -231,17 +231,12 @@ def _grid_error(data: ExactModel, grid: TrapezoidGrid, nodes: int = 512) -> floa
 
 
 def _on_sample(draws: DataSample, data: ExactModel, model: ExactModel) -> tuple[Estimate, Estimate]:
-    repeats, size, dim = draws.x.shape
-    x = draws.x.reshape(-1, dim)
-    p = data.log_density(x)
-    entropy, entropy_error = draws.average(-p.value.reshape(repeats, size))
-    resolution = float(np.mean(np.minimum(p.relative_error, 1e300)))
+    """Estimate H and MLEO from draws."""
+    rule = DrawRule(draws)
+    p = data.log_density(rule.x)
+    errors = p.relative_error
     if model is data:
-        return Estimate(entropy, entropy_error + resolution, Kind.STATISTICAL), NONE
-    p_f = model.log_density(x)
-    resolution += float(np.mean(np.minimum(p_f.relative_error, 1e300)))
-    mleo, mleo_error = draws.average((p.value - p_f.value).reshape(repeats, size))
-    return (
-        Estimate(entropy, entropy_error + resolution, Kind.STATISTICAL),
-        Estimate(mleo, mleo_error + resolution, Kind.STATISTICAL),
-    )
+        return rule.average(-p.value, errors), NONE
+    p_f = model.log_density(rule.x)
+    errors = errors + p_f.relative_error
+    return rule.average(-p.value, errors), rule.average(p.value - p_f.value, errors)

@@ -6,9 +6,9 @@ import numpy as np
 
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
-from theorycheck.inference import log_density
+from theorycheck.inference import as_panels, log_density
 from theorycheck.models import GenerativeModel
-from theorycheck.quadrature import LatentPanels, change_at_kinks, latent_panels, trapezoid_grid
+from theorycheck.quadrature import LatentPanels, change_at_kinks, trapezoid_grid
 
 #: Grid step in σ, and the number of times by which the change from coarser rules is taken as the
 #: radius: |p − p_f| has kinks, so that all of them converge like the square of the step only.
@@ -41,7 +41,7 @@ def total_variation(
     ModelError
         If the two differ in D, or D > 2.
     """
-    panels = [p if isinstance(p, LatentPanels) else latent_panels(p) for p in (model, data)]
+    panels = [as_panels(model), as_panels(data)]
     dims = [part.model.data_dim for part in panels]
     if dims[0] != dims[1]:
         raise ModelError(

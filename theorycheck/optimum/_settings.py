@@ -18,9 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from theorycheck.errors import SettingError, nearest
 from theorycheck.inference import checked_samples
 from theorycheck.models import GenerativeModel
-from theorycheck.optimum import _effort as efforts
 from theorycheck.optimum._coordinate_ascent import NoiseFit
-from theorycheck.optimum._effort import Effort
+from theorycheck.optimum._effort import Effort, effort_named
 from theorycheck.progress import NO_PROGRESS, Progress
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ class SearchSettings:
         """The effort, or the quick one of the objective where none was given."""
         if self.effort is not None:
             return self.effort
-        return efforts.QUICK if self.samples == 1 else efforts.IWAE_QUICK
+        return effort_named("quick", self.samples)
 
     def resolved(self, data: GenerativeModel) -> SearchSettings:
         """Return the same settings with effort and σ² filled in.

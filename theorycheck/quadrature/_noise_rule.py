@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature._curve_strips import STRIP_ORDER, Strips, halves, lengths, strip_nodes
 from theorycheck.quadrature._latent_panels import LatentPanels
-from theorycheck.quadrature._rules import legendre_transform
+from theorycheck.quadrature._rules import gauss_legendre, legendre_transform
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -343,7 +343,7 @@ def _trouble(tensor: Array, z_weight: Array, rules: list[tuple[Array, Array, Arr
     strips, _, *_, count = tensor.shape
     dims = len(rules)
     # z: the integrand is φ(z) times the function; the rule is exact for degree 15.
-    density = z_weight / legendre_weights()
+    density = z_weight / gauss_legendre(STRIP_ORDER)[1]
     in_z = tensor * density.reshape(*density.shape, *[1] * (dims + 1))
     series = np.moveaxis(np.tensordot(in_z, legendre_transform(STRIP_ORDER), axes=(1, 1)), -1, 1)
     # Integrals over [−1, 1] of the highest degrees are at most twice their coefficients.
@@ -363,12 +363,6 @@ def _trouble(tensor: Array, z_weight: Array, rules: list[tuple[Array, Array, Arr
         mean = np.einsum("sz,szjm->sjm", z_weight, size)
         out[:, axis + 1] = _missed(mean, len(nodes))
     return out
-
-
-def legendre_weights() -> Array:
-    """Return the weights on [−1, 1] of a strip's rule in z."""
-    weights: Array = np.polynomial.legendre.leggauss(STRIP_ORDER)[1]
-    return weights
 
 
 def _missed(size: Array, order: int) -> Array:

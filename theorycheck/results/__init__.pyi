@@ -4,7 +4,6 @@ from ._engine import engine_digest as engine_digest
 from ._head import Head as Head
 from ._head import checked_head as checked_head
 from ._head import new_head as new_head
-from ._head import package_versions as package_versions
 from ._head import parsed_head as parsed_head
 from ._json_schemas import json_schema as json_schema
 from ._json_schemas import schema_id as schema_id

@@ -6,10 +6,10 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from theorycheck.results._head import package_versions
+from theorycheck.versions import package_versions
 
 #: Rooms that only show what was computed.
-_SHOWING = frozenset({"cli", "report"})
+_SHOWING = frozenset({"cli", "report", "claims", "citation", "export"})
 
 
 @cache

@@ -7,17 +7,16 @@ the packages, the date, and what the result itself adds (settings, seed, fingerp
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from theorycheck.errors import LoadingError
+from theorycheck.versions import package_versions
 
 #: What every result file says of itself, and the version of the format of head and arrays.
 FORMAT, FORMAT_VERSION = "theorycheck result", 1
-_PACKAGES = ("theorycheck", "numpy", "scipy", "numba")
 
 
 @dataclass(frozen=True)
@@ -70,16 +69,6 @@ def new_head(schema: str, layout: str, about: Mapping[str, Any]) -> Head:
     """Return the head of a result that is made now."""
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     return Head(schema, FORMAT_VERSION, layout, package_versions(), now.isoformat(), dict(about))
-
-
-def package_versions() -> dict[str, str]:
-    """Return the versions of the packages that numbers depend on."""
-    from theorycheck import __version__
-
-    found = {"theorycheck": __version__}
-    for name in _PACKAGES[1:]:
-        found[name] = importlib.metadata.version(name)
-    return found
 
 
 def checked_head(entries: object, *, schema: str, layout: str, source: str) -> Head:

@@ -14,6 +14,7 @@ from theorycheck.quadrature.kernels._borrowed import borrowed
 from theorycheck.quadrature.kernels._jit import batch_kernel, inlined_kernel, scalar_kernel
 from theorycheck.quadrature.kernels._layouts import Cells, CellTable, Cube, Matrix, Vector
 from theorycheck.quadrature.kernels._multistart import (
+    LEAST_CURVATURE,
     LOG_SCALE,
     MEAN,
     SHORTER,
@@ -36,14 +37,12 @@ CARRIED = 3
 #: by many σ, −ELBO_x falls by nats from a table entry to the minimum beside it.
 _STARTS = 16
 _START_MARGIN = 3.0
-#: Distance (see :mod:`multistart`) within which a start or a descent belongs to a minimum already
+#: Distance (see `_multistart.py`) within which a start or a descent belongs to a minimum already
 #: found. The E-step may miss a neighbour that close; the independent evaluation does not.
 BASIN = 0.3
 _ITERATIONS = 60
 #: Newton decrement in nats below which a last full step ends within 1e-11 nats.
 _CONVERGED = 1e-7
-#: Least curvature assumed of −ELBO_x in (μ/s, log s), where it is about 1 at a minimum.
-_LEAST_CURVATURE = 1e-3
 
 
 @inlined_kernel
@@ -126,7 +125,7 @@ def _cell_newton(
         x, mean, log_scale, inverse_sigma, cells, work
     )
     for _ in range(_ITERATIONS):
-        step1, step2, decrement = newton_step(g1, g2, h11, h12, h22, _LEAST_CURVATURE)
+        step1, step2, decrement = newton_step(g1, g2, h11, h12, h22, LEAST_CURVATURE)
         if decrement < _CONVERGED:
             # One more full step, taken blindly: what is left is of the order decrement^1.5.
             mean += math.exp(log_scale) * step1

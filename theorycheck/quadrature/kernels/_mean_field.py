@@ -29,6 +29,7 @@ from theorycheck.quadrature.kernels._layouts import (
     Vector,
 )
 from theorycheck.quadrature.kernels._multistart import (
+    LEAST_CURVATURE,
     LOG_SCALE,
     MEAN,
     SHORTER,
@@ -53,11 +54,9 @@ _ITERATIONS = 100
 #: Newton decrement (nats, relative to the value) below which one more full step, taken blindly,
 #: ends at rounding level: convergence is quadratic, so the next decrement is about its square.
 _CONVERGED = 1e-10
-#: Least curvature assumed of −ELBO_x in (μ/s, log s), where it is about 1 at a minimum.
-_LEAST_CURVATURE = 1e-3
 #: Nats above the best minimum at which a descent that has nearly arrived is given up.
 _ABANDON_MARGIN = 0.6
-#: When q are near each other (see :mod:`multistart`): a start and a minimum; a descent and a
+#: When q are near each other (see `_multistart.py`): a start and a minimum; a descent and a
 #: minimum that it is less than so many nats above; two ends.
 _START_KNOWN, _ON_THE_WAY, _RISE = 0.1, 0.05, 1e-3
 SAME = 1e-3
@@ -111,7 +110,7 @@ def newton(
         x, mean, log_scale, inverse_sigma, panels, runs, work
     )
     for _ in range(_ITERATIONS):
-        step1, step2, decrement = newton_step(g1, g2, h11, h12, h22, _LEAST_CURVATURE)
+        step1, step2, decrement = newton_step(g1, g2, h11, h12, h22, LEAST_CURVATURE)
         if decrement < _CONVERGED * (1.0 + abs(value)):
             mean += math.exp(log_scale) * step1
             log_scale += step2

@@ -1,7 +1,7 @@
 """Multi-start descent in (μ, log s): the steps, and what is known of the minima found so far.
 
-Four searches are made of these parts: of −ELBO on panels (mean_field.py) and on cells (cells.py),
-and of −L_S on panels (importance_optimum.py) and on cells (cell_importance.py). Each brings its
+Four searches are made of these parts: of −ELBO on panels (_mean_field.py) and on cells (_cells.py),
+and of −L_S on panels (_iwae_optimum.py) and on cells (_cell_iwae.py). Each brings its
 own values and derivatives, takes :func:`next_start` until none is left, refines it, and hands the
 end to :func:`keep`.
 
@@ -36,6 +36,8 @@ MEAN, LOG_SCALE, VALUE = range(3)
 #: log s is kept within these bounds.
 LOWEST_LOG_SCALE = -30.0
 HIGHEST_LOG_SCALE = 3.0
+#: Least curvature assumed of −ELBO_x in (μ/s, log s), where it is about 1 at a minimum.
+LEAST_CURVATURE = 1e-3
 #: Share of the expected decrease that a step must bring, and what a step that does not is cut by.
 _ARMIJO = 1e-4
 SHORTER = 0.4

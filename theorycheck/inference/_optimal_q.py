@@ -1,0 +1,45 @@
+"""What the search for the optimal q of many x found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class OptimalQ:
+    """The best q(z|x) = N(mean, scale²) for many x.
+
+    Parameters
+    ----------
+    mean, scale : ndarray, shape (n,)
+        μ and s.
+    negative_elbo : ndarray, shape (n,)
+        −ELBO_x at the optimum, nats.
+    minima : ndarray, shape (n, 8, 3)
+        μ, log s and −ELBO_x of the distinct local minima found, lowest first; NaN beyond. All
+        that tie with the best are among them; of the others, those asked for.
+    gap : ndarray, shape (n,)
+        Nats by which some q could be better than the best: no (μ, s) has a −ELBO_x below
+        ``negative_elbo - gap``. At rounding level unless the search ran out of its budget. With a
+        decoder in single precision it also holds what the rounding of f can do to −ELBO_x, either
+        way, and to the sum of E_q (x_d − f_d)²/σ_d².
+    """
+
+    mean: Array
+    scale: Array
+    negative_elbo: Array
+    minima: Array
+    gap: Array
+
+    @cached_property
+    def ambiguous(self) -> NDArray[np.bool_]:
+        """Where a second minimum lies within 1e-9 nats of the best."""
+        gap = self.minima[:, 1, 2] - self.minima[:, 0, 2]
+        result: NDArray[np.bool_] = np.nan_to_num(gap, nan=np.inf) < 1e-9
+        return result
