@@ -1,4 +1,4 @@
-"""Radii of the PMO and of residuals (objectives/averages.py)."""
+"""Radii of the PMO and of residuals (objectives/_averages.py)."""
 
 from __future__ import annotations
 

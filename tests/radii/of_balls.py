@@ -1,4 +1,4 @@
-"""Balls of ball arithmetic, whose radii are proved (inference/ball.py, ball_integrals.py)."""
+"""Balls of ball arithmetic, whose radii are proved (inference/ball/)."""
 
 from __future__ import annotations
 

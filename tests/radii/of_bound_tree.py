@@ -1,4 +1,4 @@
-"""Gaps that the tree of lower bounds leaves (kernels/branch_and_bound.py, bound_tree.py).
+"""Gaps that the tree of lower bounds leaves (kernels/_branch_and_bound.py, _bound_tree.py).
 
 Rows of the tree are made up, so that the bound of each node is known.
 """

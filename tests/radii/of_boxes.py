@@ -1,4 +1,4 @@
-"""Radii of adaptive boxes in data space (quadrature/adaptive_cells.py)."""
+"""Radii of adaptive boxes in data space (quadrature/_adaptive_boxes.py)."""
 
 from __future__ import annotations
 

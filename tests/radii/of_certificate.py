@@ -1,4 +1,4 @@
-"""The lower bounds of a certificate, which are as good as radii (inference/certificate.py)."""
+"""The lower bounds of a certificate, which are as good as radii (inference/_certificate.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kinks cost a trapezoid rule (quadrature/coarser_rules.py)."""
+"""What kinks cost a trapezoid rule (quadrature/_coarser_rules.py)."""
 
 from __future__ import annotations
 

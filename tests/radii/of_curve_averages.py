@@ -1,4 +1,4 @@
-"""Radii of the PMO and of residuals along the curve (objectives/curve_averages.py)."""
+"""Radii of the PMO and of residuals along the curve (objectives/_curve_averages.py)."""
 
 from __future__ import annotations
 

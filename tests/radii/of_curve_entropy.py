@@ -1,4 +1,4 @@
-"""Radii of the entropy along the curve, and of what strips leave (objectives/curve_averages.py)."""
+"""Radii of the entropy along the curve, and what strips leave (objectives/_curve_averages.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Radii of log p(x) and of the posterior at single x (inference/marginal.py, posterior.py)."""
+"""Radii of log p(x) and of the posterior at single x (inference/_marginal.py, _posterior.py)."""
 
 from __future__ import annotations
 

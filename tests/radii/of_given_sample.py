@@ -1,4 +1,4 @@
-"""Radii of averages over a given table of x (objectives/given_sample.py, importance.py)."""
+"""Radii of averages over a given table of x (objectives/_given_sample.py, _iwae_objective.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Radii of the grid and of samples (quadrature/data_nodes.py)."""
+"""Radii of the grid and of samples (quadrature/_data_nodes.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Radii of what a loss assumes (theorems/loss_noise.py): rounding."""
+"""Radii of what a loss assumes (theorems/_loss_noise.py): rounding."""
 
 from __future__ import annotations
 

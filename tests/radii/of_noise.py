@@ -1,4 +1,4 @@
-"""Radii of σ² refitted by Theorem 2 (theorems/theorem2.py, noise_optimum.py)."""
+"""Radii of σ² refitted by Theorem 2 (theorems/_theorem2.py, _noise_optimum.py)."""
 
 from __future__ import annotations
 

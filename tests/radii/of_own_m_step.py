@@ -1,4 +1,4 @@
-"""Radii of one M-step on a decoder's own p(x) (optimum/own_m_step.py)."""
+"""Radii of one M-step on a decoder's own p(x) (optimum/_own_m_step.py)."""
 
 from __future__ import annotations
 

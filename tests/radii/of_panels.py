@@ -1,4 +1,4 @@
-"""What panels in z do not resolve, and the balls that bounds are made with (latent_panels.py)."""
+"""What panels in z do not resolve, and the balls that bounds are made with (_latent_panels.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Radii of averages over draws where p(x) is high (objectives/simplicity.py)."""
+"""Radii of averages over draws where p(x) is high (objectives/_posterior_comparison.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Radii of the M-step's gain (theorems/stationarity.py)."""
+"""Radii of the M-step's gain (optimum/_stationarity.py)."""
 
 from __future__ import annotations
 

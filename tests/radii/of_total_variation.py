@@ -1,4 +1,4 @@
-"""Radii of the total variation distance (objectives/total_variation.py)."""
+"""Radii of the total variation distance (objectives/_total_variation.py)."""
 
 from __future__ import annotations
 

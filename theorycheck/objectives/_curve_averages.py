@@ -1,6 +1,6 @@
 """Averages over p(x) along the decoder's curve, at a cost that does not grow like 1/σ.
 
-Strips of the curve that keep to themselves are integrated over (z, ε) (quadrature/noise_rule.py).
+Strips of the curve that keep to themselves are integrated over (z, ε) (quadrature/_noise_rule.py).
 What is left, where pieces of the curve meet within the noise, is a part of p(x) of its own: for
 D <= 2 it goes to grids and boxes in data space, else to quasi-Monte Carlo.
 """

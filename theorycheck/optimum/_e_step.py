@@ -27,7 +27,7 @@ from theorycheck.quadrature.kernels import (
 
 Array = NDArray[np.float64]
 
-#: The scan table: coarser than that of inference/mean_field.py, for an ascent comes by again.
+#: The scan table: coarser than that of inference/_mean_field.py, for an ascent comes by again.
 _TABLE = ScanTable(reach=6.0, widest=1.8, log_step=0.4, mean_step=0.7, largest=12_000)
 #: The table goes down to this share of the narrowest q in use.
 _TABLE_MARGIN = 0.7

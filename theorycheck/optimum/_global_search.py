@@ -1,7 +1,7 @@
 """The optimum of the ELBO over all decoders: many starts, refinement, basin hopping.
 
 Coordinate ascent finds local optima only (docs/optimum.md). So: many coarse ascents from the
-starts of `starts.py`; the best refined on cells adapted to them and on finer data nodes; then the
+starts of `_starts.py`; the best refined on cells adapted to them and on finer data nodes; then the
 best torn anew and ascended again, the better kept. The value that is reported is that of the
 independent evaluation, on data nodes that no ascent saw.
 """

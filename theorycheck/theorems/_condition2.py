@@ -25,7 +25,7 @@ from theorycheck.theorems._condition1 import AlternativeCheck
 
 @dataclass(frozen=True)
 class Condition2Check:
-    """Condition (2) as it stands, at every η; eta_scan.py judges it at one.
+    """Condition (2) as it stands, at every η; _eta_scan.py judges it at one.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 The theorem fixes one η: its premise, a witness f of condition (1) and the decoders that condition
 (2) forbids all speak of the same partition of the data. (1) at one η with (2) broken at another
 says nothing about it. Here is what was found at thresholds and on the intervals between them
-(eta_scan.py), and what follows.
+(_eta_scan.py), and what follows.
 """
 
 from __future__ import annotations

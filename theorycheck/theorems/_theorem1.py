@@ -1,9 +1,9 @@
 """Theorem 1 at a ground truth: what holds, what fails, and over which class of decoders.
 
-Whether an M-step moves the ground truth (stationarity.py), condition (2) repaired over the
-zero-MLEO class (condition2.py), and the hypotheses as they stand: the premise (premise.py),
-condition (1) with a witness f (condition1.py) and condition (2), each over all η and all three at
-one η (eta_scan.py), which is what the theorem asks.
+Whether an M-step moves the ground truth (_stationarity.py), condition (2) repaired over the
+zero-MLEO class (_condition2.py), and the hypotheses as they stand: the premise (_premise.py),
+condition (1) with a witness f (_condition1.py) and condition (2), each over all η and all three at
+one η (_eta_scan.py), which is what the theorem asks.
 """
 
 from __future__ import annotations

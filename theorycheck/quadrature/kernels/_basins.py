@@ -1,7 +1,7 @@
 """Around a minimum of −ELBO_x: a box on which it is proved that −ELBO_x lies nowhere below it.
 
 No bound of a part of the (μ, τ) plane, τ = s², can lie above the minimum that the part holds. But
-the Taylor expansion at the minimum, with the remainder of :mod:`bound_tree`, shows that −ELBO_x
+the Taylor expansion at the minimum, with the remainder of `_bound_tree.py`, shows that −ELBO_x
 only rises, on a box as large as the curvature allows.
 """
 

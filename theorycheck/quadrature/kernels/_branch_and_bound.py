@@ -2,7 +2,7 @@
 
 Parts whose bound lies above the best minimum found are left; parts that could hold a lower one are
 looked at more closely, and where their Taylor expansion promises it Newton's method starts there.
-Around a minimum itself its basin (:mod:`basins`) stands for the bound.
+Around a minimum itself its basin (`_basins.py`) stands for the bound.
 """
 
 from __future__ import annotations

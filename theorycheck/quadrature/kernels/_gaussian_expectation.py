@@ -1,7 +1,7 @@
 """E_q of the cost |x − f|²/2σ², of f and of (x − f)², for q = N(μ, s²).
 
 The range |z − μ| ≤ 9.5 s is covered by segments, each with the rule that suits it:
-runs of panels up to 4 s wide, by their projections (see quadrature/latent_groups.py); single
+runs of panels up to 4 s wide, by their projections (see quadrature/_latent_groups.py); single
 panels, by their own nodes; a panel wider than q, cut to what q sees, with f from its Legendre
 series; and beyond the panels f continued by its value at the last edge, so that a q that looks
 there is not rewarded.

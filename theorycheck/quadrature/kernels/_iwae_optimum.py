@@ -63,7 +63,7 @@ _LEAST_CURVATURE = 1e-8
 _START_MARGIN = 1.0
 #: Nats above the best optimum at which an ascent that has nearly arrived is given up.
 _ABANDON_MARGIN = 0.3
-#: Distance (see :mod:`multistart`) within which a start or an ascent belongs to an optimum already
+#: Distance (see `_multistart.py`) within which a start or an ascent belongs to an optimum already
 #: found, and within which two optima are one: where L_S is flat they are only found to 0.01.
 _BASIN = 0.2
 _SAME = 0.03

@@ -35,7 +35,7 @@ def derivatives(
 ) -> tuple[float, float, float, float, float, float]:
     """Return −L_S and its scaled derivatives: s∂_μ, ∂_λ, s²∂²_μ, s∂_μ∂_λ, ∂²_λ, λ = log s.
 
-    `nodes` has the rows T, MASS and LOG_W of :mod:`importance_nodes`; log w may be changed at will,
+    `nodes` has the rows T, MASS and LOG_W of `_iwae_nodes.py`; log w may be changed at will,
     as long as it is log p(x, z) − log q(z) with q = N(μ, s²).
     """
     chosen, work = buffers.chosen, buffers.work

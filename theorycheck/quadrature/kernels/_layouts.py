@@ -20,7 +20,7 @@ IntMatrix = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 
 
 class Panels(NamedTuple):
-    """f on panels of N = 16 Gauss-Legendre nodes (see quadrature/latent_panels.py).
+    """f on panels of N = 16 Gauss-Legendre nodes (see quadrature/_latent_panels.py).
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Panels(NamedTuple):
 class Runs(NamedTuple):
     """f and f² projected to polynomials on runs of 2, 4, 8, … panels, all levels in one array.
 
-    G runs of N = 32 nodes each (see quadrature/latent_groups.py).
+    G runs of N = 32 nodes each (see quadrature/_latent_groups.py).
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class Balls(NamedTuple):
 class AffineTable(NamedTuple):
     """−ELBO_x = |x|²/2σ² + offset − x·slope on a table of q, and a lower bound for runs of entries.
 
-    T entries, in R runs of RUN (see :mod:`starts`). All are empty where there is no table.
+    T entries, in R runs of RUN (see `_starts.py`). All are empty where there is no table.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class Candidates(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """The tree of lower bounds (see :mod:`bound_tree`).
+    """The tree of lower bounds (see `_bound_tree.py`).
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ class CellTable(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """How finely L_S is integrated (see :mod:`importance`).
+    """How finely L_S is integrated (see `_iwae.py`).
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ class Rule(NamedTuple):
 
 
 class NodeBuffers(NamedTuple):
-    """What one thread needs to lay nodes (see :mod:`importance_nodes`).
+    """What one thread needs to lay nodes (see `_iwae_nodes.py`).
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ class NodeBuffers(NamedTuple):
 
 
 class IntegralBuffers(NamedTuple):
-    """What one thread needs for the integral over t (see :mod:`importance_steps`).
+    """What one thread needs for the integral over t (see `_iwae_steps.py`).
 
     Parameters
     ----------

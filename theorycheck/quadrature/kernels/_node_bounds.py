@@ -1,4 +1,4 @@
-"""Lower bounds of −ELBO_x on one node of the tree, for one x (what they are: :mod:`bound_tree`)."""
+"""Lower bounds of −ELBO_x on one node of the tree, for one x (what they are: `_bound_tree.py`)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The density that a few weighted latents have at many x: what jumps of uncertain place may move.
 
-Array names as in `kernels/log_density.py`: `log_mass` (J,) of the latents, `f` (D, J) there.
+Array names as in `kernels/_log_density.py`: `log_mass` (J,) of the latents, `f` (D, J) there.
 """
 
 from __future__ import annotations
