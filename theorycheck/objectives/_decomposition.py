@@ -124,7 +124,7 @@ class Decomposition(Saved):
         return self.mleo + self.pmo
 
     @property
-    def objective(self) -> ObjectiveValue:
+    def figures(self) -> ObjectiveValue:
         """J, MLEO and PMO together."""
         return ObjectiveValue(self.excess, self.mleo, self.pmo)
 
@@ -166,7 +166,7 @@ class Decomposition(Saved):
             "data": self.data.name if known else None,
             "noise_variance": self.model.noise_variance.tolist(),
             "entropy": self.entropy.to_dict() if known else None,
-            **self.objective.to_dict(),
+            **self.figures.to_dict(),
             **({} if known else {"mleo": None, "excess": None}),
             "negative_elbo": self.negative_elbo.to_dict(),
             "eta_partition": [part.to_dict() for part in self.eta_partition],

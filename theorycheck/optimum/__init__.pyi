@@ -8,13 +8,14 @@ from ._effort import IWAE_QUICK as IWAE_QUICK
 from ._effort import QUICK as QUICK
 from ._effort import THOROUGH as THOROUGH
 from ._effort import Effort as Effort
-from ._effort import effort_named as effort_named
 from ._global_search import find_optimum as find_optimum
-from ._iwae_e_step import make_e_step as make_e_step
 from ._known import cache_key as cache_key
 from ._lipschitz_path import excess_against_steepness as excess_against_steepness
 from ._nodes import DataNodes as DataNodes
 from ._nodes import data_nodes as data_nodes
+from ._objective_search import effort_named as effort_named
+from ._objective_search import make_e_step as make_e_step
+from ._objective_search import register_search as register_search
 from ._own_m_step import LATENT_WEIGHTS as LATENT_WEIGHTS
 from ._own_m_step import LATENTS as LATENTS
 from ._own_m_step import OwnMStep as OwnMStep

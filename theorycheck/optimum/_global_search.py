@@ -1,4 +1,4 @@
-"""The optimum of the ELBO over all decoders: many starts, refinement, basin hopping.
+"""The optimum of an objective over all decoders: many starts, refinement, basin hopping.
 
 Coordinate ascent finds local optima only (docs/optimum.md). So: many coarse ascents from the
 starts of `_starts.py`; the best refined on cells adapted to them and on finer data nodes; then the
@@ -13,11 +13,11 @@ from dataclasses import replace
 
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.models import GenerativeModel
-from theorycheck.objectives import decompose, iwae_objective
 from theorycheck.optimum._effort import (
     Effort,
 )
 from theorycheck.optimum._known import CachedSearch, known_optimum
+from theorycheck.optimum._objective_search import search_of
 from theorycheck.optimum._result import (
     SAME_OPTIMUM,
     Convergence,
@@ -38,7 +38,7 @@ def find_optimum(
     given: Sequence[GenerativeModel] = (),
     execution: Execution | None = None,
 ) -> PredictedOptimum:
-    """Find the decoder that the ELBO, or the IWAE bound, prefers to all others.
+    """Find the decoder that an objective, by default the ELBO, prefers to all others.
 
     Parameters
     ----------
@@ -90,30 +90,30 @@ def _search(
     effort, progress = settings.chosen_effort, execution.progress
     search = Search(data, settings, execution, state)
     try:
-        if settings.samples > 1 and effort.elbo is not None:
-            # The ELBO's optimum, cheap to search for, is a start for the IWAE bound.
-            first = replace(settings, samples=1, effort=effort.elbo)
-            best = Search(data, first, execution, state, label="ELBO ").run(given).best
+        before = search_of(settings.objective).before
+        if before is not None and effort.elbo is not None:
+            # Its optimum, cheap to search for, is a start.
+            first = replace(settings, objective=before, effort=effort.elbo)
+            label = f"{before.name} "
+            best = Search(data, first, execution, state, label=label).run(given).best
             at = LatentCells(best.boundary)
-            elbo = decoder_on_cells(at, best.f, best.noise_variance, "optimum of the ELBO")
-            given = (*given, elbo)
+            name = f"optimum of the {before.name}"
+            given = (*given, decoder_on_cells(at, best.f, best.noise_variance, name))
         found = search.run(given)
         with progress.task("last ascent", effort.most) as advance:
             cells, fine, ascent = search.finish(found.best, lambda: advance(1))
     finally:
         state.save()
     model = decoder_on_cells(cells, ascent.f, ascent.noise_variance, f"optimum of {data.name}")
-    decomposition = decompose(model, data, tolerance=effort.tolerance, progress=progress)
-    bound = None
-    if settings.samples > 1:
-        bound = iwae_objective(model, data, samples=settings.samples, progress=progress)
+    evaluation = settings.objective.evaluate(
+        model, data, tolerance=effort.tolerance, progress=progress
+    )
     rows = [_row(outcome, found.refined.get(i)) for i, outcome in enumerate(found.starts)]
     lowest = min(row.node_excess for row in rows)
     return PredictedOptimum(
         cells=cells,
         f=ascent.f,
-        decomposition=decomposition,
-        importance=bound,
+        evaluation=evaluation,
         ground_truth_ascent=found.refined[0].value,
         starts=tuple(sorted(rows, key=lambda row: row.node_excess)),
         hops=tuple(_row(coarse, finer) for coarse, finer in found.hops),

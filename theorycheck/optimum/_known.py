@@ -125,10 +125,7 @@ def cache_key(
 
 def _described(settings: SearchSettings) -> str:
     """Return the settings in a few words."""
-    objective = (
-        "of the ELBO" if settings.samples == 1 else f"of the IWAE bound, S = {settings.samples}"
-    )
-    words = [objective, f"seed {settings.seed}"]
+    words = [f"of the {settings.objective.name}", f"seed {settings.seed}"]
     if settings.fit_noise != "no":
         words.append(f"σ² fitted ({settings.fit_noise})")
     if settings.steepness is not None:

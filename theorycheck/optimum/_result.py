@@ -17,7 +17,7 @@ from theorycheck.models import (
     decoder_from_table,
     table_arrays,
 )
-from theorycheck.objectives import Decomposition, Evaluated, IwaeObjective
+from theorycheck.objectives import Decomposition, Evaluated, Evaluation, Objective
 from theorycheck.optimum._coordinate_ascent import NoiseFit
 from theorycheck.optimum._settings import SearchSettings
 from theorycheck.quadrature import LatentCells, largest_slope
@@ -106,17 +106,15 @@ class Convergence:
 
 @dataclass(frozen=True, eq=False)
 class PredictedOptimum(Saved, Evaluated):
-    """What ELBO training should reach: an upper bound on inf_f J, and the f that attains it.
+    """What training should reach: an upper bound on inf_f J, and the f that attains it.
 
     Parameters
     ----------
     cells : LatentCells
     f : ndarray, shape (M, D)
         On the cells; the decoder joins these values by straight lines.
-    decomposition : Decomposition
-        Of that decoder against the data, evaluated exactly on nodes that the search never saw.
-    importance : IwaeObjective or None
-        The exact IWAE objective of that decoder, where S > 1 was asked for.
+    evaluation : Evaluation
+        That decoder under the objective, exactly, on nodes that the search never saw.
     ground_truth_ascent : float
         J (on the search's nodes) that the ascent from the ground truth alone ends at, nats.
     starts : tuple of StartOutcome
@@ -134,14 +132,23 @@ class PredictedOptimum(Saved, Evaluated):
 
     cells: LatentCells
     f: Array
-    decomposition: Decomposition
-    importance: IwaeObjective | None
+    evaluation: Evaluation
     ground_truth_ascent: float
     starts: tuple[StartOutcome, ...]
     hops: tuple[StartOutcome, ...]
     found: int
     convergence: Convergence
     settings: SearchSettings
+
+    @property
+    def objective(self) -> Objective:
+        """What it is an optimum of."""
+        return self.evaluation.objective
+
+    @property
+    def decomposition(self) -> Decomposition:
+        """−ELBO of the decoder found and its parts, whatever the objective."""
+        return self.evaluation.decomposition
 
     @property
     def steepness(self) -> float | None:
@@ -170,13 +177,8 @@ class PredictedOptimum(Saved, Evaluated):
 
     @property
     def excess(self) -> Estimate:
-        """J = MLEO + PMO of the decoder found; for S > 1, J_S = −E_p L_S − H."""
-        return self.decomposition.excess if self.importance is None else self.importance.excess
-
-    @property
-    def samples(self) -> int:
-        """S of the objective, 1 for the ELBO."""
-        return 1 if self.importance is None else self.importance.samples
+        """J of the decoder found, of the objective that was searched for."""
+        return self.evaluation.excess
 
     @property
     def best_of_search(self) -> float:
@@ -211,7 +213,7 @@ class PredictedOptimum(Saved, Evaluated):
         decoder = replace(model.decoder, name=f"optimum of {data.name}")
         renamed = GenerativeModel(decoder, model.noise_variance)
         decomposition = replace(self.decomposition, model=renamed, data=data)
-        return replace(self, decomposition=decomposition)
+        return replace(self, evaluation=replace(self.evaluation, decomposition=decomposition))
 
     @cached_property
     def largest_slope(self) -> float:
@@ -239,8 +241,8 @@ class PredictedOptimum(Saved, Evaluated):
         return {
             "data": self.data.name,
             "noise_variance": self.model.noise_variance.tolist(),
-            "samples": self.samples,
-            **self.objective.to_dict(),
+            "samples": self.objective.samples,
+            **self.figures.to_dict(),
             "entropy": self.decomposition.entropy.to_dict(),
             "ground_truth_ascent": self.ground_truth_ascent,
             "search_gain": self.search_gain,

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from theorycheck.models import GenerativeModel
 from theorycheck.optimum._coordinate_ascent import Ascent, ascend
 from theorycheck.optimum._e_step import EStep
-from theorycheck.optimum._iwae_e_step import make_e_step
 from theorycheck.optimum._nodes import DataNodes, data_nodes
+from theorycheck.optimum._objective_search import make_e_step
 from theorycheck.optimum._search_state import Outcome, SearchState
 from theorycheck.optimum._settings import Execution, SearchSettings
 from theorycheck.optimum._starts import Start, ascend_from, random_start, torn
@@ -194,7 +194,7 @@ class Search:
         )
         cells, f = _adapt(effort.fine_cells, best)
         last = ascend(
-            make_e_step(nodes, cells, self.settings.samples), f, best.noise_variance,
+            make_e_step(nodes, cells, self.settings.objective), f, best.noise_variance,
             fit_noise=self.settings.fit_noise, steepness=self.settings.steepness,
             most=effort.most, watch=lambda _evaluations, _value: advance(),
         )  # fmt: skip
@@ -227,7 +227,7 @@ def _coarse_start(
     settings: SearchSettings,
     seed: tuple[int, ...],
 ) -> Outcome:
-    e_step = make_e_step(nodes, cells, settings.samples)
+    e_step = make_e_step(nodes, cells, settings.objective)
     if start is None:
         start = random_start(np.random.default_rng(seed), e_step, truth)
     return _ascend(e_step, start, settings.variance, settings)
@@ -235,14 +235,14 @@ def _coarse_start(
 
 def _refinement(nodes: DataNodes, outcome: Outcome, settings: SearchSettings) -> Outcome:
     cells, f = _adapt(settings.chosen_effort.middle_cells, outcome)
-    e_step = make_e_step(nodes, cells, settings.samples)
+    e_step = make_e_step(nodes, cells, settings.objective)
     return _ascend(e_step, Start(outcome.kind, f), outcome.noise_variance, settings)
 
 
 def _still(coarse: DataNodes, best: Outcome, settings: SearchSettings) -> Outcome:
     """Ascend from the best itself on coarse nodes: what hops there are measured by."""
     e_step = make_e_step(
-        coarse, latent_cells(settings.chosen_effort.coarse_cells), settings.samples
+        coarse, latent_cells(settings.chosen_effort.coarse_cells), settings.objective
     )
     f = LatentCells(best.boundary).interpolate(best.f, e_step.cells.z)
     return _ascend(e_step, Start("still", f), best.noise_variance, settings)
@@ -252,7 +252,7 @@ def _hop(
     coarse: DataNodes, best: Outcome, settings: SearchSettings, seed: tuple[int, ...]
 ) -> Outcome:
     e_step = make_e_step(
-        coarse, latent_cells(settings.chosen_effort.coarse_cells), settings.samples
+        coarse, latent_cells(settings.chosen_effort.coarse_cells), settings.objective
     )
     f = LatentCells(best.boundary).interpolate(best.f, e_step.cells.z)
     start = torn(np.random.default_rng(seed), e_step, f, "hop")

@@ -81,7 +81,7 @@ class HeldNoise:
         """Return the figures for JSON."""
         return {
             "noise_variance": self.noise_variance,
-            **self.best.objective.to_dict(),
+            **self.best.figures.to_dict(),
             "refit": self.refit.to_dict(),
             "falling": self.falling.excess.to_dict(),
             "rising": self.rising.excess.to_dict(),

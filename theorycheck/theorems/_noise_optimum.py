@@ -100,7 +100,7 @@ class NoiseAtOptimum:
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
         return {
-            **self.found.objective.to_dict(),
+            **self.found.figures.to_dict(),
             "fit_noise": self.found.fit_noise,
             "refit": [e.to_dict() for e in self.refit],
             "refit_shared": self.shared.to_dict(),
