@@ -12,6 +12,7 @@ import typer
 
 from theorycheck.cli.decoder_files import checked_output, file_of_bound, state_files
 from theorycheck.cli.known_optima import NoCache, chosen_execution
+from theorycheck.cli.linear_models import with_decoder
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -118,7 +119,13 @@ def optimum(
 
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     with stdout_kept_for_result():
-        data = options.load(model)
+        data = options.load_exact(model)
+        decoder = with_decoder(data, output=output)
+        if decoder is None and count > 1:
+            raise SettingError(
+                "--objective iwae: the IWAE bound of the ground truth is computed for decoders of "
+                f"one latent, and {data.name} has {data.latent_dim}"
+            )
         given = [options.load_other(spec, None, "--start-from", data) for spec in start_from or ()]
         # Last, because it takes a second that a mistake above need not.
         from theorycheck.objectives import decompose, objective_of
@@ -138,7 +145,9 @@ def optimum(
             bound: file_of_bound(bound, output, several=len(bounds) > 1) if output else None
             for bound in bounds
         }
-        states = state_files(data, settings, given, files, execution.cache)
+        states = {}
+        if decoder is not None:
+            states = state_files(decoder, settings, given, files, execution.cache)
         if resume and not states:
             raise SettingError("--resume needs a file to go on from: -o FILE, or the cache")
         try:

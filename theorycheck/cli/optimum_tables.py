@@ -149,10 +149,10 @@ def _search_gain(result: PredictedOptimum) -> str:
     """Compare like with like: both values are of the search's own cells and nodes."""
     name = result.objective.symbol
     if result.search_gain < SAME_OPTIMUM:
-        return f"The ascent from the ground truth alone ended at the same {name} as the search."
+        return f"The ascent from the {result.first} alone ended at the same {name} as the search."
     return (
-        f"The ascent from the ground truth alone ended {result.search_gain:.2g} nats above the "
-        f"best of the search ({name} ≈ {result.ground_truth_ascent:.5f} and "
+        f"The ascent from the {result.first} alone ended {result.search_gain:.2g} nats above the "
+        f"best of the search ({name} ≈ {result.first_ascent:.5f} and "
         f"{result.best_of_search:.5f} on the search's own cells)."
     )
 

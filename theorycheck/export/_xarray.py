@@ -165,7 +165,7 @@ def _(result: PredictedOptimum) -> xr.Dataset:
         samples=result.objective.samples,
         seed=result.seed,
         found=result.found,
-        ground_truth_ascent=result.ground_truth_ascent,
+        ground_truth_ascent=result.first_ascent,
     )
 
 

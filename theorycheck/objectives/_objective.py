@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from theorycheck.errors import SettingError, nearest
 from theorycheck.estimate import Estimate
 from theorycheck.inference import ExactModel, MeanField, checked_samples, iwae_bound
-from theorycheck.models import GenerativeModel
+from theorycheck.models import DescribedModel
 from theorycheck.objectives._averaging import PMO_TOLERANCE
 from theorycheck.objectives._decomposition import Decomposition, decompose
 from theorycheck.objectives._iwae_objective import (
@@ -90,8 +90,8 @@ class Objective(Named):
     @abstractmethod
     def evaluate(
         self,
-        model: GenerativeModel,
-        data: GenerativeModel | ExactModel,
+        model: DescribedModel | ExactModel,
+        data: DescribedModel | ExactModel,
         *,
         tolerance: float = PMO_TOLERANCE,
         decomposition: Decomposition | None = None,
@@ -101,7 +101,7 @@ class Objective(Named):
 
         Parameters
         ----------
-        model : GenerativeModel
+        model : GenerativeModel or ExactModel
             The decoder p_f with its σ².
         data : GenerativeModel or ExactModel
             The ground truth, whose p(x) is averaged over.
@@ -119,13 +119,17 @@ class Objective(Named):
 
     @abstractmethod
     def excess(
-        self, model: GenerativeModel, data: GenerativeModel | ExactModel, *, rough: bool = False
+        self,
+        model: DescribedModel | ExactModel,
+        data: DescribedModel | ExactModel,
+        *,
+        rough: bool = False,
     ) -> Estimate:
         """Return J alone, at the best q.
 
         Parameters
         ----------
-        model : GenerativeModel
+        model : GenerativeModel or ExactModel
             The decoder p_f with its σ².
         data : GenerativeModel or ExactModel
             The ground truth.
@@ -237,8 +241,8 @@ class Elbo(Objective):
 
     def evaluate(
         self,
-        model: GenerativeModel,
-        data: GenerativeModel | ExactModel,
+        model: DescribedModel | ExactModel,
+        data: DescribedModel | ExactModel,
         *,
         tolerance: float = PMO_TOLERANCE,
         decomposition: Decomposition | None = None,
@@ -249,7 +253,11 @@ class Elbo(Objective):
         return Evaluation(self, found.excess, found.pmo, found)
 
     def excess(
-        self, model: GenerativeModel, data: GenerativeModel | ExactModel, *, rough: bool = False
+        self,
+        model: DescribedModel | ExactModel,
+        data: DescribedModel | ExactModel,
+        *,
+        rough: bool = False,
     ) -> Estimate:
         """Return J alone; see :meth:`Objective.excess`."""
         return decompose(model, data, tolerance=_ROUGH_TOLERANCE if rough else PMO_TOLERANCE).excess
@@ -309,8 +317,8 @@ class IwaeBound(Objective):
 
     def evaluate(
         self,
-        model: GenerativeModel,
-        data: GenerativeModel | ExactModel,
+        model: DescribedModel | ExactModel,
+        data: DescribedModel | ExactModel,
         *,
         tolerance: float = PMO_TOLERANCE,
         decomposition: Decomposition | None = None,
@@ -322,7 +330,11 @@ class IwaeBound(Objective):
         return Evaluation(self, bound.excess, bound.gap, parts)
 
     def excess(
-        self, model: GenerativeModel, data: GenerativeModel | ExactModel, *, rough: bool = False
+        self,
+        model: DescribedModel | ExactModel,
+        data: DescribedModel | ExactModel,
+        *,
+        rough: bool = False,
     ) -> Estimate:
         """Return J_S alone; see :meth:`Objective.excess`."""
         step = _ROUGH_STEP if rough else STEP

@@ -33,9 +33,11 @@ from ._self_training import distance_to_affine as distance_to_affine
 from ._self_training import self_train as self_train
 from ._settings import Execution as Execution
 from ._settings import SearchSettings as SearchSettings
+from ._starts import GROUND_TRUTH as GROUND_TRUTH
 from ._starts import Start as Start
 from ._starts import anneal as anneal
 from ._starts import ascend_from as ascend_from
+from ._starts import best_line as best_line
 from ._starts import random_curve as random_curve
 from ._starts import random_start as random_start
 from ._starts import torn as torn

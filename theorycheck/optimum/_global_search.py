@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from theorycheck.errors import ModelError, SettingError
-from theorycheck.models import GenerativeModel
+from theorycheck.inference import ExactModel, described_model, exact_model
+from theorycheck.models import DescribedModel, GenerativeModel
 from theorycheck.optimum._effort import (
     Effort,
 )
@@ -32,7 +33,7 @@ from theorycheck.quadrature import LatentCells
 
 
 def find_optimum(
-    data: GenerativeModel,
+    data: DescribedModel | ExactModel,
     settings: SearchSettings | None = None,
     *,
     given: Sequence[GenerativeModel] = (),
@@ -42,8 +43,9 @@ def find_optimum(
 
     Parameters
     ----------
-    data : GenerativeModel
-        The model whose p(x) is the data; its f is the ground truth.
+    data : GenerativeModel, LinearGaussianModel or ExactModel
+        The model whose p(x) is the data, with any number of latents; the decoders that are
+        searched have one.
     settings : SearchSettings, optional
         What is searched for, and how hard; by default the ELBO's optimum, quickly, with seed 0.
     given : sequence of GenerativeModel
@@ -61,26 +63,32 @@ def find_optimum(
     SettingError
         If a setting is out of range, or the state file is damaged or of another search.
     ModelError
-        If a given decoder has another D, or σ² is not positive and finite.
+        If a given decoder has another D, σ² is not positive and finite, or a state file is asked
+        for data that have no decoder of one latent: nothing of them is kept in files.
     """
-    settings = (settings or SearchSettings()).resolved(data)
+    described = described_model(data)
+    settings = (settings or SearchSettings()).resolved(described)
     execution = execution or Execution()
-    _check(data, settings.chosen_effort, given)
+    _check(described, settings.chosen_effort, given)
+    if not isinstance(described, GenerativeModel):
+        if execution.state_file is not None:
+            raise ModelError(f"{described.name}: a search on such data is not kept in files")
+        return _search(exact_model(data), settings, given, execution, SearchState({}))
     state = SearchState(
-        _identity(data, settings, given), execution.state_file, resume=execution.resume
+        _identity(described, settings, given), execution.state_file, resume=execution.resume
     )
-    found = known_optimum(data, settings, execution)
+    found = known_optimum(described, settings, execution)
     if found is None:
-        cached = CachedSearch(data, settings, given, execution)
+        cached = CachedSearch(described, settings, given, execution)
         found = cached.read()
         if found is None:
-            found = _search(data, settings, given, execution, state)
+            found = _search(exact_model(data), settings, given, execution, state)
             cached.write(found)
     return found
 
 
 def _search(
-    data: GenerativeModel,
+    data: ExactModel,
     settings: SearchSettings,
     given: Sequence[GenerativeModel],
     execution: Execution,
@@ -104,7 +112,8 @@ def _search(
             cells, fine, ascent = search.finish(found.best, lambda: advance(1))
     finally:
         state.save()
-    model = decoder_on_cells(cells, ascent.f, ascent.noise_variance, f"optimum of {data.name}")
+    name = f"optimum of {data.model.name}"
+    model = decoder_on_cells(cells, ascent.f, ascent.noise_variance, name)
     evaluation = settings.objective.evaluate(
         model, data, tolerance=effort.tolerance, progress=progress
     )
@@ -114,7 +123,8 @@ def _search(
         cells=cells,
         f=ascent.f,
         evaluation=evaluation,
-        ground_truth_ascent=found.refined[0].value,
+        first=found.starts[0].kind,
+        first_ascent=found.refined[0].value,
         starts=tuple(sorted(rows, key=lambda row: row.node_excess)),
         hops=tuple(_row(coarse, finer) for coarse, finer in found.hops),
         found=sum(row.node_excess < lowest + SAME_OPTIMUM for row in rows),
@@ -153,7 +163,7 @@ def _identity(
     }
 
 
-def _check(data: GenerativeModel, effort: Effort, given: Sequence[GenerativeModel]) -> None:
+def _check(data: DescribedModel, effort: Effort, given: Sequence[GenerativeModel]) -> None:
     for model in given:
         if model.data_dim != data.data_dim:
             raise ModelError(

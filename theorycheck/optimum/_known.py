@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from theorycheck.errors import LoadingError, SettingError
-from theorycheck.models import GenerativeModel
+from theorycheck.models import GenerativeModel, same_model
 from theorycheck.optimum._result import PredictedOptimum
 from theorycheck.optimum._settings import Execution, SearchSettings
 from theorycheck.results import ResultCache, engine_digest
@@ -30,7 +30,7 @@ def known_optimum(
     """
     differing = []
     for name, optimum in execution.known.items():
-        if not optimum.data.same_as(data):
+        if not same_model(optimum.data, data):
             continue
         difference = optimum.settings.difference(settings)
         if difference is None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate
 from theorycheck.models import (
+    DescribedModel,
     GenerativeModel,
     as_generative,
     checked_table,
@@ -20,6 +21,7 @@ from theorycheck.models import (
 from theorycheck.objectives import Decomposition, Evaluated, Evaluation, Objective
 from theorycheck.optimum._coordinate_ascent import NoiseFit
 from theorycheck.optimum._settings import SearchSettings
+from theorycheck.optimum._starts import GROUND_TRUTH
 from theorycheck.quadrature import LatentCells, largest_slope
 from theorycheck.results import Saved
 
@@ -115,8 +117,11 @@ class PredictedOptimum(Saved, Evaluated):
         On the cells; the decoder joins these values by straight lines.
     evaluation : Evaluation
         That decoder under the objective, exactly, on nodes that the search never saw.
-    ground_truth_ascent : float
-        J (on the search's nodes) that the ascent from the ground truth alone ends at, nats.
+    first : str
+        What was ascended from first: "ground truth", or "principal axis" where the data's model has
+        no decoder of one latent.
+    first_ascent : float
+        J (on the search's nodes) that the ascent from there alone ends at, nats.
     starts : tuple of StartOutcome
         Best first.
     hops : tuple of StartOutcome
@@ -133,7 +138,8 @@ class PredictedOptimum(Saved, Evaluated):
     cells: LatentCells
     f: Array
     evaluation: Evaluation
-    ground_truth_ascent: float
+    first: str
+    first_ascent: float
     starts: tuple[StartOutcome, ...]
     hops: tuple[StartOutcome, ...]
     found: int
@@ -171,9 +177,9 @@ class PredictedOptimum(Saved, Evaluated):
         return as_generative(self.decomposition.model)
 
     @property
-    def data(self) -> GenerativeModel:
+    def data(self) -> DescribedModel:
         """The model that p(x) belongs to."""
-        return as_generative(self.decomposition.data)
+        return self.decomposition.data
 
     @property
     def excess(self) -> Estimate:
@@ -184,18 +190,18 @@ class PredictedOptimum(Saved, Evaluated):
     def best_of_search(self) -> float:
         """The lowest J of any refined start or hop, on the search's own nodes, nats.
 
-        Comparable with `ground_truth_ascent`, which the reported J, of finer cells, is not.
+        Comparable with `first_ascent`, which the reported J, of finer cells, is not.
         """
         ended = (*self.starts, *self.hops)
         return min(one.refined for one in ended if one.refined is not None)
 
     @property
     def search_gain(self) -> float:
-        """How far above the best of the search the ascent from the ground truth ended, nats.
+        """How far above the best of the search the ascent from the first decoder ended, nats.
 
         Both on the search's own cells and nodes, hence without an error radius.
         """
-        return max(self.ground_truth_ascent - self.best_of_search, 0.0)
+        return max(self.first_ascent - self.best_of_search, 0.0)
 
     def with_data(self, data: GenerativeModel) -> PredictedOptimum:
         """Return the same optimum, told of this object for the data's model, and by its name.
@@ -223,7 +229,7 @@ class PredictedOptimum(Saved, Evaluated):
     def _about(self) -> dict[str, object]:
         return {
             "data": self.data.name,
-            "fingerprint": self.data.fingerprint,
+            "fingerprint": as_generative(self.data).fingerprint,
             "seed": self.seed,
             "settings": self.settings.to_dict(),
             "excess": self.excess.to_dict_or_null(),
@@ -244,7 +250,8 @@ class PredictedOptimum(Saved, Evaluated):
             "samples": self.objective.samples,
             **self.figures.to_dict(),
             "entropy": self.decomposition.entropy.to_dict(),
-            "ground_truth_ascent": self.ground_truth_ascent,
+            "first_start": self.first,
+            "ground_truth_ascent": self.first_ascent if self.first == GROUND_TRUTH else None,
             "search_gain": self.search_gain,
             "starts": [start.to_dict() for start in self.starts],
             "found": self.found,

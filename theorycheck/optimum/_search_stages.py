@@ -14,15 +14,24 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from theorycheck.models import GenerativeModel
+from theorycheck.inference import ExactModel
+from theorycheck.models import DescribedModel, GenerativeModel
 from theorycheck.optimum._coordinate_ascent import Ascent, ascend
 from theorycheck.optimum._e_step import EStep
 from theorycheck.optimum._nodes import DataNodes, data_nodes
 from theorycheck.optimum._objective_search import make_e_step
 from theorycheck.optimum._search_state import Outcome, SearchState
 from theorycheck.optimum._settings import Execution, SearchSettings
-from theorycheck.optimum._starts import Start, ascend_from, random_start, torn
-from theorycheck.quadrature import LatentCells, adapted_cells, latent_cells, latent_panels
+from theorycheck.optimum._starts import (
+    GROUND_TRUTH,
+    PRINCIPAL_AXIS,
+    Start,
+    ascend_from,
+    best_line,
+    random_start,
+    torn,
+)
+from theorycheck.quadrature import LatentCells, adapted_cells, latent_cells
 
 Array = NDArray[np.float64]
 
@@ -65,30 +74,32 @@ class Search:
 
     def __init__(
         self,
-        data: GenerativeModel,
+        data: ExactModel,
         settings: SearchSettings,
         execution: Execution,
         state: SearchState,
         label: str = "",
     ) -> None:
-        self.data = data
-        self.settings = settings.resolved(data)
+        self.settings = settings.resolved(data.model)
         self.effort = self.settings.chosen_effort
         self.execution, self.state = execution, state
         #: In front of the names of all work, so that two searches share a state.
         self.label = label
         effort = self.effort
-        self.panels = latent_panels(data)
+        self.source = data
         self.coarse = tuple(
             data_nodes(
-                self.panels, effort.coarse_step, shift=shift, tail=1e-4,
+                self.source, effort.coarse_step, shift=shift, tail=1e-4,
                 most=effort.most_nodes, seed=i,
             )
             for i, shift in enumerate(_SHIFTS)
         )  # fmt: skip
         self.middle = data_nodes(
-            self.panels, effort.middle_step, shift=0.5, tail=1e-5, most=4 * effort.most_nodes
+            self.source, effort.middle_step, shift=0.5, tail=1e-5, most=4 * effort.most_nodes
         )
+        #: What is ascended from first, and torn: the ground truth where it is a decoder of one
+        #: latent, else the best line.
+        self.first, self.first_kind = _first(data.model, self.middle, self.settings)
 
     def run(self, given: Sequence[GenerativeModel]) -> Found:
         """Go through all stages but the last ascent."""
@@ -98,11 +109,11 @@ class Search:
         return Found(starts, refined, hops, best)
 
     def starts(self, given: Sequence[GenerativeModel]) -> list[Outcome]:
-        """Ascend from the ground truth, the given decoders, and random starts, in this order."""
+        """Ascend from the first decoder, the given ones, and random starts, in this order."""
         effort = self.effort
         cells = latent_cells(effort.coarse_cells)
-        truth = cells.average(self.data.decoder)
-        fixed = [Start("ground truth", truth)]
+        truth = cells.average(self.first.decoder)
+        fixed = [Start(self.first_kind, truth)]
         fixed += [Start(model.name, cells.average(model.decoder)) for model in given]
         work: list[_Work] = []
         for i in range(max(effort.starts, len(fixed))):
@@ -125,7 +136,7 @@ class Search:
             for i in chosen
         ]
         dense = latent_cells(_DENSER * self.effort.middle_cells)
-        for i, model in enumerate((self.data, *given)):
+        for i, model in enumerate((self.first, *given)):
             variance = self.settings.variance
             if self.settings.fit_noise != "no":
                 variance = model.noise_variance
@@ -190,7 +201,7 @@ class Search:
         """Ascend to convergence on the finest cells and nodes."""
         effort = self.effort
         nodes = data_nodes(
-            self.panels, effort.fine_step, shift=0.25, tail=1e-7, most=16 * effort.most_nodes
+            self.source, effort.fine_step, shift=0.25, tail=1e-7, most=16 * effort.most_nodes
         )
         cells, f = _adapt(effort.fine_cells, best)
         last = ascend(
@@ -211,6 +222,15 @@ class Search:
                 advance(1)
         done = [self.state.get(name) for name, _, _ in work]
         return [outcome for outcome in done if outcome is not None]
+
+
+def _first(
+    model: DescribedModel, nodes: DataNodes, settings: SearchSettings
+) -> tuple[GenerativeModel, str]:
+    """Return the decoder of one latent that is known before any search, and what it is."""
+    if isinstance(model, GenerativeModel):
+        return model, GROUND_TRUTH
+    return best_line(nodes.x, nodes.mass, settings.variance), PRINCIPAL_AXIS
 
 
 def _named(

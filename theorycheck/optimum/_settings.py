@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import SettingError, nearest
-from theorycheck.models import GenerativeModel
+from theorycheck.models import DescribedModel, checked_noise_variance
 from theorycheck.objectives import ELBO, Objective
 from theorycheck.optimum._coordinate_ascent import NoiseFit
 from theorycheck.optimum._effort import Effort
@@ -97,12 +97,13 @@ class SearchSettings:
             return self.effort
         return effort_named("quick", self.objective)
 
-    def resolved(self, data: GenerativeModel) -> SearchSettings:
+    def resolved(self, data: DescribedModel) -> SearchSettings:
         """Return the same settings with effort and σ² filled in.
 
         Parameters
         ----------
-        data : GenerativeModel
+        data : DescribedModel
+            The model whose p(x) is the data; its σ² is taken where none is set.
 
         Returns
         -------
@@ -113,10 +114,9 @@ class SearchSettings:
         ModelError
             If σ² is not positive and finite, or has the wrong length.
         """
-        model = data
-        if self.noise_variance is not None:
-            model = data.with_noise_variance(self.noise_variance)
-        variance = tuple(model.noise_variance.tolist())
+        given = data.noise_variance if self.noise_variance is None else self.noise_variance
+        checked = checked_noise_variance(given, data.data_dim, data.name)
+        variance = tuple(checked.tolist())
         return replace(self, effort=self.chosen_effort, noise_variance=variance)
 
     @property
