@@ -20,6 +20,10 @@ from theorycheck.quadrature import DataSample, change_at_kinks
 
 Array = NDArray[np.float64]
 
+#: Grid step in σ at which the trapezoid rule sums what is as smooth as p(x) to rounding: it errs by
+#: 2 exp(−2π²/0.49) < 1e-17 of it.
+SMOOTH_STEP = 0.7
+
 
 class DataRule(Protocol):
     """Nodes x and their weights for averages over p(x)."""
@@ -38,7 +42,9 @@ class DataRule(Protocol):
         """Return how far the rule itself may be off, for values (n,) that are exact."""
         ...
 
-    def average(self, values: Array, errors: ArrayLike = 0.0, *, unseen: float = 0.0) -> Estimate:
+    def average(
+        self, values: Array, errors: ArrayLike = 0.0, *, unseen: float = 0.0, smooth: bool = False
+    ) -> Estimate:
         """Average a function of x.
 
         Parameters
@@ -49,6 +55,9 @@ class DataRule(Protocol):
             Error radii of the values.
         unseen : float
             Largest size of the function where p(x) has no node.
+        smooth : bool
+            The function times p(x) is as smooth as p(x), without kinks: then a grid of a step up to
+            `SMOOTH_STEP` is exact to rounding, and no coarser rule is asked.
 
         Returns
         -------
@@ -70,21 +79,27 @@ class GridRule:
         In data units.
     missing_mass : float
         Mass of p(x) that has no node.
+    log_density : ndarray, shape (n,)
+        log p(x) at the nodes, nats.
     """
 
     x: Array
     mass: Array
     spacing: Array
     missing_mass: float
+    log_density: Array
 
     def change(self, values: Array) -> float:
         """Return what the coarser rules in it say that kinks may cost."""
         return change_at_kinks(self.x, self.spacing, self.mass * values)
 
-    def average(self, values: Array, errors: ArrayLike = 0.0, *, unseen: float = 0.0) -> Estimate:
+    def average(
+        self, values: Array, errors: ArrayLike = 0.0, *, unseen: float = 0.0, smooth: bool = False
+    ) -> Estimate:
         """Average a function of x; see :class:`DataRule`."""
         known = np.minimum(np.broadcast_to(errors, values.shape), max(unseen, 1.0))
-        radius = self.change(values) + self.missing_mass * unseen + float(self.mass @ known)
+        change = 0.0 if smooth else self.change(values)
+        radius = change + self.missing_mass * unseen + float(self.mass @ known)
         return Estimate(float((self.mass * values).sum()), radius + 1e-13)
 
 
@@ -114,7 +129,14 @@ class DrawRule:
         """Return five standard errors."""
         return self.sample.average(values.reshape(self.sample.x.shape[:2]))[1]
 
-    def average(self, values: Array, errors: ArrayLike = 0.0, *, unseen: float = 0.0) -> Estimate:  # noqa: ARG002
+    def average(
+        self,
+        values: Array,
+        errors: ArrayLike = 0.0,
+        *,
+        unseen: float = 0.0,  # noqa: ARG002
+        smooth: bool = False,  # noqa: ARG002
+    ) -> Estimate:
         """Average a function of x; see :class:`DataRule`."""
         value, spread = self.sample.average(values.reshape(self.sample.x.shape[:2]))
         known = np.minimum(np.broadcast_to(errors, values.shape), 1e300)
@@ -125,7 +147,9 @@ def data_rule(
     data: ExactModel,
     *,
     step: float,
+    shift: float = 0.0,
     ignored: float = 0.0,
+    most: int | None = None,
     size: int = 1024,
     repeats: int = 16,
     seed: int = 0,
@@ -137,9 +161,13 @@ def data_rule(
     data : ExactModel
         Whose p(x) it is.
     step : float
-        Of the grid, in σ.
+        Spacing of the grid, in σ.
+    shift : float
+        Where in the step the grid lies, in [0, 1).
     ignored : float
         Mass of the lightest nodes of the grid that are left out.
+    most : int, optional
+        Nodes of the grid at most; where it has more there are draws instead.
     size, repeats, seed : int
         Quasi-random draws for D > 2: points a repetition, repetitions, seed.
 
@@ -147,11 +175,18 @@ def data_rule(
     -------
     GridRule or DrawRule
     """
-    if data.model.data_dim > 2:
-        return DrawRule(data.draws(size=size, repeats=repeats, seed=seed))
-    grid = data.grid(step)
-    mass = grid.volume * np.exp(grid.log_density)
-    order = np.argsort(mass)
-    light = int(np.searchsorted(np.cumsum(mass[order]), ignored)) if ignored else 0
-    kept = np.sort(order[light:])
-    return GridRule(grid.x[kept], mass[kept], step * data.model.sigma, grid.missing_mass + ignored)
+    if data.model.data_dim <= 2:
+        grid = data.grid(step, shift)
+        mass = grid.volume * np.exp(grid.log_density)
+        order = np.argsort(mass)
+        light = int(np.searchsorted(np.cumsum(mass[order]), ignored)) if ignored else 0
+        if most is None or mass.size - light <= most:
+            kept = np.sort(order[light:])
+            return GridRule(
+                x=grid.x[kept],
+                mass=mass[kept],
+                spacing=step * data.model.sigma,
+                missing_mass=grid.missing_mass + ignored,
+                log_density=grid.log_density[kept],
+            )
+    return DrawRule(data.draws(size=size, repeats=repeats, seed=seed))

@@ -13,13 +13,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theorycheck.errors import ModelError
 from theorycheck.inference._affine_table import affine_table, table_entries
 from theorycheck.inference._bound_tree import BoundTree
 from theorycheck.inference._elbo_rounding import ElboRounding
 from theorycheck.inference._exact_model import BestQ, ExactModel
+from theorycheck.inference._family import MEAN_FIELD, Family, checked_family
+from theorycheck.inference._linear_gaussian import ExactLinearGaussian, LinearGaussianModel
 from theorycheck.inference._marginal import LogDensity, as_panels, as_points, log_density
 from theorycheck.inference._optimal_q import OptimalQ
-from theorycheck.models import GenerativeModel
+from theorycheck.inference._posterior_weights import posterior_weights
+from theorycheck.models import DescribedModel, GenerativeModel, as_generative
 from theorycheck.quadrature import (
     DataSample,
     LatentPanels,
@@ -69,6 +73,8 @@ class MeanField:
     model : GenerativeModel or LatentPanels
     """
 
+    families = (MEAN_FIELD,)
+
     def __init__(self, model: GenerativeModel | LatentPanels) -> None:
         self.panels = as_panels(model)
         self.model = self.panels.model
@@ -94,6 +100,11 @@ class MeanField:
     def verified_width(self) -> float:
         """Width in z from which on no bump, dip or gap of f was missed."""
         return self.panels.verified_width
+
+    @property
+    def latent_nodes(self) -> int:
+        """How many latents of the panels stand for the prior."""
+        return int(self.panels.z.size)
 
     @property
     def covered(self) -> float:
@@ -221,6 +232,7 @@ class MeanField:
         self,
         x: ArrayLike,
         *,
+        family: Family = MEAN_FIELD,
         groups: int = 0,
         hint: Array | None = None,
         fresh: bool = True,
@@ -228,6 +240,7 @@ class MeanField:
         negligible: Array | None = None,
     ) -> BestQ:
         """Find the optimal q of every x; see :class:`theorycheck.inference.ExactModel`."""
+        checked_family(self, family)
         points = as_points(x, self.model.data_dim)
         each = len(points) // groups if groups else 0
         optimum = self.optimal_q(
@@ -311,6 +324,17 @@ class MeanField:
         """Return log p(x); see :func:`theorycheck.inference.log_density`."""
         return log_density(self.panels, x)
 
+    def posterior_squares(self, x: ArrayLike) -> Array:
+        """Return E[(x_d − f_d(z))² | x] under the exact posterior for x (n, D), shape (n, D)."""
+        points = as_points(x, self.model.data_dim)
+        squares = np.empty_like(points)
+        for chunk in posterior_weights(self.panels, points):
+            for d, here in enumerate(points[chunk.rows].T):
+                squares[chunk.rows, d] = np.sum(
+                    chunk.weight * (here[:, None] - self.panels.f[d]) ** 2, axis=1
+                )
+        return squares
+
     def grid(self, step: float, shift: float = 0.0) -> TrapezoidGrid:
         """Return a trapezoid rule over p(x), D <= 2, of a step in σ."""
         return trapezoid_grid(self.panels, step, shift)
@@ -338,9 +362,24 @@ class MeanField:
         )
 
 
-def as_field(model: GenerativeModel | LatentPanels | MeanField) -> MeanField:
-    """Return mean-field inference for a model; a MeanField passes through."""
-    return model if isinstance(model, MeanField) else MeanField(model)
+def as_field(model: DescribedModel | LatentPanels | ExactModel) -> MeanField:
+    """Return mean-field inference for a model of one latent; a MeanField passes through.
+
+    Raises
+    ------
+    ModelError
+        If it is a model of another kind, which has no decoder of one latent.
+    """
+    if isinstance(model, MeanField):
+        return model
+    if isinstance(model, LatentPanels):
+        return MeanField(model)
+    return MeanField(as_generative(described_model(model)))
+
+
+def described_model(model: DescribedModel | LatentPanels | ExactModel) -> DescribedModel:
+    """Return what a model says of itself, in whatever garment it comes."""
+    return model.model if isinstance(model, LatentPanels | ExactModel) else model
 
 
 def optimal_q(model: GenerativeModel | LatentPanels | MeanField, x: ArrayLike) -> OptimalQ:
@@ -363,17 +402,27 @@ def optimal_q(model: GenerativeModel | LatentPanels | MeanField, x: ArrayLike) -
     return as_field(model).optimal_q(x)
 
 
-def exact_model(model: GenerativeModel | LatentPanels | ExactModel) -> ExactModel:
+def exact_model(model: DescribedModel | LatentPanels | ExactModel) -> ExactModel:
     """Return what averages need of a model; what has it already passes through.
 
     Parameters
     ----------
-    model : GenerativeModel, LatentPanels or ExactModel
+    model : GenerativeModel, LatentPanels, LinearGaussianModel or ExactModel
+        What is known exactly, or can be made so.
 
     Returns
     -------
     ExactModel
+
+    Raises
+    ------
+    ModelError
+        If it is a model of another kind.
     """
     if isinstance(model, GenerativeModel | LatentPanels):
         return MeanField(model)
-    return model
+    if isinstance(model, LinearGaussianModel):
+        return ExactLinearGaussian(model)
+    if isinstance(model, ExactModel):
+        return model
+    raise ModelError(f"{model.name}: nobody has said how this kind of model is known exactly")

@@ -52,7 +52,7 @@ class SmoothedTear(Evaluated):
         return {
             "slope": self.slope,
             "largest_slope": self.largest_slope,
-            **self.objective.to_dict(),
+            **self.figures.to_dict(),
         }
 
 
