@@ -21,16 +21,16 @@ OptimumFiles = Annotated[
     typer.Option(
         "--optimum",
         metavar="FILE.npz",
-        help="Take the predicted optimum from a file that theorycheck optimum -o wrote, whatever "
-        "its effort and seed, in place of a search for it; repeatable.",
+        help="Read the predicted optimum from a file of theorycheck optimum -o instead of "
+        "searching for it; repeatable. A file that does not fit is named, and the search runs.",
     ),
 ]
 NoCache = Annotated[
     bool,
     typer.Option(
         "--no-cache",
-        help="Search anew, and keep nothing. Otherwise the result of a search is kept in "
-        "THEORYCHECK_CACHE, by default the user's cache folder, and not searched for again.",
+        help="Do not use the cache. Otherwise the result of a search is kept in the folder that "
+        "THEORYCHECK_CACHE names, by default the user's cache folder, and used again.",
     ),
 ]
 

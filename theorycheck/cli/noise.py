@@ -60,14 +60,20 @@ _FITS = ("shared", "each")
 def noise(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL", help="What is checked.", show_default=False),
+        typer.Argument(
+            metavar="MODEL",
+            help="The decoder f with its noise variance σ², in one of the forms above; not needed "
+            "with --from-loss.",
+            show_default=False,
+        ),
     ] = None,
     search: Annotated[
         str,
         typer.Option(
             "--search",
-            metavar="S",
-            help="Search for the optimum with σ² held and the joint one: quick, thorough or none.",
+            metavar="HOW",
+            help="Search for the optimum at fixed σ² and for the joint optimum of f and σ²: quick "
+            "(half a minute each), thorough (minutes) or none.",
         ),
     ] = "quick",
     fit: Annotated[
@@ -75,7 +81,8 @@ def noise(
         typer.Option(
             "--fit",
             metavar="F",
-            help="At the joint optimum: shared, one σ² for all data dimensions, or each.",
+            help="Fit at the joint optimum one σ² for all data dimensions (shared) or one for each "
+            "(each).",
         ),
     ] = "shared",
     held_noise: HeldNoise = None,
@@ -91,7 +98,9 @@ def noise(
     no_cache: NoCache = False,
     tolerance: Annotated[
         float,
-        typer.Option("--tolerance", metavar="T", help="Error radius of the fit, relative to σ²."),
+        typer.Option(
+            "--tolerance", metavar="T", help="Aim at this error radius of σ², relative to σ²."
+        ),
     ] = 1e-4,
     noise_variance: NoiseVariance = None,
     vectorize: Vectorize = False,

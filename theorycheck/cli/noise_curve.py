@@ -19,13 +19,16 @@ HeldNoise = Annotated[
     typer.Option(
         "--held-noise",
         metavar="V,V",
-        help="Search at each of these σ², held, for the least J: the curve J*(σ²); repeatable.",
+        help="Search for the smallest J = -ELBO - H at each of these fixed σ²: the curve J*(σ²). "
+        "Repeatable, or separated by commas.",
     ),
 ]
 CurveFigure = Annotated[
     Path | None,
     typer.Option(
-        "--figure", metavar="FILE", help="Draw that curve into a file: .svg, .pdf or .png."
+        "--figure",
+        metavar="FILE",
+        help="Draw the curve of --held-noise into this file: .svg, .pdf or .png.",
     ),
 ]
 _KINDS = ("svg", "pdf", "png")

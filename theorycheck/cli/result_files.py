@@ -13,6 +13,6 @@ ResultFile = Annotated[
         "-o",
         "--output",
         metavar="FILE.npz",
-        help="Write the whole result to a file that Python reads back (docs/results.md).",
+        help="Write the whole result to this file, which Python can load (docs/results.md).",
     ),
 ]

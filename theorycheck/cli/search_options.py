@@ -22,15 +22,23 @@ _IWAE_SAMPLES = 20
 
 
 EffortName = Annotated[
-    str, typer.Option("--effort", metavar="E", help="quick (half a minute) or thorough (minutes).")
+    str,
+    typer.Option(
+        "--effort",
+        metavar="HOW",
+        help="Search quick (half a minute) or thorough (minutes).",
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", metavar="K", help="Of all randomness.")]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="K", help="Seed of the random numbers, 0 or more.")
+]
 Jobs = Annotated[
     int | None,
     typer.Option(
         "--jobs",
         metavar="N",
-        help="Processes for the starts; by default THEORYCHECK_JOBS, or else one for every core.",
+        help="Number of processes. By default it is the environment variable THEORYCHECK_JOBS, or "
+        "else one for each processor core.",
     ),
 ]
 SearchName = Annotated[
@@ -38,7 +46,8 @@ SearchName = Annotated[
     typer.Option(
         "--search",
         metavar="HOW",
-        help="Search for the predicted optimum to compare with: quick, thorough or none.",
+        help="Search for the predicted optimum to compare with: quick (half a minute), thorough "
+        "(minutes) or none.",
     ),
 ]
 
