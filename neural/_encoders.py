@@ -1,4 +1,4 @@
-"""A torch encoder as the plain function that everything outside this package takes."""
+"""Makes a torch encoder the plain function that everything outside this package takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The literature that this project uses: the one list behind the bibliography and ``cite``."""
+"""Lists the literature that this project uses, for the bibliography and for ``cite``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reference:
-    """One entry.
+    """Describes one entry of the bibliography.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class Reference:
     fields : tuple of (str, str)
         The rest of the BibTeX entry.
     used_for : str
-        What of this project it stands behind.
+        The part of this project that rests on it.
     used_by : frozenset of str
         The parts of a run that it belongs to, see :func:`theorycheck.citation.parts_of`.
     """

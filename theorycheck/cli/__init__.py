@@ -1,4 +1,4 @@
-"""The command line: what a user's mistake looks like, and the exit codes.
+"""Runs the command line, and shows a user's mistake in one line with its exit code.
 
 0: done, whatever the verdict. 1: ``verify`` found a claim whose test fails. 2: bad input, with one
 line on stderr. 130: interrupted. Anything else is a defect of ours and keeps its traceback.
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        By default those of the process.
+        Words of the command line; by default those of the process.
 
     Returns
     -------

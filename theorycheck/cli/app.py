@@ -1,4 +1,4 @@
-"""The typer application: the verbs, their help and their examples.
+"""Defines the typer application: the verbs, their help and their examples.
 
 A verb's module imports the engine inside its functions, so that ``--help`` stays quick.
 """

@@ -1,4 +1,4 @@
-"""``theorycheck cite``: BibTeX of what a run used."""
+"""Runs ``theorycheck cite``: BibTeX of what a run used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``theorycheck conditions``: Theorem 1."""
+"""Runs ``theorycheck conditions``: Theorem 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables and plain words of ``theorycheck conditions``."""
+"""Prints the tables and sentences of ``theorycheck conditions``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``theorycheck decompose``: −ELBO = H + MLEO + PMO."""
+"""Runs ``theorycheck decompose``: −ELBO = H + MLEO + PMO."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``theorycheck decompose`` says of its figures in words."""
+"""Says in words what the figures of ``theorycheck decompose`` mean."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def figures(result: Decomposition) -> list[tuple[str, str]]:
     Returns
     -------
     list of (str, str)
-        What a figure is, and the figure with its radius.
+        A label, and the figure with its radius.
     """
     given = result.given
     if given is None:
@@ -54,7 +54,7 @@ def in_words(result: Decomposition, tolerance: float, *, asked: bool) -> str:
     tolerance : float
         Error radius of the PMO, nats, that was worked for.
     asked : bool
-        Whether the user named it.
+        True if the user named it.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""``theorycheck export``: a result as a netCDF file."""
+"""Runs ``theorycheck export``: a result as a netCDF file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the help of several verbs has in common: the forms of MODEL, the terms, the verdicts."""
+"""Holds what the help of several verbs shares: the forms of MODEL, the terms, the verdicts."""
 
 from __future__ import annotations
 

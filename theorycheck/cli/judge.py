@@ -1,4 +1,4 @@
-"""``theorycheck judge``: a network trained anywhere, before the exact engine."""
+"""Runs ``theorycheck judge``: a network trained anywhere, evaluated exactly."""
 
 from __future__ import annotations
 

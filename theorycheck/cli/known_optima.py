@@ -1,4 +1,4 @@
-"""``--optimum FILE`` and ``--no-cache``: optima that need not be searched for again."""
+"""Handles ``--optimum FILE`` and ``--no-cache``: optima that need not be searched for again."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def checked_optimum_files(files: list[Path] | None, search: str = "quick") -> li
     ----------
     files : list of Path or None
     search : str
-        What --search says; "none" has no use for an optimum.
+        Value of --search; "none" has no use for an optimum.
 
     Returns
     -------
@@ -81,10 +81,10 @@ def chosen_execution(
     progress : Progress
         Told in one line of each file that cannot be used, and why: the search runs anew.
     jobs : int, optional
-        As --jobs says.
+        Value of --jobs.
     no_cache : bool
     files : sequence of Path
-        As --optimum says.
+        Values of --optimum.
     models : sequence of GenerativeModel
         The ground truths of the command.
 

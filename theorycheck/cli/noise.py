@@ -1,4 +1,4 @@
-"""``theorycheck noise``: Theorem 2, the noise variance that the ELBO fits."""
+"""Runs ``theorycheck noise``: Theorem 2, the noise variance that the ELBO fits."""
 
 from __future__ import annotations
 

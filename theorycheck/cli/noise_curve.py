@@ -1,4 +1,4 @@
-"""``theorycheck noise --held-noise``: the least J found at each of several σ²."""
+"""Runs ``theorycheck noise --held-noise``: the smallest J found at each of several σ²."""
 
 from __future__ import annotations
 

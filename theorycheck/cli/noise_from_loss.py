@@ -1,4 +1,4 @@
-"""``theorycheck noise --from-loss``: the σ² that a squared-error loss assumes."""
+"""Runs ``theorycheck noise --from-loss``: the σ² that a squared-error loss implies."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def show_loss_noise(found: AssumedNoise, value: float | None, *, as_json: bool) 
     ----------
     found : AssumedNoise
     value : float or None
-        What the loss came to.
+        A value of the loss, to be converted to −ELBO.
     as_json : bool
     """
     from theorycheck.cli.render import console, print_json, say, table

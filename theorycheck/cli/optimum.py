@@ -1,4 +1,4 @@
-"""``theorycheck optimum``: the decoder that the ELBO, or the IWAE bound, prefers to all others."""
+"""Runs ``theorycheck optimum``: the decoder that the ELBO, or IWAE bound, prefers to all others."""
 
 from __future__ import annotations
 

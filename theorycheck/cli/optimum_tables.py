@@ -1,4 +1,4 @@
-"""What ``theorycheck optimum`` prints for people."""
+"""Prints the tables and sentences of ``theorycheck optimum``."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def show(
     ----------
     result : PredictedOptimum
     path : Path or None
-        Where it was written.
+        File that it was written to.
     truth : Decomposition
-        Of the data's own decoder.
+        Decomposition of the data's own decoder.
     bound_of_truth : IwaeObjective or None
         J_S of the data's own decoder, where J_S is what was minimised.
     """

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and the models that they describe."""
+"""Defines options that several verbs share, and reads the models that they describe."""
 
 from __future__ import annotations
 
@@ -108,9 +108,9 @@ def parse_numbers(texts: list[str] | None, option: str) -> list[float] | None:
     Parameters
     ----------
     texts : list of str or None
-        One entry for each time that the option was given.
+        An entry for each time that the option was given.
     option : str
-        Its name, for the error.
+        Name of the option, for the error.
 
     Returns
     -------
@@ -152,16 +152,16 @@ def checked_tolerance(tolerance: float) -> float:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How the models of one command are to be read.
+    """Says how the models of one command are to be read.
 
     Parameters
     ----------
     noise_variance, breakpoints : list of str or None
-        As given, unparsed.
+        Values of the options, unparsed.
     vectorize : bool
     table_kind : str or None
     resolution : float or None
-        For every model of the command.
+        Step of the scan in z for every model of the command.
     """
 
     noise_variance: list[str] | None = None
@@ -193,13 +193,13 @@ class ModelOptions:
         Parameters
         ----------
         spec : str
-            Its specification.
+            Specification of the model, as for MODEL.
         noise_variance : list of str or None
-            What the user gave as its σ²; it wins.
+            Value of the option for its σ²; it wins.
         option : str
             The name of that option.
         model : GenerativeModel
-            Whose σ² it takes where it has none.
+            Model that lends its σ² where the other has none.
 
         Returns
         -------
@@ -253,7 +253,7 @@ def checked_directory(path: Path) -> Path:
     Parameters
     ----------
     path : Path
-        What the user gave as -o. It is not made here.
+        Value of -o. The folder is not made here.
 
     Returns
     -------

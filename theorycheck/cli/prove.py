@@ -1,4 +1,4 @@
-"""``theorycheck prove``: the derivations of the package `proofs`, run and printed."""
+"""Runs ``theorycheck prove``: the derivations of the package `proofs`, checked and printed."""
 
 from __future__ import annotations
 

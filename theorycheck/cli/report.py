@@ -1,4 +1,4 @@
-"""``theorycheck report``: an HTML report with figures."""
+"""Runs ``theorycheck report``: an HTML report with figures."""
 
 from __future__ import annotations
 

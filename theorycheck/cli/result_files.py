@@ -1,4 +1,4 @@
-"""``-o FILE.npz`` of the verbs whose result Python reads back."""
+"""Defines ``-o FILE.npz`` of the verbs whose result Python reads back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``theorycheck schema``: the JSON schema of what a verb prints with ``--json``."""
+"""Runs ``theorycheck schema``: the JSON schema of what a verb prints with ``--json``."""
 
 from __future__ import annotations
 

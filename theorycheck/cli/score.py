@@ -1,4 +1,4 @@
-"""``theorycheck dataset`` and ``theorycheck score``: the benchmarks as a data set for others."""
+"""Runs ``theorycheck dataset`` and ``theorycheck score``: the benchmarks as a data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the verbs that search for a predicted optimum have in common: options and their checks."""
+"""Defines and checks the options of all verbs that search for a predicted optimum."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def chosen_jobs(jobs: int | None = None) -> int:
     Parameters
     ----------
     jobs : int, optional
-        What was said; negative numbers count from all cores, as joblib has it.
+        Value of --jobs; negative numbers count from all cores, as joblib has it.
 
     Returns
     -------
     int
-        By default the environment's ``THEORYCHECK_JOBS``, for machines that are shared, else −1.
+        That number; without it ``THEORYCHECK_JOBS`` of the environment, else −1.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def checked_objective(objective: str, samples: int | None) -> int:
     ----------
     objective : {"elbo", "iwae"}
     samples : int or None
-        As given.
+        Value of --samples.
 
     Returns
     -------
@@ -211,7 +211,7 @@ def searched_optima(
     Returns
     -------
     dict of str to PredictedOptimum
-        See :func:`theorycheck.evaluation.predicted_optima`; empty for "none".
+        What :func:`theorycheck.evaluation.predicted_optima` returns; empty for "none".
     """
     if search == "none":
         return {}

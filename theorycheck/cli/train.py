@@ -1,4 +1,4 @@
-"""``theorycheck train``: networks trained on a model's data, each judged by the exact engine."""
+"""Runs ``theorycheck train``: networks trained on a model's data, each evaluated exactly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``theorycheck train`` and ``judge`` print for people about trained networks."""
+"""Prints the tables and sentences of ``theorycheck train`` and ``judge``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``theorycheck verify``: run the claims, write the table of evidence."""
+"""Runs ``theorycheck verify``: check the claims, write the table of evidence."""
 
 from __future__ import annotations
 

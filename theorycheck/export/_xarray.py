@@ -1,4 +1,4 @@
-"""Results as xarray data sets (extra ``export``): labelled, with units and provenance.
+"""Turns results into xarray data sets (extra ``export``), with units and provenance.
 
 xarray is imported when a function is called, not before.
 """

@@ -1,4 +1,4 @@
-"""What one sees in each figure, in words."""
+"""Says in words what one sees in each figure."""
 
 from __future__ import annotations
 

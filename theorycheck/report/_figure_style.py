@@ -1,4 +1,4 @@
-"""What all figures share: palette, sizes, letters at telling x's, encoding for a page.
+"""Holds what all figures share: palette, sizes, letters at selected x, encoding for a page.
 
 Figures are made with matplotlib's object-oriented interface; no global state is touched for
 longer than a call.
@@ -143,7 +143,7 @@ def mark_points(
     axes : Axes
     points : sequence of TellingPoint
     places : sequence of (float, float)
-        Where each goes, in data coordinates.
+        Position of each, in data coordinates.
     """
     halo = [patheffects.withStroke(linewidth=3.5, foreground="white")]
     inside = np.atleast_2d(axes.transLimits.transform(places))

@@ -1,4 +1,4 @@
-"""Figures over a data space of one dimension, and what all figures over data share."""
+"""Draws figures over a data space of one dimension; holds what all figures over data share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Posteriors of the ground truth and of the predicted optimum, side by side."""
+"""Draws posteriors of the ground truth and of the predicted optimum, side by side."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def paired_posteriors_figure(analysis: ModelAnalysis) -> Figure:
     Parameters
     ----------
     analysis : ModelAnalysis
-        With a predicted optimum.
+        An analysis with a predicted optimum.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def paired_maps_figure(analysis: ModelAnalysis) -> Figure:
     Parameters
     ----------
     analysis : ModelAnalysis
-        With a predicted optimum.
+        An analysis with a predicted optimum.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Figures at single x's: posteriors against their best Gaussian, and the PMO landscape."""
+"""Draws figures at single x: posteriors against their best Gaussian, and the KL landscape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the starts of the search ended, so that one sees how often the best was found."""
+"""Draws where the starts of the search ended, so that one sees how often the best was found."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def starts_figure(analysis: ModelAnalysis) -> Figure:
     Parameters
     ----------
     analysis : ModelAnalysis
-        With a predicted optimum.
+        An analysis with a predicted optimum.
 
     Returns
     -------
