@@ -14,7 +14,7 @@ Measured:
     them two searches, one handed the decoder of the next larger σ², one that of the next smaller
     (seeds 0 and 1); all J exact, upper bounds of J*. A lower bound of J*(σ²), for every decoder,
     by the dual of the nonparametric likelihood.
-Verdict:
+Verdict rule:
 (a) verified if J < 0.25 and J is below the ground truth's, and the decoder's own refit and its σ²
     are below 0.01, all beyond the radii. That is proved by this witness and needs no convergence.
 (b) what the searches leave open is the largest difference of the two searches at any σ². Verified,
