@@ -93,10 +93,12 @@ def _of_population(result: Decomposition) -> str:
     )
     if result.data is result.model:
         return (
-            words + ", all of it for want of a better q: another decoder wins where its J is "
-            "smaller."
+            words + ", all of it the KL from q to the posterior: the ELBO prefers another decoder "
+            "whose J is smaller."
         )
-    return words + f": {result.mleo} for the wrong p(x), {result.pmo} for want of a better q."
+    return (
+        words + f": {result.mleo} in p(x) (MLEO), {result.pmo} between q and the posterior (PMO)."
+    )
 
 
 def _of_sample(result: Decomposition) -> str:
@@ -117,7 +119,7 @@ def _of_sample(result: Decomposition) -> str:
         words += "Of a population one x says nothing."
     if not given.truth_known:
         words += (
-            "\nHow far log p_f is below the best that any model can reach (MLEO) cannot be had "
-            "from a sample: --data MODEL names the truth where it is known."
+            "\nHow far log p_f is below the best that any model can reach (MLEO) cannot be known "
+            "from a sample: give the ground truth by --data MODEL if it is known."
         )
     return words

@@ -189,10 +189,10 @@ def _show(result: Theorem2Check) -> None:
     from theorycheck.cli.render import console, estimate_text, say, table, verdict_text
 
     out = console()
-    columns = ["dimension", "true σ²", "refit at f true", "the same, exact posterior"]
+    columns = ["dimension", "true σ²", "fitted at true f", "the same, exact posterior"]
     figures = [result.refit_at_ground_truth, result.exact_posterior]
     for heading, estimates in (
-        ("refit at the optimum", result.refit_at_optimum),
+        ("fitted at the optimum", result.refit_at_optimum),
         ("joint optimum", result.joint_optimum),
     ):
         if estimates is not None:
@@ -225,8 +225,8 @@ def in_words(result: Theorem2Check) -> list[str]:
     if result.optimum is not None:
         found = result.optimum.found
         lines.append(
-            f"Optimum with σ² held: J {found.excess}; the refit with one σ² for all dimensions is "
-            f"{result.optimum.shared}."
+            f"Optimum at the true σ², kept fixed: J {found.excess}; the σ² fitted there, one for "
+            f"all dimensions, is {result.optimum.shared}."
         )
     if result.joint is not None:
         found = result.joint.found

@@ -107,8 +107,8 @@ def show_judged(comparison: Comparison, data: str) -> None:
         "excess": "J = MLEO + PMO",
         "mleo": "MLEO = KL[p ‖ p_f]",
         "pmo": "PMO = E KL[q* ‖ p_f(z|x)]",
-        "negative_elbo": "−ELBO with its own encoder",
-        "amortisation_gap": "of which for want of a better encoder",
+        "negative_elbo": "−ELBO with the network's encoder",
+        "amortisation_gap": "of which amortisation gap (encoder)",
     }
     rows = [
         (text, str(Estimate.from_dict(judged[name])))

@@ -136,7 +136,7 @@ def plain(text: str, longest: int = 40) -> str:
 def mark_points(
     axes: Axes, points: Sequence[TellingPoint], places: Sequence[Sequence[float]]
 ) -> None:
-    """Mark telling x's by their letters; call it when the limits of the axes are set.
+    """Mark the selected x by their letters; call it when the limits of the axes are set.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def curve_pieces(panels: LatentPanels) -> list[Array]:
 
 
 def kl_ceiling(analysis: ModelAnalysis) -> float:
-    """Return the KL that 99.9 % of the probability lies below, or that a telling point has."""
+    """Return the KL that 99.9 % of the probability lies below, or that a selected point has."""
     distribution = analysis.decomposition.kl_distribution
     cumulative = np.cumsum(distribution.mass) / distribution.mass.sum()
     index = min(int(np.searchsorted(cumulative, 0.999)), distribution.kl.size - 1)

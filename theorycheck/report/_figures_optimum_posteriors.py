@@ -41,7 +41,7 @@ _DOTS: Any = {"s": 9, "linewidths": 0}
 
 @styled
 def paired_posteriors_figure(analysis: ModelAnalysis) -> Figure:
-    """Draw posteriors and their best Gaussians at the telling x's, ground truth beside optimum.
+    """Draw posteriors and their best Gaussians at the selected x, ground truth beside optimum.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ _LABELS = 4
 
 @styled
 def posterior_figure(analysis: ModelAnalysis) -> Figure:
-    """Draw p(z|x) and its optimal Gaussian q at the telling x's, one panel each.
+    """Draw p(z|x) and its optimal Gaussian q at the selected x, one panel each.
 
     Parameters
     ----------

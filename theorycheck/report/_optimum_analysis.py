@@ -79,7 +79,7 @@ class OptimumAnalysis:
         ½ ∫ |p_f − p| dx; None where D > 2.
     pair : PairedMap
     points : tuple of TellingPoint
-        The optimum's posteriors at the ground truth's telling x's, with their letters.
+        The optimum's posteriors at the ground truth's selected x, with their letters.
     comparison : PosteriorComparison
         Posteriors by p(x)-mass.
     panels : LatentPanels

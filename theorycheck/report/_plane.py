@@ -110,7 +110,7 @@ def draw_contours(axes: Axes, plane: Sequence[Array], density: Array, *, thin: f
 
 
 def finish_plane(axes: Axes, points: Sequence[TellingPoint]) -> None:
-    """Set aspect and labels, and mark the telling x's."""
+    """Set aspect and labels, and mark the selected x."""
     axes.set_aspect("equal")
     axes.set_xlabel("x₁ (data units)")
     axes.set_ylabel("x₂ (data units)")

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 NOT_RARE = 0.05
 #: KL, in nats, below which all of KL(x) is rounding, so that its largest value tells nothing.
 ROUNDING_KL = 1e-9
-#: Two telling points nearer than this many σ are one point with two roles.
+#: Two selected points nearer than this many σ are one point with two roles.
 _SAME_POINT = 0.5
 #: KL, in nats, within which two x's tie; the likelier one is then shown.
 _TIE = 1e-6
