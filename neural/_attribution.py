@@ -111,7 +111,9 @@ def attribute(
     Parameters
     ----------
     trained : Trained
+        The run.
     restart : int
+        Number of the restart, from 0.
     judged : Judged
         The restart, evaluated exactly.
     predicted : Evaluated, optional

@@ -121,6 +121,7 @@ def read_networks(path: str | Path, name: str | None = None) -> SavedNetworks:
     Parameters
     ----------
     path : path-like
+        File that ``train`` wrote.
     name : str, optional
         Name of the decoder in reports; by default the file's name without its ending.
 

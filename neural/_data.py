@@ -162,6 +162,7 @@ def checked_sample(sample: Any, data_dim: int, smallest: int = 2) -> Array:
     ----------
     sample : array_like, shape (N, D), or (N,) for D = 1
     data_dim : int
+        D of the model.
     smallest : int
         Fewest points allowed: some are needed to train and some to validate.
 
@@ -203,6 +204,7 @@ def split_sample(sample: Array, share: float, seed: int) -> tuple[Array, Array]:
     share : float
         Share of validation points; at least one point goes to each side.
     seed : int
+        Seed of the split.
 
     Returns
     -------

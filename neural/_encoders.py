@@ -20,6 +20,7 @@ def encoder_of_module(module: Any) -> Encoder:
     Parameters
     ----------
     module : torch.nn.Module
+        Encoder, x of shape (n, D) to (n, 2): μ and log s.
 
     Returns
     -------

@@ -27,6 +27,7 @@ class RunResult:
     Parameters
     ----------
     trained : Trained
+        The run.
     restarts : tuple of Judged
         All restarts in order; only the selected one has details.
     predicted : mapping of str to PredictedOptimum
@@ -95,6 +96,7 @@ def judge_run(
     Parameters
     ----------
     trained : Trained
+        The run.
     predicted : mapping of str to PredictedOptimum, optional
         Optima of the same objective, by name, the unrestricted one first; see
         :func:`theorycheck.evaluation.predicted_optima`.
@@ -103,6 +105,7 @@ def judge_run(
     details : bool
         Look at the selected restart's posteriors and draws too.
     progress : Progress
+        Receives the progress of the evaluation.
 
     Returns
     -------

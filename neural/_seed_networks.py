@@ -23,7 +23,9 @@ class SeedNetwork:
     Parameters
     ----------
     trained : Trained
+        The run.
     restart : int
+        Number of the restart, from 0.
     """
 
     trained: Trained

@@ -27,6 +27,7 @@ class TrainingSettings:
     Parameters
     ----------
     method : {"vae", "iwae", "lin"}
+        Objective and schedule: the ELBO, the IWAE bound, or the ELBO by lagging inference networks.
     samples : int
         S; for vae and lin the draws that E_q is averaged over.
     estimator : str
@@ -42,7 +43,9 @@ class TrainingSettings:
     learning_rate, final_learning_rate : float
         Adam's rate at the start and at the end; it falls along half a cosine.
     hidden : tuple of int
+        Widths of the hidden layers of encoder and decoder.
     activation : str
+        Name of the activation: gelu, silu, tanh or softplus.
     decoder_l2 : float
         λ of λ Σ W² over the decoder's weights (not its biases).
     clip : float
@@ -57,6 +60,7 @@ class TrainingSettings:
         Decoder steps after which LIN measures the mutual information; a pass through a fixed
         sample replaces it.
     seed : int
+        Seed of all random streams of the run, 0 or more.
     seeds : int
         Streams of training data, independent of each other, among which the restarts of either
         start are dealt out evenly: what differs between streams is due to chance alone.
@@ -147,6 +151,7 @@ class TrainingSettings:
         number : int
             0 to seeds − 1.
         init : {"random", "ground_truth"}, optional
+            Kind of start; by default both.
 
         Returns
         -------

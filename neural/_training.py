@@ -28,6 +28,7 @@ class Trained:
     Parameters
     ----------
     trainer : Trainer
+        Networks and optimisers after the last step.
     objective, objective_error : ndarray, shape (R,)
         Negative bound on the validation data, nats, and its standard error.
     fit : TruthFit or None
@@ -104,6 +105,7 @@ class Trained:
         Parameters
         ----------
         restart : int
+            Number of the restart, from 0.
 
         Returns
         -------
@@ -146,10 +148,13 @@ def untrained(
     model : GenerativeModel
         Ground truth.
     settings : TrainingSettings
+        What the run is asked to do.
     begin : Trained, optional
         Start of another run, the same but for σ²; it is not fitted anew.
     device : {"auto", "cpu", "cuda"}
+        Device to train on; auto takes cuda where it is there.
     progress : Progress
+        Receives the progress of the fits.
 
     Returns
     -------
@@ -188,17 +193,20 @@ def train(
     model : GenerativeModel
         Ground truth.
     settings : TrainingSettings
+        What the run is asked to do.
     sample : array_like, shape (N, D), optional
         Train on this data set, split into training and validation points, and not on fresh draws.
     begin : Trained, optional
         Networks of :func:`untrained` to begin with, in place of fitting them anew.
     device : {"auto", "cpu", "cuda"}
+        Device to train on; auto takes cuda where it is there.
     directory : Path, optional
         Folder for checkpoint and metrics; without it nothing is written.
     resume : bool
         Go on from the checkpoint there. On the CPU the run ends at bitwise the same weights as one
         that was never interrupted.
     progress : Progress
+        Receives the progress of the run.
 
     Returns
     -------

@@ -12,7 +12,7 @@ class Kind(enum.StrEnum):
     """Names how an error radius was made, from the strongest kind to the weakest.
 
     EXACT: a closed form, to rounding. PROVED: a bound that a theorem gives. ESTIMATED: a rule that
-    refinement and independent referees support. STATISTICAL: five standard errors of a sample.
+    refinement and independent references support. STATISTICAL: five standard errors of a sample.
     """
 
     EXACT = "exact"
@@ -41,8 +41,8 @@ class Estimate:
         The computed number (nats where it is an information quantity).
     error : float
         Error radius. ``|true - value| <= error`` for certain where the kind is exact or proved;
-        as refinement and referees support it where it is estimated; but for one sample in some
-        thousands where it is statistical. ``inf`` where nothing can be said.
+        as refinement and independent references support it where it is estimated; but for one
+        sample in some thousands where it is statistical. ``inf`` where nothing can be said.
     kind : Kind
         Kind of the radius; a combination takes the weakest.
     """
@@ -156,6 +156,7 @@ def hull(one: Estimate, other: Estimate) -> Estimate:
     Parameters
     ----------
     one, other : Estimate
+        Estimates of the same number, or the ends of a range.
 
     Returns
     -------

@@ -52,7 +52,7 @@ _REFIT, _JOINT = Estimate(0.014, 0.001), Estimate(0.020, 0.003)
 _TRUE = 0.01
 #: J below which the witness must be; the networks of the other file are held against it.
 _REACHED = 0.25
-#: Of the ascent: spacing of the data nodes in σ, cells, E-steps. Posteriors on Spiral Dots are
+#: For the ascent: spacing of the data nodes in σ, cells, E-steps. Posteriors on Spiral Dots are
 #: narrow, so that 7,400 nodes and 500 cells are few; what they cannot say shows in the exact J.
 _STEP, _CELLS, _MOST = 0.9, 500, 40
 #: Error radius of J, nats, and of the refit, relative.

@@ -60,7 +60,7 @@ _METHODS: dict[str, dict[str, str]] = {
 #: Half of the ELBO's bias at its exact joint optimum: relative in σ², and MLEO in nats.
 _OFF, _MLEO = 0.04, 0.0045
 _FIRST_RULE = " Under the first rule, by which a witness that falls short refutes, it was refuted."
-#: Of "ground_truth" and "random" starts, the restarts that began there.
+#: The restarts that began at "ground_truth" and at "random" starts.
 _ROWS = {"random": range(_SEEDS), "ground_truth": range(_SEEDS, 2 * _SEEDS)}
 
 

@@ -57,7 +57,7 @@ _NAME = "figure8"
 #: jumps are what is left of the radius.
 _APART, _STEP = 0.05, 1.0 / 3.0
 _MANY = 1_000
-#: Of the exact M-step: cells, spacing of the data nodes in σ, steps at most, and what cells and
+#: For the exact M-step: cells, spacing of the data nodes in σ, steps at most, and what cells and
 #: nodes can move σ² by, relative.
 _CELLS, _SPACING, _MOST, _RESOLUTION = 240, 0.7, 1_000, 1e-3
 _SAMPLES = (1, 10, 100, _MANY, 10 * _MANY)
@@ -88,7 +88,7 @@ def test_the_bias_goes_away_with_the_number_of_samples(
         {k: _objective(1.0 + k * _APART, s) - _objective(1.0, s) for k in (-1, 1)}
         for s in (1, _MANY)
     ]
-    # Of the ELBO one side is below, of many samples both are above.
+    # For the ELBO one side is below, for many samples both are above.
     biased = max((side.scaled(-1.0) for side in sides[0].values()), key=lambda side: side.lower)
     unbiased = min(sides[1].values(), key=lambda side: side.lower)
     verdict = positive(biased) & positive(unbiased)

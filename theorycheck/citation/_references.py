@@ -18,7 +18,9 @@ class Reference:
     authors : str
         Separated by ``" and "``, as BibTeX has them.
     title : str
+        Title, as BibTeX has it.
     year : int
+        Year of publication.
     where : str
         Journal, conference or archive, for a reader.
     fields : tuple of (str, str)

@@ -51,6 +51,7 @@ def claim_verdict(verdict: Verdict) -> ClaimVerdict:
     Parameters
     ----------
     verdict : Verdict
+        Verdict on the inequality.
 
     Returns
     -------
@@ -86,6 +87,7 @@ class Evidence:
     margin : Estimate or None
         Margin by which the statement holds; None where it is not an inequality.
     verdict : ClaimVerdict
+        What follows for the statement.
     witness : str, mapping or None
         Witness that proves an "exists" or refutes a "for all".
     over : str
@@ -191,6 +193,7 @@ class Ledger:
     Parameters
     ----------
     evidence : list of Evidence
+        The evidence recorded so far, in order.
     failed : dict of str to list of str
         Names of the failed checks, by claim.
     """

@@ -84,6 +84,7 @@ def in_words(misplaced: Estimate) -> str:
     Parameters
     ----------
     misplaced : Estimate
+        Total variation distance of p and p_f, in [0, 1].
 
     Returns
     -------

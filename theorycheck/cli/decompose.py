@@ -196,7 +196,7 @@ def _show(
     out = console()
     variances = [f"{value:g}" for value in result.model.noise_variance]
     if len(variances) > 4:
-        # Of images, one for all pixels or the first of them.
+        # For images show one σ² for all pixels, or the first of them.
         variances = variances[:1] if len(set(variances)) == 1 else [*variances[:4], "..."]
     variance = ", ".join(variances)
     title = f"{result.model.name}, σ² = {variance}"

@@ -186,7 +186,9 @@ def write_netcdf(data: xr.Dataset, path: str | Path) -> None:
     Parameters
     ----------
     data : xarray.Dataset
+        What :func:`to_xarray` returned.
     path : path-like
+        File to be written.
 
     Raises
     ------

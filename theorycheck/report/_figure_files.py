@@ -102,7 +102,7 @@ def figure_files(kind: str | None, columns: int = 2) -> FigureFiles | None:
     Raises
     ------
     SettingError
-        If there is no such kind, or a page has not so many columns.
+        If there is no such kind, or a page does not have that many columns.
     """
     if kind is None:
         return None

@@ -48,10 +48,13 @@ class Recipe(NamedTuple):
     Parameters
     ----------
     name : str
+        Name of the figure, for its file.
     draw : callable
+        Function that draws the figure of an analysis.
     kind : {"png", "svg"}
         File type in the page: PNG for heat maps, SVG for lines.
     caption : callable
+        Function that returns its caption.
     """
 
     name: str

@@ -77,6 +77,7 @@ def write_report(
     figure_files : FigureFiles, optional
         Write the figures as files for a paper too, into the folder ``figures``.
     progress : Progress
+        Receives the progress of the report.
 
     Returns
     -------

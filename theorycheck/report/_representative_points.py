@@ -97,7 +97,7 @@ def telling_points(
         order = np.argsort(kl)
         rank = np.empty(len(kl))
         rank[order] = np.cumsum(mass[order]) / mass.sum()
-        # Of the x's with a KL near the median, the likeliest is the one to expect.
+        # Among the x with a KL near the median, the likeliest is the one to expect.
         middle = np.abs(rank - 0.5) <= max(0.05, float(np.abs(rank - 0.5).min()))
         largest = not_rare & (kl >= kl[not_rare].max() - _TIE)
         chosen += [

@@ -31,6 +31,7 @@ class TrainedRun:
         numbers that earlier versions kept.
     truth_name : str
     method : str
+        Method of training: vae, iwae or lin.
     samples : int
         S of the objective.
     restarts : int
@@ -64,6 +65,7 @@ def read_trained(directory: Path) -> TrainedRun:
     Parameters
     ----------
     directory : Path
+        Folder that ``theorycheck train -o`` wrote.
 
     Returns
     -------

@@ -66,6 +66,7 @@ def read_archive(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
     Parameters
     ----------
     path : Path
+        File that :func:`write_archive` wrote.
 
     Returns
     -------

@@ -67,6 +67,7 @@ class ResultCache:
         kind : type
             Class of the result.
         key : str
+            Digest that :meth:`key` returned.
         models : iterable of GenerativeModel
             The same as in :meth:`theorycheck.results.Saved.load`.
 
@@ -94,7 +95,9 @@ class ResultCache:
         Parameters
         ----------
         result : Saved
+            Result to keep.
         key : str
+            Digest that :meth:`key` returned.
 
         Raises
         ------

@@ -20,7 +20,7 @@ _FAULTS: tuple[type[Exception], ...] = (*DAMAGE, TheorycheckError)
 
 
 class Saved:
-    """Is a frozen dataclass that can be saved to a file, and loaded from it with nothing lost.
+    """A subclass is a frozen dataclass that can be saved to a file and loaded with nothing lost.
 
     Attributes
     ----------
@@ -58,6 +58,7 @@ class Saved:
         Parameters
         ----------
         path : path-like
+            Result file.
         models : iterable of GenerativeModel
             Models at hand. A ground truth or network in the file is one of these if their
             fingerprints are the same; else it is made anew where the file tells how (a benchmark,
@@ -143,6 +144,7 @@ def head_of(path: str | Path) -> Head:
     Parameters
     ----------
     path : path-like
+        Result file.
 
     Returns
     -------

@@ -30,6 +30,7 @@ def stored_model(
     Parameters
     ----------
     model : GenerativeModel
+        Model to be stored.
     arrays : dict
         To be filled.
     key : str
