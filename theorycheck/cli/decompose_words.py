@@ -120,6 +120,6 @@ def _of_sample(result: Decomposition) -> str:
     if not given.truth_known:
         words += (
             "\nHow far log p_f is below the best that any model can reach (MLEO) cannot be known "
-            "from a sample: give the ground truth by --data MODEL if it is known."
+            "from a sample: --data MODEL gives the ground truth where it is known."
         )
     return words
