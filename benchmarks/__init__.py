@@ -1,4 +1,4 @@
-"""Timings of the engine, side by side with what one would use instead."""
+"""Times the engine, side by side with what one would use instead."""
 
 from __future__ import annotations
 

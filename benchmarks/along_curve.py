@@ -1,4 +1,4 @@
-"""Processor time of ``decompose`` where σ is small: along the curve, beside boxes in data space.
+"""Times ``decompose`` where σ is small: along the curve, beside boxes in data space.
 
 ``python -m benchmarks.along_curve`` prints a line a decoder; ``--boxes`` adds what the rule costs
 that a user would get without strips, which takes minutes.

@@ -1,4 +1,4 @@
-"""Annealed importance sampling, the usual estimate of log p(x) where quadrature is not thought of.
+"""Estimates log p(x) by annealed importance sampling, the usual way without quadrature.
 
 Neal (2001), in the form of Wu et al. (2017): chains go from the prior to the posterior through
 p(z) p(x|z)^β, with one Hamiltonian move a temperature, and the average of their weights estimates
@@ -63,7 +63,7 @@ def annealed_log_density(
 
 
 def _misfit(model: GenerativeModel, target: Array, z: Array) -> Array:
-    """½|x − f(z)|²/σ², with x given in σ."""
+    """Return ½|x − f(z)|²/σ², with x in units of σ."""
     result: Array = 0.5 * ((target - model.decoder(z) / model.sigma) ** 2).sum(axis=1)
     return result
 
@@ -78,7 +78,7 @@ def _move(
     model: GenerativeModel, target: Array, z: Array, misfit: Array, beta: float, step: Array,
     rng: np.random.Generator,
 ) -> tuple[Array, Array, NDArray[np.bool_]]:  # fmt: skip
-    """One Hamiltonian move of every chain; returns z, misfit, and who moved."""
+    """Make one Hamiltonian move of every chain; return z, misfit, and who moved."""
     momentum = rng.standard_normal(len(z))
     start = 0.5 * z**2 + beta * misfit + 0.5 * momentum**2
     place = z.copy()

@@ -1,4 +1,4 @@
-"""Are the q of an ascent global? ``python -m benchmarks.cells_q``.
+"""Checks whether the q of an ascent are global optima: ``python -m benchmarks.cells_q``.
 
 The benchmarks' decoders on cells, as they are and with their pieces shuffled: at how many data
 nodes does the E-step end above what :meth:`EStep.certified` finds, by how much, and what does that

@@ -1,6 +1,6 @@
-"""Is there a curved decoder that its M-step leaves alone? ``python -m benchmarks.fixed_points``.
+"""Seeks a curved decoder that its M-step leaves unchanged: ``python -m benchmarks.fixed_points``.
 
-Searches, over sums of a line and seven tanh on D = 1 (spread 1, PMO of at least 0.01 nats), for the
+It looks, over sums of a line and seven tanh on D = 1 (spread 1, PMO of at least 0.01 nats), for the
 least gain of an M-step on the decoder's own p(x), as a share of its PMO. A fixed point with
 PMO > 0 would end at 0 (docs/proofs/theorem1.md). Eight starts, some minutes.
 """

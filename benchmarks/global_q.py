@@ -1,4 +1,4 @@
-"""Is the optimal q the global one? ``python -m benchmarks.global_q [DECODERS] [X EACH]``.
+"""Checks whether the optimal q is global: ``python -m benchmarks.global_q [DECODERS] [X EACH]``.
 
 Random decoders of four kinds, x drawn from p(x) of each: where does :func:`optimal_q` end above
 what :func:`certify_optimal_q` cannot exclude, by how much at most, and at what price (processor

@@ -1,4 +1,4 @@
-"""A decoder that its M-step leaves where it is, though PMO > 0, if the prior on z is flat.
+"""Shows a decoder that its M-step leaves unchanged, though PMO > 0, if the prior on z is flat.
 
 ``python -m benchmarks.helix`` prints a table for docs/proofs/theorem1.md. f(z) = (bz, R cos kz,
 R sin kz) and a flat prior: everything is the same at every z up to a screw motion, so that an
@@ -31,7 +31,7 @@ class Helix:
     Parameters
     ----------
     displacement : float
-        By how much an M-step moves the radius, in σ.
+        How far an M-step moves the radius, in units of σ.
     pmo : float
         Nats.
     moment : float

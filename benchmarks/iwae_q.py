@@ -1,4 +1,4 @@
-"""Is the q of largest L_S the global one? ``python -m benchmarks.iwae_q [X EACH]``.
+"""Checks whether the q of largest L_S is global: ``python -m benchmarks.iwae_q [X EACH]``.
 
 The benchmarks' decoders, random ones and shuffled cells, x drawn from p(x) of each: where does
 :func:`optimal_iwae_q` end below the best of a dense grid of (μ, s), and by how much? Brute force

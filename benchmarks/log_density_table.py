@@ -1,4 +1,4 @@
-"""log p(x) by the engine and by what one would use instead."""
+"""Times log p(x) by the engine and by what one would use instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The optimal q by the engine, by L-BFGS from many starts, and by Adam on each x."""
+"""Times the optimal q by the engine, by L-BFGS from many starts, and by Adam on each x."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one would use instead of the exact engine: the same figures by the usual means."""
+"""Computes the same figures by the means that one would use instead of the exact engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 
 def grid_log_density(model: GenerativeModel, x: Array, nodes: int, reach: float = 8.0) -> Array:
-    """Log p(x) by numpy and scipy's logsumexp on a uniform grid in z, in blocks of x."""
+    """Compute log p(x) by numpy and scipy's logsumexp on a uniform grid in z, in blocks of x."""
     z = np.linspace(-reach, reach, nodes)
     f = model.decoder(z) / model.sigma
     log_weight = -0.5 * z**2 - 0.5 * math.log(2 * math.pi) + math.log(z[1] - z[0])
@@ -35,7 +35,7 @@ def grid_log_density(model: GenerativeModel, x: Array, nodes: int, reach: float 
 def cheapest_grid(
     model: GenerativeModel, x: Array, exact: Array, accuracy: float, most: int = 200_000
 ) -> int:
-    """The fewest uniform nodes that reach the accuracy at all x, or -1 if `most` do not."""
+    """Return the fewest uniform nodes that reach the accuracy at all x, or -1 if `most` do not."""
     nodes = 24
     while nodes < most:
         if np.abs(grid_log_density(model, x, nodes) - exact).max() < accuracy:
@@ -45,7 +45,7 @@ def cheapest_grid(
 
 
 def quad_log_density(model: GenerativeModel, x: Array, breakpoints: Array) -> Array:
-    """Log p(x) by scipy.integrate.quad, told where the posterior's modes are."""
+    """Compute log p(x) by scipy.integrate.quad, told where the posterior's modes are."""
     constant = (2 * math.pi) ** (-0.5 * model.data_dim) / np.prod(model.sigma)
     result = np.empty(len(x))
     for k, point in enumerate(x):
@@ -66,7 +66,7 @@ def quad_log_density(model: GenerativeModel, x: Array, breakpoints: Array) -> Ar
 def importance_log_density(
     model: GenerativeModel, x: Array, mean: Array, scale: Array, samples: int = 5000, seed: int = 0
 ) -> Array:
-    """Log p(x) by importance sampling in torch, from the optimal q made 1.5 times wider."""
+    """Estimate log p(x) by importance sampling in torch, from the optimal q, 1.5 times wider."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -90,7 +90,7 @@ def sampled_iwae_bound(
     model: GenerativeModel, x: Array, mean: Array, scale: Array, samples: int,
     draws: int = 100_000, seed: int = 0,
 ) -> tuple[Array, Array]:  # fmt: skip
-    """L_S by averaging over draws of S samples each, and its standard error: shapes (n,)."""
+    """Estimate L_S by averaging over draws of S samples, with standard error: shapes (n,)."""
     rng = np.random.default_rng(seed)
     value, error = np.empty(len(x)), np.empty(len(x))
     constant = -0.5 * model.data_dim * math.log(2 * math.pi) - np.log(model.sigma).sum()
@@ -108,7 +108,7 @@ def sampled_iwae_bound(
 def lbfgs_optimal_q(
     model: GenerativeModel, x: Array, starts: int = 10, nodes: int = 2001, seed: int = 0
 ) -> Array:
-    """−ELBO_x at the best of several L-BFGS runs from random starts, x by x: shape (n,)."""
+    """Return −ELBO_x at the best of several L-BFGS runs from random starts, x by x: shape (n,)."""
     rng = np.random.default_rng(seed)
     z = np.linspace(-8.0, 8.0, nodes)
     step = z[1] - z[0]

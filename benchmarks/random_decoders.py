@@ -1,4 +1,4 @@
-"""Decoders that a search for the optimal q can fail on: smooth, kinked, stepped, steep, shuffled.
+"""Makes decoders on which a search for q can fail: smooth, kinked, stepped, steep, shuffled.
 
 The protocol of ``benchmarks.global_q`` and of the tests: decoder k is drawn from the k-th seed of
 its own, so that a decoder can be made again alone.

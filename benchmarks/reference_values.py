@@ -1,4 +1,4 @@
-"""The reference values of ``theorycheck.dataset``: ``python -m benchmarks.reference_values``.
+"""Makes the reference values of ``theorycheck.dataset``: ``python -m benchmarks.reference_values``.
 
 For each benchmark: H and J of the ground truth; the best decoder of a search, its J evaluated
 exactly on data nodes that the search never saw; and checks by other routes. It writes a card and a

@@ -1,4 +1,4 @@
-"""Exponentials a second: those of log p(x), against the best loop that this machine runs.
+"""Measures exponentials a second, those of log p(x) and those of the machine's best loop.
 
 On a model whose panels all matter at every x, log p at n points takes exactly n times (latent
 nodes) exponentials, each with the squares and sums that go with it. The best loop does nothing but
@@ -41,7 +41,7 @@ class Roofline:
     Parameters
     ----------
     log_density : float
-        In log p(x), with all that goes with them.
+        Exponentials a second inside log p(x), with all that goes with them.
     own_loop : float
         The project's exponential alone.
     numpy_loop : float
@@ -54,7 +54,7 @@ class Roofline:
 
     @property
     def share(self) -> float:
-        """What is reached of the better loop."""
+        """Return what is reached of the better loop."""
         return self.log_density / max(self.own_loop, self.numpy_loop)
 
 

@@ -1,4 +1,4 @@
-"""How cost grows with data nodes, with 1/σ, with cells and with threads."""
+"""Measures how cost grows with data nodes, with 1/σ, with cells and with threads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Curve:
     Parameters
     ----------
     what, unit : str
-        What is timed, and what is varied.
+        The name of what is timed, and the unit of what is varied.
     at, milliseconds : ndarray
     """
 
@@ -53,7 +53,7 @@ def _curve(what: str, unit: str, at: list[float], times: list[float]) -> Curve:
 
 
 def over_data_nodes(size: Size) -> Curve:
-    """Log p on ever finer grids."""
+    """Time log p on ever finer grids."""
     panels = latent_panels(benchmark("figure8"))
     steps = (1 / 3, 1 / 6, 1 / 12, 1 / 24)[: 4 if size.rounds > 1 else 1]
     grids = [trapezoid_grid(panels, step) for step in steps]
@@ -96,7 +96,7 @@ def over_cells(size: Size) -> Curve:
 
 
 def over_threads(size: Size) -> list[Curve]:
-    """Log p and the optimal q on more threads."""
+    """Time log p and the optimal q on more threads."""
     most = min(numba.config.NUMBA_NUM_THREADS, os.cpu_count() or 1)
     threads = sorted({1, *(2**k for k in range(1, 8) if 2**k <= most), most})
     panels = latent_panels(benchmark("figure8"))

@@ -1,4 +1,4 @@
-"""Which starts end near the best value found: ``python -m benchmarks.starts_table``.
+"""Counts which starts end near the best value found: ``python -m benchmarks.starts_table``.
 
 Prints the Markdown that ``docs/optimum.md`` shows. Every start is ascended on the coarse level of
 the quick search, all on the same data nodes, so that their values can be compared.

@@ -1,4 +1,4 @@
-"""All tables and figures of ``docs/speed.md`` in one run: ``python -m benchmarks.table --write``.
+"""Makes all of ``docs/speed.md`` in one run: ``python -m benchmarks.table --write``.
 
 Without ``--write`` the Markdown is printed and nothing is changed. ``--small`` is a rehearsal: it
 runs every part at a size at which the numbers mean nothing, and never writes.

@@ -1,4 +1,4 @@
-"""The main job end to end."""
+"""Times the main job end to end."""
 
 from __future__ import annotations
 

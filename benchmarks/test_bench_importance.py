@@ -1,4 +1,4 @@
-"""The IWAE bound and its best q: the engine, and sampling as one would do it without."""
+"""Times the IWAE bound and its best q, by the engine and by sampling."""
 
 from __future__ import annotations
 

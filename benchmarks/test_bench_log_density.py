@@ -1,4 +1,4 @@
-"""log p(x) for all data nodes of a benchmark: the engine and its peers."""
+"""Times log p(x) at all data nodes of a benchmark, by the engine and its peers."""
 
 from __future__ import annotations
 

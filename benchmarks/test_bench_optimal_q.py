@@ -1,4 +1,4 @@
-"""The optimal q for many x: the engine, its certificate, and multi-start L-BFGS."""
+"""Times the optimal q for many x, its certificate, and multi-start L-BFGS."""
 
 from __future__ import annotations
 

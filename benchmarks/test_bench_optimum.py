@@ -1,4 +1,4 @@
-"""One E-step with the sums of the M-step: how it scales, and what a plain loop would take."""
+"""Times one E-step with the sums of the M-step, at several sizes, and a plain loop."""
 
 from __future__ import annotations
 

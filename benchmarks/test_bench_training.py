@@ -1,4 +1,4 @@
-"""Ten restarts as one batch, and ten plain networks one after the other: time of one step.
+"""Times one step of ten restarts as one batch, and of ten plain networks in turn.
 
 The plain loop is what one would write: ``nn.Sequential``, ``torch.optim.Adam``, the same sizes,
 batch, clipping and loss. Its time is that of one network; ten take ten times as long. Run with as

@@ -1,4 +1,4 @@
-"""Timing, and the sizes that the tables of ``benchmarks.table`` are made at."""
+"""Times functions, and sets the sizes for the tables of ``benchmarks.table``."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class Size:
     points : int
         x at which dear methods are tried.
     rounds : int
-        Of which the least time counts.
+        Number of repetitions; the least time counts.
     chains, temperatures : int
-        Of annealed importance sampling.
+        Size of annealed importance sampling.
     adam_steps : int
-        Of the per-x fit of q.
+        Adam steps of the fit of q to one x.
     budgets : dict of str to tuple of int
         Training steps tried, by loop.
     restarts : int
-        Of the batched loop.
+        Number of restarts in the batched loop.
     seeds : int
         Runs of the loops that train one network at a time.
     starts : int or None
-        Of the search for the optimum; None for those of the quick search.
+        Starts of the search for the optimum; None takes those of the quick search.
     """
 
     names: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What one would write in PyTorch: per-x Adam for q, and training loops for decoder and encoder."""
+"""Does in PyTorch what one would write: Adam for q at each x, and training loops."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def adam_optimal_q(
     x : ndarray, shape (n, D)
         All are fitted side by side.
     steps : int
-        Of Adam, with a rate that falls from 0.05 to 0 along half a cosine.
+        Steps of Adam, whose rate falls from 0.05 to 0 along half a cosine.
     samples : int
         Draws of z an x and step.
     seed : int
@@ -105,7 +105,7 @@ def adam_optimal_q(
 
 @contextlib.contextmanager
 def torch_threads(count: int) -> Any:
-    """Networks this small are fastest on one thread."""
+    """Keep PyTorch on one thread: networks this small are fastest there."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -115,7 +115,7 @@ def torch_threads(count: int) -> Any:
 
 
 def network(inputs: int, outputs: int, width: int = 50) -> Any:
-    """Three hidden layers, like the networks of `neural`."""
+    """Make a network of three hidden layers, like those of `neural`."""
     layers: list[Any] = []
     for a, b in zip((inputs, width, width), (width, width, width), strict=True):
         layers += [torch.nn.Linear(a, b), torch.nn.GELU()]
@@ -174,7 +174,7 @@ def pythae_training(
     steps : int
         Batches, rounded up to whole epochs.
     folder : str
-        Where pythae writes.
+        Folder that pythae writes into.
     batch, rate, seed
 
     Returns

@@ -1,4 +1,4 @@
-"""Ten restarts as one batch against single networks: ``python -m benchmarks.training_ratio``.
+"""Times ten restarts as one batch against single networks: ``python -m benchmarks.training_ratio``.
 
 Rounds alternate between the loops, so that whatever else the machine does falls on all of them;
 ratios are taken within a round, and their median is what counts. One torch thread. Of pythae, where

@@ -1,4 +1,4 @@
-"""The predicted optimum against training: time to the same J.
+"""Times the predicted optimum against training, to the same J.
 
 Each loop is given whole budgets of steps, with a learning rate that falls to nothing over the
 budget, because that is how one trains. J of what it ends with is computed exactly, and that is not

@@ -1,4 +1,4 @@
-"""Do radii hold where nothing of f is declared? Random step functions and narrow bumps.
+"""Checks radii where nothing of f is declared, on random step functions and narrow bumps.
 
 ``python -m benchmarks.undeclared`` prints, for 100 step functions of 5 to 300 jumps and 100
 decoders with 1 to 5 bumps wider than the resolution, at how many x log p lies outside its radius
@@ -45,9 +45,9 @@ class Case:
     function : callable
         f.
     cuts : ndarray
-        Its jumps and kinks.
+        Latents at which the decoder has a jump or a kink.
     marks : ndarray
-        Where the structure is: the reference's rule is fine around these.
+        Latents around which the structure lies: the reference's rule is fine around these.
     noise_variance, resolution : float
     """
 
@@ -76,7 +76,7 @@ class Case:
         return mean + np.sqrt(self.noise_variance) * rng.standard_normal(mean.shape)
 
     def reference(self, x: Array) -> Array:
-        """Log p(x) by 20 Gauss nodes on every piece between cuts, marks and a lattice of 0.02."""
+        """Compute log p(x) by 20 Gauss nodes between all cuts, marks and a lattice of 0.02."""
         lattice = np.linspace(-9.0, 9.0, 901)
         edges = np.unique(np.concatenate([lattice, self.cuts, self.marks]))
         nodes, weights = np.polynomial.legendre.leggauss(20)

@@ -1,4 +1,4 @@
-"""Networks and their training, in PyTorch: the only package that imports torch.
+"""Trains networks in PyTorch; no other package imports torch.
 
 `theorycheck` reaches it through registered readers and the command line only.
 """

@@ -1,4 +1,4 @@
-"""Where the J of a trained network comes from: its objective, its encoder, its training.
+"""Tells where the J of a trained network comes from: its objective, its encoder, its training.
 
     J by its own encoder  =  J of the predicted optimum   what the objective itself prefers
                           +  optimisation                 J with the best q − that
@@ -27,7 +27,7 @@ from theorycheck.objectives import Evaluated, Objective
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """The parts of one network's J, in nats.
+    """Holds the parts of one network's J, in nats.
 
     Parameters
     ----------
@@ -52,17 +52,17 @@ class Attribution:
 
     @property
     def amortisation(self) -> Estimate | None:
-        """What the own encoder loses against the best q."""
+        """Return what the network's encoder loses against the best q."""
         return None if self.own is None else self.own - self.exact
 
     @property
     def optimisation(self) -> Estimate | None:
-        """What the decoder loses against the predicted optimum."""
+        """Return what the decoder loses against the predicted optimum."""
         return None if self.predicted is None else self.exact - self.predicted
 
     @property
     def below_start(self) -> Verdict:
-        """Whether J is below that of the own start, with the best q and by the own encoder.
+        """Judge whether J is below that of its start, by the best q and by the network's encoder.
 
         INCONCLUSIVE where the start is not known.
         """
@@ -76,7 +76,7 @@ class Attribution:
         Parameters
         ----------
         verdict : Verdict
-            Of a statement about what the network learned.
+            Verdict on a statement about what the network learned.
 
         Returns
         -------
@@ -106,9 +106,11 @@ def attribute(
     Parameters
     ----------
     trained : Trained
+        The run.
     restart : int
+        Number of the restart, from 0.
     judged : Judged
-        Of this restart.
+        The restart, evaluated exactly.
     predicted : Evaluated, optional
         Optimum of the same objective.
 

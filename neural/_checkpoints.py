@@ -1,4 +1,4 @@
-"""Files of trained networks: weights and settings, read without running code, written whole.
+"""Writes and reads files of trained networks, weights and settings, without running code.
 
 One format serves two ends. ``checkpoint.pt`` holds the state of all restarts, so that a run can go
 on; every file also holds the networks of the restart that is best so far, so that it can be judged.
@@ -42,7 +42,7 @@ def write_checkpoint(
     path : Path
     architecture : Architecture
     decoder, encoder : mapping
-        As :meth:`neural._networks.BatchedMLP.state_dict` returns them.
+        Weights, as :meth:`neural._networks.BatchedMLP.state_dict` returns them.
     noise_variance : list of D floats
     training : mapping, optional
         Tensors, numbers, strings, lists and mappings only.
@@ -86,7 +86,7 @@ def read_content(path: Path) -> Mapping[str, Any]:
     Raises
     ------
     LoadingError
-        One line, if the file is missing, damaged, foreign or of a later version.
+        If the file is missing, damaged, foreign or of a later version.
     """
     if not path.is_file():
         raise LoadingError(f"{path}: no such file")
@@ -121,8 +121,9 @@ def read_networks(path: str | Path, name: str | None = None) -> SavedNetworks:
     Parameters
     ----------
     path : path-like
+        File that ``train`` wrote.
     name : str, optional
-        What reports call the decoder; by default the file's name without its ending.
+        Name of the decoder in reports; by default the file's name without its ending.
 
     Returns
     -------
@@ -131,7 +132,7 @@ def read_networks(path: str | Path, name: str | None = None) -> SavedNetworks:
     Raises
     ------
     LoadingError
-        One line, if the file is missing, damaged or foreign.
+        If the file is missing, damaged or foreign.
     """
     file = Path(path)
     return networks_of(read_content(file), file, name)

@@ -1,4 +1,4 @@
-"""Networks for the checks of the claims: each trained once a session, and judged exactly.
+"""Trains the networks for the claims' checks, each once a session, and evaluates them exactly.
 
 A check runs in minutes or not at all, so that by default fewer restarts and steps are taken than
 the paper's protocol asks for; a full run follows it. Either way every method is trained with three
@@ -31,14 +31,14 @@ SHORTER = {"vae": 3, "iwae": 3, "lin": 2}
 
 @dataclass(eq=False)
 class ClaimRuns:
-    """The runs of a session.
+    """Holds the runs of a session.
 
     Parameters
     ----------
     full : bool
         Follow the paper's protocol: ten restarts, all steps.
     directory : Path, optional
-        Where checkpoints are kept, so that a later session need not train again.
+        Folder that keeps checkpoints, so that a later session need not train again.
     """
 
     full: bool = False
@@ -96,7 +96,7 @@ class ClaimRuns:
         Parameters
         ----------
         model, method, given
-            As for :meth:`trained`.
+            The same as for :meth:`trained`.
 
         Returns
         -------
@@ -127,14 +127,14 @@ class ClaimRuns:
         Parameters
         ----------
         model, method, given
-            As for :meth:`trained`.
+            The same as for :meth:`trained`.
         init : {"random", "ground_truth"}, optional
             The best of the restarts that began there, in place of the best of all.
 
         Returns
         -------
         tuple of SeedNetwork
-            Of each seed the restart with the best objective.
+            The restart with the best objective, for each seed.
 
         Raises
         ------

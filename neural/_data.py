@@ -1,4 +1,4 @@
-"""Where training batches come from: fresh draws from p(x), or a fixed sample.
+"""Makes the training batches: fresh draws from p(x), or parts of a fixed sample.
 
 Everything lies on the training device; a step copies nothing from the host.
 """
@@ -27,7 +27,7 @@ _WITHIN = 4
 
 
 class Source(Protocol):
-    """What a training loop draws from."""
+    """Describes what a training loop draws from."""
 
     batch: int
 
@@ -46,7 +46,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """f(z) at the medians of POOL cells of equal prior mass, on the training device.
+    """Holds f(z) at the medians of POOL cells of equal prior mass, on the training device.
 
     f is evaluated only here, so that any decoder in numpy can be trained on any device.
 
@@ -84,7 +84,7 @@ class Pool:
 
 
 class PopulationSource:
-    """Fresh draws from p(x) at every step.
+    """Draws fresh x from p(x) at every step.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class PopulationSource:
 
 
 class SampleSource:
-    """Mini-batches of a fixed sample, in a new order each epoch.
+    """Cuts a fixed sample into mini-batches, in a new order each epoch.
 
     Parameters
     ----------
@@ -162,6 +162,7 @@ def checked_sample(sample: Any, data_dim: int, smallest: int = 2) -> Array:
     ----------
     sample : array_like, shape (N, D), or (N,) for D = 1
     data_dim : int
+        D of the model.
     smallest : int
         Fewest points allowed: some are needed to train and some to validate.
 
@@ -201,8 +202,9 @@ def split_sample(sample: Array, share: float, seed: int) -> tuple[Array, Array]:
     ----------
     sample : ndarray, shape (N, D)
     share : float
-        Of validation points; at least one point goes to each side.
+        Share of validation points; at least one point goes to each side.
     seed : int
+        Seed of the split.
 
     Returns
     -------

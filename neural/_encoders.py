@@ -1,4 +1,4 @@
-"""A torch encoder as the plain function that everything outside this package takes."""
+"""Makes a torch encoder the plain function that everything outside this package takes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def encoder_of_module(module: Any) -> Encoder:
     Parameters
     ----------
     module : torch.nn.Module
+        Encoder, x of shape (n, D) to (n, 2): μ and log s.
 
     Returns
     -------

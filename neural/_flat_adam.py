@@ -1,4 +1,4 @@
-"""Adam on a matrix of parameters with a row a restart; each row can be stepped by itself."""
+"""Implements Adam on a matrix of parameters, a row for each restart, each stepped by itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FIRST, _SECOND, _EPSILON = 0.9, 0.999, 1e-8
 
 
 class FlatAdam:
-    """Adam whose every row counts its own steps.
+    """Implements Adam; every row counts its own steps.
 
     LIN steps the encoders of some restarts while others wait: a waiting row keeps its running
     means and its count, as if its optimiser had not been called.

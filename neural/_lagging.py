@@ -1,4 +1,4 @@
-"""LIN: lagging inference networks (He et al. 2019), for many restarts at once.
+"""Trains by LIN, lagging inference networks (He et al. 2019), many restarts at once.
 
 While a restart is aggressive its encoder is trained alone, up to MOST_STEPS steps on fresh
 mini-batches, until the mean loss of a window of WINDOW steps no longer falls; then its decoder
@@ -19,7 +19,7 @@ MOST_STEPS, WINDOW = 100, 10
 
 
 class AggressivePhase:
-    """Which restarts are still in the aggressive phase.
+    """Keeps which restarts are still in the aggressive phase of LIN.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def mutual_information(mean: Any, log_scale: Any, noise: Any) -> Any:
     Parameters
     ----------
     mean, log_scale : Tensor, shape (R, n)
-        Of q(z|x).
+        Mean and log standard deviation of q(z|x).
     noise : Tensor, shape (R or 1, n)
         ε; one draw of z for each x.
 

@@ -1,4 +1,4 @@
-"""The loop over steps: progress, metrics, checkpoints, and what to do when something goes wrong."""
+"""Runs the loop over steps, with progress, metrics, checkpoints, and answers to what goes wrong."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DivergenceError(TheorycheckError):
 
 
 class Run:
-    """The loop, with its clock and its files."""
+    """Runs the loop, with its clock and its files."""
 
     def __init__(
         self, trainer: Trainer, directory: Path | None, identity: str, progress: Progress

@@ -1,4 +1,4 @@
-"""Small multilayer perceptrons, many at once: the first dimension of every array is the restart.
+"""Computes many small multilayer perceptrons at once; the first dimension is the restart.
 
 On the CPU a small network costs less to compute than to call, so R restarts are trained as one
 batched product of matrices. All weights of all restarts lie in one matrix with a row a restart:
@@ -36,7 +36,7 @@ LARGEST_LOG_SCALE = 2.0
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the networks of a VAE look like; encoder and decoder are alike.
+    """Describes the networks of a VAE; encoder and decoder are alike.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ class Architecture:
 
     @property
     def encoder_sizes(self) -> tuple[int, ...]:
-        """Widths from x to (μ, log s)."""
+        """Return the widths from x to (μ, log s)."""
         return (self.data_dim, *self.hidden, 2)
 
     @property
     def decoder_sizes(self) -> tuple[int, ...]:
-        """Widths from z to f(z)."""
+        """Return the widths from z to f(z)."""
         return (1, *self.hidden, self.data_dim)
 
     def to_dict(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class Architecture:
 
 
 class BatchedMLP:
-    """R perceptrons of one shape.
+    """Holds R perceptrons of one shape.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class BatchedMLP:
     restarts : int
         R.
     generator : torch.Generator or None
-        For the first weights; None leaves them at zero. On the CPU whatever the device, so that
+        Generator of the first weights; None leaves them at zero. It is on the CPU always, so that
         a seed means the same start everywhere.
     extra : int
         Further parameters a restart, kept in the same matrix, zero at first (log σ²).
@@ -213,7 +213,7 @@ def sequential(sizes: Sequence[int], activation: str, state: Mapping[str, Any]) 
     sizes : sequence of int
     activation : str
     state : mapping
-        What :meth:`BatchedMLP.state_dict` returned.
+        Weights that :meth:`BatchedMLP.state_dict` returned.
 
     Returns
     -------
@@ -245,12 +245,12 @@ def capped(log_scale: Any) -> Any:
 
 
 class EncoderModule(nn.Module):  # type: ignore[misc]
-    """An encoder as a module: x (n, D) to μ and log s, (n, 2).
+    """Makes an encoder a module that maps x (n, D) to μ and log s, (n, 2).
 
     Parameters
     ----------
     network : torch.nn.Module
-        What :func:`sequential` returned.
+        The network that :func:`sequential` returned.
     """
 
     def __init__(self, network: Any) -> None:

@@ -1,4 +1,4 @@
-"""Where a trained σ² comes from: the objective, the encoder, or a training that did not arrive.
+"""Tells where a trained σ² comes from: the objective, the encoder, or unfinished training.
 
 For a decoder f and its σ², J at the optimal q is what the *objective* says of them; J by the own
 encoder minus that is the *amortisation* gap; how J by the own encoder moved from the start to the
@@ -31,12 +31,12 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True, eq=False)
 class NoiseAttribution:
-    """One network's σ² and J, told apart.
+    """Holds one network's σ² and J by where they come from.
 
     Parameters
     ----------
     decomposition : Decomposition
-        Of the decoder and σ² at the optimal q.
+        Decomposition of the trained decoder and σ² at the optimal q.
     own_excess : Estimate
         J by the own encoder, nats.
     own_refit : tuple of Estimate
@@ -49,27 +49,27 @@ class NoiseAttribution:
 
     @property
     def noise_variance(self) -> tuple[float, ...]:
-        """σ_d² of the network."""
+        """Return σ_d² of the network."""
         return tuple(float(v) for v in self.decomposition.model.noise_variance)
 
     @property
     def excess(self) -> Estimate:
-        """J at the optimal q, nats: what the objective says."""
+        """Return J at the optimal q, nats: what the objective says."""
         return self.decomposition.excess
 
     @property
     def amortisation(self) -> Estimate:
-        """How much J the own encoder adds, nats."""
+        """Return how much J the network's encoder adds, nats."""
         return self.own_excess - self.excess
 
     @property
     def optimal_refit(self) -> tuple[Estimate, ...]:
-        """E_p E_q* (x_d − f_d)² of the same decoder and σ² under the optimal q."""
+        """Return E_p E_q* (x_d − f_d)² of the same decoder and σ² under the optimal q."""
         return self.decomposition.residual_variance
 
     @property
     def off_fixed_point(self) -> float:
-        """Largest |log| of a trained σ_d² over its refit by the own q: zero at a fixed point."""
+        """Return the largest |log| of trained σ_d² over its refit by its own q: 0 if at rest."""
         pairs = zip(self.noise_variance, self.own_refit, strict=True)
         return max(abs(math.log(v / max(r.value, 1e-300))) for v, r in pairs)
 
@@ -105,7 +105,7 @@ def over_seeds(values: Sequence[float | Estimate]) -> Estimate:
     Parameters
     ----------
     values : sequence of float or Estimate
-        One of each seed, at least two. Of estimates the largest radius is added.
+        A value for each seed, at least two; the largest radius of estimates is added.
 
     Returns
     -------

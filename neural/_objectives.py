@@ -1,4 +1,4 @@
-"""The bounds that are trained, as Monte-Carlo losses: ELBO and IWAE, and how their gradients come.
+"""Estimates the bounds that are trained, ELBO and IWAE, and their gradients by Monte Carlo.
 
 Notation of docs/theory.md: w(z) = p_θ(x, z)/q_φ(z|x). Restarts share no weights, so one backward
 pass through the sum over restarts gives each its own gradient. Estimators of it, for S samples:
@@ -29,7 +29,7 @@ _LOG_2PI = math.log(2.0 * math.pi)
 
 
 class Loss(NamedTuple):
-    """What is descended and what is reported.
+    """Holds the loss that is descended and the bound that is reported.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def negative_elbo(
     x: Any,
     noise: Any,
 ) -> Loss:
-    """−ELBO of each x of a batch: KL in closed form, E_q log p by reparametrised draws.
+    """Return −ELBO of each x of a batch: KL in closed form, E_q log p by reparametrised draws.
 
     Parameters
     ----------
@@ -110,12 +110,12 @@ def negative_iwae(
     noise: Any,
     estimator: str = "reparametrised",
 ) -> Loss:
-    """−L_S of each x of a batch, L_S = E log (1/S) Σ w(z_i).
+    """Return −L_S of each x of a batch, L_S = E log (1/S) Σ w(z_i).
 
     Parameters
     ----------
     encoder, decoder, log_variance, x, noise
-        As in :func:`negative_elbo`; the S draws of one x must be independent.
+        The same as in :func:`negative_elbo`; the S draws of one x must be independent.
     estimator : {"reparametrised", "dreg", "rws"}
 
     Returns

@@ -1,4 +1,4 @@
-"""Evenly spread random points: less scatter in every step's loss, and no bias."""
+"""Draws evenly spread random points, so that every step's loss scatters less, without bias."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EDGE = 1e-9
 
 
 class ShiftedPoints:
-    """Evenly spread points on the unit cube, shifted at random modulo one at each call.
+    """Holds evenly spread points on the unit cube, shifted at random modulo one at each call.
 
     Every single point is uniform on the cube, so averages over them are unbiased; together they
     cover it more evenly than independent draws, so the averages scatter less. First coordinate

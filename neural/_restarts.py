@@ -1,4 +1,4 @@
-"""Where restarts begin: at random, or with decoder and encoder at the ground truth.
+"""Sets where restarts begin: at random, or with decoder and encoder at the ground truth.
 
 The paper's protocol is five of each, and the one with the best objective is kept. A start at the
 ground truth says whether the objective leaves it: if it does, no better search would have helped.
@@ -47,7 +47,7 @@ class FittingError(TheorycheckError):
 
 @dataclass(frozen=True)
 class TruthFit:
-    """How near the ground truth the restarts start.
+    """Says how near the ground truth the restarts start.
 
     Parameters
     ----------
@@ -68,13 +68,13 @@ def start_at_truth(trainer: Trainer, progress: Progress = NO_PROGRESS) -> TruthF
     Parameters
     ----------
     trainer : Trainer
-        Its last ``settings.truth_starts`` restarts are overwritten.
+        The run, whose last ``settings.truth_starts`` restarts are overwritten.
     progress : Progress
 
     Returns
     -------
     TruthFit or None
-        None where no restart starts at the ground truth.
+        What the fits reached; None where no restart starts at the ground truth.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The outcome of a run: every restart judged, the selected one in detail."""
+"""Evaluates the outcome of a run: every restart, and the selected one in detail."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from theorycheck.progress import NO_PROGRESS, Progress
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """A judged run.
+    """Holds a run and the exact evaluation of its restarts.
 
     Parameters
     ----------
     trained : Trained
+        The run.
     restarts : tuple of Judged
-        In order; all but the selected one without details.
+        All restarts in order; only the selected one has details.
     evaluation : Evaluation
         The selected restart under the objective of the optima.
     predicted : mapping of str to PredictedOptimum
@@ -42,17 +43,17 @@ class RunResult:
 
     @property
     def selected(self) -> Judged:
-        """The restart with the best objective."""
+        """Return the restart with the best objective."""
         return self.restarts[self.trained.selected]
 
     @property
     def comparison(self) -> Comparison:
-        """The selected restart beside the predicted optima."""
+        """Return the selected restart beside the predicted optima."""
         return Comparison(self.selected, self.evaluation, self.predicted)
 
     @property
     def distances(self) -> dict[str, Distance]:
-        """How far the selected restart is from each predicted optimum."""
+        """Return how far the selected restart is from each predicted optimum."""
         return self.comparison.distances
 
     def to_dict(self) -> dict[str, object]:
@@ -95,6 +96,7 @@ def judge_run(
     Parameters
     ----------
     trained : Trained
+        The run.
     predicted : mapping of str to PredictedOptimum, optional
         Optima of the same objective, by name, the unrestricted one first; see
         :func:`theorycheck.evaluation.predicted_optima`.
@@ -103,6 +105,7 @@ def judge_run(
     details : bool
         Look at the selected restart's posteriors and draws too.
     progress : Progress
+        Receives the progress of the evaluation.
 
     Returns
     -------

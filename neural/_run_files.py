@@ -1,4 +1,4 @@
-"""The files of a run: what they hold, and whether a run can go on from them."""
+"""Reads the files of a run, and tells whether the run can be resumed from them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def streams_of(directory: Path | None) -> int:
     Returns
     -------
     int
-        As in :class:`neural.TrainingSettings`.
+        The number of :class:`neural.TrainingSettings`.
     """
     present = TrainingSettings().streams
     if directory is None or not (directory / CHECKPOINT).exists():

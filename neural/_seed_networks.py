@@ -1,4 +1,4 @@
-"""The networks of a run that count, one for each seed, with what each learned and why."""
+"""Holds the network of each seed that counts, with what it learned and why."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from theorycheck.objectives import Evaluated, total_variation
 
 @dataclass(eq=False)
 class SeedNetwork:
-    """One restart of a run, judged when first asked.
+    """Holds one restart of a run, evaluated when first asked.
 
     Parameters
     ----------
     trained : Trained
+        The run.
     restart : int
+        Number of the restart, from 0.
     """
 
     trained: Trained
@@ -31,29 +33,29 @@ class SeedNetwork:
 
     @cached_property
     def model(self) -> GenerativeModel:
-        """The trained decoder and σ²."""
+        """Return the trained decoder and σ²."""
         return self.trained.model(self.restart)
 
     @cached_property
     def judged(self) -> Judged:
-        """MLEO, PMO and J with the best q, and −ELBO by the own encoder."""
+        """Return MLEO, PMO and J with the best q, and −ELBO by the network's encoder."""
         encoder = encoder_of_module(self.trained.encoder(self.restart))
         seed = self.trained.settings.seed
         return judge(self.model, self.trained.trainer.model, encoder, details=False, seed=seed)
 
     @cached_property
     def misplaced(self) -> Estimate:
-        """The share of p(x) that is misplaced: the total variation distance."""
+        """Return the share of p(x) that is misplaced: the total variation distance."""
         return total_variation(self.model, self.trained.trainer.model)
 
     @cached_property
     def attribution(self) -> Attribution:
-        """Where J comes from, without a predicted optimum."""
+        """Return where J comes from, without a predicted optimum."""
         return attribute(self.trained, self.restart, self.judged)
 
     @property
     def start(self) -> str:
-        """Where it began, in words."""
+        """Return in words where it began."""
         return self.trained.settings.inits[self.restart].replace("_", " ")
 
 
@@ -64,7 +66,7 @@ def guarded(networks: Sequence[SeedNetwork], verdicts: Sequence[Verdict]) -> Ver
     ----------
     networks : sequence of SeedNetwork
     verdicts : sequence of Verdict
-        Of a statement about what each learned.
+        Verdict on a statement about what each network learned.
 
     Returns
     -------
@@ -90,16 +92,16 @@ def told_apart(
     Parameters
     ----------
     networks : sequence of SeedNetwork
-        In the order of the seeds.
+        Networks in the order of the seeds.
     what : str
-        Whose they are, such as "VAE".
+        Name of the method, such as "VAE".
     predicted : Evaluated, optional
         Optimum of the same objective.
 
     Returns
     -------
     dict of str to str
-        One entry a figure, with one number for each seed.
+        An entry for each figure, with a number for each seed.
     """
     optimum = None if predicted is None else predicted.excess
     parts = [replace(network.attribution, predicted=optimum) for network in networks]

@@ -1,4 +1,4 @@
-"""What a training run is asked to do, checked before anything takes time."""
+"""Defines what a training run is asked to do, checked before anything takes time."""
 
 from __future__ import annotations
 
@@ -23,46 +23,50 @@ IWAE_SAMPLES = 20
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """One run: all that decides its result, but for model, data and device.
+    """Defines one run: all that decides its result, but for model, data and device.
 
     Parameters
     ----------
     method : {"vae", "iwae", "lin"}
+        Objective and schedule: the ELBO, the IWAE bound, or the ELBO by lagging inference networks.
     samples : int
         S; for vae and lin the draws that E_q is averaged over.
     estimator : str
-        Of the gradient; see :mod:`neural._objectives`.
+        Name of the gradient's estimator; see :mod:`neural._objectives`.
     restarts : int
         R, half of them (rounded down) started at the ground truth.
     from_truth : int or None
-        How many start at the ground truth, where it is not half.
+        Number of restarts that start at the ground truth; None for half.
     steps : int
         Decoder steps.
     batch : int
         B.
     learning_rate, final_learning_rate : float
-        Of Adam; the rate falls from one to the other along half a cosine.
+        Adam's rate at the start and at the end; it falls along half a cosine.
     hidden : tuple of int
+        Widths of the hidden layers of encoder and decoder.
     activation : str
+        Name of the activation: gelu, silu, tanh or softplus.
     decoder_l2 : float
         λ of λ Σ W² over the decoder's weights (not its biases).
     clip : float
         Largest norm of a restart's gradient, encoder and decoder each.
     learn_noise : bool
-        Whether σ² is trained, starting at the model's.
+        True if σ² is trained, starting at the model's.
     noise_start : float
-        By what that start is multiplied, so that σ² need not begin at the answer.
+        Factor on that start, so that σ² need not begin at the answer.
     validation_share : float
-        Of a fixed sample.
+        Share of a fixed sample that is kept for validation.
     epoch : int
         Decoder steps after which LIN measures the mutual information; a pass through a fixed
         sample replaces it.
     seed : int
+        Seed of all random streams of the run, 0 or more.
     seeds : int
         Streams of training data, independent of each other, among which the restarts of either
         start are dealt out evenly: what differs between streams is due to chance alone.
     streams : int
-        How the seed becomes random streams: 2, spawned ones, independent of those of any other
+        Version of the random streams: 2, spawned ones, independent of those of any other
         seed; 1, the streams of runs that earlier versions began.
     """
 
@@ -136,12 +140,12 @@ class TrainingSettings:
 
     @property
     def truth_starts(self) -> int:
-        """How many restarts start at the ground truth."""
+        """Return how many restarts start at the ground truth."""
         return self.restarts // 2 if self.from_truth is None else self.from_truth
 
     @property
     def inits(self) -> tuple[str, ...]:
-        """Where each restart starts: "random" or "ground_truth"."""
+        """Return where each restart starts: "random" or "ground_truth"."""
         random = self.restarts - self.truth_starts
         return ("random",) * random + ("ground_truth",) * self.truth_starts
 
@@ -153,6 +157,7 @@ class TrainingSettings:
         number : int
             0 to seeds − 1.
         init : {"random", "ground_truth"}, optional
+            Kind of start; by default both.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The random streams of a run: one for each purpose, all from the run's seed."""
+"""Makes the random streams of a run, one for each purpose, all from the run's seed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from theorycheck.streams import spawned_seed
 
 
 class Stream(enum.IntEnum):
-    """What a stream of random numbers is for; the numbers are those of the spawned streams."""
+    """Names what a stream of random numbers is for, by the number of the spawned stream."""
 
     WEIGHTS = 0
     STEPS = 1
@@ -27,8 +27,8 @@ def stream_seed(settings: TrainingSettings, stream: Stream) -> int:
     Parameters
     ----------
     settings : TrainingSettings
-        With ``streams = 1``, as runs of earlier versions have it, seed + 1, seed + 2, … are taken:
-        runs with neighbouring seeds share streams then.
+        Settings of the run. With ``streams = 1``, as runs of earlier versions have it, seed + 1,
+        seed + 2, … are taken: runs with neighbouring seeds share streams then.
     stream : Stream
 
     Returns

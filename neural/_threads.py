@@ -1,4 +1,4 @@
-"""How many threads of the CPU PyTorch uses while networks are trained."""
+"""Sets how many threads of the CPU PyTorch uses while networks are trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks of one run and the step that changes them: VAE, IWAE, LIN, all restarts at once."""
+"""Steps the networks of one run, by VAE, IWAE or LIN, all restarts at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHUNK = 16_384
 
 
 class Trainer:
-    """Networks, optimisers and data of one run, and the steps that change them.
+    """Holds networks, optimisers and data of one run, and takes the steps that change them.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class Trainer:
 
     @property
     def log_variance(self) -> Any:
-        """Log σ² of each restart, shape (R, D)."""
+        """Return log σ² of each restart, shape (R, D)."""
         return self.decoder.extra
 
     def begin_with(self, other: Trainer) -> None:

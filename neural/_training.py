@@ -1,4 +1,4 @@
-"""Training all restarts of one run, from first weights or from a checkpoint."""
+"""Trains all restarts of one run, from first weights or from a checkpoint."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ from theorycheck.progress import NO_PROGRESS, Progress
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The networks that a run ended with.
+    """Holds the networks that a run ended with.
 
     Parameters
     ----------
     trainer : Trainer
+        Networks and optimisers after the last step.
     objective, objective_error : ndarray, shape (R,)
         Negative bound on the validation data, nats, and its standard error.
     fit : TruthFit or None
-        How near the ground truth the restarts there began; None too for a run that went on.
+        What the starts at the ground truth reached; None for none, and after a resumption.
     seconds : float
         Wall time of the steps, those before an interruption included.
     """
@@ -44,17 +45,17 @@ class Trained:
 
     @property
     def settings(self) -> TrainingSettings:
-        """What was asked for."""
+        """Return what was asked for."""
         return self.trainer.settings
 
     @property
     def selected(self) -> int:
-        """The restart with the best objective."""
+        """Return the restart with the best objective."""
         return int(np.argmin(self.objective))
 
     @property
     def knows_start(self) -> bool:
-        """Whether the networks with which the steps began are kept."""
+        """Tell whether the networks with which the steps began are kept."""
         return self.trainer.start is not None
 
     def best(self, seed: int, init: str | None = None) -> int:
@@ -65,7 +66,7 @@ class Trained:
         seed : int
             0 to ``settings.seeds`` − 1.
         init : {"random", "ground_truth"}, optional
-            Of those that began there alone.
+            Choose among the restarts that began there alone.
 
         Returns
         -------
@@ -82,7 +83,7 @@ class Trained:
         return min(chosen, key=lambda restart: float(self.objective[restart]))
 
     def noise_variance(self, restart: int) -> list[float]:
-        """σ² of a restart."""
+        """Return σ² of a restart."""
         return self.trainer.noise_variance(restart)
 
     def model(self, restart: int) -> GenerativeModel:
@@ -104,6 +105,7 @@ class Trained:
         Parameters
         ----------
         restart : int
+            Number of the restart, from 0.
 
         Returns
         -------
@@ -146,10 +148,13 @@ def untrained(
     model : GenerativeModel
         Ground truth.
     settings : TrainingSettings
+        What the run is asked to do.
     begin : Trained, optional
-        What another run begins with whose start is the same but for σ²; it is not fitted anew.
+        Start of another run, the same but for σ²; it is not fitted anew.
     device : {"auto", "cpu", "cuda"}
+        Device to train on; auto takes cuda where it is there.
     progress : Progress
+        Receives the progress of the fits.
 
     Returns
     -------
@@ -188,17 +193,20 @@ def train(
     model : GenerativeModel
         Ground truth.
     settings : TrainingSettings
+        What the run is asked to do.
     sample : array_like, shape (N, D), optional
         Train on this data set, split into training and validation points, and not on fresh draws.
     begin : Trained, optional
-        As from :func:`untrained`: networks to begin with, in place of fitting them anew.
+        Networks of :func:`untrained` to begin with, in place of fitting them anew.
     device : {"auto", "cpu", "cuda"}
+        Device to train on; auto takes cuda where it is there.
     directory : Path, optional
-        Where checkpoint and metrics go; without it nothing is written.
+        Folder for checkpoint and metrics; without it nothing is written.
     resume : bool
         Go on from the checkpoint there. On the CPU the run ends at bitwise the same weights as one
         that was never interrupted.
     progress : Progress
+        Receives the progress of the run.
 
     Returns
     -------

@@ -35,7 +35,7 @@ def run_one(model: str, method: str, directory: Path, device: str, **given: Any)
     ----------
     model, method : str
     directory : Path
-        Of this one run.
+        Folder of this one run.
     device : {"auto", "cpu", "cuda"}
     given
         Settings in place of the method's defaults.
@@ -43,7 +43,7 @@ def run_one(model: str, method: str, directory: Path, device: str, **given: Any)
     Returns
     -------
     dict
-        As ``theorycheck train --json``.
+        What ``theorycheck train --json`` prints.
     """
     done = directory / "result.json"
     if done.is_file():

@@ -1,4 +1,4 @@
-"""Derivations that run: each statement the numerical side relies on, checked step by step.
+"""Derives each statement that the numerical side relies on, checked step by step.
 
 One statement a file; nothing here imports `theorycheck`.
 """

@@ -1,4 +1,4 @@
-"""The absolute-value decoder f(z) = (|z|, …, |z|): p(x) and posterior in erf, any D."""
+"""Derives p(x) and posterior of the absolute-value decoder f(z) = (|z|, …, |z|), for any D."""
 
 from __future__ import annotations
 

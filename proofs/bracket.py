@@ -1,4 +1,4 @@
-"""A bracket that sympy leaves where it is, so that the terms of an identity can be told apart."""
+"""Defines a bracket that sympy leaves in place, so that an identity's terms can be told apart."""
 
 from __future__ import annotations
 

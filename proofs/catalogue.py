@@ -1,4 +1,4 @@
-"""All derivations, in the order in which they are best read."""
+"""Lists all derivations, in the order in which they are best read."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def load(name: str) -> Derivation:
     Parameters
     ----------
     name : str
-        One of NAMES.
+        A name in NAMES.
 
     Returns
     -------

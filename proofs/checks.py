@@ -1,4 +1,4 @@
-"""The ways to prove a formula: expansion, calculus, linearity, a witness for an inequality.
+"""Proves formulas: by expansion, calculus, linearity, a witness for an inequality.
 
 Every check ends at "this difference is zero" or "each of these terms is ≥ 0", decided by sympy.
 """
@@ -72,7 +72,7 @@ class Linearity:
     Parameters
     ----------
     given : tuple of equations
-        For example ∫ q dz = 1.
+        Equations to substitute, for example ∫ q dz = 1.
     """
 
     given: tuple[Equation, ...] = ()
@@ -120,7 +120,7 @@ class Slope:
     variable : symbol
         Ranges over an interval that holds the point.
     point : expression
-        Where both sides are equal.
+        The point where both sides are equal.
     witness : expression
         ≥ 0 by its form, and equal to (variable − point) times the slope of the difference.
     """

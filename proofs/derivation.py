@@ -1,4 +1,4 @@
-"""A derivation: hypotheses, numbered steps that are checked when asked, and a conclusion.
+"""Defines a derivation: hypotheses, steps that are checked when asked, and a conclusion.
 
 A step is a formula with the check that proves it. Nothing is taken for true because it is written
 down: what a step may use without proof is a hypothesis, named as such, or an earlier step.
@@ -55,11 +55,11 @@ class Check(Protocol):
 
     @property
     def method(self) -> str:
-        """What it does, in a few words."""
+        """Return what it does, in a few words."""
 
     @property
     def given(self) -> tuple[Equation, ...]:
-        """Equations that it uses: hypotheses or earlier steps."""
+        """Return equations that it uses: hypotheses or earlier steps."""
 
     def proves(self, formula: Formula) -> bool:
         """Tell whether the formula is proved; False where it is not."""
@@ -70,15 +70,15 @@ class Step(Protocol):
 
     @property
     def reason(self) -> str:
-        """Why, in words."""
+        """Return why, in words."""
 
     @property
     def method(self) -> str:
-        """How it is checked, in a few words."""
+        """Return how it is checked, in a few words."""
 
     @property
     def given(self) -> tuple[Equation, ...]:
-        """Equations that it uses: hypotheses or earlier steps."""
+        """Return equations that it uses: hypotheses or earlier steps."""
 
     def holds(self) -> bool:
         """Run the check."""
@@ -94,9 +94,9 @@ class Hypothesis:
     Parameters
     ----------
     text : str
-        In words.
+        The hypothesis in words.
     equations : tuple of equations
-        What steps may then substitute: the left sides become the right.
+        Equations that steps may then substitute: the left sides become the right.
     """
 
     text: str
@@ -116,7 +116,7 @@ class Claim:
         ``"="``, ``"≥"`` or ``">"``.
     rhs : sympy expression or matrix
     check : Check
-        What proves it.
+        The check that proves it.
     """
 
     reason: str
@@ -127,24 +127,24 @@ class Claim:
 
     @property
     def formula(self) -> Formula:
-        """The formula."""
+        """Return the formula."""
         return Formula(self.lhs, self.relation, self.rhs)
 
     @property
     def equation(self) -> Equation:
-        """Both sides, for a later step to use."""
+        """Return both sides, for a later step to use."""
         if self.relation != "=":
             raise ValueError(f"not an equation: {self.reason}")
         return (self.lhs, self.rhs)
 
     @property
     def method(self) -> str:
-        """What the check does."""
+        """Return what the check does."""
         return self.check.method
 
     @property
     def given(self) -> tuple[Equation, ...]:
-        """What the check uses."""
+        """Return what the check uses."""
         return self.check.given
 
     def holds(self) -> bool:
@@ -174,7 +174,7 @@ class Outcome:
     Parameters
     ----------
     steps : tuple of bool
-        Whether each step was proved.
+        True for each step that was proved.
     seconds : float
     """
 
@@ -183,7 +183,7 @@ class Outcome:
 
     @property
     def proved(self) -> bool:
-        """Whether every step was."""
+        """Tell whether every step was proved."""
         return all(self.steps)
 
 
@@ -194,17 +194,17 @@ class Derivation:
     Parameters
     ----------
     name : str
-        What ``theorycheck prove`` calls it.
+        Its name for ``theorycheck prove``.
     title : str
         The statement in one line.
     paper : str
         The equation, theorem or section of the paper that it is for.
     hypotheses : tuple of Hypothesis
     statement : str
-        In words and formulas.
+        The statement in words and formulas.
     steps : tuple of Step
     conclusion : str
-        What follows, and what does not.
+        Text that says what follows, and what does not.
     """
 
     name: str
@@ -217,7 +217,7 @@ class Derivation:
 
     @cached_property
     def ungrounded(self) -> list[str]:
-        """Equations that a step uses but that are neither a hypothesis nor an earlier step."""
+        """Return equations that a step uses but that no hypothesis or earlier step has."""
         known = [equation for h in self.hypotheses for equation in h.equations]
         missing = []
         for number, step in enumerate(self.steps, start=1):

@@ -1,4 +1,4 @@
-"""Whether two expressions are equal: first try to refute it with numbers, then let sympy decide.
+"""Decides whether two expressions are equal: numbers may refute it, else sympy decides.
 
 A refutation needs no symbolic integral, so that what is false fails at once; it only ever says no.
 """

@@ -1,4 +1,4 @@
-"""Equation 6: the PMO split at a threshold η of KL(x)."""
+"""Derives equation 6: the PMO splits at a threshold η of KL(x)."""
 
 from __future__ import annotations
 

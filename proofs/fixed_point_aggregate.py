@@ -1,4 +1,4 @@
-"""What the M-step does to g, read off the aggregated posterior: two moments that must fit."""
+"""Derives two moments of the aggregated posterior of a g that the M-step leaves unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Analytic decoders of one law: where the density is bounded, the monotone one alone."""
+"""Derives that of the analytic decoders of one law with bounded density one is left, monotone."""
 
 from __future__ import annotations
 

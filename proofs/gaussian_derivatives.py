@@ -1,4 +1,4 @@
-"""Derivatives of E_q g in the mean and log scale of a Gaussian q: Hermite polynomials."""
+"""Derives the derivatives of E_q g in mean and log scale of q: averages of Hermite polynomials."""
 
 from __future__ import annotations
 

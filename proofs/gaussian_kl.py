@@ -1,4 +1,4 @@
-"""The divergence between Gaussians."""
+"""Derives the KL divergence between Gaussians."""
 
 from __future__ import annotations
 

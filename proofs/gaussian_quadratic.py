@@ -1,4 +1,4 @@
-"""The reconstruction term: E_q |x − f|²/2σ², and how −ELBO depends on x."""
+"""Derives the reconstruction term E_q |x − f|²/2σ², and how −ELBO depends on x."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The IWAE bound as an integral over one variable, without sampling."""
+"""Derives the IWAE bound as an integral over one variable, without sampling."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ phi = sp.Function("phi", positive=True)
 
 
 def frullani(number: sp.Expr) -> sp.Expr:
-    """(e^{−t} − e^{−t·number})/t, whose integral over t from 0 to ∞ is the log of the number."""
+    """Return (e^{−t} − e^{−t·number})/t; its integral over t from 0 to ∞ is the number's log."""
     return (sp.exp(-t) - sp.exp(-t * number)) / t
 
 

@@ -1,4 +1,4 @@
-"""Hadamard's inequality: the price of a mean-field q, and when there is none."""
+"""Derives by Hadamard's inequality the PMO of a linear decoder, and when it is 0."""
 
 from __future__ import annotations
 

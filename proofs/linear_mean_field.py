@@ -1,4 +1,4 @@
-"""The linear Gaussian model: the best mean-field q and what it costs."""
+"""Derives the best mean-field q of the linear Gaussian model, and its KL."""
 
 from __future__ import annotations
 

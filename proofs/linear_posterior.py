@@ -1,4 +1,4 @@
-"""The linear Gaussian model: marginal and posterior."""
+"""Derives marginal and posterior of the linear Gaussian model."""
 
 from __future__ import annotations
 

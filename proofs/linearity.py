@@ -1,4 +1,4 @@
-"""Linearity of integrals and sums: a normal form in which equal expressions look the same."""
+"""Brings integrals and sums into a normal form in which equal expressions look the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matrix expressions of any size as polynomials in words: products of letters such as A, Aᵀ, M⁻¹.
+"""Writes matrix expressions as polynomials in words, products of letters such as A, Aᵀ, M⁻¹.
 
 Sizes are looked at by whoever builds the expression; here an identity matrix is the empty word.
 """

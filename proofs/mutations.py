@@ -1,4 +1,4 @@
-"""Expressions broken in one place: what a check must not take for proved."""
+"""Breaks expressions in one place; no check may take them for proved."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def broken_forms(whole: Expr) -> Iterator[tuple[str, Expr]]:
     Yields
     ------
     tuple of str and expression
-        What was changed, and the result.
+        A word for what was changed, and the result.
     """
     yield "negated", -whole
     yield "doubled", 2 * whole

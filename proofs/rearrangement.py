@@ -1,4 +1,4 @@
-"""Decoders with the p(x) of |z|: the monotone one, and a family of V-shaped ones between."""
+"""Derives decoders with the p(x) of |z|: the monotone one, and V-shaped ones between."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _PRIOR = sp.exp(-(z**2) / 2) / sp.sqrt(2 * sp.pi)
 
 
 def cumulative(t: sp.Expr, *, evaluate: bool = True) -> sp.Expr:
-    """Φ(t); written out and left so where it is not to be evaluated."""
+    """Return Φ(t), written out and left so where it is not to be evaluated."""
     return (1 + sp.erf(t / sp.sqrt(2), evaluate=evaluate)) / 2
 
 
 def quantile(probability: sp.Expr, *, evaluate: bool = True) -> sp.Expr:
-    """Φ⁻¹(probability)."""
+    """Return Φ⁻¹(probability)."""
     return sp.sqrt(2) * sp.erfinv(2 * probability - 1, evaluate=evaluate)
 
 

@@ -1,4 +1,4 @@
-"""Derivations as terminal text, as LaTeX and as the pages of docs/proofs.
+"""Writes derivations as terminal text, as LaTeX and as the pages of docs/proofs.
 
 ``python -m proofs.render docs/proofs`` writes the pages.
 """
@@ -32,7 +32,7 @@ def terminal_lines(
     derivation : Derivation
     outcome : Outcome
     width : int
-        Of the terminal.
+        Width of the terminal, in characters.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""M2: the bounds L on log p(x, y) and U on log p(x)."""
+"""Derives for M2 the bounds L on log p(x, y) and U on log p(x)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""M2: given q(z|x), the best q(y|x) is a softmax."""
+"""Derives for M2 that, given q(z|x), the best q(y|x) is a softmax."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Prenex:
     quantifiers : tuple of (str, symbol)
         ``"∀"`` or ``"∃"``, outermost first.
     body : sympy boolean
-        With undefined functions of the symbols, such as MLEO(f).
+        The formula, with undefined functions of the symbols, such as MLEO(f).
     """
 
     quantifiers: tuple[tuple[str, Any], ...]
@@ -72,7 +72,7 @@ class Entailment:
 
     @cached_property
     def counterexample(self) -> Mapping[Any, Any] | None:
-        """Exact numbers that meet the premises and not the conclusion; None where none exist.
+        """Return exact numbers that meet the premises, not the conclusion; None where none exist.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The step decoder f(z) = a sign(z): p(x), posterior and −ELBO in closed form."""
+"""Derives p(x), posterior and −ELBO of the step decoder f(z) = a sign(z) in closed form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Q = sp.exp(-((z - mu) ** 2) / (2 * s**2)) / (sp.sqrt(2 * sp.pi) * s)
 
 
 def noise(mean: sp.Expr) -> sp.Expr:
-    """N(x; mean, σ²)."""
+    """Return N(x; mean, σ²)."""
     return sp.exp(-((x - mean) ** 2) / (2 * sigma**2)) / (sp.sqrt(2 * sp.pi) * sigma)
 
 

@@ -1,4 +1,4 @@
-"""The symbols of Theorem 1: three decoders, each with its partition at one η.
+"""Defines the symbols of Theorem 1: three decoders, each with its partition at one η.
 
 G is the ground truth, f the decoder that meets condition (1), g a decoder with MLEO = 0. For each,
 P = Pr[X_Hi], H = D_Hi, L = D_Lo and M = MLEO.
@@ -17,7 +17,7 @@ eta = sp.Symbol("eta", positive=True)
 
 
 def pmo(high: Expr, d_hi: Expr, d_lo: Expr) -> Expr:
-    """PMO of a decoder by equation 6."""
+    """Return the PMO of a decoder by equation 6."""
     return (1 - high) * d_lo + high * d_hi
 
 

@@ -1,4 +1,4 @@
-"""Theorem 2: the bias at the best mean-field q, in closed form for a linear decoder with K = 2."""
+"""Derives the bias of Theorem 2 at the best mean-field q for a linear decoder with K = 2."""
 
 from __future__ import annotations
 

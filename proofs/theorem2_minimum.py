@@ -1,4 +1,4 @@
-"""Theorem 2: the noise variance that minimises −ELBO when f and q are held."""
+"""Derives the noise variance of Theorem 2, which minimises −ELBO at fixed f and q."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The formulas of a step as LaTeX and as text for a terminal."""
+"""Writes the formulas of a step as LaTeX and as text for a terminal."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The errors that a user can cause, each with one clear line.
+"""Defines the errors that a user can cause, each with one clear line.
 
 The command line turns every :class:`TheorycheckError` into that line on stderr
-and exit code 2. Anything else that escapes is a defect of ours and keeps its
-traceback.
+and exit code 2. Anything else that escapes is a defect of this package and
+keeps its traceback.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 
 class TheorycheckError(Exception):
-    """Base of every error that bad input causes."""
+    """Every error that bad input causes inherits from this one."""
 
 
 class DecoderError(TheorycheckError):
@@ -50,9 +50,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     Parameters
     ----------
     name : str
-        What the user wrote.
+        The name that the user wrote.
     known : iterable of str
-        What exists.
+        The names that exist.
 
     Returns
     -------

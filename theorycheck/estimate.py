@@ -1,4 +1,4 @@
-"""A number with its error radius, and the three-valued verdicts drawn from such numbers."""
+"""Defines numbers with an error radius, and the three-valued verdicts drawn from them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 
 class Kind(enum.StrEnum):
-    """How an error radius was made, from the strongest kind to the weakest.
+    """Names how an error radius was made, from the strongest kind to the weakest.
 
     EXACT: a closed form, to rounding. PROVED: a bound that a theorem gives. ESTIMATED: a rule that
-    refinement and independent referees support. STATISTICAL: five standard errors of a sample.
+    refinement and independent references support. STATISTICAL: five standard errors of a sample.
     """
 
     EXACT = "exact"
@@ -22,7 +22,7 @@ class Kind(enum.StrEnum):
 
     @property
     def suffix(self) -> str:
-        """What stands after a radius that is not merely estimated, as most are."""
+        """Return the word after a radius that is not merely estimated; most are, and have none."""
         return f" ({self.value})" if self in (Kind.PROVED, Kind.STATISTICAL) else ""
 
     def __or__(self, other: str) -> Kind:
@@ -33,7 +33,7 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Estimate:
-    """A computed number, how far the true one may be from it, and how that is known.
+    """Holds a computed number, how far the true one may be from it, and how that is known.
 
     Parameters
     ----------
@@ -41,10 +41,10 @@ class Estimate:
         The computed number (nats where it is an information quantity).
     error : float
         Error radius. ``|true - value| <= error`` for certain where the kind is exact or proved;
-        as refinement and referees support it where it is estimated; but for one sample in some
-        thousands where it is statistical. ``inf`` where nothing can be said.
+        as refinement and independent references support it where it is estimated; but for one
+        sample in some thousands where it is statistical. ``inf`` where nothing can be said.
     kind : Kind
-        How the radius was made; a combination takes the weakest.
+        Kind of the radius; a combination takes the weakest.
     """
 
     value: float
@@ -76,12 +76,12 @@ class Estimate:
 
     @property
     def lower(self) -> float:
-        """The smallest value within the error radius."""
+        """Return the smallest value within the error radius."""
         return self.value - self.error
 
     @property
     def upper(self) -> float:
-        """The largest value within the error radius."""
+        """Return the largest value within the error radius."""
         return self.value + self.error
 
     def contains(self, number: float) -> bool:
@@ -156,6 +156,7 @@ def hull(one: Estimate, other: Estimate) -> Estimate:
     Parameters
     ----------
     one, other : Estimate
+        Estimates of the same number, or the ends of a range.
 
     Returns
     -------
@@ -171,7 +172,7 @@ def hull(one: Estimate, other: Estimate) -> Estimate:
 
 
 class Verdict(enum.StrEnum):
-    """What the numbers say about an inequality."""
+    """Names what the numbers say about an inequality."""
 
     HOLDS = "holds"
     FAILS = "fails"

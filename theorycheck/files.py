@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Writes files whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def replace_files(contents: Mapping[Path, bytes]) -> None:
     Parameters
     ----------
     contents : mapping of Path to bytes
-        What to write; existing files are replaced, and left as they were if anything fails
-        before.
+        Contents to write, by file; existing files are replaced, and left as they were if anything
+        fails before.
 
     Raises
     ------

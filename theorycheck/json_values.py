@@ -1,4 +1,4 @@
-"""What JSON can say of our values."""
+"""Converts values to what JSON can hold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from theorycheck.estimate import Estimate
 
 
 def jsonable(value: object) -> Any:
-    """Return what JSON can say of a value: NaN and infinities, which it lacks, become null.
+    """Return a value as JSON can hold it: NaN and infinities, which JSON lacks, become null.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The one way our HTML pages are made from templates."""
+"""Makes the HTML pages from templates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress of long work, told to a reporter that the caller injects; the core prints nothing."""
+"""Reports the progress of long work to an object of the caller; the core prints nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """What long computations report to. The command line passes one drawn by rich."""
+    """Receives the reports of long computations. The command line passes one drawn by rich."""
 
     def task(self, description: str, total: int | None) -> AbstractContextManager[Advance]:
         """Open a task of `total` steps (None: unknown) and yield its advance function."""

@@ -1,4 +1,4 @@
-"""Independent random streams that begin from one seed."""
+"""Makes independent random streams from one seed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def spawned_seed(seed: int, *path: int) -> int:
     seed : int
         Not negative.
     *path : int
-        Which stream: numbers from 0, as ``SeedSequence.spawn`` counts them.
+        Numbers of the stream from 0, as ``SeedSequence.spawn`` counts them.
 
     Returns
     -------

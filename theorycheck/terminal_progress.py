@@ -1,4 +1,4 @@
-"""Progress bars on stderr, for what takes longer than a second."""
+"""Draws progress bars on stderr, for what takes longer than a second."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TerminalProgress:
     Parameters
     ----------
     console : rich.console.Console
-        Of stderr.
+        Console of stderr.
     delay : float
         Seconds before the bars are drawn.
     """

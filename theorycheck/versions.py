@@ -1,4 +1,4 @@
-"""The versions of what makes the numbers, for cards, reports and result files."""
+"""Lists the versions of what makes the numbers, for cards, reports and result files."""
 
 from __future__ import annotations
 

@@ -6,10 +6,10 @@ Statement: eq. 3 of the paper, −ELBO(f) = H + KL[p ‖ p_f] + E_p KL[q ‖ p_f
 Kind: tight.
 Reference: section 3 of the paper.
 Measured: the left side from its definition, E_p E_q [log q(z|x) − log p(z) − log p_f(x|z)], by a
-quadrature and an optimisation of this file's own, against the sum of the three terms of the right
-side, which `decompose` computes from log p(x), log p_f(x) and KL divergences.
-Verdict: verified if the sides differ by less than their combined error radius, and that radius is
-below a thousandth of a nat; refuted if they differ by more.
+quadrature and an optimisation that only this file has, against the sum of the three terms of the
+right side, which `decompose` computes from log p(x), log p_f(x) and KL divergences.
+Verdict rule: verified if the sides differ by less than their combined error radius, and that radius
+is below a thousandth of a nat; refuted if they differ by more.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _NEAR = 0.1
 
 
 def _data_nodes(data: GenerativeModel) -> tuple[Array, Array, Array]:
-    """Trapezoid nodes x, their p(x) dx, and which of four coarser rules each belongs to."""
+    """Return trapezoid nodes x, their p(x) dx, and which of four coarser rules each belongs to."""
     f, sigma = data.decoder(Z), float(data.sigma[0])
     axes = [
         np.arange(v.min() / sigma - 6.0, v.max() / sigma + 6.0, step) * sigma
@@ -59,7 +59,7 @@ def _data_nodes(data: GenerativeModel) -> tuple[Array, Array, Array]:
 
 
 def _moments(x: Array, mean: Array, log_scale: Array, f: Array, variance: float) -> Array:
-    """−ELBO_x(μ, log s), its gradient and Hessian in (μ/s, log s), by quadrature over Z."""
+    """Return −ELBO_x(μ, log s), its gradient and Hessian in (μ/s, log s), by quadrature over Z."""
     scale = np.exp(log_scale)[:, None]
     t = (Z - mean[:, None]) / scale
     w = RULE * np.exp(-0.5 * t**2) / (math.sqrt(2.0 * math.pi) * scale)
@@ -77,7 +77,7 @@ def _moments(x: Array, mean: Array, log_scale: Array, f: Array, variance: float)
 
 
 def _table(f: Array, variance: float) -> tuple[Array, Array, Array, Array]:
-    """Means, log scales, and −ELBO_x = |x|²/2σ² + offset − slope·x on a table of q."""
+    """Return means, log scales, and −ELBO_x = |x|²/2σ² + offset − slope·x on a table of q."""
     scales = np.geomspace(0.02, 1.5, 32)
     means = [np.arange(-6.5, 6.5, 0.3 * s) for s in scales]
     mean, log_scale = np.concatenate(means), np.repeat(np.log(scales), [m.size for m in means])
@@ -92,7 +92,7 @@ def _table(f: Array, variance: float) -> tuple[Array, Array, Array, Array]:
 
 
 def _newton(x: Array, mean: Array, log_scale: Array, f: Array, variance: float) -> Array:
-    """Minimise −ELBO_x by damped Newton steps; the lowest value met."""
+    """Minimise −ELBO_x by damped Newton steps; return the lowest value met."""
     best = np.full(len(x), np.inf)
     for _ in range(8):
         v, g1, g2, a, b, d = _moments(x, mean, log_scale, f, variance).T
@@ -107,7 +107,7 @@ def _newton(x: Array, mean: Array, log_scale: Array, f: Array, variance: float) 
 
 
 def negative_elbo(model: GenerativeModel, data: GenerativeModel) -> Estimate:
-    """E_p min_q −ELBO_x(q); the radius is the largest change to one of four coarser rules."""
+    """Return E_p min_q −ELBO_x(q); its radius is the largest change to four coarser rules."""
     f, variance = model.decoder(Z), float(model.noise_variance[0])
     x, mass, rule = _data_nodes(data)
     mean, log_scale, slope, offset = _table(f, variance)

@@ -8,7 +8,7 @@ Reference: section 4.1 of the paper.
 Measured: `decompose`'s partition, by adaptive cubature over x, against a partition of x drawn from
 p(x) and sorted into the two parts one by one. The sum of the two products is the PMO by
 construction on either side; what is tested is that the parts, and the PMO, are the same.
-Verdict: verified if all four figures agree within radius plus five standard errors at every η;
+Verdict rule: verified if all four figures agree within radius plus five standard errors at every η;
 refuted if one does not.
 """
 
@@ -36,7 +36,7 @@ _SHARP = 0.05
 
 
 def _mean(values: np.ndarray) -> Estimate:
-    """Mean of a sample; its radius is never less than one draw's worth of the largest value."""
+    """Return the mean of a sample; its radius is at least one draw's worth of the largest value."""
     return sample_mean(values, one_draw=float(np.abs(values).max(initial=0.0)))
 
 

@@ -14,13 +14,13 @@ for f and for g, MLEO and J of all three, with error radii. f is the linear deco
 and variance; g is a V-shaped rearrangement of |z| whose left branch has mass 1/20. For (b), the
 gain of an M-step at z + 0.1z², z + 0.1z³, z + 0.3z², tanh z, sinh z, |z|, sin 2z, Φ(z) and sign z,
 each on its own p(x), σ² = 0.3 and 0.05: eighteen gains and PMOs with their radii; no seeds.
-Verdict: (a) is refuted if the premise and both conditions hold at that one η and the minimum over F
-has MLEO = 0, each with a margin above the radius. (b) is verified only if a derivation proves that
-a g that no M-step moves has PMO = 0; measurements leave it inconclusive, whatever they are: gains
-above their radii at finitely many decoders prove nothing for all, and one that is zero belongs to a
-decoder that need not be a minimum; such a decoder is named. What is proved, of (1), of stationarity
-and of the repair (2′), is verified if its derivation is. (2′) restates the conclusion wherever a
-minimum exists; stationarity is what can be computed, and stands first.
+Verdict rule: (a) is refuted if the premise and both conditions hold at that one η and the minimum
+over F has MLEO = 0, each with a margin above the radius. (b) is verified only if a derivation
+proves that a g that no M-step moves has PMO = 0; measurements leave it inconclusive, whatever they
+are: gains above their radii at finitely many decoders prove nothing for all, and one that is zero
+belongs to a decoder that need not be a minimum; such a decoder is named. What is proved, of (1), of
+stationarity and of the repair (2′), is verified if its derivation is. (2′) restates the conclusion
+wherever a minimum exists; stationarity is what can be computed, and stands first.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ def _both(values: Array) -> Array:
 
 
 def _linear(z: Array) -> Array:
-    """The mean and standard deviation of |z| times z."""
+    """Return the linear decoder with the mean and standard deviation of |z|."""
     return _both(math.sqrt(2.0 / math.pi) + math.sqrt(1.0 - 2.0 / math.pi) * z)
 
 
 def _v_shape(z: Array) -> Array:
-    """−Φ⁻¹(Φ(z)/2w) left of Φ⁻¹(w), −Φ⁻¹(Φ(−z)/2(1 − w)) right of it: the law of |z|."""
+    """Return −Φ⁻¹(Φ(z)/2w) left of Φ⁻¹(w), −Φ⁻¹(Φ(−z)/2(1 − w)) right of it: the law of |z|."""
     left = -ndtri(np.minimum(ndtr(z) / (2.0 * _LEFT), 0.5))
     right = -ndtri(np.minimum(ndtr(-z) / (2.0 * (1.0 - _LEFT)), 0.5))
     return _both(np.where(z < ndtri(_LEFT), left, right))
@@ -152,7 +152,7 @@ def _all(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def test_the_engine_agrees_with_what_condition_1_proves(class_f: dict[str, Decomposition]) -> None:
-    """The difference identity, number by number: J_G − J_f from the parts at η."""
+    """The difference identity holds number by number: J_G − J_f from the parts at η."""
     parts = {name: d.kl_distribution.partition(_ETA) for name, d in class_f.items()}
     for name in ("f", "g"):
         condition = condition_1_at(parts["G"], parts[name], class_f[name].mleo)

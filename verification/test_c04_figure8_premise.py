@@ -8,7 +8,7 @@ Kind: one-sided for p(x) and the modes; a witness η for the premise.
 Reference: section 4.2, Theorem 1.
 Measured: the share of x ~ p(x) with a density below p(0, 0); the modes of p(z | x = (0, 0))
 that hold more than 1 % of the mass; the margin of the premise.
-Verdict: "high" means above the median of p(x), "several" at least two modes; the premise is
+Verdict rule: "high" means above the median of p(x), "several" at least two modes; the premise is
 verified by a margin beyond its radius. For η → 0 it says no more than PMO > 0, so the largest η is
 the witness. Along the curve itself p is nearly even: p(0, 0) is high, yet not higher there than at
 the median of the curve, which is recorded too.

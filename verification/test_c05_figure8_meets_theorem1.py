@@ -8,8 +8,8 @@ Kind: a witness f and η.
 Reference: section 4.2, Theorem 1.
 Measured: the premise and both margins over the whole range of η, at thresholds and between; J of
 both decoders.
-Verdict: verified by the premise and both margins at one η, beyond their radii, for the theorem has
-one η for both; then J(f) < J(ground truth), which is checked besides.
+Verdict rule: verified by the premise and both margins at one η, beyond their radii, for the theorem
+has one η for both; then J(f) < J(ground truth), which is checked besides.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def test_the_optimum_meets_condition_1(
 def test_so_the_elbo_prefers_it(
     theorem1: Theorem1Check, evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    """What condition (1) implies, looked at directly."""
+    """What condition (1) implies holds: J of the decoder found is below the ground truth's."""
     found = theorem1.alternatives[0]
     evidence(
         Evidence(

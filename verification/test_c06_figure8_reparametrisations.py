@@ -11,12 +11,13 @@ of the curve that is folded onto itself, n = 2, 4, 8, 16, in three branches, at 
 Reference: section 4.2, Theorem 1, docs/theorem1.md.
 Measured: the smallest PMO over that class; how far local folds of ever shorter parts come down to
 the ground truth's PMO; at which η premise and (1) hold and no member meets (1); and, since a smooth
-f can come close to a discontinuous one, MLEO and J of tears joined by bridges of slope B.
-Verdict: "high" is read as what the theorem needs. (2′) needs a PMO above the J of a decoder with
-MLEO > 0 (the predicted optimum), for every member, beyond the radii. Condition (2) as it stands
-needs, at one η at which premise and (1) hold, that no member meets (1); for that
-PMO(g) > PMO(ground truth) − P_g L_g is enough. That "high" is no more than the ground truth's own
-PMO is verified if some local fold is within 0.001 nats of it.
+f can come close to a discontinuous one, MLEO and J of interval exchanges whose pieces are joined by
+straight bridges of slope B.
+Verdict rule: "high" is read as what the theorem needs. (2′) needs a PMO above the J of a decoder
+with MLEO > 0 (the predicted optimum), for every member, beyond the radii. Condition (2) as it
+stands needs, at one η at which premise and (1) hold, that no member meets (1); for that PMO(g) >
+PMO(ground truth) − P_g L_g is enough. That "high" is no more than the ground truth's own PMO is
+verified if some local fold is within 0.001 nats of it.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def test_continuous_rearrangements_have_a_pmo_above_the_optimum(
 def test_a_continuum_comes_down_to_the_ground_truth(
     theorem1: Theorem1Check, evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    """f∘T → f uniformly as the part gets shorter, and the PMO of f∘T to that of f."""
+    """f∘T tends to f uniformly as the part gets shorter, and the PMO of f∘T to that of f."""
     data, truth = benchmark("figure8"), theorem1.ground_truth
     apart = {
         length: decompose(

@@ -10,11 +10,11 @@ Reference: section 4.2 (A), figure 1.
 Measured: J and MLEO of either decoder, exactly, beside the ground truth's J; mean KL(x) and the
 share of posteriors with several modes, of all three decoders, on the regions of highest p(x) that
 hold 10, 25 and 50 % of the data, at the same draws.
-Verdict: MLEO > 0 beyond its radius for a decoder whose J is below the ground truth's beyond the
-radius. "Simpler" on a region means a lower mean KL beyond five standard errors of the paired
-difference, and no more modes; "where p(x) is high" means on each of the three regions. Networks
-are trained with three seeds: every seed must say so, and one that ends above its own start says
-nothing.
+Verdict rule: MLEO > 0 beyond its radius for a decoder whose J is below the ground truth's beyond
+the radius. "Simpler" on a region means a lower mean KL beyond five standard errors of the paired
+difference, and no more modes; "where p(x) is high" means on each of the three regions. Networks are
+trained with three seeds: every seed must say so, and a network whose J ends above the J at the
+start of its training is no evidence.
 """
 
 from __future__ import annotations

@@ -1,20 +1,22 @@
 """C08: on Figure-8 IWAE learns p(x) better than LIN, LIN better than VAE, and none perfectly.
 
 Setting: the data of figure8, σ² = 0.02; networks trained by each method on fresh draws from p(x),
-with three seeds, of each of which the restart with the best objective of its own counts; IWAE with
-S = 20. Beside them the decoders that minimise −ELBO and −L_20 over all f, found without a network.
+with three seeds, of each of which the restart with the best value of its objective counts; IWAE
+with S = 20. Beside them the decoders that minimise −ELBO and −L_20 over all f, found without a
+network.
 Statement: section 4.2 (B) of the paper: IWAE learns p(x) better than LIN, LIN better than VAE; with
 S = 20 IWAE still does not learn it perfectly.
 Kind: one-sided.
 Reference: section 4.2 (B); docs/theory.md.
 Measured: MLEO = KL[p ‖ p_f] and the share of p(x) that is misplaced, of every decoder, exactly; J
-with the optimal q, by the network's own encoder, and at its own start.
-Verdict: "learns p(x) better" is read as a lower MLEO, beyond the error radii, in every one of the
-nine pairs of seeds, and refuted where it is higher in every one; "not perfectly" as MLEO > 0 for
-every seed. Of IWAE against LIN and of "not perfectly" the optima of the two objectives must say the
-same. LIN descends the VAE's own objective: in exact terms the two methods share one optimum and one
-MLEO (C09), so that an order between them can only come from how training ends, and is judged by the
-networks alone. A network that ends above its own start says nothing.
+with the optimal q, with the network's encoder, and at the start of training.
+Verdict rule: "learns p(x) better" is read as a lower MLEO, beyond the error radii, in every one of
+the nine pairs of seeds, and refuted where it is higher in every one; "not perfectly" as MLEO > 0
+for every seed. Of IWAE against LIN and of "not perfectly" the optima of the two objectives must say
+the same. LIN descends the VAE's own objective: in exact terms the two methods share one optimum and
+one MLEO (C09), so that an order between them can only come from how training ends, and is judged by
+the networks alone. A network whose J ends above the J at the start of its training is no evidence
+about the objective.
 """
 
 from __future__ import annotations

@@ -7,14 +7,15 @@ Statement: section 4.2 (C) of the paper: LIN shares the VAE's optimum, so that i
 Kind: tight, to what training leaves.
 Reference: section 4.2 (C).
 Measured: J, MLEO and PMO of the trained decoders and of the two optima, exactly.
-Verdict: the objective is the same by construction. J does not tell the methods apart, since an
+Verdict rule: the objective is the same by construction. J does not tell the methods apart, since an
 IWAE's decoder has nearly LIN's J; its parts do: the optimum of L_20 has a lower MLEO and a higher
 PMO than that of the ELBO. A decoder is on the ELBO's side where its MLEO and its PMO are both
 nearer to those of the ELBO's optimum than to those of L_20's, beyond the radii, and on IWAE's side
 where both are nearer to those of L_20's. Verified if every LIN and, as a control, every VAE is on
 the ELBO's side, within 0.02 nats of its J, with MLEO > 0, and every IWAE, as the control that must
 fail, is on the other. Where a control does not come out, the test has no power: inconclusive.
-Refuted if every LIN is on IWAE's side. A network that ends above its own start says nothing.
+Refuted if every LIN is on IWAE's side. A network whose J ends above the J at the start of its
+training is no evidence about the objective.
 """
 
 from __future__ import annotations
@@ -42,11 +43,11 @@ class _Sides:
         self.pmo = (elbo.pmo + iwae.pmo).scaled(0.5)
 
     def margins(self, network: SeedNetwork) -> list[Estimate]:
-        """Of MLEO, which is higher at the ELBO's optimum, and of PMO, which is lower; nats."""
+        """Return those of MLEO, higher at the ELBO's optimum, and of PMO, lower there; nats."""
         return [network.judged.mleo - self.mleo, self.pmo - network.judged.pmo]
 
     def of_elbo(self, network: SeedNetwork) -> Verdict:
-        """HOLDS on the ELBO's side, FAILS on IWAE's, INCONCLUSIVE between."""
+        """Judge: HOLDS on the ELBO's side, FAILS on IWAE's, INCONCLUSIVE between."""
         first, second = (positive(margin) for margin in self.margins(network))
         return first if first is second else Verdict.INCONCLUSIVE
 

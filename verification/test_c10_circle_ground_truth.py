@@ -5,19 +5,21 @@ Statement: section 4.2 and figure 1 of the paper: few x have non-Gaussian poster
 recovers p(x) from random and from ground-truth starts; it learns p(x) as well as IWAE.
 Kind: one-sided.
 Reference: section 4.2, figure 1; theorycheck/claims/_recovery.py for "recovers" and "as well".
-Measured: Pr_p[KL(x) > 0.1 nat], KL(x) = KL[q*(z|x) ‖ p(z|x)]; and, without q, the probability
-that p(z|x) has a second mode of more than 5 % of the mass, on a sample. The share of p(x) that is
+Measured: Pr_p[KL(x) > 0.1 nat], KL(x) = KL[q*(z|x) ‖ p(z|x)]; and, without q, the probability that
+p(z|x) has a second mode of more than 5 % of the mass, on a sample. The share of p(x) that is
 misplaced, ½ ∫ |p_f − p| dx by quadrature, and MLEO: at the predicted optima of the ELBO and of
 L_20, where the ascent from the ground truth alone ends, and of VAEs and IWAEs (S = 20) trained with
-three seeds. Of the networks also J with the optimal q, by their own encoder and at their own start.
-Verdict: the paper does not say how few "few" is; this file takes less than 10 % of p(x), a margin
-beyond the error radius. "Recovers" and "as well" are judged on the one scale, for the optimum and
-for networks apart, which is what the objective does and what training does. Literally p(x) is not
-recovered: MLEO is above zero beyond its radius, which is recorded. Of networks from either start
-the verdict is what all three seeds say, if the optimum says so too: where it does not, their end is
-due to their encoder or to their training, is not a verdict on the VAE, and is inconclusive. A
-network that ends above its own start says nothing. For "as well" the three seeds of VAE and IWAE
-make nine pairs, which must agree.
+three seeds. Of the networks also J with the optimal q, with their encoder, and at the start of
+training.
+Verdict rule: the paper does not say how few "few" is; this file takes less than 10 % of p(x), a
+margin beyond the error radius. "Recovers" and "as well" are judged on the scale of
+theorycheck/claims/_recovery.py, for the optimum and for networks apart, which is what the objective
+does and what training does. Literally p(x) is not recovered: MLEO is above zero beyond its radius,
+which is recorded. Of networks from either start the verdict is what all three seeds say, if the
+optimum says so too: where it does not, their end is due to their encoder or to their training, is
+not a verdict on the VAE, and is inconclusive. A network whose J ends above the J at the start of
+its training is no evidence about the objective. For "as well" the three seeds of VAE and IWAE make
+nine pairs, which must agree.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ Reference: section 4.2, Theorem 1.
 Measured: Pr_p[KL(x) > 0.1 nat]; log p(x) − log p_g(x) at draws from p(x), and MLEO(g); PMO of
 both; J of the best decoder that a search over all decoders found, against J(g), and where the
 ascent from the ground truth alone ends.
-Verdict: "most" is taken as more than 80 % of p(x), "simple" as a PMO below a tenth of the ground
-truth's; "the same p(x)" as a difference within the error radius, which must be below 1e-9.
+Verdict rule: "most" is taken as more than 80 % of p(x), "simple" as a PMO below a tenth of the
+ground truth's; "the same p(x)" as a difference within the error radius, which must be below 1e-9.
 "Selected": the best J of all starts, the ground truth among them, is below J(g) beyond the radius,
 and by less than 0.01 nats. Coordinate ascent from the ground truth alone does not get there: it
 stays in a fold of the curve, and that is recorded.

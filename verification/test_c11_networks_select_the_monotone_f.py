@@ -9,11 +9,12 @@ Kind: one-sided.
 Reference: section 4.2.
 Measured: J and PMO, exactly, of the restart with the best objective of each seed among either kind
 of starts; J(g), and the J predicted by a search over all f; the share of p(x) that is misplaced; J
-by the networks' own encoder and at their own start.
-Verdict: selected is read as J within 0.02 nats of the predicted one, which is 3 % of what selecting
-it gains, and a PMO below a tenth of the ground truth's, beyond the radii, for every seed; the two
-starts are judged one by one. A network that ends above its own start says nothing. What is
-misplaced is recorded beside it, on the one scale: the f selected need not be g.
+with the networks' encoder, and at the start of training.
+Verdict rule: selected is read as J within 0.02 nats of the predicted one, which is 3 % of what
+selecting it gains, and a PMO below a tenth of the ground truth's, beyond the radii, for every seed;
+the two starts are judged one by one. A network whose J ends above the J at the start of its
+training is no evidence about the objective. What is misplaced is recorded beside it, on the
+scale of theorycheck/claims/_recovery.py: the f selected need not be g.
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ The class: the ground truth and its monotone rearrangement, folds with 2 and 3 b
 first and last 5 % of both, rotations of both by a quarter, a half and three quarters, two
 systematic and four random tears (seed 0), and the four clusters in other orders and directions: in
 all 23 orders, or where marked slow in all 191 orders and directions.
-Verdict: one η for all: the conditions are verified if at some η the premise and (1) hold and no
-member of the class meets (1), refuted if at every η the premise fails or a member meets (1), else
-inconclusive; each inequality beyond its radius. (2′) is verified over the class by its margin;
-"poorly" is judged on the one scale of theorycheck/claims/_recovery.py, ½ ∫ |p_f − p| dx beyond its
+Verdict rule: one η for all: the conditions are verified if at some η the premise and (1) hold and
+no member of the class meets (1), refuted if at every η the premise fails or a member meets (1),
+else inconclusive; each inequality beyond its radius. (2′) is verified over the class by its margin;
+"poorly" is judged on the scale of theorycheck/claims/_recovery.py, ½ ∫ |p_f − p| dx beyond its
 radius.
 """
 

@@ -8,10 +8,11 @@ Theorem 1 and the exact optimum of the ELBO are in the other file of C12.
 Kind: one-sided.
 Reference: figure 1c; theorycheck/claims/_recovery.py for "poorly".
 Measured: MLEO and the share of p(x) that is misplaced, ½ ∫ |p_f − p| dx, exactly; J with the
-optimal q, by the networks' own encoder and at their own start.
-Verdict: "poorly" is judged on the one scale, "better" is a lower MLEO, beyond the radius in every
-one of the nine pairs of seeds. What the networks say counts where the optimum says so too: else it
-is due to their training, and inconclusive. A network that ends above its own start says nothing.
+optimal q, with the networks' encoder, and at the start of training.
+Verdict rule: "poorly" is judged on the scale of theorycheck/claims/_recovery.py, "better" is a
+lower MLEO, beyond the radius in every one of the nine pairs of seeds. What the networks say counts
+where the optimum says so too: else it is due to their training, and inconclusive. A network whose J
+ends above the J at the start of its training is no evidence about the objective.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ Statement: Theorem 2 of the paper: argmin over σ_d² of −ELBO is E_p E_q (x_d
 Kind: tight.
 Reference: Theorem 2.
 Measured: −ELBO(σ²) from its definition, E_p E_q [log q − log p(z) − log N(x; f(z), σ²)], averaged
-on nodes of this file's own and minimised numerically from a wrong σ², against the closed form as
-`decompose` computes it; and the curvature there in log σ_d², which must be ½.
-Verdict: verified if minimum and formula differ by less than their combined radius, the radius is
-below 1 % of σ_d², and the curvature is positive; refuted if they differ by more.
+on nodes that only this file has and minimised numerically from a wrong σ², against the closed form
+as `decompose` computes it; and the curvature there in log σ_d², which must be ½.
+Verdict rule: verified if minimum and formula differ by less than their combined radius, the radius
+is below 1 % of σ_d², and the curvature is positive; refuted if they differ by more.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _LOG_2PI = math.log(2.0 * math.pi)
 
 
 def _data_nodes(model: GenerativeModel) -> tuple[Array, Array, Array]:
-    """Trapezoid nodes x, their p(x) dx, and which of four coarser rules each belongs to."""
+    """Return trapezoid nodes x, their p(x) dx, and which of four coarser rules each belongs to."""
     f = model.decoder(np.linspace(-5.0, 5.0, 2001))
     count = np.ceil((np.ptp(f, axis=0) / model.sigma + 12.0) / _STEP).astype(int)
     axes = f.min(axis=0) + (np.arange(count.max())[:, None] * _STEP - 6.0) * model.sigma
@@ -70,12 +70,12 @@ class _Objective:
         return float(np.sum(self.weight * (self.log_ratio - log_normal)))
 
     def minimum(self, true: Array) -> Array:
-        """σ² at the minimum, looked for from three times the true one."""
+        """Return σ² at the minimum, looked for from three times the true one."""
         found = minimize(self, np.log(3.0 * true), method="BFGS", options={"gtol": 1e-6})
         return np.exp(found.x)
 
     def curvature(self, variance: Array) -> Array:
-        """Second differences in each log σ_d²."""
+        """Return second differences in each log σ_d²."""
         centre, step = np.log(variance), 1e-2
         around = [self(centre + step * e) + self(centre - step * e) for e in np.eye(2)]
         return (np.array(around) - 2.0 * self(centre)) / step**2
@@ -127,7 +127,7 @@ def test_minimum_is_the_closed_form(name: str, evidence: Callable[[Evidence], Ev
 
 
 def test_closed_form_holds_for_any_q(evidence: Callable[[Evidence], Evidence]) -> None:
-    """The theorem does not ask for an optimal φ: an encoder that is linear in x, far from it."""
+    """The theorem does not ask for an optimal φ: it holds for an encoder linear in x, too."""
     model = benchmark("figure8")
     x, mass, _ = _data_nodes(model)
     q = (x @ np.array([1.3, -0.7]), np.full(len(x), 0.4))
@@ -160,7 +160,7 @@ def test_closed_form_holds_for_any_q(evidence: Callable[[Evidence], Evidence]) -
 
 
 def test_the_theorem_is_proved(evidence: Callable[[Evidence], Evidence]) -> None:
-    """Not for these decoders only: the argmin, and that it is the global one, for every f and q."""
+    """The argmin, and that it is global, is proved for every f and q, not for these only."""
     derivation = load("theorem2_minimum")
     outcome = derivation.run()
     evidence(

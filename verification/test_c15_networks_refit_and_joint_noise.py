@@ -17,7 +17,7 @@ the end; E_p E_q (x − f)² under the own encoder and, for the same decoder and
 q; the trained σ².
 Radius: Student's 95 % over the seeds, plus the largest radius of one value. A joint run has
 converged if σ² of every seed is within 5 % of its own refit, the fixed point of its fit.
-Verdict, one for each statement:
+Verdict rule, one for each statement:
 (a) the paper's number: verified if all of our interval lies within the paper's, else inconclusive:
     neither the paper's data nor their size are ours, so that another number contradicts nothing.
     Inconclusive, too, for a joint run that has not converged.

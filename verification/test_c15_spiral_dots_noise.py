@@ -14,7 +14,7 @@ Measured:
     them two searches, one handed the decoder of the next larger σ², one that of the next smaller
     (seeds 0 and 1); all J exact, upper bounds of J*. A lower bound of J*(σ²), for every decoder,
     by the dual of the nonparametric likelihood.
-Verdict:
+Verdict rule:
 (a) verified if J < 0.25 and J is below the ground truth's, and the decoder's own refit and its σ²
     are below 0.01, all beyond the radii. That is proved by this witness and needs no convergence.
 (b) what the searches leave open is the largest difference of the two searches at any σ². Verified,
@@ -52,7 +52,7 @@ _REFIT, _JOINT = Estimate(0.014, 0.001), Estimate(0.020, 0.003)
 _TRUE = 0.01
 #: J below which the witness must be; the networks of the other file are held against it.
 _REACHED = 0.25
-#: Of the ascent: spacing of the data nodes in σ, cells, E-steps. Posteriors on Spiral Dots are
+#: For the ascent: spacing of the data nodes in σ, cells, E-steps. Posteriors on Spiral Dots are
 #: narrow, so that 7,400 nodes and 500 cells are few; what they cannot say shows in the exact J.
 _STEP, _CELLS, _MOST = 0.9, 500, 40
 #: Error radius of J, nats, and of the refit, relative.

@@ -16,7 +16,7 @@ KL[p ‖ p_f]; J with the optimal q at the start and the end, and by the own enc
 Radius: Student's 95 % over the three seeds, plus the largest radius of one value.
 Thresholds: the ELBO's exact joint optimum is 8 % off in σ² and has MLEO 0.009 (docs/optimum.md);
 half of either is 4 % and 0.0045.
-Verdict, for f begun at the ground truth and for f begun at random:
+Verdict rule, for f begun at the ground truth and for f begun at random:
 (a) reweighted wake-sleep estimates without the ELBO's bias: verified if |σ_d²/true − 1| is below
     4 % for each d, and MLEO below 0.0045, radii included; else inconclusive: that a training does
     not arrive at an optimum is no word on the objective, and the claim is ∃.
@@ -60,7 +60,7 @@ _METHODS: dict[str, dict[str, str]] = {
 #: Half of the ELBO's bias at its exact joint optimum: relative in σ², and MLEO in nats.
 _OFF, _MLEO = 0.04, 0.0045
 _FIRST_RULE = " Under the first rule, by which a witness that falls short refutes, it was refuted."
-#: Of "ground_truth" and "random" starts, the restarts that began there.
+#: The restarts that began at "ground_truth" and at "random" starts.
 _ROWS = {"random": range(_SEEDS), "ground_truth": range(_SEEDS, 2 * _SEEDS)}
 
 

@@ -20,11 +20,11 @@ Measured, without any network:
 Radius of (b): half the difference of the two starts' ends, and 1e-3 relative for cells and nodes
 (f varies within cells by 2e-6 σ²; halving the cells was not run). An ascent that was cut off is
 bracketed by that of the other start.
-Verdict: (a) that at S = 1 J is lower at a σ² 5 % from the true one on one side, which is the bias,
-and that at S = 1,000 it is higher on both. (b) verified if at the largest S each |σ_d²/true − 1|
-is below 1 % and MLEO below 1e-3, radii included, the largest bias of σ_d² and MLEO both fall from
-each S to the next, and at S = 1 some bias exceeds 1 %; else inconclusive. “Without bias” in the
-strict sense is a limit, S → ∞, where r is the posterior and the truth is a fixed point
+Verdict rule: (a) that at S = 1 J is lower at a σ² 5 % from the true one on one side, which is the
+bias, and that at S = 1,000 it is higher on both. (b) verified if at the largest S each |σ_d²/true −
+1| is below 1 % and MLEO below 1e-3, radii included, the largest bias of σ_d² and MLEO both fall
+from each S to the next, and at S = 1 some bias exceeds 1 %; else inconclusive. “Without bias” in
+the strict sense is a limit, S → ∞, where r is the posterior and the truth is a fixed point
 (docs/proofs, theorem2_unbiased).
 Changed after the first run: it ended at S = 1,000 and 200 steps, and said refuted where a bound was
 exceeded. Under that rule (b) was refuted: σ_d² 1.5 % off at S = 1,000 (0.985 and 1.015), with the
@@ -57,7 +57,7 @@ _NAME = "figure8"
 #: jumps are what is left of the radius.
 _APART, _STEP = 0.05, 1.0 / 3.0
 _MANY = 1_000
-#: Of the exact M-step: cells, spacing of the data nodes in σ, steps at most, and what cells and
+#: For the exact M-step: cells, spacing of the data nodes in σ, steps at most, and what cells and
 #: nodes can move σ² by, relative.
 _CELLS, _SPACING, _MOST, _RESOLUTION = 240, 0.7, 1_000, 1e-3
 _SAMPLES = (1, 10, 100, _MANY, 10 * _MANY)
@@ -88,7 +88,7 @@ def test_the_bias_goes_away_with_the_number_of_samples(
         {k: _objective(1.0 + k * _APART, s) - _objective(1.0, s) for k in (-1, 1)}
         for s in (1, _MANY)
     ]
-    # Of the ELBO one side is below, of many samples both are above.
+    # For the ELBO one side is below, for many samples both are above.
     biased = max((side.scaled(-1.0) for side in sides[0].values()), key=lambda side: side.lower)
     unbiased = min(sides[1].values(), key=lambda side: side.lower)
     verdict = positive(biased) & positive(unbiased)

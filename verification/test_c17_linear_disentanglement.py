@@ -11,8 +11,8 @@ linear_rotation.
 Measured: at draws from p(x), for both decoders, log p(x) by quadrature over z and −ELBO from its
 definition, minimised numerically over the mean-field q. Neither uses the closed forms, which are
 compared with them: KL = ½(Σ log M_ii − log det M) at every x, 0.4936 nats and 0.
-Verdict: verified if p(x) agrees, and the ground truth's KL exceeds the rotation's, each beyond the
-radius, at every draw, and the derivations are proved. The preferred decoder has MLEO = PMO = 0,
+Verdict rule: verified if p(x) agrees, and the ground truth's KL exceeds the rotation's, each beyond
+the radius, at every draw, and the derivations are proved. The preferred decoder has MLEO = PMO = 0,
 which is asserted too: what is verified is that the ELBO prefers it, not that it fails to learn
 p(x). The claim is therefore no instance of Theorem 1, whose minima all have MLEO > 0.
 """
@@ -64,14 +64,14 @@ def _log_joint(columns: Array, x: Array, z: Array) -> Array:
 
 
 def _log_density(columns: Array, x: Array) -> float:
-    """Log p(x), by the trapezoid rule over z."""
+    """Return log p(x), by the trapezoid rule over z."""
     axis = np.arange(-_REACH, _REACH + _STEP, _STEP)
     z = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
     return float(logsumexp(_log_joint(columns, x, z))) + 2.0 * math.log(_STEP)
 
 
 def _lowest_negative_elbo(columns: Array, x: Array) -> float:
-    """−ELBO_x by its definition, minimised over means and log scales."""
+    """Return −ELBO_x by its definition, minimised over means and log scales."""
     t = np.stack(np.meshgrid(_T, _T, indexing="ij"), axis=-1)
     weight = np.outer(_W, _W) / (2.0 * math.pi)
 
@@ -154,7 +154,7 @@ def test_the_elbo_prefers_the_rotation(
 
 
 def test_only_orthogonal_columns_cost_nothing() -> None:
-    """Over all angles: PMO is 0 at the rotation by 45° (and its mirror images) alone."""
+    """PMO is 0, over all angles, at the rotation by 45° (and its mirror images) alone."""
     angles = np.linspace(0.0, math.pi / 2.0, 181)
     turns = [np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]]) for a in angles]
     costs = np.array([_closed_form(_COLUMNS @ turn) for turn in turns])

@@ -23,7 +23,7 @@ _PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "rearrangements": ("Rearrangements", ("theorycheck.rearrangements",)),
     "optimum": ("The optimum over decoders", ("theorycheck.optimum",)),
     "theorems": ("Theorems", ("theorycheck.theorems",)),
-    "evaluation": ("Judging what was trained", ("theorycheck.evaluation",)),
+    "evaluation": ("Evaluation of trained networks", ("theorycheck.evaluation",)),
     "dataset": ("The benchmarks as a data set", ("theorycheck.dataset",)),
     "claims": ("Claims and evidence", ("theorycheck.claims", "theorycheck.citation")),
     "report": ("Report and export", ("theorycheck.report", "theorycheck.export")),

@@ -19,7 +19,7 @@ _NAMES = (
 _START = "<!-- made by docs/_ext/benchmark_table.py -->"
 _END = "<!-- end -->"
 _HEAD = "| name | H | PMO | premise up to η | one M-step lowers −ELBO by |\n|---|---|---|---|---|"
-_NOISE = "| name | true σ² | refit, dimension 1 | refit, dimension 2 |\n|---|---|---|---|"
+_NOISE = "| name | true σ² | fitted σ², dimension 1 | fitted σ², dimension 2 |\n|---|---|---|---|"
 
 
 def tables() -> str:

@@ -102,11 +102,15 @@ better = sum(j.excess.upper < at_truth.excess.lower for j in judged)
 stays = [j for j, init in zip(judged, settings.inits, strict=True) if init == "ground_truth"]
 left = sum(j.mleo.lower > 0.0 for j in stays)
 worse = sum(j.excess.lower > at_truth.excess.upper for j in judged)
+fell_short = (
+    f"{worse} ended above the ground truth's $J$: there training fell short, not the objective. "
+    if worse
+    else ""
+)
 say(
     f"{better} of {len(judged)} networks end with a lower $J$ than the ground truth. Of the "
     f"{len(stays)} that began at the ground truth, {left} ended with $p(x)$ wrong (MLEO > 0). "
-    f"{worse} ended above the ground truth's $J$: there training fell short, not the objective. "
-    "None is below the prediction."
+    f"{fell_short}None is below the prediction."
     if all(j.excess.upper > at_optimum.excess.lower for j in judged)
     else "A network is below the prediction: the search missed the optimum."
 )

@@ -44,7 +44,7 @@ def test_a_sample_of_unknown_origin(run: Run) -> None:
         "PMO of this sample",
         "Of this sample: log p_f is",
         "Of the population, if these are independent draws from it (five standard errors)",
-        "cannot be had from a sample: --data MODEL",
+        "cannot be known from a sample: --data MODEL",
     ):
         assert said in text
     assert text.count("unknown") == 3

@@ -97,7 +97,7 @@ def test_every_start_and_hop_is_drawn_once(analysis: ModelAnalysis) -> None:
     lines = starts_figure(analysis).axes[0].lines
     drawn = {line.get_label(): len(np.atleast_1d(line.get_xdata())) for line in lines}
     assert drawn["a start’s end"] + drawn["from the ground truth"] == len(predicted.starts)
-    assert drawn["the best, torn anew"] == len(predicted.hops)
+    assert drawn["hops from the best"] == len(predicted.hops)
 
 
 def test_the_pair_is_looked_at_at_the_same_x(analysis: ModelAnalysis) -> None:

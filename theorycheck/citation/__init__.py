@@ -1,4 +1,4 @@
-"""The bibliography, and what a result should cite."""
+"""Holds the bibliography, and says what a result should cite."""
 
 from __future__ import annotations
 

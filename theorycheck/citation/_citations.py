@@ -1,4 +1,4 @@
-"""What a run used, as BibTeX: the paper, the methods, this software."""
+"""Lists what a run used, as BibTeX: the paper, the methods, this software."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The literature that this project uses: the one list behind the bibliography and ``cite``."""
+"""Lists the literature that this project uses, for the bibliography and for ``cite``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reference:
-    """One entry.
+    """Describes one entry of the bibliography.
 
     Parameters
     ----------
@@ -18,13 +18,15 @@ class Reference:
     authors : str
         Separated by ``" and "``, as BibTeX has them.
     title : str
+        Title, as BibTeX has it.
     year : int
+        Year of publication.
     where : str
         Journal, conference or archive, for a reader.
     fields : tuple of (str, str)
         The rest of the BibTeX entry.
     used_for : str
-        What of this project it stands behind.
+        The part of this project that rests on it.
     used_by : frozenset of str
         The parts of a run that it belongs to, see :func:`theorycheck.citation.parts_of`.
     """

@@ -1,4 +1,4 @@
-"""The ledger of the paper's claims: evidence, verdicts, and their table."""
+"""Keeps the ledger of the paper's claims: evidence, verdicts, and their table."""
 
 from __future__ import annotations
 

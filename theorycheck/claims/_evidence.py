@@ -1,4 +1,4 @@
-"""Evidence for a claim of the paper: what was measured, against what, and what follows."""
+"""Records the evidence for a claim: what was measured, against what, and what follows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Figure = Estimate | float | str
 
 
 class ClaimVerdict(enum.StrEnum):
-    """What a piece of evidence says about its statement."""
+    """Names what a piece of evidence says about its statement."""
 
     VERIFIED = "verified"
     REFUTED = "refuted"
@@ -35,7 +35,7 @@ class ClaimVerdict(enum.StrEnum):
 
 
 class LeftOpen(enum.StrEnum):
-    """What part of its claim a piece of evidence does not speak of.
+    """Names the part of its claim that a piece of evidence leaves open.
 
     NETWORKS: what trained networks do. CLASS: decoders outside the class that was searched.
     """
@@ -51,6 +51,7 @@ def claim_verdict(verdict: Verdict) -> ClaimVerdict:
     Parameters
     ----------
     verdict : Verdict
+        Verdict on the inequality.
 
     Returns
     -------
@@ -67,7 +68,7 @@ def claim_verdict(verdict: Verdict) -> ClaimVerdict:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One measurement made for a claim.
+    """Records one measurement made for a claim.
 
     Parameters
     ----------
@@ -82,21 +83,22 @@ class Evidence:
     measured : mapping of str to Estimate, float or str
         The figures, by name.
     predicted : Estimate, float or str
-        What the paper says they should be.
+        The figures that the paper states.
     margin : Estimate or None
-        By how much the statement holds; None where it is not an inequality.
+        Margin by which the statement holds; None where it is not an inequality.
     verdict : ClaimVerdict
+        What follows for the statement.
     witness : str, mapping or None
-        What proves an "exists" or refutes a "for all".
+        Witness that proves an "exists" or refutes a "for all".
     over : str
         The class of decoders, data points or η that was searched.
     notes : str
-        What a reader should know besides.
+        Further remarks for the reader.
     left_open : LeftOpen
         The part of the claim that this evidence leaves open, by its kind; it keeps the claim as a
         whole from counting as verified.
     untested : str
-        The same in words.
+        The part that is left open, in words.
 
     Raises
     ------
@@ -128,7 +130,7 @@ class Evidence:
 
     @property
     def rests_on(self) -> Kind:
-        """The kind of radius that the verdict rests on: the margin's, or the weakest measured."""
+        """Return the kind of radius that the verdict rests on: the margin's, or the weakest."""
         given = [self.margin] if self.margin is not None else list(self.measured.values())
         kind = Kind.EXACT
         for figure in given:
@@ -186,11 +188,12 @@ def _decode(value: Any) -> Any:
 
 @dataclass
 class Ledger:
-    """The evidence of a session, and the checks that failed in it.
+    """Collects the evidence of a session, and the checks that failed in it.
 
     Parameters
     ----------
     evidence : list of Evidence
+        The evidence recorded so far, in order.
     failed : dict of str to list of str
         Names of the failed checks, by claim.
     """

@@ -1,4 +1,4 @@
-"""The claims of the paper, checked or not, so that a table of them shows what is missing too."""
+"""Lists the claims of the paper, checked or not, so that their table shows what is missing too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Claim(NamedTuple):
-    """A claim of the paper.
+    """States a claim of the paper.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""When p(x) counts as recovered and when as learned poorly: one scale for all claims.
+"""Decides when p(x) counts as recovered and when as learned poorly, on one scale for all claims.
 
 The paper says of figure 1 that a VAE recovers p(x) on the circle and learns it poorly on the
 clusters, and gives no number: both words are what the eye says of two plots. They are read here as
@@ -84,6 +84,7 @@ def in_words(misplaced: Estimate) -> str:
     Parameters
     ----------
     misplaced : Estimate
+        Total variation distance of p and p_f, in [0, 1].
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The table of the paper's claims: one row each, with all evidence, as JSON and as HTML."""
+"""Writes the table of the paper's claims, a row each with all evidence, as JSON and as HTML."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def claim_rows(
     Returns
     -------
     list of dict
-        In the order of CLAIMS, with keys id, where, claim, kind, verdict, evidence, failed. The
-        verdict is that of all parts: verified; verified in part, if the evidence leaves some of
+        Rows in the order of CLAIMS, with keys id, where, claim, kind, verdict, evidence, failed.
+        The verdict is that of all parts: verified; verified in part, if the evidence leaves some of
         the claim untested; refuted; inconclusive; check failed; not run; not yet checked.
     """
     rows = []
@@ -56,7 +56,7 @@ def claim_rows(
 
 
 def _overall(evidence: list[dict[str, Any]], failed: Sequence[str], has_test: bool) -> str:
-    """A claim stands only if all of its parts do."""
+    """Return a claim's verdict: a claim stands only if all of its parts do."""
     if failed:
         return "check failed"
     if not evidence:
@@ -75,7 +75,7 @@ def write_tables(rows: Sequence[Mapping[str, Any]], directory: Path) -> list[Pat
     Parameters
     ----------
     rows : sequence of dict
-        What :func:`claim_rows` returned.
+        Rows that :func:`claim_rows` returned.
     directory : Path
         Made if it is not there.
 
@@ -98,7 +98,7 @@ def render_html(rows: Sequence[Mapping[str, Any]]) -> str:
     Parameters
     ----------
     rows : sequence of dict
-        What :func:`claim_rows` returned.
+        Rows that :func:`claim_rows` returned.
 
     Returns
     -------

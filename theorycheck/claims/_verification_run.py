@@ -1,4 +1,4 @@
-"""Run the checks of ``verification/`` by pytest, from a checkout or from an installed package."""
+"""Runs the checks of ``verification/`` by pytest, from a checkout or from an installed package."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ markers =
 
 @dataclass(frozen=True)
 class VerificationResult:
-    """What became of a run.
+    """Says what became of a run of the checks.
 
     Parameters
     ----------
     exit_code : int
         pytest's: 0 all checks passed, 1 some failed, 2 interrupted, 5 none was selected.
     claims : list of dict
-        One row a claim, see :func:`theorycheck.claims._table.claim_rows`.
+        A row for each claim, see :func:`theorycheck.claims._table.claim_rows`.
     json_path, html_path : Path or None
         The tables, if they were to be written.
     """
@@ -62,11 +62,11 @@ def run_verification(
     Parameters
     ----------
     output_directory : Path or None
-        Where ``claims.json`` and ``claims.html`` go; None: nowhere.
+        Folder for ``claims.json`` and ``claims.html``; None writes nothing.
     pytest_args : sequence of str
         Added to pytest's command line, for example ``["-k", "c01"]``.
     verification_directory : Path, optional
-        Where the checks are; by default found by :func:`find_verification`.
+        Folder of the checks; by default that of :func:`find_verification`.
 
     Returns
     -------

@@ -1,7 +1,8 @@
-"""The command line: what a user's mistake looks like, and the exit codes.
+"""Runs the command line, and shows a user's mistake in one line with its exit code.
 
 0: done, whatever the verdict. 1: ``verify`` found a claim whose test fails. 2: bad input, with one
-line on stderr. 130: interrupted. Anything else is a defect of ours and keeps its traceback.
+line on stderr. 130: interrupted. Anything else is a defect of this package and keeps its
+traceback.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        By default those of the process.
+        Words of the command line; by default those of the process.
 
     Returns
     -------
@@ -69,7 +70,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         if isinstance(error, usage_error) and context is not None:
             text = f"{text.rstrip('.')} (see {context.command_path} --help)"
         return _complain(text)
-    # Of Ctrl-C typer makes an Abort or, of late, an exit code without a word.
+    # On Ctrl-C typer raises Abort, or in recent versions returns an exit code without a word.
     if result == _INTERRUPTED:
         raise KeyboardInterrupt
     return result if isinstance(result, int) else 0

@@ -1,4 +1,4 @@
-"""The typer application: the verbs, their help and their examples.
+"""Defines the typer application: the verbs, their help and their examples.
 
 A verb's module imports the engine inside its functions, so that ``--help`` stays quick.
 """
@@ -28,20 +28,8 @@ from theorycheck.cli import (
 from theorycheck.cli import conditions as theorems
 from theorycheck.cli import score as dataset
 from theorycheck.cli.decompose import decompose
+from theorycheck.cli.help_texts import AS_IS, CONDITIONS, MODELS, TERMS
 from theorycheck.errors import SettingError, nearest
-
-#: Keeps the help formatter from refilling the lines that follow.
-_AS_IS = "\b\n"
-_MODELS = (
-    _AS_IS + "MODEL is one of:\n"
-    "  circle                      a benchmark's name (theorycheck list)\n"
-    "  decoder.py:f                a function, or a torch module, in a Python file\n"
-    "  decoder.py:vae.decoder      a part of a torch module\n"
-    "  'expr:[cos(z), sin(z)]'     an expression in z\n"
-    "  table.csv, table.npz        a table of z, f(z)\n"
-    "  decoder.pt2                 a network saved by torch.export.save\n"
-    "  run/checkpoint.pt           the selected restart of theorycheck train"
-)
 
 
 class _Verbs(TyperGroup):
@@ -74,10 +62,12 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback(
     invoke_without_command=True,
-    help="Checks theory about variational autoencoders with numerical ground truth.\n\n"
-    "Every number comes with an error radius; a verdict is holds, fails or inconclusive.\n\n"
-    + _MODELS,
-    epilog=_AS_IS + "Example:\n  theorycheck decompose circle --eta 0.1",
+    help="Check theory about variational autoencoders (VAEs) by exact computation.\n\n"
+    "For a decoder with a one-dimensional latent, quadrature gives log p(x), the posteriors and "
+    "the best Gaussian q(z|x), and a search the decoder that the ELBO prefers to all others found. "
+    "Trained networks are compared with that. Every number comes with an error radius; a verdict "
+    "is holds, fails or inconclusive.\n\n" + MODELS,
+    epilog=AS_IS + "Example:\n  theorycheck decompose circle --eta 0.1",
 )
 def _root(
     context: typer.Context,
@@ -96,165 +86,187 @@ def _add(verb: Callable[..., Any], name: str, text: str, *examples: str, short: 
     """Register a verb with its help and examples; `short` is its line among the verbs."""
     lines = "\n".join(f"  theorycheck {name}{' ' * bool(example)}{example}" for example in examples)
     title = "Example:" if len(examples) == 1 else "Examples:"
-    app.command(name, help=text, short_help=short, epilog=f"{_AS_IS}{title}\n{lines}")(verb)
+    app.command(name, help=text, short_help=short, epilog=f"{AS_IS}{title}\n{lines}")(verb)
 
 
 _add(
     listing.list_models,
     "list",
-    "List the benchmarks with formula and noise variance, and the ways to name a model.",
+    "List the benchmarks with formula and noise variance, and the ways to name a MODEL.",
     "",
-    short="what MODEL can be",
+    "--json",
+    short="list the benchmarks, and what MODEL can be",
 )
 _add(
     decompose,
     "decompose",
-    "Split -ELBO into H + MLEO + PMO at the best mean-field q.\n\n"
-    "With --data the model is judged on another model's data. --eta adds the partition of the "
-    f"data space at that threshold.\n\n{_MODELS}",
+    "Split -ELBO into H + MLEO + PMO, with the best Gaussian q(z|x) for every x.\n\n"
+    "The data distribution p(x) is that of MODEL, or with --data that of another model, the ground "
+    "truth. The output is a table of the terms, each with its error radius, and a sentence on what "
+    "they mean. No network is trained; it takes seconds. Here MODEL may be a linear-Gaussian "
+    "model, too, with any number of latents: 'linear:[[1, 0.5], [0.2, 2]]' is its matrix, a row "
+    f"for each dimension of x.\n\n{TERMS}\n\n{MODELS}",
     "circle --eta 0.1",
     "'expr:[abs(z), z]' --noise-variance 0.01 --json",
     "mine.py:f --data figure8 --tolerance 1e-4",
-    short="-ELBO = H + MLEO + PMO",
+    "'linear:[[1, 0.5], [0.2, 2]]' --noise-variance 0.1",
+    short="split -ELBO into H + MLEO + PMO",
 )
 _add(
     theorems.conditions,
     "conditions",
-    "Check Theorem 1: is the ground truth not the best that a VAE can learn?\n\n"
-    "Searches for the predicted optimum and checks the premise, condition (1) for it and for each "
-    "--alternative, conditions (2) and (2') over rearrangements of the ground truth with the same "
-    "p(x), whether premise, (1) and (2) hold at one threshold, as the theorem asks, and whether an "
-    "M-step moves the ground truth. Without --eta the whole range of thresholds is looked at, and "
-    f"the intervals between them.\n\n{_MODELS}",
+    "Check Theorem 1: does the ELBO prefer another decoder, with a wrong p(x), to MODEL?\n\n"
+    "MODEL is the ground truth. Tried as better decoders are the predicted optimum (that of "
+    "smallest J that a search finds) and each --alternative; decoders with the same p(x) as MODEL "
+    "are made from its curve by folds, tears and pieces. The output has the numbers and these "
+    "verdicts, for all thresholds η of KL(x) unless --eta is "
+    f"given:\n\n{CONDITIONS}\n\n{TERMS}\n\n{MODELS}",
     "absolute_value --alternative 'expr:[g(z), g(z)]'".replace("g(z)", "-Phi_inv(Phi(-z)/2)"),
     "figure8 --search thorough --tears 10",
     "figure8 --search none --eta 0.5 --json",
-    short="Theorem 1's premise and conditions",
+    short="check Theorem 1's premise and conditions",
 )
 _add(
     optimum.optimum,
     "optimum",
     "Find the decoder that the ELBO (or the IWAE bound) prefers to all others, without a network."
     "\n\n"
-    "Many ascents over functions f, basin hopping, then an exact evaluation on data that the "
-    "search never saw. J is an upper bound on the infimum over all f, attained by the decoder "
-    "found. -o FILE.npz writes the result: other verbs take it as --optimum FILE.npz, and it is a "
-    "MODEL: theorycheck decompose FILE.npz --data MODEL judges its decoder. --steepness "
-    f"bounds |f'|; given several times, a table shows what each bound costs.\n\n{_MODELS}",
+    "The data are those of MODEL. Coordinate ascent over functions f of z starts from many points, "
+    "basin hopping improves the best, and the decoder found is evaluated exactly on data nodes "
+    "that the search never saw. Its J is an upper bound on the smallest J of any decoder: another "
+    "search may find a better one. The output compares it with MODEL itself and says how often the "
+    "best was found. With several --steepness a table shows J under each bound on |f'|."
+    f"\n\n{TERMS}\n\n{MODELS}",
     "figure8 --seed 1 -o best.npz",
     "mine.py:f --effort thorough --jobs 2",
     "circle --objective iwae --samples 5",
     "absolute_value --steepness 1 --steepness 2 --steepness inf --json",
-    short="what training should reach, over all decoders",
+    short="find what training should reach, over all decoders",
 )
 _add(
     noise.noise,
     "noise",
-    "Check Theorem 2: the noise variance that the ELBO fits.\n\n"
-    "At the true decoder, at the best decoder found with the true noise variance held, and where "
-    "decoder, q and noise variance are all optimised. With --from-loss instead, and without any "
-    f"search: the noise variance that a loss of squared errors assumes.\n\n{_MODELS}",
+    "Check Theorem 2: which noise variance σ² does the ELBO fit, and is it biased?\n\n"
+    "MODEL is the ground truth. The output has, for each data dimension, the σ² that maximises the "
+    "ELBO for the true f, for the best f found at the true σ², and where f and σ² are optimised "
+    "together; beside it the σ² that the exact posterior fits. With --from-loss nothing is "
+    "searched for: the σ² that a training loss of squared errors and KL implies is printed."
+    f"\n\n{MODELS}",
     "spiral_dots",
     "figure8 --search thorough --fit each",
     "mine.py:f --noise-variance 0.01,0.04 --search none --json",
     "figure8 --search none --held-noise 0.01,0.015,0.02,0.03 --figure curve.svg",
     "--from-loss 'mse + 0.001*kl' --data-dim 784 --loss-value 0.04",
-    short="Theorem 2: the noise variance that is fitted",
+    short="check Theorem 2: which noise variance is fitted",
 )
 _add(
     prove.prove,
     "prove",
-    "Print a derivation step by step, each step checked; without NAME list all of them.\n\n"
-    "Exit code 1 if a step is not proved.",
+    "Run the derivations behind the theory; print one step by step, or list all.\n\n"
+    "Each step is checked by sympy or z3 while it is printed. The exit code is 1 if a step is not "
+    "proved.",
     "",
     "theorem1_repair",
     "theorem1_gap --latex",
-    short="derivations that run",
+    short="run the derivations, each step checked",
 )
 _add(
     train.train,
     "train",
-    "Train VAE, IWAE or LIN networks on the data of a model, and judge each exactly.\n\n"
-    "All restarts are trained as one batch, half of them from the ground truth; the one with the "
-    "best objective is selected and compared with the predicted optimum of that objective."
-    f"\n\n{_MODELS}",
+    "Train VAE, IWAE or LIN networks on the data of MODEL, and evaluate each exactly.\n\n"
+    "All restarts are trained as one batch, half of them from the ground truth. The restart with "
+    "the best validation objective is selected and compared with the predicted optimum: what a "
+    "search over all decoders finds for the same objective. The output has J, MLEO and PMO of "
+    "every restart, computed by quadrature with the best Gaussian q, and the gap to that optimum. "
+    f"It takes minutes, and needs PyTorch.\n\n{TERMS}\n\n{MODELS}",
     "figure8 --method vae -o run",
     "circle --method iwae --samples 20 --estimator dreg",
     "spiral_dots --method vae --learn-noise --data-size 5000 --json",
-    short="networks, judged by the exact engine",
+    short="train networks, and evaluate them exactly",
 )
 _add(
     judge.judge,
     "judge",
-    "Judge a network that was trained on the data of another model.\n\n"
-    "Reports J, MLEO and PMO at the optimal q, how far that is from the predicted optimum, and "
-    f"what its own encoder loses.\n\n{_MODELS}",
+    "Evaluate a trained decoder exactly, and compare it with the predicted optimum.\n\n"
+    "MODEL is the trained decoder, --data the ground truth that its data came from. The output has "
+    "J, MLEO and PMO with the best Gaussian q for every x, how far J is above that of the "
+    "predicted optimum (what a search over all decoders finds), and how many nats the network's "
+    f"own encoder loses against the best q. It needs PyTorch.\n\n{TERMS}\n\n{MODELS}",
     "run/checkpoint.pt --data figure8",
     "mine.py:decoder --encoder mine.py:encoder --data circle --json",
-    short="a trained network against its data",
+    short="evaluate a trained network exactly",
 )
 _add(
     report.report,
     "report",
-    "Write an HTML report with figures, one section a model.\n\n" + _MODELS,
+    "Write an HTML report with figures, a section for each MODEL.\n\n"
+    "It shows the decomposition of -ELBO, Theorem 1's premise, posteriors and their best "
+    "Gaussians, and the predicted optimum (the decoder of smallest J that a search finds) beside "
+    "the ground truth. report.json has all numbers. It takes about a minute for each model."
+    f"\n\n{TERMS}\n\n{MODELS}",
     "circle absolute_value -o out",
     "figure8 --alternative mine.py:f --eta 0.5 -o out",
     "figure8 --trained run-vae --trained run-iwae -o out",
-    short="an HTML report with figures",
+    short="write an HTML report with figures",
 )
 _add(
     verify.verify,
     "verify",
-    "Run the claims that this package makes and write the table of evidence.\n\n"
-    "Exit code 1 if a claim's test fails.",
-    "-o evidence",
-    short="run the claims, write the evidence",
+    "Check the paper's claims, and print a verdict for each.\n\n"
+    "A claim is verified, refuted, verified in part or inconclusive; its evidence is what was "
+    "measured, with error radii. The exit code is 1 if a claim's test fails.",
+    "--networks none -o evidence",
+    short="check the paper's claims, write the evidence",
 )
 
 _add(
     dataset.dataset,
     "dataset",
-    "Write draws from a benchmark with exact log p, the optimal q and its KL at each.\n\n"
-    "NAME.npz has the arrays; NAME.json, its card, says what they are, how they were made and what "
-    "was checked, with H and J of the ground truth and of the best decoder found.",
+    "Draw a data set from a benchmark, with log p(x) and the best Gaussian q at each x.\n\n"
+    "NAME.npz has the arrays: x, z, log p(x), mean and scale of q, and its KL to the posterior. "
+    "NAME.json says how they were made and what was checked, with H and J of the ground truth and "
+    "of the best decoder known (J = -ELBO - H).",
     "figure8 -o data --size 10000 --seed 1",
-    short="draws with exact answers, for other frameworks",
+    short="draw a data set with exact answers",
 )
 _add(
     dataset.score,
     "score",
-    "Score a decoder on a benchmark: J, against the ground truth and the best decoder found.\n\n"
-    + _MODELS,
+    "Compute J of a decoder on a benchmark, beside the ground truth and the best decoder known.\n\n"
+    "MODEL is the decoder, --on names the benchmark whose data it is to explain."
+    f"\n\n{TERMS}\n\n{MODELS}",
     "'expr:[z, 0*z]' --on figure8",
     "mine.py:f --on circle --json",
-    short="a decoder on a benchmark, against the best found",
+    short="compare a decoder with the best one known on a benchmark",
 )
 _add(
     export.export,
     "export",
     "Write a result as a netCDF file that xarray opens.\n\n"
-    "decomposition: the averages and the nodes behind them; kl-map: KL over x; landscape: KL over "
-    f"q at one x; optimum: the decoder found by a quick search, its starts and hops.\n\n{_MODELS}",
+    "decomposition has H, MLEO, PMO and J and the nodes of the quadrature; kl-map has KL[q* || "
+    "p(z|x)] over x; landscape has KL[N(μ, s²) || p(z|x)] over (μ, s) at one x; optimum has the "
+    "decoder that a quick search finds, and where its starts ended. All are in nats."
+    f"\n\n{TERMS}\n\n{MODELS}",
     "figure8 --what kl-map -o kl.nc",
     "figure8 --what landscape --at 0,0 -o landscape.nc",
-    short="a result as netCDF, for xarray",
+    short="write a result as netCDF, for xarray",
 )
 _add(
     schema.schema,
     "schema",
-    "Print the JSON schema of what a verb prints with --json; without VERB list all of them.",
+    "Print the JSON schema of what a verb prints with --json: every entry with its unit.",
     "",
     "decompose",
-    short="JSON schemas of what the verbs print",
+    short="print the JSON schema of a verb's output",
 )
 _add(
     cite.cite,
     "cite",
-    "Print BibTeX of what a run used: this software, the paper, the methods.\n\n"
-    "RUN is what a verb wrote: report.json, the JSON of a verb, a checkpoint or folder of train.",
+    "Print BibTeX entries of what a run used: this software, the paper and the methods.\n\n"
+    "RUN is what a verb wrote: report.json, its JSON output, or a checkpoint or folder of train.",
     "figure8 --verb optimum",
     "out/report.json",
-    short="BibTeX of what a run used",
+    short="print BibTeX of what a run used",
 )
 
 

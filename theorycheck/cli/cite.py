@@ -1,4 +1,4 @@
-"""``theorycheck cite``: BibTeX of what a run used."""
+"""Runs ``theorycheck cite``: BibTeX of what a run used."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def cite(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[MODEL|RUN]",
-            help="A model, or a run by the JSON file, checkpoint or folder that it wrote.",
+            metavar="MODEL|RUN",
+            help="A model, or the JSON file, checkpoint or folder that a run wrote.",
         ),
     ] = None,
     verbs: Annotated[
         list[str] | None,
-        typer.Option("--verb", metavar="VERB", help="A verb that was used; repeatable."),
+        typer.Option("--verb", metavar="VERB", help="Add what this verb uses; repeatable."),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="The whole bibliography of this project.")
+        bool, typer.Option("--all", help="Print the whole bibliography of this project.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""``theorycheck conditions``: Theorem 1."""
+"""Runs ``theorycheck conditions``: Theorem 1."""
 
 from __future__ import annotations
 
@@ -54,9 +54,10 @@ def conditions(
         str,
         typer.Option(
             "--search",
-            metavar="S",
-            help="Search for the predicted optimum: quick, thorough or none. With none the "
-            "zero-MLEO class is left out too, unless --folds, --tears or --pieces asks for it.",
+            metavar="HOW",
+            help="Search for the predicted optimum, which is then tried in condition (1): quick "
+            "(half a minute), thorough (minutes) or none. With none no decoders with MLEO = 0 are "
+            "looked at either, unless --folds, --tears or --pieces asks for them.",
         ),
     ] = "quick",
     folds: Annotated[
@@ -64,8 +65,8 @@ def conditions(
         typer.Option(
             "--folds",
             metavar="K",
-            help="Branches of the folds in the zero-MLEO class, comma-separated or repeated; by "
-            "default 2,3.",
+            help="Include folds with K branches, f(T(z)) for the tent map T of Phi(z), in the "
+            "decoders with MLEO = 0; repeatable, or separated by commas; by default 2,3.",
         ),
     ] = None,
     tears: Annotated[
@@ -73,8 +74,9 @@ def conditions(
         typer.Option(
             "--tears",
             metavar="N",
-            help="Random tears in the class, besides two systematic ones; by default 2, and -1 "
-            "is no tears at all, rotations and pieces included.",
+            help="Include N random tears (interval exchanges of Phi(z): cut, permuted, flipped) "
+            "beside two fixed ones; by default 2. With -1 tears, rotations and pieces are left "
+            "out.",
         ),
     ] = None,
     pieces: Annotated[
@@ -82,8 +84,8 @@ def conditions(
         typer.Option(
             "--pieces",
             metavar="N",
-            help="Other orders and directions of the curve's natural pieces in the class, at most; "
-            f"by default {_PIECES}.",
+            help="Include at most N decoders that run through the pieces of the curve (between its "
+            f"jumps, corners and fast stretches) in another order; by default {_PIECES}.",
         ),
     ] = None,
     seed: Seed = 0,
@@ -91,7 +93,10 @@ def conditions(
     optimum: OptimumFiles = None,
     no_cache: NoCache = False,
     tolerance: Annotated[
-        float, typer.Option("--tolerance", metavar="T", help="Error radius of every PMO, nats.")
+        float,
+        typer.Option(
+            "--tolerance", metavar="T", help="Aim at this error radius of every PMO, nats."
+        ),
     ] = 1e-5,
     noise_variance: NoiseVariance = None,
     alternative_noise_variance: AlternativeNoiseVariance = None,

@@ -1,4 +1,4 @@
-"""The tables and plain words of ``theorycheck conditions``."""
+"""Prints the tables and sentences of ``theorycheck conditions``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def show(result: Theorem1Check) -> None:
     title = f"Premise at {result.ground_truth.model.name}: Pr[X_Hi] D_Hi > Pr[X_Lo] D_Lo"
     if len(result.premise) > len(rows):
         title += f" ({len(rows)} of {len(result.premise)} thresholds)"
-    out.print(table(title, ("η", "high side", "low side", "margin", "verdict"), rows))
+    out.print(table(title, ("η", "Pr[X_Hi] D_Hi", "Pr[X_Lo] D_Lo", "difference", "verdict"), rows))
     if result.alternatives:
         checks = [
             (
@@ -95,7 +95,7 @@ def _show_class(out: Console, found: ZeroMleoClass) -> None:
         for one in (*found.members, *found.left_out)
     ]
     columns = ("decoder with MLEO = 0", "kind", "continuous", "MLEO", "PMO")
-    title = "Zero-MLEO class, smallest PMO first"
+    title = "Zero-MLEO class: decoders with the p(x) of the ground truth, smallest PMO first"
     if found.left_out:
         title += f"; the last {len(found.left_out)} could not be resolved and do not count"
     out.print(table(title, columns, rows))

@@ -1,4 +1,4 @@
-"""Where ``theorycheck optimum`` writes what it found, and what it found so far."""
+"""Names the files that ``theorycheck optimum`` writes its result, and its state, to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def checked_output(path: Path) -> Path:
     Parameters
     ----------
     path : Path
-        Where it is to go; only ``.npz`` is read back, as a result or as a table.
+        File to be written; only ``.npz`` is read back, as a result or as a table.
 
     Returns
     -------
@@ -69,13 +69,13 @@ def state_files(
     given : sequence of GenerativeModel
         Decoders that the search starts from.
     files : mapping of float to Path or None
-        Where the results go, by bound on |f′|.
+        Files of the results, by Lipschitz bound.
     cache : ResultCache or None
 
     Returns
     -------
     dict of float to Path
-        By bound; empty where there is neither.
+        Files by Lipschitz bound; empty where there is neither.
     """
     from theorycheck.optimum import cache_key
 

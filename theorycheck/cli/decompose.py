@@ -1,4 +1,4 @@
-"""``theorycheck decompose``: −ELBO = H + MLEO + PMO."""
+"""Runs ``theorycheck decompose``: −ELBO = H + MLEO + PMO."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def decompose(
         typer.Option(
             "--data",
             metavar="MODEL",
-            help="Whose data MODEL is judged on; by default its own. With --sample: the model that "
-            "the sample came from, where it is known.",
+            help="Take p(x) from this model, the ground truth; by default from MODEL itself. With "
+            "--sample: the model that the sample was drawn from, if it is known.",
         ),
     ] = None,
     eta: Eta = None,
@@ -50,13 +50,16 @@ def decompose(
         typer.Option(
             "--sample",
             metavar="FILE",
-            help="Average over this table of x (text, .npy, or .npz with x), not over p(x).",
+            help="Average over this table of x, one x a row, not over p(x): .csv, .txt, .npy, or "
+            ".npz with an array x.",
         ),
     ] = None,
     tolerance: Annotated[
         float | None,
         typer.Option(
-            "--tolerance", metavar="T", help="Error radius of the PMO, nats; by default 1e-6."
+            "--tolerance",
+            metavar="T",
+            help="Aim at this error radius of the PMO, nats; by default 1e-6.",
         ),
     ] = None,
     max_nodes: Annotated[
@@ -64,8 +67,8 @@ def decompose(
         typer.Option(
             "--max-nodes",
             metavar="N",
-            help="Average over at most so many x; what needs more is sampled, with a statistical "
-            "radius.",
+            help="Evaluate at most N x. Where quadrature needs more, p(x) is sampled instead, with "
+            "a statistical error radius.",
         ),
     ] = 3_000_000,
     certify: Annotated[
@@ -73,7 +76,7 @@ def decompose(
         typer.Option(
             "--certify",
             metavar="N",
-            help="Prove at N draws from p(x) that q* is the global optimum, to 1e-9 nats.",
+            help="Prove at N draws x from p(x) that q* is the best Gaussian q, to about 1e-9 nats.",
         ),
     ] = 0,
     iwae: Annotated[
@@ -81,8 +84,8 @@ def decompose(
         typer.Option(
             "--iwae",
             metavar="S",
-            help="Add J of the IWAE objective with S samples, at the best q for that S; "
-            "repeatable, or separate by commas.",
+            help="Print the IWAE objective with S samples too, at the best q for that S; "
+            "repeatable, or several numbers separated by commas.",
         ),
     ] = None,
     noise_variance: NoiseVariance = None,
@@ -175,7 +178,7 @@ def _show(
     out = console()
     variances = [f"{value:g}" for value in result.model.noise_variance]
     if len(variances) > 4:
-        # Of images, one for all pixels or the first of them.
+        # For images show one σ² for all pixels, or the first of them.
         variances = variances[:1] if len(set(variances)) == 1 else [*variances[:4], "..."]
     variance = ", ".join(variances)
     title = f"{result.model.name}, σ² = {variance}"

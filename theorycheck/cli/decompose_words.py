@@ -1,4 +1,4 @@
-"""What ``theorycheck decompose`` says of its figures in words."""
+"""Says in words what the figures of ``theorycheck decompose`` mean."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def figures(result: Decomposition) -> list[tuple[str, str]]:
     Returns
     -------
     list of (str, str)
-        What a figure is, and the figure with its radius.
+        A label, and the figure with its radius.
     """
     given = result.given
     if given is None:
@@ -54,7 +54,7 @@ def in_words(result: Decomposition, tolerance: float, *, asked: bool) -> str:
     tolerance : float
         Error radius of the PMO, nats, that was worked for.
     asked : bool
-        Whether the user named it.
+        True if the user named it.
 
     Returns
     -------
@@ -93,10 +93,12 @@ def _of_population(result: Decomposition) -> str:
     )
     if result.data is result.model:
         return (
-            words + ", all of it for want of a better q: another decoder wins where its J is "
-            "smaller."
+            words + ", all of it the KL from q to the posterior: the ELBO prefers another decoder "
+            "whose J is smaller."
         )
-    return words + f": {result.mleo} for the wrong p(x), {result.pmo} for want of a better q."
+    return (
+        words + f": {result.mleo} in p(x) (MLEO), {result.pmo} between q and the posterior (PMO)."
+    )
 
 
 def _of_sample(result: Decomposition) -> str:
@@ -117,7 +119,7 @@ def _of_sample(result: Decomposition) -> str:
         words += "Of a population one x says nothing."
     if not given.truth_known:
         words += (
-            "\nHow far log p_f is below the best that any model can reach (MLEO) cannot be had "
-            "from a sample: --data MODEL names the truth where it is known."
+            "\nHow far log p_f is below the best that any model can reach (MLEO) cannot be known "
+            "from a sample: --data MODEL gives the ground truth where it is known."
         )
     return words

@@ -1,4 +1,4 @@
-"""``theorycheck export``: a result as a netCDF file."""
+"""Runs ``theorycheck export``: a result as a netCDF file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from theorycheck.cli.options import (
     checked_tolerance,
     parse_numbers,
 )
-from theorycheck.cli.search_options import Jobs, checked_search, chosen_settings
+from theorycheck.cli.search_options import Jobs, Seed, checked_search, chosen_settings
 from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
@@ -42,24 +42,46 @@ def export(
     model: Model,
     file: Annotated[
         Path,
-        typer.Option("-o", "--output", metavar="FILE.nc", help="Where to.", show_default=False),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE.nc",
+            help="Write the result to this netCDF file.",
+            show_default=False,
+        ),
     ],
     result: Annotated[
         str,
-        typer.Option("--what", metavar="W", help=f"Which result: {', '.join(_RESULTS)}."),
+        typer.Option(
+            "--what", metavar="W", help=f"Compute and write one of {', '.join(_RESULTS)}."
+        ),
     ] = "decomposition",
     at: Annotated[
         list[str] | None,
-        typer.Option("--at", metavar="X", help="landscape: the x, its D numbers by commas."),
+        typer.Option(
+            "--at",
+            metavar="X",
+            help="Compute the landscape at this x: D numbers separated by commas.",
+        ),
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option("--data", metavar="MODEL", help="kl-map, decomposition: the ground truth."),
+        typer.Option(
+            "--data",
+            metavar="MODEL",
+            help="Take p(x) of kl-map and decomposition from this model, the ground truth; by "
+            "default from MODEL itself.",
+        ),
     ] = None,
     tolerance: Annotated[
-        float, typer.Option("--tolerance", metavar="T", help="decomposition: radius of the PMO.")
+        float,
+        typer.Option(
+            "--tolerance",
+            metavar="T",
+            help="Aim at this error radius of the PMO in decomposition, nats.",
+        ),
     ] = 1e-6,
-    seed: Annotated[int, typer.Option("--seed", metavar="K", help="optimum: of the search.")] = 0,
+    seed: Seed = 0,
     jobs: Jobs = None,
     optimum: OptimumFiles = None,
     no_cache: NoCache = False,

@@ -1,4 +1,4 @@
-"""``theorycheck judge``: a network trained anywhere, before the exact engine."""
+"""Runs ``theorycheck judge``: a network trained anywhere, evaluated exactly."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from theorycheck.cli.result_files import ResultFile
 from theorycheck.cli.search_options import (
     Jobs,
     SearchName,
+    Seed,
     checked_search,
     checked_search_name,
     searched_optima,
@@ -45,14 +46,20 @@ def judge(
     model: Model,
     data: Annotated[
         str,
-        typer.Option("--data", metavar="MODEL", help="The ground truth.", show_default=False),
+        typer.Option(
+            "--data",
+            metavar="MODEL",
+            help="Take p(x) from this model, the ground truth.",
+            show_default=False,
+        ),
     ],
     encoder: Annotated[
         str | None,
         typer.Option(
             "--encoder",
             metavar="FILE.py:NAME",
-            help="Its encoder, a torch module that maps x to (μ, log s); a .pt file has its own.",
+            help="Evaluate this encoder too, a torch module that maps x (n, D) to (μ, log s); a "
+            "checkpoint of train contains one.",
         ),
     ] = None,
     samples: Annotated[
@@ -60,8 +67,8 @@ def judge(
         typer.Option(
             "--samples",
             metavar="S",
-            help="Compare on the IWAE bound of S samples; by default what a .pt file of train was "
-            "trained on, else the ELBO.",
+            help="Compare by the IWAE bound of S samples; by default by the objective that a "
+            "checkpoint of train was trained on, else by the ELBO.",
         ),
     ] = None,
     search: SearchName = "quick",
@@ -69,9 +76,10 @@ def judge(
     optimum: OptimumFiles = None,
     no_cache: NoCache = False,
     tolerance: Annotated[
-        float, typer.Option("--tolerance", metavar="T", help="Error radius of the PMO, nats.")
+        float,
+        typer.Option("--tolerance", metavar="T", help="Aim at this error radius of the PMO, nats."),
     ] = 1e-4,
-    seed: Annotated[int, typer.Option("--seed", metavar="K", help="Of the draws.")] = 0,
+    seed: Seed = 0,
     noise_variance: NoiseVariance = None,
     data_noise_variance: DataNoiseVariance = None,
     vectorize: Vectorize = False,

@@ -1,4 +1,4 @@
-"""``--optimum FILE`` and ``--no-cache``: optima that need not be searched for again."""
+"""Handles ``--optimum FILE`` and ``--no-cache``: optima that need not be searched for again."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ OptimumFiles = Annotated[
     typer.Option(
         "--optimum",
         metavar="FILE.npz",
-        help="Take the predicted optimum from a file that theorycheck optimum -o wrote, whatever "
-        "its effort and seed, in place of a search for it; repeatable.",
+        help="Read the predicted optimum from a file of theorycheck optimum -o instead of "
+        "searching for it; repeatable. A file that does not fit is named, and the search runs.",
     ),
 ]
 NoCache = Annotated[
     bool,
     typer.Option(
         "--no-cache",
-        help="Search anew, and keep nothing. Otherwise the result of a search is kept in "
-        "THEORYCHECK_CACHE, by default the user's cache folder, and not searched for again.",
+        help="Do not use the cache. Otherwise the result of a search is kept in the folder that "
+        "THEORYCHECK_CACHE names, by default the user's cache folder, and used again.",
     ),
 ]
 
@@ -42,7 +42,7 @@ def checked_optimum_files(files: list[Path] | None, search: str = "quick") -> li
     ----------
     files : list of Path or None
     search : str
-        What --search says; "none" has no use for an optimum.
+        Value of --search; "none" has no use for an optimum.
 
     Returns
     -------
@@ -81,10 +81,10 @@ def chosen_execution(
     progress : Progress
         Told in one line of each file that cannot be used, and why: the search runs anew.
     jobs : int, optional
-        As --jobs says.
+        Value of --jobs.
     no_cache : bool
     files : sequence of Path
-        As --optimum says.
+        Values of --optimum.
     models : sequence of GenerativeModel
         The ground truths of the command.
 

@@ -1,4 +1,4 @@
-"""``linear:[[…], …]`` on the command line: linear-Gaussian models with any number of latents."""
+"""Reads ``linear:[[…], …]`` on the command line: linear-Gaussian models with any K."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def linear_model(spec: str, noise_variance: Sequence[float] | None) -> LinearGau
     Returns
     -------
     LinearGaussianModel or None
-        None where the MODEL is of another kind.
+        The model; None where the MODEL is of another kind.
 
     Raises
     ------

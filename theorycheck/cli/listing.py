@@ -1,4 +1,4 @@
-"""``theorycheck list``: the benchmarks, and the ways to name a model."""
+"""Runs ``theorycheck list``: the benchmarks, and the ways to name a model."""
 
 from __future__ import annotations
 

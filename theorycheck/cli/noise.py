@@ -1,4 +1,4 @@
-"""``theorycheck noise``: Theorem 2, the noise variance that the ELBO fits."""
+"""Runs ``theorycheck noise``: Theorem 2, the noise variance that the ELBO fits."""
 
 from __future__ import annotations
 
@@ -61,14 +61,20 @@ _FITS = ("shared", "each")
 def noise(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL", help="What is checked.", show_default=False),
+        typer.Argument(
+            metavar="MODEL",
+            help="The decoder f with its noise variance σ², in one of the forms above; not needed "
+            "with --from-loss.",
+            show_default=False,
+        ),
     ] = None,
     search: Annotated[
         str,
         typer.Option(
             "--search",
-            metavar="S",
-            help="Search for the optimum with σ² held and the joint one: quick, thorough or none.",
+            metavar="HOW",
+            help="Search for the optimum at fixed σ² and for the joint optimum of f and σ²: quick "
+            "(half a minute each), thorough (minutes) or none.",
         ),
     ] = "quick",
     fit: Annotated[
@@ -76,7 +82,8 @@ def noise(
         typer.Option(
             "--fit",
             metavar="F",
-            help="At the joint optimum: shared, one σ² for all data dimensions, or each.",
+            help="Fit at the joint optimum one σ² for all data dimensions (shared) or one for each "
+            "(each).",
         ),
     ] = "shared",
     held_noise: HeldNoise = None,
@@ -92,7 +99,9 @@ def noise(
     no_cache: NoCache = False,
     tolerance: Annotated[
         float,
-        typer.Option("--tolerance", metavar="T", help="Error radius of the fit, relative to σ²."),
+        typer.Option(
+            "--tolerance", metavar="T", help="Aim at this error radius of σ², relative to σ²."
+        ),
     ] = 1e-4,
     noise_variance: NoiseVariance = None,
     vectorize: Vectorize = False,
@@ -186,10 +195,10 @@ def _show(result: Theorem2Check) -> None:
     from theorycheck.cli.render import console, estimate_text, say, table, verdict_text
 
     out = console()
-    columns = ["dimension", "true σ²", "refit at f true", "the same, exact posterior"]
+    columns = ["dimension", "true σ²", "fitted at true f", "the same, exact posterior"]
     figures = [result.refit_at_ground_truth, result.exact_posterior]
     for heading, estimates in (
-        ("refit at the optimum", result.refit_at_optimum),
+        ("fitted at the optimum", result.refit_at_optimum),
         ("joint optimum", result.joint_optimum),
     ):
         if estimates is not None:
@@ -222,8 +231,8 @@ def in_words(result: Theorem2Check) -> list[str]:
     if result.optimum is not None:
         found = result.optimum.found
         lines.append(
-            f"Optimum with σ² held: J {found.excess}; the refit with one σ² for all dimensions is "
-            f"{result.optimum.shared}."
+            f"Optimum at the true σ², kept fixed: J {found.excess}; the σ² fitted there, one for "
+            f"all dimensions, is {result.optimum.shared}."
         )
     if result.joint is not None:
         found = result.joint.found

@@ -1,4 +1,4 @@
-"""``theorycheck noise --held-noise``: the least J found at each of several σ²."""
+"""Runs ``theorycheck noise --held-noise``: the smallest J found at each of several σ²."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ HeldNoise = Annotated[
     typer.Option(
         "--held-noise",
         metavar="V,V",
-        help="Search at each of these σ², held, for the least J: the curve J*(σ²); repeatable.",
+        help="Search for the smallest J = -ELBO - H at each of these fixed σ²: the curve J*(σ²). "
+        "Repeatable, or separated by commas.",
     ),
 ]
 CurveFigure = Annotated[
     Path | None,
     typer.Option(
-        "--figure", metavar="FILE", help="Draw that curve into a file: .svg, .pdf or .png."
+        "--figure",
+        metavar="FILE",
+        help="Draw the curve of --held-noise into this file: .svg, .pdf or .png.",
     ),
 ]
 _KINDS = ("svg", "pdf", "png")
@@ -109,7 +112,7 @@ def show_curve(curve: NoiseCurve) -> None:
         )
         for point in curve.points
     ]
-    columns = ("σ² held", "J found", "searches differ by", "no J below", "refit there")
+    columns = ("fixed σ²", "J found", "searches differ by", "lower bound of J", "σ² fitted there")
     out.print(table(f"J*(σ²) on the data of {curve.data.name}", columns, rows))
     for line in in_words(curve):
         say(out, line)
@@ -129,8 +132,8 @@ def in_words(curve: NoiseCurve) -> list[str]:
     others = [f"{v:g}" for v in curve.candidates if v != curve.lowest.noise_variance]
     lines = [
         f"The lowest J found is {curve.lowest.excess} at σ² = {curve.lowest.noise_variance:g}. "
-        "Every J is an upper bound on J*(σ²): two searches that know nothing of each other differ "
-        f"by up to {curve.left_open:.2g} nats, which leaves "
+        "Every J is an upper bound on J*(σ²), the smallest J at that σ²: two independent searches "
+        f"differ by up to {curve.left_open:.2g} nats, which leaves "
         + (f"σ² = {', '.join(others)} open too." if others else "no other σ² of these open.")
     ]
     if math.isfinite(curve.excluded_from):

@@ -1,4 +1,4 @@
-"""``theorycheck noise --from-loss``: the σ² that a squared-error loss assumes."""
+"""Runs ``theorycheck noise --from-loss``: the σ² that a squared-error loss implies."""
 
 from __future__ import annotations
 
@@ -16,33 +16,38 @@ FromLoss = Annotated[
     typer.Option(
         "--from-loss",
         metavar="LOSS",
-        help="Say which σ² a loss assumes, such as 'mse + 0.5*kl'. Terms: sse (summed over D, "
-        "averaged over the batch), mse (averaged over both, torch's MSELoss), mse_sum; kl (summed "
-        "over latents, averaged over the batch), kl_sum, kl_mean. Nothing else is run.",
+        help="Print only the σ² that a training loss implies, such as 'mse + 0.5*kl'. Terms: sse "
+        "(summed over the D data dimensions, averaged over the batch), mse (averaged over both, "
+        "torch's MSELoss), mse_sum (summed over both); kl (summed over latents, averaged over the "
+        "batch), kl_sum, kl_mean.",
     ),
 ]
 DataDim = Annotated[
     int | None,
     typer.Option(
-        "--data-dim", metavar="D", help="Data dimension for --from-loss; by default MODEL's."
+        "--data-dim", metavar="D", help="Data dimension D of --from-loss; by default that of MODEL."
     ),
 ]
 LatentDim = Annotated[
     int | None,
-    typer.Option("--latent-dim", metavar="K", help="Latents for --from-loss with kl_mean."),
+    typer.Option(
+        "--latent-dim", metavar="K", help="Number of latents K of --from-loss; kl_mean needs it."
+    ),
 ]
 BatchSize = Annotated[
     int | None,
     typer.Option(
         "--batch-size",
         metavar="B",
-        help="Batch size for --from-loss, where a term is summed over the batch.",
+        help="Batch size B of --from-loss; needed where a term is summed over the batch.",
     ),
 ]
 LossValue = Annotated[
     float | None,
     typer.Option(
-        "--loss-value", metavar="V", help="What --from-loss came to: its −ELBO is printed, too."
+        "--loss-value",
+        metavar="V",
+        help="Convert this value of the --from-loss loss to −ELBO, nats per x.",
     ),
 ]
 
@@ -77,7 +82,7 @@ def show_loss_noise(found: AssumedNoise, value: float | None, *, as_json: bool) 
     ----------
     found : AssumedNoise
     value : float or None
-        What the loss came to.
+        A value of the loss, to be converted to −ELBO.
     as_json : bool
     """
     from theorycheck.cli.render import console, print_json, say, table

@@ -1,4 +1,4 @@
-"""``theorycheck optimum``: the decoder that the ELBO, or the IWAE bound, prefers to all others."""
+"""Runs ``theorycheck optimum``: the decoder that the ELBO, or IWAE bound, prefers to all others."""
 
 from __future__ import annotations
 
@@ -44,31 +44,43 @@ def optimum(
     model: Model,
     objective: Annotated[
         str,
-        typer.Option("--objective", metavar="O", help="elbo, or iwae: the bound of S samples."),
+        typer.Option(
+            "--objective", metavar="O", help="Maximise elbo, or iwae: the bound of S samples."
+        ),
     ] = "elbo",
     samples: Annotated[
         int | None,
-        typer.Option("--samples", metavar="S", help="Of --objective iwae; by default 20."),
+        typer.Option("--samples", metavar="S", help="Samples S of the IWAE bound; by default 20."),
     ] = None,
     effort: EffortName = "quick",
     starts: Annotated[
-        int | None, typer.Option("--starts", metavar="N", help="Ascents; by default the effort's.")
+        int | None,
+        typer.Option(
+            "--starts", metavar="N", help="Number of starting points; by default that of --effort."
+        ),
     ] = None,
     hops: Annotated[
         int | None,
-        typer.Option("--hops", metavar="N", help="Basin hops; by default the effort's."),
+        typer.Option(
+            "--hops",
+            metavar="N",
+            help="Number of basin-hopping steps from the best; by default that of --effort.",
+        ),
     ] = None,
     seed: Seed = 0,
     start_from: Annotated[
         list[str] | None,
-        typer.Option("--start-from", metavar="MODEL", help="A decoder to start at; repeatable."),
+        typer.Option(
+            "--start-from", metavar="MODEL", help="Start at this decoder too; repeatable."
+        ),
     ] = None,
     steepness: Annotated[
         list[str] | None,
         typer.Option(
             "--steepness",
             metavar="B",
-            help="Bound on |f'|, in units of x per unit of z; repeatable, inf is no bound.",
+            help="Search among f with Lipschitz constant at most B: |f'| in units of x per unit of "
+            "z. Repeatable; inf is no bound. By default there is none.",
         ),
     ] = None,
     fit_noise: Annotated[
@@ -76,8 +88,8 @@ def optimum(
         typer.Option(
             "--fit-noise",
             metavar="F",
-            help="no: σ² is that of MODEL; shared: optimise one for all data dimensions; each: one "
-            "each.",
+            help="Optimise σ² too: no (keep that of MODEL), shared (one for all data dimensions) "
+            "or each (one for each).",
         ),
     ] = "no",
     jobs: Jobs = None,
@@ -87,13 +99,13 @@ def optimum(
             "-o",
             "--output",
             metavar="FILE.npz",
-            help="Write the result to a file, which --optimum of other verbs takes, and which is a "
-            "MODEL too: the decoder found.",
+            help="Write the result to this file. Other verbs read it by --optimum, and it is a "
+            "MODEL itself: the decoder found.",
         ),
     ] = None,
     no_cache: NoCache = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a search that was interrupted.")
+        bool, typer.Option("--resume", help="Continue a search that was interrupted.")
     ] = False,
     noise_variance: NoiseVariance = None,
     vectorize: Vectorize = False,

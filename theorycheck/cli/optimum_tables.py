@@ -1,4 +1,4 @@
-"""What ``theorycheck optimum`` prints for people."""
+"""Prints the tables and sentences of ``theorycheck optimum``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def show(
     ----------
     result : PredictedOptimum
     path : Path or None
-        Where it was written.
+        File that it was written to.
     truth : Evaluation
         The data's own decoder under the objective that was minimised.
     """

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and the models that they describe."""
+"""Defines options that several verbs share, and reads the models that they describe."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ from theorycheck.errors import LoadingError, SettingError, TheorycheckError
 if TYPE_CHECKING:
     from theorycheck.models import DescribedModel, GenerativeModel
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="What is checked.", show_default=False)]
+_MODEL_HELP = "The decoder f with its noise variance σ², in one of the forms above."
+Model = Annotated[str, typer.Argument(metavar="MODEL", help=_MODEL_HELP, show_default=False)]
 Models = Annotated[
-    list[str], typer.Argument(metavar="MODEL...", help="What is checked.", show_default=False)
+    list[str],
+    typer.Argument(
+        metavar="MODEL...", help=_MODEL_HELP + " Several may be given.", show_default=False
+    ),
 ]
 Alternatives = Annotated[
     list[str] | None,
     typer.Option(
         "--alternative",
         metavar="MODEL",
-        help="A decoder to try in condition (1), on the ground truth's data; repeatable.",
+        help="Check condition (1) for this decoder too, on the data of MODEL; repeatable.",
     ),
 ]
 Eta = Annotated[
@@ -32,7 +36,8 @@ Eta = Annotated[
     typer.Option(
         "--eta",
         metavar="E",
-        help="Threshold of the partition, nats; repeatable, or separate by commas.",
+        help="Split the data space at KL(x) = E nats, into X_Lo (KL up to E) and X_Hi (above); "
+        "repeatable, or several numbers separated by commas.",
     ),
 ]
 NoiseVariance = Annotated[
@@ -40,8 +45,8 @@ NoiseVariance = Annotated[
     typer.Option(
         "--noise-variance",
         metavar="V",
-        help="σ² of MODEL, needed where it has none; one, or one per data dimension: repeat the "
-        "option or separate by commas.",
+        help="Set σ² of MODEL, in squared units of x; needed where MODEL has none. Give one "
+        "number, or one for each data dimension, separated by commas.",
     ),
 ]
 DataNoiseVariance = Annotated[
@@ -49,7 +54,7 @@ DataNoiseVariance = Annotated[
     typer.Option(
         "--data-noise-variance",
         metavar="V",
-        help="σ² of the --data model; by default its own, else that of MODEL.",
+        help="Set σ² of the --data model. By default it is its own, or else that of MODEL.",
     ),
 ]
 AlternativeNoiseVariance = Annotated[
@@ -57,19 +62,23 @@ AlternativeNoiseVariance = Annotated[
     typer.Option(
         "--alternative-noise-variance",
         metavar="V",
-        help="σ² of every --alternative; by default its own, else that of MODEL.",
+        help="Set σ² of every --alternative. By default it is its own, or else that of MODEL.",
     ),
 ]
 Vectorize = Annotated[
-    bool, typer.Option("--vectorize", help="Call a Python function once per latent (slow).")
+    bool,
+    typer.Option(
+        "--vectorize",
+        help="Call the Python function with one number z at a time, not with an array (slow).",
+    ),
 ]
 Breakpoints = Annotated[
     list[str] | None,
     typer.Option(
         "--breakpoints",
         metavar="Z",
-        help="Latents where MODEL has a kink or a jump, comma-separated or repeated; 'none' says "
-        "that there are none. By default declared or detected.",
+        help="Declare the z at which f has a kink or a jump, separated by commas, or 'none'. By "
+        "default they are known from the expression or found by a scan.",
     ),
 ]
 TableKind = Annotated[
@@ -77,7 +86,8 @@ TableKind = Annotated[
     typer.Option(
         "--table-kind",
         metavar="KIND",
-        help="How a table goes on between its points: linear, cubic or cells.",
+        help="Interpolate a table of z, f(z): linear, cubic, or cells (constant between the z). By "
+        "default linear.",
     ),
 ]
 Resolution = Annotated[
@@ -85,8 +95,8 @@ Resolution = Annotated[
     typer.Option(
         "--resolution",
         metavar="W",
-        help="Scan f at latents W apart, so that no bump, dip or gap wider than W in z is missed; "
-        "from 1e-6, by default 5e-4.",
+        help="Scan f at points W apart in z, so that nothing wider than W is missed; at least "
+        "1e-6, by default 5e-4.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -98,9 +108,9 @@ def parse_numbers(texts: list[str] | None, option: str) -> list[float] | None:
     Parameters
     ----------
     texts : list of str or None
-        One entry for each time that the option was given.
+        An entry for each time that the option was given.
     option : str
-        Its name, for the error.
+        Name of the option, for the error.
 
     Returns
     -------
@@ -142,16 +152,16 @@ def checked_tolerance(tolerance: float) -> float:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How the models of one command are to be read.
+    """Says how the models of one command are to be read.
 
     Parameters
     ----------
     noise_variance, breakpoints : list of str or None
-        As given, unparsed.
+        Values of the options, unparsed.
     vectorize : bool
     table_kind : str or None
     resolution : float or None
-        For every model of the command.
+        Step of the scan in z for every model of the command.
     """
 
     noise_variance: list[str] | None = None
@@ -190,13 +200,13 @@ class ModelOptions:
         Parameters
         ----------
         spec : str
-            Its specification.
+            Specification of the model, as for MODEL.
         noise_variance : list of str or None
-            What the user gave as its σ²; it wins.
+            Value of the option for its σ²; it wins.
         option : str
             The name of that option.
         model : GenerativeModel
-            Whose σ² it takes where it has none.
+            Model that lends its σ² where the other has none.
 
         Returns
         -------
@@ -250,7 +260,7 @@ def checked_directory(path: Path) -> Path:
     Parameters
     ----------
     path : Path
-        What the user gave as -o. It is not made here.
+        Value of -o. The folder is not made here.
 
     Returns
     -------

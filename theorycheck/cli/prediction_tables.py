@@ -1,4 +1,4 @@
-"""How ``train`` and ``judge`` put a trained network beside the predicted optimum, for people."""
+"""Prints a trained network beside the predicted optimum, for ``train`` and ``judge``."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def in_words(comparison: Comparison, *, where: str) -> list[str]:
     ----------
     comparison : Comparison
     where : str
-        How to search harder, for the case that the network is below the prediction.
+        A command that searches harder, for the case that the network is below the prediction.
 
     Returns
     -------

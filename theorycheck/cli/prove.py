@@ -1,4 +1,4 @@
-"""``theorycheck prove``: the derivations of the package `proofs`, run and printed."""
+"""Runs ``theorycheck prove``: the derivations of the package `proofs`, checked and printed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ _FAILED = 1
 def prove(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Which derivation; by default a list of all."),
+        typer.Argument(metavar="NAME", help="The derivation to print; by default all are listed."),
     ] = None,
-    as_latex: Annotated[bool, typer.Option("--latex", help="Print it as LaTeX.")] = False,
+    as_latex: Annotated[
+        bool, typer.Option("--latex", help="Print the derivation as LaTeX.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Run the verb; return its exit code."""

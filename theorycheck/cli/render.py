@@ -1,4 +1,4 @@
-"""What the verbs print: one JSON object, or tables with a line in plain words."""
+"""Prints what the verbs return: one JSON object, or tables with a line in plain words."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def print_json(result: Mapping[str, object], verb: str) -> None:
     ----------
     result : mapping
     verb : str
-        Whose JSON it is; :mod:`theorycheck.results._json_schemas` has its schema.
+        Name of the verb; :mod:`theorycheck.results._json_schemas` has its schema.
     """
     from theorycheck.results import schema_id
 

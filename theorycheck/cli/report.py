@@ -1,4 +1,4 @@
-"""``theorycheck report``: an HTML report with figures."""
+"""Runs ``theorycheck report``: an HTML report with figures."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from theorycheck.cli.options import (
 )
 from theorycheck.cli.search_options import (
     Jobs,
+    Seed,
     checked_search,
     checked_search_name,
     chosen_settings,
@@ -47,22 +48,32 @@ def report(
     models: Models,
     directory: Annotated[
         Path,
-        typer.Option("-o", "--output", metavar="DIR", help="Where to write.", show_default=False),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Write report.html and report.json into this folder.",
+            show_default=False,
+        ),
     ],
     alternative: Alternatives = None,
     eta: Eta = None,
     tolerance: Annotated[
-        float, typer.Option("--tolerance", metavar="T", help="Error radius of every PMO, nats.")
+        float,
+        typer.Option(
+            "--tolerance", metavar="T", help="Aim at this error radius of every PMO, nats."
+        ),
     ] = 1e-6,
     search: Annotated[
         str,
         typer.Option(
             "--search",
             metavar="HOW",
-            help="How hard to search for the predicted optimum: quick, thorough or none.",
+            help="Search for the predicted optimum of each model: quick (half a minute), thorough "
+            "(minutes) or none.",
         ),
     ] = "quick",
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the search.")] = 0,
+    seed: Seed = 0,
     jobs: Jobs = None,
     optimum: OptimumFiles = None,
     no_cache: NoCache = False,
@@ -71,8 +82,8 @@ def report(
         typer.Option(
             "--trained",
             metavar="DIR",
-            help="A folder that theorycheck train -o left: its network is shown beside the ground "
-            "truth and the optimum; repeatable.",
+            help="Show the trained network in this folder, which theorycheck train -o wrote, "
+            "beside the ground truth and the optimum; repeatable.",
         ),
     ] = None,
     figures_format: Annotated[
@@ -80,13 +91,15 @@ def report(
         typer.Option(
             "--figures-format",
             metavar="F",
-            help="Write the figures as files for a paper too: svg, pdf or png, in DIR/figures.",
+            help="Write the figures into DIR/figures too, as svg, pdf or png for a paper.",
         ),
     ] = None,
     figures_columns: Annotated[
         int,
         typer.Option(
-            "--figures-columns", metavar="C", help="Columns of the page that they span: 1 or 2."
+            "--figures-columns",
+            metavar="C",
+            help="Make those figures as wide as 1 or 2 columns of a page (3.35 or 7 inches).",
         ),
     ] = 2,
     noise_variance: NoiseVariance = None,

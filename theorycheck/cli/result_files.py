@@ -1,4 +1,4 @@
-"""``-o FILE.npz`` of the verbs whose result Python reads back."""
+"""Defines ``-o FILE.npz`` of the verbs whose result Python reads back."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ ResultFile = Annotated[
         "-o",
         "--output",
         metavar="FILE.npz",
-        help="Write the whole result to a file that Python reads back (docs/results.md).",
+        help="Write the whole result to this file, which Python can load (docs/results.md).",
     ),
 ]

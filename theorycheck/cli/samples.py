@@ -1,4 +1,4 @@
-"""Reading a sample of the data distribution: text, NPY and NPZ files."""
+"""Reads a sample of the data distribution from text, NPY and NPZ files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_sample(path: Path) -> Array:
     Raises
     ------
     LoadingError
-        One line, if the file is missing or is not such a sample.
+        If the file is missing or is not such a sample.
     """
     if not path.is_file():
         raise LoadingError(f"{path}: no such file")

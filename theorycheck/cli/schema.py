@@ -1,4 +1,4 @@
-"""``theorycheck schema``: the JSON schema of what a verb prints with ``--json``."""
+"""Runs ``theorycheck schema``: the JSON schema of what a verb prints with ``--json``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import typer
 def schema(
     verb: Annotated[
         str | None,
-        typer.Argument(metavar="[VERB]", help="A verb that has --json.", show_default=False),
+        typer.Argument(
+            metavar="VERB",
+            help="The verb whose schema to print; by default all are listed.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Run the verb."""

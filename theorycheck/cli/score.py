@@ -1,4 +1,4 @@
-"""``theorycheck dataset`` and ``theorycheck score``: the benchmarks as a data set for others."""
+"""Runs ``theorycheck dataset`` and ``theorycheck score``: the benchmarks as a data set."""
 
 from __future__ import annotations
 
@@ -19,17 +19,31 @@ from theorycheck.cli.options import (
     checked_directory,
     checked_tolerance,
 )
+from theorycheck.cli.search_options import Seed
 from theorycheck.errors import LoadingError
 
 
 def dataset(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A benchmark.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="The name of a benchmark (see theorycheck list).",
+            show_default=False,
+        ),
+    ],
     directory: Annotated[
         Path,
-        typer.Option("-o", "--output", metavar="DIR", help="Where to write.", show_default=False),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Write NAME.npz and NAME.json into this folder.",
+            show_default=False,
+        ),
     ],
-    size: Annotated[int, typer.Option("--size", metavar="N", help="Draws.")] = 1000,
-    seed: Annotated[int, typer.Option("--seed", metavar="K", help="Of the draws.")] = 0,
+    size: Annotated[int, typer.Option("--size", metavar="N", help="Number of draws.")] = 1000,
+    seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
@@ -50,10 +64,16 @@ def score(
     model: Model,
     on: Annotated[
         str,
-        typer.Option("--on", metavar="NAME", help="The benchmark.", show_default=False),
+        typer.Option(
+            "--on",
+            metavar="NAME",
+            help="Take p(x) from this benchmark (see theorycheck list).",
+            show_default=False,
+        ),
     ],
     tolerance: Annotated[
-        float, typer.Option("--tolerance", metavar="T", help="Error radius of the PMO, nats.")
+        float,
+        typer.Option("--tolerance", metavar="T", help="Aim at this error radius of the PMO, nats."),
     ] = 1e-5,
     noise_variance: NoiseVariance = None,
     vectorize: Vectorize = False,

@@ -1,4 +1,4 @@
-"""What the verbs that search for a predicted optimum have in common: options and their checks."""
+"""Defines and checks the options of all verbs that search for a predicted optimum."""
 
 from __future__ import annotations
 
@@ -23,15 +23,23 @@ _IWAE_SAMPLES = 20
 
 
 EffortName = Annotated[
-    str, typer.Option("--effort", metavar="E", help="quick (half a minute) or thorough (minutes).")
+    str,
+    typer.Option(
+        "--effort",
+        metavar="HOW",
+        help="Search quick (half a minute) or thorough (minutes).",
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", metavar="K", help="Of all randomness.")]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="K", help="Seed of the random numbers, 0 or more.")
+]
 Jobs = Annotated[
     int | None,
     typer.Option(
         "--jobs",
         metavar="N",
-        help="Processes for the starts; by default THEORYCHECK_JOBS, or else one for every core.",
+        help="Number of processes. By default it is the environment variable THEORYCHECK_JOBS, or "
+        "else one for each processor core.",
     ),
 ]
 SearchName = Annotated[
@@ -39,7 +47,8 @@ SearchName = Annotated[
     typer.Option(
         "--search",
         metavar="HOW",
-        help="Search for the predicted optimum to compare with: quick, thorough or none.",
+        help="Search for the predicted optimum to compare with: quick (half a minute), thorough "
+        "(minutes) or none.",
     ),
 ]
 
@@ -50,12 +59,12 @@ def chosen_jobs(jobs: int | None = None) -> int:
     Parameters
     ----------
     jobs : int, optional
-        What was said; negative numbers count from all cores, as joblib has it.
+        Value of --jobs; negative numbers count from all cores, as joblib has it.
 
     Returns
     -------
     int
-        By default the environment's ``THEORYCHECK_JOBS``, for machines that are shared, else −1.
+        That number; without it ``THEORYCHECK_JOBS`` of the environment, else −1.
 
     Raises
     ------
@@ -99,7 +108,7 @@ def checked_objective(objective: str, samples: int | None) -> int:
     ----------
     objective : {"elbo", "iwae"}
     samples : int or None
-        As given.
+        Value of --samples.
 
     Returns
     -------
@@ -211,7 +220,7 @@ def searched_optima(
     Returns
     -------
     dict of str to PredictedOptimum
-        See :func:`theorycheck.evaluation.predicted_optima`; empty for "none".
+        What :func:`theorycheck.evaluation.predicted_optima` returns; empty for "none".
     """
     if search == "none":
         return {}

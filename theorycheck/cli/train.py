@@ -1,4 +1,4 @@
-"""``theorycheck train``: networks trained on a model's data, each judged by the exact engine."""
+"""Runs ``theorycheck train``: networks trained on a model's data, each evaluated exactly."""
 
 from __future__ import annotations
 
@@ -48,64 +48,127 @@ RESULT, JUDGED = "result.json", "judged.npz"
 def train(
     model: Model,
     method: Annotated[
-        str, typer.Option("--method", metavar="M", help="vae, iwae or lin.", show_default=False)
+        str,
+        typer.Option(
+            "--method",
+            metavar="M",
+            help="Train by vae (the ELBO), iwae (the IWAE bound) or lin (the ELBO by lagging "
+            "inference networks).",
+            show_default=False,
+        ),
     ],
     samples: Annotated[
         int | None,
-        typer.Option("--samples", metavar="S", help="Latents a point; by default 20 for iwae."),
+        typer.Option(
+            "--samples",
+            metavar="S",
+            help="Draw S latents for each data point; by default 20 for iwae, else 1.",
+        ),
     ] = None,
     estimator: Annotated[
         str | None,
         typer.Option(
             "--estimator",
             metavar="E",
-            help="Gradient of iwae: reparametrised (default), dreg or rws.",
+            help="Estimate the gradient of iwae by reparametrised (the default), dreg (doubly "
+            "reparametrised) or rws (reweighted wake-sleep).",
         ),
     ] = None,
     restarts: Annotated[
-        int, typer.Option("--restarts", metavar="N", help="Trained at once, half from the truth.")
+        int, typer.Option("--restarts", metavar="N", help="Train N networks at once, as one batch.")
     ] = 10,
     from_truth: Annotated[
         int | None,
-        typer.Option("--from-truth", metavar="N", help="Restarts that begin at the ground truth."),
+        typer.Option(
+            "--from-truth",
+            metavar="N",
+            help="Start N of the restarts at the ground truth, the others at random; by default "
+            "half.",
+        ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option("--steps", metavar="N", help="Decoder steps; by method.")
+        int | None,
+        typer.Option(
+            "--steps",
+            metavar="N",
+            help="Take N steps of the decoder; by default 20000 for vae, 6000 for iwae, 12000 for "
+            "lin.",
+        ),
     ] = None,
     batch: Annotated[
-        int | None, typer.Option("--batch", metavar="N", help="Data points a step; by method.")
+        int | None,
+        typer.Option(
+            "--batch",
+            metavar="N",
+            help="Take N data points a step; by default 128, for iwae 64.",
+        ),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option("--learning-rate", metavar="R", help="Of Adam, at the start.")
+        float | None,
+        typer.Option(
+            "--learning-rate",
+            metavar="R",
+            help="Start Adam at this learning rate, which falls along half a cosine; by default "
+            "0.01.",
+        ),
     ] = None,
     hidden: Annotated[
         str | None,
-        typer.Option("--hidden", metavar="W,W,...", help="Widths of the hidden layers."),
+        typer.Option(
+            "--hidden",
+            metavar="W,W,...",
+            help="Set the widths of the hidden layers of encoder and decoder; by default 50,50,50.",
+        ),
     ] = None,
     activation: Annotated[
-        str | None, typer.Option("--activation", metavar="A", help="gelu, silu, tanh or softplus.")
+        str | None,
+        typer.Option(
+            "--activation",
+            metavar="A",
+            help="Use gelu (the default), silu, tanh or softplus as activation.",
+        ),
     ] = None,
     decoder_l2: Annotated[
-        float | None, typer.Option("--decoder-l2", metavar="L", help="L2 penalty on its weights.")
+        float | None,
+        typer.Option(
+            "--decoder-l2",
+            metavar="L",
+            help="Add L times the sum of the squared decoder weights to the loss; by default 0.",
+        ),
     ] = None,
     clip: Annotated[
-        float | None, typer.Option("--clip", metavar="C", help="Largest gradient norm a restart.")
+        float | None,
+        typer.Option(
+            "--clip",
+            metavar="C",
+            help="Clip the norm of each restart's gradient at C; by default 10.",
+        ),
     ] = None,
-    learn_noise: Annotated[bool, typer.Option("--learn-noise", help="Train σ² too.")] = False,
+    learn_noise: Annotated[
+        bool, typer.Option("--learn-noise", help="Train σ² too; otherwise it is that of MODEL.")
+    ] = False,
     data_size: Annotated[
         int | None,
         typer.Option(
-            "--data-size", metavar="N", help="Train on N draws; by default on fresh ones each step."
+            "--data-size",
+            metavar="N",
+            help="Train on a fixed sample of N draws; by default on fresh draws at each step.",
         ),
     ] = None,
     sample: Annotated[
         Path | None,
         typer.Option(
-            "--sample", metavar="FILE", help="Train on this sample of x (.csv, .npy, .npz)."
+            "--sample",
+            metavar="FILE",
+            help="Train on this table of x, one x a row: .csv, .txt, .npy, or .npz with an array "
+            "x.",
         ),
     ] = None,
     device: Annotated[
-        str, typer.Option("--device", metavar="D", help="auto, cpu or cuda.")
+        str,
+        typer.Option(
+            "--device", metavar="D", help="Train on cpu or cuda; auto takes cuda where it is there."
+        ),
     ] = "auto",
     seed: Seed = 0,
     search: SearchName = "quick",
@@ -118,11 +181,12 @@ def train(
             "-o",
             "--output",
             metavar="DIR",
-            help="Where checkpoint, metrics and result go; judged.npz is what Python reads back.",
+            help="Write checkpoint.pt, the metrics, result.json and judged.npz into this folder; "
+            "by default nothing is written.",
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in DIR, to the same weights.")
+        bool, typer.Option("--resume", help="Continue the run in DIR; it ends at the same weights.")
     ] = False,
     noise_variance: NoiseVariance = None,
     vectorize: Vectorize = False,

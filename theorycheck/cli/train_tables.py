@@ -1,4 +1,4 @@
-"""What ``theorycheck train`` and ``judge`` print for people about trained networks."""
+"""Prints the tables and sentences of ``theorycheck train`` and ``judge``."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def show(result: RunResult, model: str) -> None:
     out = console()
     title = f"{label} on {trained.trainer.model.name}, {settings.steps} steps"
     trained_on = "−L_S" if settings.method == "iwae" else "−ELBO"
-    heads = ("", "start", f"{trained_on} (own q)", *columns(comparison))
+    heads = ("", "start", f"{trained_on} (own encoder)", *columns(comparison))
     out.print(table(title, heads, rows))
     # Further words on the optimum come first: that is what was asked.
     for line in compared_in_words(comparison, where=_harder(model)):
@@ -106,8 +106,8 @@ def show_judged(comparison: Comparison, data: str) -> None:
         "excess": "J = MLEO + PMO",
         "mleo": "MLEO = KL[p ‖ p_f]",
         "pmo": "PMO = E KL[q* ‖ p_f(z|x)]",
-        "negative_elbo": "−ELBO with its own encoder",
-        "amortisation_gap": "of which for want of a better encoder",
+        "negative_elbo": "−ELBO with the network's encoder",
+        "amortisation_gap": "of which amortisation gap (encoder)",
     }
     rows = [
         (text, str(Estimate.from_dict(judged[name])))

@@ -1,4 +1,4 @@
-"""``theorycheck verify``: run the claims, write the table of evidence."""
+"""Runs ``theorycheck verify``: check the claims, write the table of evidence."""
 
 from __future__ import annotations
 
@@ -26,20 +26,27 @@ def verify(
             "-o",
             "--output",
             metavar="DIR",
-            help="Where to write the evidence as JSON and HTML; by default nowhere.",
+            help="Write the evidence into this folder, as claims.json and claims.html; by default "
+            "nothing is written.",
         ),
     ] = None,
     select: Annotated[
         str | None,
-        typer.Option("--select", "-k", metavar="EXPR", help="Only claims whose test matches."),
+        typer.Option(
+            "--select",
+            "-k",
+            metavar="EXPR",
+            help="Check only the claims whose test's name matches, such as 'c04 or c07' (as "
+            "pytest -k does).",
+        ),
     ] = None,
     networks: Annotated[
         str,
         typer.Option(
             "--networks",
             metavar="N",
-            help="Train networks for the claims about them: none (minutes); small (an hour or two, "
-            "thorough searches included); full (by the paper's protocol, many hours).",
+            help="Train networks for the claims about them: none (minutes), small (an hour or two, "
+            "with thorough searches) or full (ten restarts and all steps, many hours).",
         ),
     ] = "small",
     as_json: AsJson = False,

@@ -1,4 +1,4 @@
-"""Results as labelled arrays for other tools."""
+"""Turns results into labelled arrays for other tools."""
 
 from __future__ import annotations
 

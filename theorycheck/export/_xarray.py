@@ -1,4 +1,4 @@
-"""Results as xarray data sets (extra ``export``): labelled, with units and provenance.
+"""Turns results into xarray data sets (extra ``export``), with units and provenance.
 
 xarray is imported when a function is called, not before.
 """
@@ -186,7 +186,9 @@ def write_netcdf(data: xr.Dataset, path: str | Path) -> None:
     Parameters
     ----------
     data : xarray.Dataset
+        What :func:`to_xarray` returned.
     path : path-like
+        File to be written.
 
     Raises
     ------

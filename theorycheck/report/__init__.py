@@ -1,4 +1,4 @@
-"""Figures, captions, and the HTML report."""
+"""Draws figures, words captions, and writes the HTML report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything a report says about one model, computed once: numbers, verdicts, telling x's."""
+"""Computes once all that a report says about one model: numbers, verdicts, selected x."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ _DEFAULT_ETA = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 @dataclass(frozen=True, eq=False)
 class ModelAnalysis:
-    """One model's part of a report.
+    """Holds one model's part of a report.
 
     Parameters
     ----------
     model : GenerativeModel
     theorem1 : Theorem1Check
-        With the scan over all η, and the decomposition in it.
+        Check of Theorem 1, with the scan over all η and the decomposition in it.
     theorem2 : Theorem2Check
     points : tuple of TellingPoint
     kl_map : KlMap or None
-        None where D > 2.
+        KL(x) over the data space; None where D > 2.
     landscape : Landscape
-        At the telling point with the most local minima.
+        Landscape at the selected point with the most local minima.
     landscape_letter : str
-        Which one that is.
+        Letter of that point.
     eta : tuple of float
         Thresholds of the table, nats.
     tolerance : float
@@ -87,23 +87,23 @@ class ModelAnalysis:
 
     @property
     def decomposition(self) -> Decomposition:
-        """The decomposition at the ground truth."""
+        """Return the decomposition at the ground truth."""
         return self.theorem1.ground_truth
 
     @property
     def partitions(self) -> tuple[Partition, ...]:
-        """The η-partition at each η of the table."""
+        """Return the η-partition at each η of the table."""
         return tuple(self.decomposition.kl_distribution.partitions(np.array(self.eta)))
 
     @property
     def relative_bias(self) -> tuple[Estimate, ...]:
-        """Bias of σ_d² as a fraction of σ_d², per data dimension (Theorem 2)."""
+        """Return the bias of σ_d² as a fraction of σ_d², per data dimension (Theorem 2)."""
         pairs = zip(self.theorem2.bias, self.theorem2.true, strict=True)
         return tuple(bias.scaled(1.0 / true) for bias, true in pairs)
 
     @property
     def worst_bias(self) -> Estimate:
-        """The relative bias of largest size."""
+        """Return the relative bias of largest size."""
         return max(self.relative_bias, key=lambda bias: abs(bias.value))
 
     def condition_1(self, index: int) -> tuple[Condition1At, ...]:
@@ -167,7 +167,7 @@ def analyse(
     tolerance : float
         Error radius wanted for every PMO, nats.
     search : ReportSearch, optional
-        How to search for the predicted optimum, which is then one of the alternatives too.
+        Search for the predicted optimum, which is then one of the alternatives too.
     trained : sequence of TrainedRun
         Networks trained on its data.
     progress : Progress

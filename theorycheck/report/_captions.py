@@ -1,4 +1,4 @@
-"""What one sees in each figure, in words."""
+"""Says in words what one sees in each figure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from theorycheck.report._representative_points import NOT_RARE
 ETA = (
     "The PMO is the sum of the two curves: what x with KL(x) > η contribute (solid) and what the "
     "others do (dashed). The premise of Theorem 1 holds where the solid curve is above. As η → 0 "
-    "that says no more than PMO > 0; the largest η for which it holds is the telling one. Bands "
+    "that says no more than PMO > 0; the largest η for which it holds says more. Bands "
     "are error radii, often thinner than the lines."
 )
 CONDITION_1 = (
@@ -31,7 +31,7 @@ def data_caption(analysis: ModelAnalysis) -> str:
     if dim == 2 and coarse(analysis):
         return (
             "σ is too small against the size of the curve for a picture of p(x): the area of a "
-            "bead is the probability of its stretch of the curve. The curve is coloured by z and "
+            "disc is the probability of its stretch of the curve. The curve is coloured by z and "
             f"drawn thinner as z grows. {marked}"
         )
     if dim == 2:
@@ -85,8 +85,8 @@ def curves_caption(analysis: ModelAnalysis) -> str:
     slope = optimum_of(analysis).predicted.largest_slope
     return (
         "The curve f(z) of the ground truth and of the predicted optimum, coloured by z, over the "
-        "same data. Where the learned curve leaves the data it pays in MLEO; where it no longer "
-        "passes the same x twice it gains in PMO. Its steepest piece has |f′| = "
+        "same data. Where the learned curve leaves the data MLEO rises; where it no longer "
+        "passes the same x twice PMO falls. Its steepest piece has |f′| = "
         f"{slope:.3g} data units per unit of z."
     )
 
@@ -122,12 +122,12 @@ def trained_caption(analysis: ModelAnalysis) -> str:
         panels = "Above: z against f(z), the truth’s in grey. Below: p_f(x) over p(x) in grey."
     elif dim == 2 and coarse(analysis):
         panels = (
-            "Above: f(z), coloured by z, over beads of p(x). Below: the same beads for each "
-            "decoder’s own p_f(x); their area is probability."
+            "Above: f(z), coloured by z, over discs for p(x). Below: the same discs for each "
+            "decoder’s p_f(x); their area is probability."
         )
     elif dim == 2:
         panels = (
-            "Above: f(z), coloured by z, over p(x) in grey. Below: each decoder’s own p_f(x), on "
+            "Above: f(z), coloured by z, over p(x) in grey. Below: each decoder’s p_f(x), on "
             "one scale."
         )
     else:
@@ -175,8 +175,8 @@ def starts_caption(analysis: ModelAnalysis) -> str:
     predicted = optimum_of(analysis).predicted
     return (
         "J at the end of every coarse ascent, lowest first; the best are refined on finer cells, "
-        "which lowers J, and the best of those is torn anew and ascended again. These J are those "
-        "on the search’s "
+        "which lowers J, and the best of those is cut and rearranged, and ascended again (basin "
+        "hopping). These J are those on the search’s "
         f"own data nodes, without radius; “found” means within {SAME_OPTIMUM:g} nats of the best "
         "start. The reported J is evaluated on nodes that the search never saw: "
         f"{shown(predicted.excess)} nats."

@@ -1,4 +1,4 @@
-"""A report's figures as files for a paper: SVG, PDF or PNG, one or two columns wide."""
+"""Writes a report's figures as files for a paper: SVG, PDF or PNG, one or two columns wide."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ _METADATA: Mapping[str, Mapping[str, None]] = {
 
 @dataclass(frozen=True)
 class FigureFiles:
-    """How figures are to be written.
+    """Says how figures are to be written.
 
     Parameters
     ----------
     kind : {"svg", "pdf", "png"}
     columns : {1, 2}
-        Of the page, that a figure is wide.
+        Columns of the page that a figure spans.
     """
 
     kind: Kind
@@ -71,12 +71,12 @@ class FigureFiles:
         ----------
         analysis : ModelAnalysis
         directory : Path
-            Where they are to go.
+            Folder for the files.
 
         Returns
         -------
         dict of Path to bytes
-            What to write: ``MODEL-FIGURE.KIND`` each.
+            Contents by file, ``MODEL-FIGURE.KIND`` each.
         """
         stem = re.sub(r"[^\w.+-]+", "_", analysis.model.name).strip("_.")[:60] or "model"
         return {
@@ -102,7 +102,7 @@ def figure_files(kind: str | None, columns: int = 2) -> FigureFiles | None:
     Raises
     ------
     SettingError
-        If there is no such kind, or a page has not so many columns.
+        If there is no such kind, or a page does not have that many columns.
     """
     if kind is None:
         return None

@@ -1,4 +1,4 @@
-"""What all figures share: palette, sizes, letters at telling x's, encoding for a page.
+"""Holds what all figures share: palette, sizes, letters at selected x, encoding for a page.
 
 Figures are made with matplotlib's object-oriented interface; no global state is touched for
 longer than a call.
@@ -136,14 +136,14 @@ def plain(text: str, longest: int = 40) -> str:
 def mark_points(
     axes: Axes, points: Sequence[TellingPoint], places: Sequence[Sequence[float]]
 ) -> None:
-    """Mark telling x's by their letters; call it when the limits of the axes are set.
+    """Mark the selected x by their letters; call it when the limits of the axes are set.
 
     Parameters
     ----------
     axes : Axes
     points : sequence of TellingPoint
     places : sequence of (float, float)
-        Where each goes, in data coordinates.
+        Position of each, in data coordinates.
     """
     halo = [patheffects.withStroke(linewidth=3.5, foreground="white")]
     inside = np.atleast_2d(axes.transLimits.transform(places))

@@ -1,4 +1,4 @@
-"""All figures of one model, in the order of a report, with their captions."""
+"""Draws all figures of one model, in the order of a report, with their captions."""
 
 from __future__ import annotations
 
@@ -43,15 +43,18 @@ __all__ = [
 
 
 class Recipe(NamedTuple):
-    """How a figure is made.
+    """Says how a figure is made.
 
     Parameters
     ----------
     name : str
+        Name of the figure, for its file.
     draw : callable
+        Function that draws the figure of an analysis.
     kind : {"png", "svg"}
         File type in the page: PNG for heat maps, SVG for lines.
     caption : callable
+        Function that returns its caption.
     """
 
     name: str
@@ -62,7 +65,7 @@ class Recipe(NamedTuple):
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A figure ready to stand in a page.
+    """Holds a figure ready to stand in a page.
 
     Parameters
     ----------
@@ -71,7 +74,7 @@ class ReportFigure:
     address : str
         The image itself, as a ``data:`` address.
     caption : str
-        What one sees.
+        Text that says what one sees.
     """
 
     name: str

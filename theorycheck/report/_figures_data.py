@@ -1,4 +1,4 @@
-"""Figures over the data space: p(x) with the curve f(z), and KL(x)."""
+"""Draws figures over the data space: p(x) with the curve f(z), and KL(x)."""
 
 from __future__ import annotations
 

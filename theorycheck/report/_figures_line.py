@@ -1,4 +1,4 @@
-"""Figures over a data space of one dimension, and what all figures over data share."""
+"""Draws figures over a data space of one dimension; holds what all figures over data share."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def curve_pieces(panels: LatentPanels) -> list[Array]:
 
 
 def kl_ceiling(analysis: ModelAnalysis) -> float:
-    """Return the KL that 99.9 % of the probability lies below, or that a telling point has."""
+    """Return the KL that 99.9 % of the probability lies below, or that a selected point has."""
     distribution = analysis.decomposition.kl_distribution
     cumulative = np.cumsum(distribution.mass) / distribution.mass.sum()
     index = min(int(np.searchsorted(cumulative, 0.999)), distribution.kl.size - 1)

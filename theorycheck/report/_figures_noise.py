@@ -1,4 +1,4 @@
-"""J*(σ²) as a curve: what was found from above, and what no decoder can go below."""
+"""Draws J*(σ²) as a curve: what was found from above, and what no decoder can go below."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def noise_curve_figure(curve: NoiseCurve) -> Figure:
     Parameters
     ----------
     curve : NoiseCurve
-        Of two σ² at least.
+        A curve over two σ² at least.
 
     Returns
     -------

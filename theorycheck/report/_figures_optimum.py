@@ -1,4 +1,4 @@
-"""What the ELBO makes of the curve: true and learned f, and p(x) against p_f(x)."""
+"""Draws what the ELBO makes of the curve: true and learned f, p(x) against p_f(x)."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def curves_figure(analysis: ModelAnalysis) -> Figure:
     Parameters
     ----------
     analysis : ModelAnalysis
-        With a predicted optimum.
+        An analysis with a predicted optimum.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def densities_figure(analysis: ModelAnalysis) -> Figure:
     Parameters
     ----------
     analysis : ModelAnalysis
-        With a predicted optimum; D <= 2.
+        An analysis with a predicted optimum; D <= 2.
 
     Returns
     -------

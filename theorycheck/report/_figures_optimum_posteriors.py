@@ -1,4 +1,4 @@
-"""Posteriors of the ground truth and of the predicted optimum, side by side."""
+"""Draws posteriors of the ground truth and of the predicted optimum, side by side."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ _DOTS: Any = {"s": 9, "linewidths": 0}
 
 @styled
 def paired_posteriors_figure(analysis: ModelAnalysis) -> Figure:
-    """Draw posteriors and their best Gaussians at the telling x's, ground truth beside optimum.
+    """Draw posteriors and their best Gaussians at the selected x, ground truth beside optimum.
 
     Parameters
     ----------
     analysis : ModelAnalysis
-        With a predicted optimum.
+        An analysis with a predicted optimum.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def paired_maps_figure(analysis: ModelAnalysis) -> Figure:
     Parameters
     ----------
     analysis : ModelAnalysis
-        With a predicted optimum.
+        An analysis with a predicted optimum.
 
     Returns
     -------

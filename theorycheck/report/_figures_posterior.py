@@ -1,4 +1,4 @@
-"""Figures at single x's: posteriors against their best Gaussian, and the PMO landscape."""
+"""Draws figures at single x: posteriors against their best Gaussian, and the KL landscape."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _LABELS = 4
 
 @styled
 def posterior_figure(analysis: ModelAnalysis) -> Figure:
-    """Draw p(z|x) and its optimal Gaussian q at the telling x's, one panel each.
+    """Draw p(z|x) and its optimal Gaussian q at the selected x, one panel each.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where the starts of the search ended, so that one sees how often the best was found."""
+"""Draws where the starts of the search ended, so that one sees how often the best was found."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def starts_figure(analysis: ModelAnalysis) -> Figure:
     Parameters
     ----------
     analysis : ModelAnalysis
-        With a predicted optimum.
+        An analysis with a predicted optimum.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def starts_figure(analysis: ModelAnalysis) -> Figure:
         places = len(starts) + 1.5 + np.arange(len(hops))
         axes.plot(
             places, [hop.node_excess for hop in hops], "s", markerfacecolor="white",
-            markeredgecolor=HOLDS, label="the best, torn anew", **style,
+            markeredgecolor=HOLDS, label="hops from the best", **style,
         )  # fmt: skip
         finer = [(x, h.refined) for x, h in zip(places, hops, strict=True) if h.refined is not None]
         if finer:

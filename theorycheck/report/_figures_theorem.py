@@ -1,4 +1,4 @@
-"""Figures over η: the premise of Theorem 1 and its condition (1)."""
+"""Draws figures over η: the premise of Theorem 1 and its condition (1)."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def condition_1_figure(analysis: ModelAnalysis) -> Figure:
     Parameters
     ----------
     analysis : ModelAnalysis
-        With at least one alternative.
+        An analysis with at least one alternative.
 
     Returns
     -------

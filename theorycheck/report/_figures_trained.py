@@ -1,4 +1,4 @@
-"""The paper's Figure 1: the truth, the predicted optimum and trained networks, side by side."""
+"""Draws the paper's Figure 1: truth, predicted optimum and trained networks, side by side."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _TYPE = 9.5
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """One decoder of the figure.
+    """Holds one decoder of the figure.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def trained_figure(analysis: ModelAnalysis) -> Figure:
     Parameters
     ----------
     analysis : ModelAnalysis
-        With trained networks.
+        An analysis with trained networks.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing else, and all of its numbers as JSON beside it."""
+"""Writes the report: an HTML file that needs nothing else, and its numbers as JSON beside it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _PLACES = 6
 
 @dataclass(frozen=True, eq=False)
 class _Section:
-    """A model's part of the page."""
+    """Holds a model's part of the page."""
 
     analysis: ModelAnalysis
     figures: tuple[ReportFigure, ...]
@@ -62,26 +62,27 @@ def write_report(
     models : sequence of GenerativeModel
         Ground truths to report on, in this order.
     directory : path-like
-        Where to; made if missing. Reports in it are replaced at the end, never left half written.
+        Folder, made if missing. Reports in it are replaced at the end, never left half written.
         Until then ``report-so-far.html`` shows the models that are done.
     alternatives : mapping of str to sequence of GenerativeModel, optional
-        By the name of a model: decoders to try in condition (1) of Theorem 1.
+        Decoders to try in condition (1) of Theorem 1, by the name of a model.
     eta : sequence of float
         Thresholds for the η tables, nats; by default some round ones.
     tolerance : float
         Error radius wanted for every PMO, nats.
     search : ReportSearch, optional
-        How to search for the predicted optimum of each model; by default it is not.
+        Search for the predicted optimum of each model; by default there is none.
     trained : sequence of TrainedRun
         Networks to show beside the ground truth that each was trained on.
     figure_files : FigureFiles, optional
         Write the figures as files for a paper too, into the folder ``figures``.
     progress : Progress
+        Receives the progress of the report.
 
     Returns
     -------
     Path
-        Of the HTML file.
+        Path of the HTML file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Numbers for people: each with an error radius that is true of the digits shown."""
+"""Writes numbers for people, each with an error radius that is true of the digits shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report says about the predicted optimum: beside the ground truth, at the same x."""
+"""Compares the predicted optimum with the ground truth, at the same x, for a report."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NEGLIGIBLE = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class PairedMap:
-    """KL(x) and number of posterior modes of two decoders at the same x.
+    """Holds KL(x) and the number of posterior modes of two decoders at the same x.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ class PairedMap:
         Nats: ground truth, predicted optimum.
     modes : tuple of two ndarray of int, shape (n,)
     axes : tuple of ndarray or None
-        Of the tensor grid that the x are part of; None where they are draws.
+        Axes of the tensor grid that the x are part of; None where they are draws.
     seen : ndarray of bool or None
-        Which points of the grid they are.
+        True at the points of the grid that they are.
     """
 
     x: Array
@@ -66,20 +66,20 @@ class PairedMap:
 
 @dataclass(frozen=True, eq=False)
 class OptimumAnalysis:
-    """The predicted optimum beside the ground truth.
+    """Holds the predicted optimum beside the ground truth.
 
     Parameters
     ----------
     predicted : PredictedOptimum
     truth : Decomposition
-        Of the ground truth.
+        Decomposition at the ground truth.
     density : ndarray or None
         p_f(x) on the axes of the ground truth's map; None where D > 2.
     total_variation : Estimate or None
         ½ ∫ |p_f − p| dx; None where D > 2.
     pair : PairedMap
     points : tuple of TellingPoint
-        The optimum's posteriors at the ground truth's telling x's, with their letters.
+        The optimum's posteriors at the ground truth's selected x, with their letters.
     comparison : PosteriorComparison
         Posteriors by p(x)-mass.
     panels : LatentPanels
@@ -103,7 +103,7 @@ class OptimumAnalysis:
 
     @property
     def gain(self) -> Estimate:
-        """J(ground truth) − J(predicted optimum), nats."""
+        """Return J(ground truth) − J(predicted optimum), nats."""
         return self.truth.excess - self.predicted.excess
 
     @property
@@ -161,17 +161,17 @@ def analyse_optimum(
     ----------
     predicted : PredictedOptimum
     truth : Decomposition
-        Of the ground truth.
+        Decomposition at the ground truth.
     mean_field : MeanField
-        Of the ground truth.
+        The ground truth, ready for averages.
     surface : KlMap or None
-        Its map, where D <= 2.
+        KL(x) of the ground truth over the data space; None where D > 2.
     points : sequence of TellingPoint
-        Its telling x's.
+        The selected x of the ground truth.
     effort : str
-        What the search is called.
+        Name of the search's effort, for the reader.
     seed : int
-        Of the draws at which posteriors are compared.
+        Seed of the draws at which posteriors are compared.
     seconds : float
         Time that the search took; that of this function is added.
 

@@ -1,4 +1,4 @@
-"""Drawing in a data space of two dimensions (or the first two): curve, heat map, beads."""
+"""Draws in a data space of two dimensions (or the first two): curve, heat map, discs."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def draw_curve(axes: Axes, panels: LatentPanels, *, thin: float = 1.0) -> Scalar
     ----------
     axes : Axes
     panels : LatentPanels
-        Of a decoder with D >= 2.
+        Panels of a decoder with D >= 2.
     thin : float
         Factor on the width of the line.
 
     Returns
     -------
     ScalarMappable
-        For a colour bar.
+        The colours, for a colour bar.
     """
     pieces = [piece for piece in curve_pieces(panels) if len(piece) > 1]
     lines = np.concatenate([np.stack([p[:-1, 1:3], p[1:, 1:3]], axis=1) for p in pieces])
@@ -110,7 +110,7 @@ def draw_contours(axes: Axes, plane: Sequence[Array], density: Array, *, thin: f
 
 
 def finish_plane(axes: Axes, points: Sequence[TellingPoint]) -> None:
-    """Set aspect and labels, and mark the telling x's."""
+    """Set aspect and labels, and mark the selected x."""
     axes.set_aspect("equal")
     axes.set_xlabel("x₁ (data units)")
     axes.set_ylabel("x₂ (data units)")

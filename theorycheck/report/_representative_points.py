@@ -1,4 +1,4 @@
-"""The x's whose posteriors are worth looking at, and the one whose landscape is."""
+"""Selects the x whose posteriors a report shows, and the one whose landscape it shows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 NOT_RARE = 0.05
 #: KL, in nats, below which all of KL(x) is rounding, so that its largest value tells nothing.
 ROUNDING_KL = 1e-9
-#: Two telling points nearer than this many σ are one point with two roles.
+#: Two selected points nearer than this many σ are one point with two roles.
 _SAME_POINT = 0.5
 #: KL, in nats, within which two x's tie; the likelier one is then shown.
 _TIE = 1e-6
@@ -33,12 +33,12 @@ _LANDSCAPE_REACH = 4.0
 
 @dataclass(frozen=True, eq=False)
 class TellingPoint:
-    """An x whose posterior is worth looking at.
+    """Holds an x whose posterior a report shows.
 
     Parameters
     ----------
     letter : str
-        How figures mark it.
+        Letter that marks it in figures.
     role : str
         Why it was chosen.
     posterior : Posterior
@@ -79,16 +79,16 @@ def telling_points(
     Parameters
     ----------
     mean_field : MeanField
-        Of the model.
+        The model, ready for averages.
     truth : Decomposition
-        Of the model against itself; its nodes are chosen from where there is no map.
+        Decomposition of the model on its own data; its nodes are the choice where there is no map.
     surface : KlMap or None
         KL over the data space, where D <= 2.
 
     Returns
     -------
     tuple of TellingPoint
-        One to four, lettered from A.
+        Points, one to four, lettered from A.
     """
     x, density, kl, mass = _candidates(mean_field, truth, surface)
     chosen = [("highest p(x)", int(np.argmax(density)))]
@@ -97,7 +97,7 @@ def telling_points(
         order = np.argsort(kl)
         rank = np.empty(len(kl))
         rank[order] = np.cumsum(mass[order]) / mass.sum()
-        # Of the x's with a KL near the median, the likeliest is the one to expect.
+        # Among the x with a KL near the median, the likeliest is the one to expect.
         middle = np.abs(rank - 0.5) <= max(0.05, float(np.abs(rank - 0.5).min()))
         largest = not_rare & (kl >= kl[not_rare].max() - _TIE)
         chosen += [
@@ -139,7 +139,7 @@ def telling_landscape(
     -------
     landscape : Landscape
     letter : str
-        Of the point.
+        Letter of the point.
     """
     x = np.stack([point.posterior.x for point in points])
     minima = mean_field.optimal_q(x, margin=ALL_MINIMA).minima
@@ -179,9 +179,9 @@ def telling_point(mean_field: MeanField, letter: str, role: str, x: Array) -> Te
     Parameters
     ----------
     mean_field : MeanField
-        Of the decoder.
+        The decoder, ready for averages.
     letter, role : str
-        How figures mark it, and why it was chosen.
+        Letter that marks it in figures, and the reason why it was chosen.
     x : ndarray, shape (D,)
 
     Returns

@@ -1,4 +1,4 @@
-"""How a report searches for the predicted optimum."""
+"""Searches for the predicted optimum of a report."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from theorycheck.progress import Progress
 
 @dataclass(frozen=True)
 class ReportSearch:
-    """How the predicted optimum is to be searched for, and what readers are told about it.
+    """Says how the predicted optimum is to be searched for, and what readers are told about it.
 
     Parameters
     ----------
     settings : SearchSettings
     name : str
-        What a reader is told about it, ``"quick"`` for example.
+        Name of the effort for the reader, ``"quick"`` for example.
     execution : Execution
-        Its progress is that of the report.
+        Execution of the search; its progress is that of the report.
     """
 
     settings: SearchSettings
@@ -29,7 +29,7 @@ class ReportSearch:
 
     @property
     def seed(self) -> int:
-        """The seed of the search."""
+        """Return the seed of the search."""
         return self.settings.seed
 
     def run(

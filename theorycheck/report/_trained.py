@@ -1,4 +1,4 @@
-"""Trained networks for a report: read from the folders that ``theorycheck train -o`` leaves."""
+"""Reads trained networks for a report from the folders that ``theorycheck train -o`` writes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHECKPOINT, RESULT = "checkpoint.pt", "result.json"
 
 @dataclass(frozen=True, eq=False)
 class TrainedRun:
-    """One run: the selected restart's network, and what the run says of itself.
+    """Holds a run: the selected restart's network, and what the run says of itself.
 
     Parameters
     ----------
@@ -27,14 +27,15 @@ class TrainedRun:
     model : GenerativeModel
         The selected restart, with its σ².
     truth : str or list of float
-        What tells the ground truth that it was trained on from others: its fingerprint, or the
+        Mark of the ground truth that it was trained on: the fingerprint, or the
         numbers that earlier versions kept.
     truth_name : str
     method : str
+        Method of training: vae, iwae or lin.
     samples : int
         S of the objective.
     restarts : int
-        How many the selected one was chosen from.
+        Number of restarts that the selected one was chosen from.
     excess : Estimate
         J as the run itself judged it, nats.
     gap : Estimate or None
@@ -54,7 +55,7 @@ class TrainedRun:
 
     @property
     def label(self) -> str:
-        """What figures and tables call it."""
+        """Return what figures and tables call it."""
         return self.method.upper() + (f", S = {self.samples}" if self.method == "iwae" else "")
 
 
@@ -64,6 +65,7 @@ def read_trained(directory: Path) -> TrainedRun:
     Parameters
     ----------
     directory : Path
+        Folder that ``theorycheck train -o`` wrote.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def read_trained(directory: Path) -> TrainedRun:
     Raises
     ------
     LoadingError
-        One line, if it is no such folder, or one of its files is missing or damaged.
+        If it is no such folder, or one of its files is missing or damaged.
     MissingExtraError
         If PyTorch is not installed.
     """
@@ -115,13 +117,13 @@ def runs_of(
     Parameters
     ----------
     models : sequence of GenerativeModel
-        Those of the report.
+        The models of the report.
     runs : sequence of TrainedRun
 
     Returns
     -------
     dict of str to list of TrainedRun
-        By the model's name; IWAE, VAE, LIN, as in the paper.
+        Runs by the model's name, in the order IWAE, VAE, LIN, as in the paper.
 
     Raises
     ------

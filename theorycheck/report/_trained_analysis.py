@@ -1,4 +1,4 @@
-"""Trained networks where the ground truth was looked at: J, MLEO, and p_f on the same grid."""
+"""Evaluates trained networks where the ground truth was: J, MLEO, and p_f on the same grid."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _SAME_NETWORK = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class TrainedAnalysis(Evaluated):
-    """One trained network beside the ground truth and the predicted optimum.
+    """Holds one trained network beside the ground truth and the predicted optimum.
 
     Parameters
     ----------
     run : TrainedRun
     decomposition : Decomposition
-        Of the network on the ground truth's data, evaluated anew.
+        Decomposition of the network on the ground truth's data, evaluated anew.
     above : Estimate or None
         J − J(predicted optimum of the report), nats; None where there was no search.
     density : ndarray or None
@@ -50,7 +50,7 @@ class TrainedAnalysis(Evaluated):
 
     @cached_property
     def largest_slope(self) -> float:
-        """The largest |f′(z)| for |z| <= 4."""
+        """Return the largest |f′(z)| for |z| <= 4."""
         return largest_slope(self.panels)
 
     def to_dict(self) -> dict[str, object]:
@@ -81,9 +81,9 @@ def analyse_trained(
     ----------
     run : TrainedRun
     truth : Decomposition
-        Of the ground truth.
+        Decomposition at the ground truth.
     surface : KlMap or None
-        Its map, where D <= 2.
+        KL(x) of the ground truth over the data space; None where D > 2.
     predicted : PredictedOptimum or None
     progress : Progress
 

@@ -1,4 +1,4 @@
-"""Results that took a search or a training: written to files, read back, kept in a cache."""
+"""Writes results that took a search or a training to files, reads them back, and caches them."""
 
 from __future__ import annotations
 

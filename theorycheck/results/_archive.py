@@ -1,4 +1,4 @@
-"""The file of a result: one ``.npz`` of arrays with a head of JSON; nothing in it is ever run."""
+"""Writes and reads the file of a result, an ``.npz`` with a JSON head; nothing in it is run."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write_archive(path: Path, head: Mapping[str, Any], arrays: Mapping[str, NDAr
     head : mapping
         Plain values, no NaN or infinity among them.
     arrays : mapping of str to ndarray
-        None of objects.
+        Arrays by name; arrays of objects are refused.
 
     Raises
     ------
@@ -66,6 +66,7 @@ def read_archive(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
     Parameters
     ----------
     path : Path
+        File that :func:`write_archive` wrote.
 
     Returns
     -------
@@ -75,7 +76,7 @@ def read_archive(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
     Raises
     ------
     LoadingError
-        One line, if there is no such file or it is damaged or no result file.
+        If there is no such file or it is damaged or no result file.
     """
     if not path.is_file():
         raise LoadingError(f"{path}: no such file")

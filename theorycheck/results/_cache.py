@@ -1,4 +1,4 @@
-"""A folder of results by what they are results of, so that nothing is searched for twice."""
+"""Keeps results in a folder by all that they depend on, so that nothing is searched for twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LARGEST = 2 << 30
 
 
 class ResultCache:
-    """Results in a folder, each under a key made of all that it depends on.
+    """Keeps results in a folder, each under a key made of all that it depends on.
 
     Parameters
     ----------
@@ -65,15 +65,16 @@ class ResultCache:
         Parameters
         ----------
         kind : type
-            Its class.
+            Class of the result.
         key : str
+            Digest that :meth:`key` returned.
         models : iterable of GenerativeModel
-            As in :meth:`theorycheck.results.Saved.load`.
+            The same as in :meth:`theorycheck.results.Saved.load`.
 
         Returns
         -------
         Saved or None
-            None where there is none.
+            The result; None where there is none.
 
         Raises
         ------
@@ -94,7 +95,9 @@ class ResultCache:
         Parameters
         ----------
         result : Saved
+            Result to keep.
         key : str
+            Digest that :meth:`key` returned.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""From a result to plain values and arrays, and back, by the types of its fields.
+"""Turns a result into plain values and arrays, and back, by the types of its fields.
 
 A dataclass becomes the list of its fields; arrays, models and objects that occur more than once are
 kept once and referred to. What a field holds is known from its type, so that a file names no class
@@ -99,7 +99,7 @@ class Decoder:
     ----------
     arrays : mapping of str to ndarray
     models, objects : sequence
-        As the encoder collected them.
+        What the encoder collected.
     given : sequence of GenerativeModel
         Models at hand; see :func:`theorycheck.results._stored_models.loaded_model`.
     """

@@ -1,4 +1,4 @@
-"""A digest of the code that numbers come from: no result of other code is taken for ours."""
+"""Digests the code that numbers come from, so that no result of other code is taken for ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The head of a result file: what the file is, and what made it.
+"""Defines the head of a result file: what the file is, and what made it.
 
 It is plain JSON: the schema and its version, the layout of the result's classes, the versions of
 the packages, the date, and what the result itself adds (settings, seed, fingerprint).
@@ -21,7 +21,7 @@ FORMAT, FORMAT_VERSION = "theorycheck result", 1
 
 @dataclass(frozen=True)
 class Head:
-    """What a result file says of itself.
+    """Holds what a result file says of itself.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Head:
     created : str
         The date and time, UTC, as ISO 8601 has it.
     about : dict
-        What the result adds: settings, seed, the models' fingerprints.
+        Entries that the result adds: settings, seed, the models' fingerprints.
     """
 
     schema: str
@@ -61,7 +61,7 @@ class Head:
 
     @property
     def made_by(self) -> str:
-        """Which version of this package wrote the file, for a sentence."""
+        """Return which version of this package wrote the file, for a sentence."""
         return f"theorycheck {self.versions.get('theorycheck', '?')}"
 
 
@@ -77,9 +77,9 @@ def checked_head(entries: object, *, schema: str, layout: str, source: str) -> H
     Parameters
     ----------
     entries : object
-        What the file has in its place.
+        Head of the file, not checked yet.
     schema, layout : str
-        What is wanted.
+        Schema and layout that are wanted.
     source : str
         The file, for the error.
 
@@ -90,7 +90,7 @@ def checked_head(entries: object, *, schema: str, layout: str, source: str) -> H
     Raises
     ------
     LoadingError
-        One line, if it is no result file, one of another kind, or older or newer than this
+        If it is no result file, one of another kind, or older or newer than this
         version can read.
     """
     if not isinstance(entries, Mapping) or entries.get("format") != FORMAT:

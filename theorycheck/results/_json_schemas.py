@@ -1,4 +1,4 @@
-"""The JSON schemas of what the verbs print with ``--json``: one for each verb, with a version."""
+"""Gives the JSON schemas of what the verbs print with ``--json``, one a verb, with a version."""
 
 from __future__ import annotations
 

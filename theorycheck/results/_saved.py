@@ -1,4 +1,4 @@
-"""Results that are written to a file and read back."""
+"""Defines results that are written to a file and read back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FAULTS: tuple[type[Exception], ...] = (*DAMAGE, TheorycheckError)
 
 
 class Saved:
-    """A frozen dataclass that can be saved to a file, and loaded from it with nothing lost.
+    """A subclass is a frozen dataclass that can be saved to a file and loaded with nothing lost.
 
     Attributes
     ----------
@@ -58,6 +58,7 @@ class Saved:
         Parameters
         ----------
         path : path-like
+            Result file.
         models : iterable of GenerativeModel
             Models at hand. A ground truth or network in the file is one of these if their
             fingerprints are the same; else it is made anew where the file tells how (a benchmark,
@@ -71,7 +72,7 @@ class Saved:
         Raises
         ------
         LoadingError
-            One line, if there is no such file, or it is damaged, no result file, one of another
+            If there is no such file, or it is damaged, no result file, one of another
             kind, or written by an older or newer version whose results are laid out otherwise.
         """
         text, arrays = read_archive(Path(path))
@@ -143,6 +144,7 @@ def head_of(path: str | Path) -> Head:
     Parameters
     ----------
     path : path-like
+        Result file.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Models in result files: by name or formula, as a table, or by their fingerprint alone."""
+"""Stores models in result files: by name or formula, as a table, or by fingerprint alone."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def stored_model(
     Parameters
     ----------
     model : GenerativeModel
+        Model to be stored.
     arrays : dict
         To be filled.
     key : str
@@ -71,15 +72,16 @@ def loaded_model(
     Parameters
     ----------
     entry, arrays, key
-        As :func:`stored_model` made them.
+        What :func:`stored_model` made.
     given : sequence of GenerativeModel
         Models at hand: one of the same fingerprint is taken.
 
     Returns
     -------
     GenerativeModel
-        One of those given; else made from the table, the benchmark or the formula; else one that
-        has a name, σ² and a fingerprint, whose f is not known: to evaluate it raises DecoderError.
+        A model that was given; else one made from the table, the benchmark or the formula; else one
+        that has a name, σ² and a fingerprint, whose f is not known: to evaluate it raises
+        DecoderError.
     """
     wanted = str(entry["fingerprint"])
     for model in given:
@@ -104,7 +106,7 @@ def loaded_model(
 
 
 class _Absent:
-    """An f that a result file does not hold."""
+    """Stands for an f that a result file does not hold."""
 
     def __init__(self, name: str) -> None:
         self.name = name
