@@ -10,6 +10,9 @@ from ._data_rule import data_rule as data_rule
 from ._exact_model import BestQ as BestQ
 from ._exact_model import ExactModel as ExactModel
 from ._exact_model import MovesItself as MovesItself
+from ._exact_of import exact_model as exact_model
+from ._family import CONDITIONAL as CONDITIONAL
+from ._family import FACTORISED as FACTORISED
 from ._family import FAMILIES as FAMILIES
 from ._family import MEAN_FIELD as MEAN_FIELD
 from ._family import Family as Family
@@ -19,6 +22,14 @@ from ._iwae_bound import OptimalImportanceQ as OptimalImportanceQ
 from ._iwae_bound import checked_samples as checked_samples
 from ._iwae_bound import iwae_bound as iwae_bound
 from ._iwae_bound import optimal_iwae_q as optimal_iwae_q
+from ._label_q import ClassCost as ClassCost
+from ._label_q import ClassTable as ClassTable
+from ._label_q import SharedQ as SharedQ
+from ._label_q import SharedQSearch as SharedQSearch
+from ._label_weights import LabelWeights as LabelWeights
+from ._label_weights import label_weights as label_weights
+from ._labelled import ExactLabelled as ExactLabelled
+from ._labelled import UnlabelledBound as UnlabelledBound
 from ._linear_gaussian import ExactLinearGaussian as ExactLinearGaussian
 from ._linear_gaussian import LinearGaussianModel as LinearGaussianModel
 from ._marginal import LogDensity as LogDensity
@@ -29,7 +40,6 @@ from ._mean_field import ALL_MINIMA as ALL_MINIMA
 from ._mean_field import MeanField as MeanField
 from ._mean_field import as_field as as_field
 from ._mean_field import described_model as described_model
-from ._mean_field import exact_model as exact_model
 from ._mean_field import optimal_q as optimal_q
 from ._optimal_q import OptimalQ as OptimalQ
 from ._posterior import Mode as Mode

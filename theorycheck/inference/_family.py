@@ -60,8 +60,20 @@ MEAN_FIELD = Family(
     "q(z|x) is a Gaussian with independent latents: a mean and a scale for each latent and each x.",
 )
 
+#: The two families of labelled models.
+CONDITIONAL = Family(
+    "conditional",
+    "conditional q(y|x) q(z|x, y)",
+    "q(y|x) is any distribution over the classes, q(z|x, y) a Gaussian for each class and each x.",
+)
+FACTORISED = Family(
+    "factorised",
+    "factorised q(y|x) q(z|x)",
+    "q(y|x) is any distribution over the classes, q(z|x) one Gaussian for each x, whatever y is.",
+)
+
 #: All families, by their keys.
-FAMILIES = {family.key: family for family in (MEAN_FIELD,)}
+FAMILIES = {family.key: family for family in (MEAN_FIELD, CONDITIONAL, FACTORISED)}
 
 
 def checked_family(model: ExactModel, family: Family) -> Family:

@@ -13,13 +13,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theorycheck.errors import ModelError
 from theorycheck.inference._affine_table import affine_table, table_entries
 from theorycheck.inference._bound_tree import BoundTree
 from theorycheck.inference._elbo_rounding import ElboRounding
 from theorycheck.inference._exact_model import BestQ, ExactModel
 from theorycheck.inference._family import MEAN_FIELD, Family, checked_family
-from theorycheck.inference._linear_gaussian import ExactLinearGaussian, LinearGaussianModel
 from theorycheck.inference._marginal import LogDensity, as_panels, as_points, log_density
 from theorycheck.inference._optimal_q import OptimalQ
 from theorycheck.inference._posterior_weights import posterior_weights
@@ -400,29 +398,3 @@ def optimal_q(model: GenerativeModel | LatentPanels | MeanField, x: ArrayLike) -
         If x has the wrong shape or is not finite.
     """
     return as_field(model).optimal_q(x)
-
-
-def exact_model(model: DescribedModel | LatentPanels | ExactModel) -> ExactModel:
-    """Return what averages need of a model; what has it already passes through.
-
-    Parameters
-    ----------
-    model : GenerativeModel, LatentPanels, LinearGaussianModel or ExactModel
-        What is known exactly, or can be made so.
-
-    Returns
-    -------
-    ExactModel
-
-    Raises
-    ------
-    ModelError
-        If it is a model of another kind.
-    """
-    if isinstance(model, GenerativeModel | LatentPanels):
-        return MeanField(model)
-    if isinstance(model, LinearGaussianModel):
-        return ExactLinearGaussian(model)
-    if isinstance(model, ExactModel):
-        return model
-    raise ModelError(f"{model.name}: nobody has said how this kind of model is known exactly")

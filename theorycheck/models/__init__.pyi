@@ -29,6 +29,8 @@ from ._expression_tree import depends_on_latent as depends_on_latent
 from ._expression_tree import evaluate as evaluate
 from ._generative import GenerativeModel as GenerativeModel
 from ._generative import as_generative as as_generative
+from ._labelled import LabelledModel as LabelledModel
+from ._labelled_loading import load_labelled_model as load_labelled_model
 from ._loading import load_model as load_model
 from ._loading import object_in_file as object_in_file
 from ._network_readers import NetworkReader as NetworkReader

@@ -30,7 +30,7 @@ _FORMS = (
     "a .csv or .npz table, a .pt2 file, or a .pt file that train wrote"
 )
 #: Module attribute of a user's file that gives σ².
-_NOISE_ATTRIBUTE = "NOISE_VARIANCE"
+NOISE_ATTRIBUTE = "NOISE_VARIANCE"
 _counter = itertools.count()
 
 
@@ -132,9 +132,9 @@ def _resolve(
 
 
 def _from_python_file(path: Path, name: str, vectorize: bool) -> tuple[Decoder, ArrayLike | None]:
-    module = _run(path)
-    noise: ArrayLike | None = getattr(module, _NOISE_ATTRIBUTE, None)
-    found = _found(module, path, name)
+    module = module_of_file(path)
+    noise: ArrayLike | None = getattr(module, NOISE_ATTRIBUTE, None)
+    found = object_in(module, path, name)
     if isinstance(found, GenerativeModel):
         return found.decoder, found.noise_variance
     if isinstance(found, Decoder):
@@ -168,10 +168,10 @@ def object_in_file(path: Path, name: str) -> Any:
     LoadingError
         One line, if there is no such file or name, or running the file fails.
     """
-    return _found(_run(path), path, name)
+    return object_in(module_of_file(path), path, name)
 
 
-def _found(module: ModuleType, path: Path, name: str) -> Any:
+def object_in(module: ModuleType, path: Path, name: str) -> Any:
     """Return the object of that name, dots for its parts, or say which there are."""
     first, *parts = name.split(".")
     found = getattr(module, first, None) if first else None
@@ -214,7 +214,7 @@ def _is_offered(module: ModuleType, value: object) -> bool:
     return callable(value) and not isinstance(value, type) and (own or network)
 
 
-def _run(path: Path) -> ModuleType:
+def module_of_file(path: Path) -> ModuleType:
     """Run a user's file as a module of a name of its own."""
     if not path.is_file():
         raise LoadingError(f"{path}: no such file")

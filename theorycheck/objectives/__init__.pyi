@@ -9,6 +9,10 @@ from ._given_sample import averages_of_table as averages_of_table
 from ._given_sample import entropy_of_population as entropy_of_population
 from ._iwae_objective import IwaeObjective as IwaeObjective
 from ._iwae_objective import iwae_objective as iwae_objective
+from ._labelled_objective import LABEL_FAMILIES as LABEL_FAMILIES
+from ._labelled_objective import LabelledObjective as LabelledObjective
+from ._labelled_objective import LabelledValue as LabelledValue
+from ._labelled_objective import labelled_value as labelled_value
 from ._landscape import KlMap as KlMap
 from ._landscape import Landscape as Landscape
 from ._landscape import kl_map as kl_map

@@ -199,6 +199,27 @@ class Averaging:
         return Averaged(averages, entropy, mleo, method + "; errors are five standard errors")
 
 
+def divergence(
+    data: ExactModel, model: ExactModel, *, size: int = 1024, repeats: int = 16, seed: int = 0
+) -> Estimate:
+    """Compute KL[p(x) ‖ p_f(x)] alone, nats.
+
+    Parameters
+    ----------
+    data, model : ExactModel
+        p and p_f.
+    size, repeats, seed : int
+        Quasi-Monte Carlo for D > 2: points a repetition, repetitions, seed.
+
+    Returns
+    -------
+    Estimate
+    """
+    if data.model.data_dim <= 2:
+        return _on_grids(data, model)[2]
+    return _on_sample(data.draws(size=size, repeats=repeats, seed=seed), data, model)[1]
+
+
 def _on_grids(data: ExactModel, model: ExactModel) -> tuple[TrapezoidGrid, Estimate, Estimate]:
     """Refine the trapezoid grid until H and MLEO stand still."""
     for step in _STEPS:

@@ -10,6 +10,11 @@ from ._effort import THOROUGH as THOROUGH
 from ._effort import Effort as Effort
 from ._global_search import find_optimum as find_optimum
 from ._known import cache_key as cache_key
+from ._label_e_step import LabelEStep as LabelEStep
+from ._label_e_step import LabelledNodes as LabelledNodes
+from ._label_e_step import labelled_nodes as labelled_nodes
+from ._labelled_result import LabelledOptimum as LabelledOptimum
+from ._labelled_search import find_labelled_optimum as find_labelled_optimum
 from ._lipschitz_path import excess_against_steepness as excess_against_steepness
 from ._nodes import DataNodes as DataNodes
 from ._nodes import data_nodes as data_nodes

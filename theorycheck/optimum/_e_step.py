@@ -128,10 +128,8 @@ class EStep:
         inverse_sigma = 1.0 / np.sqrt(noise_variance)
         if previous is None:
             previous = np.full((size, CARRIED, 3), np.nan)
-        first = self._masses @ f
-        second = self._masses @ (0.5 * (f**2 / noise_variance).sum(axis=1))
-        slope = np.ascontiguousarray((first / noise_variance).T)
-        table = CellTable(*self._table, self._prior + second, slope)
+        offset, slope = self.affine(f, noise_variance)
+        table = CellTable(*self._table, offset, np.ascontiguousarray(slope.T))
         minima = np.empty((size, CARRIED, 3))
         cell_e_step_batch(
             x, inverse_sigma, self.cells.arrays(f), table,
@@ -140,7 +138,30 @@ class EStep:
         constant = 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
         minima[:, :, 2] += constant
         self._lay_table(float(np.exp(np.min(minima[:, 0, 1]))))
-        return self._sums(minima, f)
+        return self.sums(minima, f)
+
+    @property
+    def entries(self) -> tuple[Array, Array]:
+        """The μ and log s of the scan table, shape (T,) each."""
+        return self._mean, self._log_scale
+
+    def affine(self, f: Array, noise_variance: Array) -> tuple[Array, Array]:
+        """Return −ELBO_x on the scan table as offset − x·slope, up to |x|²/2σ² and a constant.
+
+        Parameters
+        ----------
+        f : ndarray, shape (M, D)
+        noise_variance : ndarray, shape (D,)
+
+        Returns
+        -------
+        offset : ndarray, shape (T,)
+            Nats.
+        slope : ndarray, shape (T, D)
+        """
+        second = self._masses @ (0.5 * (f**2 / noise_variance).sum(axis=1))
+        slope: Array = self._masses @ (f / noise_variance)
+        return self._prior + second, slope
 
     def certified(
         self, f: Array, noise_variance: Array, found: Responsibilities
@@ -176,10 +197,25 @@ class EStep:
         minima = found.minima.copy()
         minima[lower, 1:] = minima[lower, :-1]
         minima[lower, 0] = best.minima[lower, 0]
-        return replace(self._sums(minima, f), gap=gap)
+        return replace(self.sums(minima, f), gap=gap)
 
-    def _sums(self, minima: Array, f: Array) -> Responsibilities:
-        x, mass = self.nodes.x, self.nodes.mass
+    def sums(self, minima: Array, f: Array, mass: Array | None = None) -> Responsibilities:
+        """Add up what the M-step needs of the best of the minima.
+
+        Parameters
+        ----------
+        minima : ndarray, shape (n, CARRIED, 3)
+            μ, log s and −ELBO_x, nats; the first is the q.
+        f : ndarray, shape (M, D)
+        mass : ndarray, shape (n,), optional
+            Weights of the nodes, by default their own.
+
+        Returns
+        -------
+        Responsibilities
+        """
+        x = self.nodes.x
+        mass = self.nodes.mass if mass is None else mass
         chunks, count = 16, self.cells.count
         aggregates = np.zeros((chunks, count))
         moments = np.zeros((chunks, count, x.shape[1]))

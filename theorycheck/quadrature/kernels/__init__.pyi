@@ -11,6 +11,7 @@ from ._candidates import distinct_candidates_batch as distinct_candidates_batch
 from ._cell_iwae import cell_importance_step_batch as cell_importance_step_batch
 from ._cell_iwae_scan import cell_importance_scan_batch as cell_importance_scan_batch
 from ._cells import CARRIED as CARRIED
+from ._cells import cell_derivatives_batch as cell_derivatives_batch
 from ._cells import cell_e_step_batch as cell_e_step_batch
 from ._cells import cell_m_step_batch as cell_m_step_batch
 from ._cells import cell_masses_batch as cell_masses_batch

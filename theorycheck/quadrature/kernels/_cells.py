@@ -259,6 +259,26 @@ def _descend_cells(
 
 
 @batch_kernel
+def cell_derivatives_batch(
+    part: int,
+    parts: int,
+    x: Matrix,
+    mean: Vector,
+    log_scale: Vector,
+    inverse_sigma: Vector,
+    cells: Cells,
+    values: Matrix,
+) -> None:
+    """Fill −ELBO_x and its scaled derivatives (n, 6) at one q for every x (n, D)."""
+    x, inverse_sigma, cells = borrowed((x, inverse_sigma, cells))
+    work = np.empty((4, cells.boundary.shape[0]))
+    for k in range(part, x.shape[0], parts):
+        (
+            values[k, 0], values[k, 1], values[k, 2], values[k, 3], values[k, 4], values[k, 5],
+        ) = cell_negative_elbo(x[k], mean[k], log_scale[k], inverse_sigma, cells, work)  # fmt: skip
+
+
+@batch_kernel
 def cell_m_step_batch(
     part: int,
     parts: int,

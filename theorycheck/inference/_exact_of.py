@@ -1,0 +1,39 @@
+"""Which exact model belongs to which kind of model."""
+
+from __future__ import annotations
+
+from theorycheck.errors import ModelError
+from theorycheck.inference._exact_model import ExactModel
+from theorycheck.inference._labelled import ExactLabelled
+from theorycheck.inference._linear_gaussian import ExactLinearGaussian, LinearGaussianModel
+from theorycheck.inference._mean_field import MeanField
+from theorycheck.models import DescribedModel, GenerativeModel, LabelledModel
+from theorycheck.quadrature import LatentPanels
+
+
+def exact_model(model: DescribedModel | LatentPanels | ExactModel) -> ExactModel:
+    """Return what averages need of a model; what has it already passes through.
+
+    Parameters
+    ----------
+    model : GenerativeModel, LatentPanels, LinearGaussianModel, LabelledModel or ExactModel
+        What is known exactly, or can be made so.
+
+    Returns
+    -------
+    ExactModel
+
+    Raises
+    ------
+    ModelError
+        If it is a model of another kind.
+    """
+    if isinstance(model, GenerativeModel | LatentPanels):
+        return MeanField(model)
+    if isinstance(model, LinearGaussianModel):
+        return ExactLinearGaussian(model)
+    if isinstance(model, LabelledModel):
+        return ExactLabelled(model)
+    if isinstance(model, ExactModel):
+        return model
+    raise ModelError(f"{model.name}: nobody has said how this kind of model is known exactly")

@@ -1,0 +1,275 @@
+"""The E-step of a labelled model on cells: q(y|x), and the best q(z|x, y) or q(z|x).
+
+The decoders of the classes stand one above the other on the same cells, as one f of C·M rows, so
+that :func:`theorycheck.optimum.ascend` raises a labelled objective as it raises the ELBO: its
+M-step is the same weighted mean, with the weights of docs/labels.md,
+
+    f_y(z) ∝ Σ_x [(1−ℓ) p(x) q(y|x) q_U(z|x, y) + ℓγ p(x, y) q_L(z|x, y)] x.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theorycheck.inference import (
+    FACTORISED,
+    ClassTable,
+    ExactLabelled,
+    LabelWeights,
+    SharedQSearch,
+    label_weights,
+)
+from theorycheck.objectives import LabelledObjective
+from theorycheck.optimum._e_step import EStep, Responsibilities
+from theorycheck.optimum._nodes import DataNodes, data_nodes
+from theorycheck.quadrature import LatentCells
+from theorycheck.quadrature.kernels import CARRIED, cell_derivatives_batch
+
+Array = NDArray[np.float64]
+
+#: E-steps from one look at the table of a shared q to the next; between them the minima of the
+#: last one are followed.
+_LOOKS = 4
+#: Mass of a cell from which it has a say.
+_SEEN = 1e-14
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledNodes:
+    """Weighted points that stand for p(x), with p(y|x) of the data.
+
+    Parameters
+    ----------
+    nodes : DataNodes
+    class_posterior : ndarray, shape (C, n)
+        p(y|x).
+    log_prior : ndarray, shape (C,)
+        log π, nats.
+    """
+
+    nodes: DataNodes
+    class_posterior: Array
+    log_prior: Array
+
+    @property
+    def class_entropy(self) -> float:
+        """H(y|x) on these nodes, nats."""
+        p = self.class_posterior
+        with np.errstate(divide="ignore", invalid="ignore"):
+            each = np.where(p > 0.0, p * np.log(p), 0.0).sum(axis=0)
+        return -float(self.nodes.mass @ each)
+
+
+def labelled_nodes(
+    data: ExactLabelled,
+    step: float,
+    *,
+    shift: float = 0.0,
+    tail: float = 1e-6,
+    most: int | None = None,
+    seed: int = 0,
+) -> LabelledNodes:
+    """Lay data nodes for a labelled model; see :func:`theorycheck.optimum.data_nodes`."""
+    nodes = data_nodes(data, step, shift=shift, tail=tail, most=most, seed=seed)
+    return LabelledNodes(nodes, data.class_posterior(nodes.x)[0], data.model.log_prior)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelResponsibilities(Responsibilities):
+    """The q of every data node, and the sums of the M-step for the classes' f, stacked.
+
+    Parameters
+    ----------
+    weight : float
+        What the weights of all nodes and classes add up to: (1−ℓ) + ℓγ.
+    """
+
+    weight: float = 1.0
+
+    def residual_variance(self, f: Array) -> Array:
+        """Return the weighted mean of (x_d − f_y,d)², Theorem 2's σ² for this objective."""
+        return super().residual_variance(f) / self.weight
+
+
+class LabelEStep(EStep):
+    """The E-step of one labelled objective.
+
+    Parameters
+    ----------
+    labelled : LabelledNodes
+    cells : LatentCells
+        The cells that every f_y is constant on.
+    objective : LabelledObjective
+    """
+
+    def __init__(
+        self, labelled: LabelledNodes, cells: LatentCells, objective: LabelledObjective
+    ) -> None:
+        super().__init__(labelled.nodes, cells)
+        self.labelled, self.objective = labelled, objective
+        self._classes = len(labelled.log_prior)
+        self._steps = [EStep(labelled.nodes, cells) for _ in range(self._classes)]
+        self._calls = 0
+
+    def split(self, f: Array) -> list[Array]:
+        """Return f_y (M, D) of every class from the stacked f (C·M, D)."""
+        return np.split(f, self._classes)
+
+    def __call__(
+        self, f: Array, noise_variance: Array, previous: Array | None = None
+    ) -> LabelResponsibilities:
+        """Find the best q for every data node.
+
+        Parameters
+        ----------
+        f : ndarray, shape (C·M, D)
+            The classes' decoders, one above the other.
+        noise_variance : ndarray, shape (D,)
+        previous : ndarray, shape (C or C + 1, n, CARRIED, 3), optional
+            The minima of the last sweep.
+
+        Returns
+        -------
+        LabelResponsibilities
+            Its `negative_elbo` is the objective, entropies of the data included.
+        """
+        fresh = previous is None or self._calls % _LOOKS == 0
+        self._calls += 1
+        own = [
+            step(part, noise_variance, None if previous is None else previous[y])
+            for y, (step, part) in enumerate(zip(self._steps, self.split(f), strict=True))
+        ]
+        shared = None
+        if self.objective.family == FACTORISED:
+            hint = None if previous is None else previous[self._classes]
+            shared = self._shared(f, noise_variance, hint, fresh=fresh)
+        return self._put_together(f, [one.minima for one in own], shared, noise_variance)
+
+    def certified(
+        self, f: Array, noise_variance: Array, found: Responsibilities
+    ) -> LabelResponsibilities:
+        """Look for lower minima of the classes through their bounds, and on the table."""
+        minima, gap = [], 0.0
+        unlabelled, labelled, _ = self.objective.weights
+        for y, (step, part) in enumerate(zip(self._steps, self.split(f), strict=True)):
+            old = step.sums(found.minima[y], part)
+            best = step.certified(part, noise_variance, old)
+            minima.append(best.minima)
+            gap += best.gap * (unlabelled + labelled)
+        shared = None
+        if self.objective.family == FACTORISED:
+            shared = self._shared(f, noise_variance, found.minima[self._classes], fresh=True)
+        result = self._put_together(f, minima, shared, noise_variance)
+        return replace(result, gap=gap)
+
+    def _shared(self, f: Array, noise_variance: Array, hint: Array | None, *, fresh: bool) -> Array:
+        """Find the best q(z|x) that serves all classes: minima (n, CARRIED, 3), −V for −ELBO."""
+        costs = [_CellCost(self.cells, part, noise_variance) for part in self.split(f)]
+        mean, log_scale = self.entries
+
+        def table() -> ClassTable:
+            each = [self.affine(cost.f, noise_variance) for cost in costs]
+            offset, slope = (np.stack(part) for part in zip(*each, strict=True))
+            return ClassTable(mean, log_scale, offset, slope)
+
+        search = SharedQSearch(
+            costs, self.labelled.log_prior, self._weigh, table,
+            reweighs=self.objective.label_weight > 0.0,
+        )  # fmt: skip
+        x = self.nodes.x
+        candidates = None if hint is None else hint[:, :, :2]
+        found = search.run(x, groups=len(x), hint=candidates, fresh=fresh)
+        minima = np.full((len(x), CARRIED, 3), np.nan)
+        kept = min(CARRIED, found.minima.shape[1])
+        minima[:, :kept] = found.minima[:, :kept]
+        self._lay_table(float(found.scale.min()))
+        return minima
+
+    def _weigh(self, a: Array, x: Array) -> LabelWeights:
+        weight = self.objective.label_weight
+        if weight == 0.0:
+            return label_weights(a)
+        p = self.labelled.class_posterior
+        if a.shape[1] != p.shape[1]:
+            p = p[:, self._places(x)]
+        return label_weights(a, p, weight)
+
+    def _places(self, x: Array) -> NDArray[np.int64]:
+        """Find the nodes that these x are."""
+        order = np.lexsort(self.nodes.x.T)
+        rows = np.ascontiguousarray(self.nodes.x[order]).view([("", float)] * x.shape[1]).ravel()
+        wanted = np.ascontiguousarray(x).view([("", float)] * x.shape[1]).ravel()
+        return np.asarray(order[np.searchsorted(rows, wanted)], dtype=np.int64)
+
+    def _put_together(
+        self, f: Array, own: list[Array], shared: Array | None, noise_variance: Array
+    ) -> LabelResponsibilities:
+        mass, p = self.nodes.mass, self.labelled.class_posterior
+        unlabelled, labelled, label = self.objective.weights
+        log_prior = self.labelled.log_prior[:, None]
+        bounds = log_prior - np.stack([minima[:, 0, 2] for minima in own])
+        if shared is None:
+            weights = self._weigh(bounds, self.nodes.x)
+        else:
+            mean, scale = shared[:, 0, 0], np.exp(shared[:, 0, 1])
+            costs = [_CellCost(self.cells, part, noise_variance) for part in self.split(f)]
+            offered = [cost.derivatives(self.nodes.x, mean, scale)[:, 0] for cost in costs]
+            weights = self._weigh(log_prior - np.stack(offered), self.nodes.x)
+        value = -unlabelled * float(mass @ weights.value)
+        value -= labelled * float(mass @ (p * bounds).sum(axis=0))
+        if label and unlabelled == 0.0:
+            raise ValueError("a label term needs a share without labels")
+        parts = []
+        for y, part in enumerate(self.split(f)):
+            step = self._steps[y]
+            q_mass = unlabelled * mass * weights.r[y]
+            l_mass = labelled * mass * p[y]
+            if shared is None:
+                parts.append(step.sums(own[y], part, q_mass + l_mass))
+            else:
+                parts.append(
+                    _joined(step.sums(shared, part, q_mass), step.sums(own[y], part, l_mass), part)
+                )
+        minima = np.stack([*own, *([] if shared is None else [shared])])
+        return LabelResponsibilities(
+            minima=minima,
+            negative_elbo=value,
+            aggregate=np.concatenate([one.aggregate for one in parts]),
+            target=np.concatenate([one.target for one in parts]),
+            square=np.concatenate([one.square for one in parts]),
+            weight=unlabelled + labelled,
+        )
+
+
+class _CellCost:
+    """−ELBO of one class whose f is constant on cells."""
+
+    def __init__(self, cells: LatentCells, f: Array, noise_variance: Array) -> None:
+        self.f = f
+        self._cells = cells.arrays(f)
+        self._inverse_sigma = 1.0 / np.sqrt(noise_variance)
+        self._constant = 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
+
+    def derivatives(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Array:
+        """Return −ELBO_x and its scaled derivatives, shape (n, 6)."""
+        points = np.ascontiguousarray(x, dtype=np.float64)
+        values = np.empty((len(points), 6))
+        means = np.ascontiguousarray(mean, dtype=np.float64)
+        log_scales = np.log(np.asarray(scale, dtype=np.float64))
+        cell_derivatives_batch(points, means, log_scales, self._inverse_sigma, self._cells, values)
+        values[:, 0] += self._constant
+        return values
+
+
+def _joined(one: Responsibilities, other: Responsibilities, f: Array) -> Responsibilities:
+    """Add the sums of the unlabelled and the labelled x of a class."""
+    aggregate = one.aggregate + other.aggregate
+    moment = one.aggregate[:, None] * one.target + other.aggregate[:, None] * other.target
+    target = f.copy()
+    seen = aggregate > _SEEN
+    target[seen] = moment[seen] / aggregate[seen, None]
+    return replace(one, aggregate=aggregate, target=target, square=one.square + other.square)
