@@ -16,7 +16,10 @@ from theorycheck.progress import NO_PROGRESS
 
 
 def _what_is_averaged(function: Callable[..., Any]) -> float:
-    """Each average is given all three errors, and 100 nats where p(x) has no node; J_S what p_f is off by too."""
+    """Each average is given all three errors, and 100 nats where p(x) has no node.
+
+    J_S is given besides what p_f is off by: far from p it may be off by more.
+    """
     rng = np.random.default_rng(3)
     p, p_f, bound = rng.normal(size=(3, 16))
     errors = rng.uniform(size=(3, 16))
