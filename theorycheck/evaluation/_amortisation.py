@@ -39,7 +39,7 @@ def own_negative_elbo(
     encoder : callable
         x (n, D) to μ and s.
     seed : int
-        Of quasi-Monte Carlo, for D > 2.
+        Seed of quasi-Monte Carlo, for D > 2.
 
     Returns
     -------

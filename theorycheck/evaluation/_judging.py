@@ -111,7 +111,7 @@ def judge(
     details : bool
         Look at posteriors and draws too, which takes a few seconds.
     seed : int
-        Of the draws.
+        Seed of the draws.
     progress : Progress
 
     Returns
@@ -141,9 +141,10 @@ class Distance(ObjectiveValue):
     excess, mleo, pmo : Estimate
         Differences of J, or J_S, and of its parts at S = 1.
     near : Verdict
-        Whether J is within NEAR_OPTIMUM of the predicted.
+        The verdict on J being within NEAR_OPTIMUM of the predicted.
     not_below : Verdict
-        Whether J is at least the predicted: fails only below it by more than the error radius.
+        The verdict on J being at least the predicted: fails only where J is below it by more than
+        the error radius.
     """
 
     near: Verdict

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,7 @@ from theorycheck.errors import ModelError
 Array = NDArray[np.float64]
 
 
+@runtime_checkable
 class DescribedModel(Protocol):
     """A model of data x (D,) with Gaussian noise: x | z ~ N(f(z), diag σ²)."""
 

@@ -58,9 +58,9 @@ class PosteriorAverages:
     missing_mass : float
         Mass that the nodes do not represent, in absolute value.
     sampled : bool
-        Whether the nodes are a sample, so that errors are statistical.
+        True where the nodes are a sample, so that errors are statistical.
     converged : bool
-        Whether the tolerances were reached.
+        True where the tolerances were reached.
     """
 
     pmo: float
@@ -142,11 +142,11 @@ def averages_on_boxes(
     Parameters
     ----------
     model : ExactModel
-        Whose posterior is approximated.
+        The model whose posterior is approximated.
     data : ExactModel
-        Whose p(x) it is; may be the model itself.
+        The model whose p(x) it is; may be the model itself.
     grid : TrapezoidGrid
-        Of p(x), or of the part asked for: it says where the mass is.
+        A rule over p(x), or over the part asked for: it says where the mass is.
     tolerance : float
         Error radius wanted for the PMO, nats.
     residual_tolerance : float
@@ -247,7 +247,7 @@ def averages_on_sample(
     Parameters
     ----------
     model : ExactModel
-        Whose posterior is approximated.
+        The model whose posterior is approximated.
     sample : DataSample
         Draws of x.
     family : Family

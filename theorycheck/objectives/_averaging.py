@@ -83,7 +83,7 @@ class Averaging:
     max_nodes : int
         Nodes x at most; what needs more goes to quasi-Monte Carlo.
     size, repeats, seed : int
-        Of quasi-Monte Carlo: points a repetition, repetitions, seed.
+        Points a repetition, repetitions and seed of quasi-Monte Carlo.
     family : Family
         What q may be.
     progress : Progress
@@ -108,7 +108,7 @@ class Averaging:
         draws : DataSample or None
             A given table of x.
         truth_known : bool
-            Whether the data's model was named, rather than taken to be the model itself.
+            True if the data's model was named, rather than taken to be the model itself.
 
         Returns
         -------

@@ -75,7 +75,7 @@ class CurveAverages:
         Nodes x at most for boxes or strips; beyond, what is left is averaged by quasi-Monte
         Carlo, with a statistical radius.
     size, repeats, seed : int
-        Of quasi-Monte Carlo.
+        Points a repetition, repetitions and seed of quasi-Monte Carlo.
     progress : Progress
     """
 

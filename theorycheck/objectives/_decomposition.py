@@ -91,7 +91,7 @@ class Decomposition(Saved):
     certificate : CertifiedPoints or None
         How far q* can be from the global optimum, where that was asked for.
     converged : bool
-        Whether every error radius is within its tolerance.
+        True where every error radius is within its tolerance.
     averages : PosteriorAverages
         The nodes that the averages were made of.
     unresolved_mass : float

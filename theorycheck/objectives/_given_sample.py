@@ -47,7 +47,7 @@ class SampleAverages:
         The same means as estimates of the population's, nats: five standard errors, provided that
         the x are independent draws.
     truth_known : bool
-        Whether the model that the data came from was named, so that H and MLEO are known.
+        True if the model that the data came from was named, so that H and MLEO are known.
     averages : PosteriorAverages
         PMO and residuals of the table, and KL(x) at each of its points.
     """

@@ -85,7 +85,7 @@ class KlMap:
         Parameters
         ----------
         panels : LatentPanels
-            Of that model.
+            Panels of that model.
 
         Returns
         -------
@@ -168,9 +168,9 @@ def kl_map(
     Parameters
     ----------
     model : GenerativeModel, LatentPanels or MeanField
-        Whose posterior is approximated.
+        The model whose posterior is approximated.
     data : GenerativeModel, optional
-        Whose p(x) says where to look; by default the model's own.
+        The model whose p(x) says where to look; by default the model's own.
     resolution : int
         Grid points along the longer axis.
 

@@ -83,7 +83,7 @@ class KlDistribution:
     missing_mass : float
         Probability not represented.
     sampled : bool
-        Whether `mass` is a sample's; probabilities then carry a statistical radius too.
+        True where `mass` is a sample's; probabilities then carry a statistical radius too.
     """
 
     kl: Array
@@ -247,7 +247,7 @@ def spanning(first: Partition, last: Partition) -> Partition:
     Parameters
     ----------
     first, last : Partition
-        Of one distribution of KL(x), at η_1 <= η_2.
+        Parts of one distribution of KL(x), at η_1 <= η_2.
 
     Returns
     -------

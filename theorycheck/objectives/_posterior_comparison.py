@@ -115,7 +115,7 @@ class PosteriorComparison:
     regions : tuple of RegionComparison
         In the order asked for.
     seed : int
-        Of the draws.
+        Seed of the draws.
     """
 
     regions: tuple[RegionComparison, ...]

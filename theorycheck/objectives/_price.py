@@ -42,9 +42,9 @@ def say_price(
     Parameters
     ----------
     model : ExactModel
-        Whose posterior is approximated.
+        The model whose posterior is approximated.
     data : ExactModel
-        Whose p(x) it is.
+        The model whose p(x) it is.
     nodes : float
         How many x there will be.
     progress : Progress

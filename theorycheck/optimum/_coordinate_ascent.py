@@ -48,7 +48,7 @@ class Ascent:
     evaluations : int
         E-steps made.
     converged : bool
-        Whether −ELBO stood still to the tolerance.
+        True where −ELBO stood still to the tolerance.
     displacement : float
         Root mean square over the aggregated posterior of the next M-step's |f_new − f|/σ.
     gradient_norm : float

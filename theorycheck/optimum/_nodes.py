@@ -81,7 +81,7 @@ def data_nodes(
     most : int, optional
         Draw so many nodes from a larger grid, each standing for an equal share of its mass.
     seed : int
-        Of the quasi-Monte Carlo draws (D > 2) and of that choice.
+        Seed of the quasi-Monte Carlo draws (D > 2) and of that choice.
 
     Returns
     -------

@@ -79,7 +79,7 @@ class Convergence:
     displacement : float
         Root mean square |f_new − f|/σ of one more M-step.
     gradient_norm : float
-        Of −ELBO in the cells' f in units of σ, nats.
+        Norm of the gradient of −ELBO in the cells' f in units of σ, nats.
     q_gap : float
         Nats by which that J could be lower at q that the last E-step did not find: at rounding
         level for the ELBO, log p − L_S for the IWAE bound.
@@ -279,7 +279,8 @@ def decoder_on_cells(
     Returns
     -------
     GenerativeModel
-        Whose |f′| is that between neighbouring cells; its J is lower than that of the steps.
+        A model whose |f′| is that between neighbouring cells, and whose J is lower than that of the
+        steps.
     """
     decoder = decoder_from_table(cells.z, f, kind="linear", name=name)
     return GenerativeModel(decoder, noise_variance)

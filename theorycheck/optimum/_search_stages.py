@@ -57,7 +57,7 @@ class Found:
     starts : list of Outcome
         On coarse cells.
     refined : dict of int to Outcome
-        Of those that were worth it, by their place among the starts.
+        Ends of those that were worth it, by their place among the starts.
     hops : list of (Outcome, Outcome or None)
         Coarse, and refined where that was worth it.
     best : Outcome

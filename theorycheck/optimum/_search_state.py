@@ -40,7 +40,7 @@ class Outcome:
         J on the data nodes of its level, nats; a guide, not a result.
     f : ndarray, shape (M, D)
     boundary : ndarray, shape (M − 1,)
-        Of the cells of f.
+        Boundaries of the cells of f.
     noise_variance : ndarray, shape (D,)
     evaluations : int
         E-steps taken.

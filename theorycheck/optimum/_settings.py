@@ -43,7 +43,7 @@ class SearchSettings:
     seed : int
         Seed of all randomness, not negative.
     fit_noise : {"no", "shared", "each"}
-        Whether to optimise σ² along with f and q: one for all data dimensions, or one for each.
+        Optimise σ² along with f and q, or not: one for all data dimensions, or one for each.
     noise_variance : array_like, optional
         σ² of the decoder, one for all data dimensions or one each: held there, or where the fit
         begins; by default the data's. Stored as a tuple.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from theorycheck.models import GenerativeModel
+from theorycheck.models import GenerativeModel, as_generative
 from theorycheck.quadrature._breakpoints import locate_kinks
 from theorycheck.quadrature._panel_edges import broken_edges, jump_steepness, place_masses
 from theorycheck.quadrature._panel_mesh import LARGEST_MOVE, Mesh, log_mass, refine
@@ -183,8 +183,11 @@ def latent_panels(
         If f misbehaves at a node or has a pole, or the resolution is out of range.
     SettingError
         If the resolution asks for more of f than can be held.
+    ModelError
+        If the model is not of one latent.
     """
     reach = min(reach, LARGEST_REACH)
+    model = as_generative(model)
     if resolution is not None:
         model = model.with_resolution(resolution)
     scan = scan_decoder(model, reach)

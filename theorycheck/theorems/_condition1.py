@@ -60,7 +60,7 @@ class AlternativeCheck:
     Parameters
     ----------
     decomposition : Decomposition
-        Of f against the ground truth's p(x).
+        The decomposition of f on the ground truth's p(x).
     condition_1 : tuple of Condition1At
         At every η looked at.
     verdict : Verdict
@@ -70,7 +70,7 @@ class AlternativeCheck:
     gain : Estimate
         J(G) − J(f), nats.
     prefers : Verdict
-        Whether the ELBO prefers f to the ground truth, gain > 0.
+        The verdict on gain > 0: the ELBO prefers f to the ground truth.
     """
 
     decomposition: Decomposition
@@ -127,7 +127,7 @@ def condition_1_at(
     Parameters
     ----------
     truth, f : Partition
-        Of the ground truth and of the alternative at the same η, both under the ground truth's
+        Parts of the ground truth and the alternative at the same η, both under the ground truth's
         p(x).
     mleo : Estimate
         MLEO(f), nats.
@@ -154,11 +154,11 @@ def check_condition_1(
     Parameters
     ----------
     truth : Decomposition
-        Of the ground truth.
+        The decomposition of the ground truth.
     parts : sequence of Partition
         Its η-partition at every η to look at.
     alternative : Decomposition
-        Of f against the ground truth's p(x).
+        The decomposition of f on the ground truth's p(x).
 
     Returns
     -------

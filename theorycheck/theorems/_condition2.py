@@ -63,9 +63,9 @@ class RepairedCheck:
     Parameters
     ----------
     smallest : Decomposition
-        Of the g with MLEO(g) = 0 and the smallest PMO that was found.
+        The decomposition of the g with MLEO(g) = 0 and the smallest PMO that was found.
     stationarity : Stationarity
-        Whether an M-step moves it.
+        How far an M-step moves it.
     lowest : str
         The f of smallest J that was found; the moved g where that is the better witness.
     excess : Estimate
@@ -139,7 +139,7 @@ def check_condition_2(
         For all decoders with MLEO = 0 that were looked at.
     class_searched : str
     surveyed : bool
-        Whether they are a class that says something; a few given decoders are not, and then the
+        True if they are a class that says something; a few given decoders are not, and then the
         condition is never found to hold.
 
     Returns
@@ -165,12 +165,12 @@ def check_repaired(
     Parameters
     ----------
     members : sequence of Decomposition
-        Of decoders with MLEO = 0, the ground truth first.
+        Decompositions of decoders with MLEO = 0, the ground truth first.
     others : sequence of Decomposition
-        Of the decoders that may be better.
+        Decompositions of the decoders that may be better.
     class_searched : str
     truth : Stationarity
-        Of the ground truth.
+        How far an M-step moves the ground truth.
     surveyed : bool
         As for :func:`check_condition_2`.
 

@@ -37,7 +37,7 @@ def check_one_eta(
     Parameters
     ----------
     truth : Decomposition
-        Of the ground truth.
+        The decomposition of the ground truth.
     alternatives : sequence of Decomposition
         Decoders to try in condition (1).
     members : sequence of Decomposition
@@ -46,10 +46,10 @@ def check_one_eta(
     eta : sequence of float
         Thresholds, ascending, nats.
     surveyed : bool
-        Whether the members are a class that says something; a few given decoders are not, and
+        True if the members are a class that says something; a few given decoders are not, and
         then (2) is never found to hold.
     between : bool
-        Whether to look at the intervals between the thresholds too, bisecting those on which the
+        Look at the intervals between the thresholds too, bisecting those on which the
         verdict changes.
 
     Returns

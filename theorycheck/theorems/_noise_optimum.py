@@ -204,7 +204,7 @@ def checked_optimum(
     model : DescribedModel
         The ground truth that it must belong to.
     joint : bool
-        Whether σ² must have been optimised (otherwise held).
+        True if σ² must have been optimised, false if it must have been held.
 
     Returns
     -------

@@ -27,11 +27,11 @@ class EtaSpan:
     low, high : float
         Its ends, nats; the same at one η.
     premise : Verdict
-        Whether Pr[X_Hi] D_Hi > Pr[X_Lo] D_Lo at the ground truth.
+        The verdict on Pr[X_Hi] D_Hi > Pr[X_Lo] D_Lo at the ground truth.
     condition_1 : Verdict
-        Whether one of the decoders looked at satisfies both inequalities of (1).
+        HOLDS where one of the decoders looked at satisfies both inequalities of (1).
     condition_2 : Verdict
-        Whether no decoder with MLEO = 0 that was looked at satisfies them.
+        HOLDS where no decoder with MLEO = 0 that was looked at satisfies them.
     breaker : str or None
         One that does.
     """

@@ -50,7 +50,7 @@ def premise_at(part: Partition) -> PremiseAt:
     Parameters
     ----------
     part : Partition
-        Of the ground truth.
+        The η-partition of the ground truth.
 
     Returns
     -------

@@ -26,20 +26,20 @@ class Theorem1Check(Saved):
     ground_truth : Decomposition
     premise : tuple of PremiseAt
     premise_verdict : Verdict
-        Whether some η satisfies the premise.
+        HOLDS where some η satisfies the premise.
     alternatives : tuple of AlternativeCheck
         The given decoders, and the predicted optimum after them.
     condition_1 : Verdict
-        Whether one of the alternatives satisfies condition (1) at some η. Without alternatives, or
-        where they fail, nothing is said about decoders that were not looked at: INCONCLUSIVE.
+        HOLDS where one of the alternatives satisfies condition (1) at some η. Without alternatives,
+        or where they fail, nothing is said about decoders that were not looked at: INCONCLUSIVE.
     condition_2_check : Condition2Check
         As it stands, over the zero-MLEO class, at every η.
     repaired : RepairedCheck
         Condition (2′), over the same class.
     stationarity : Stationarity
-        Whether an M-step moves the ground truth.
+        How far an M-step moves the ground truth.
     joint : OneEtaCheck
-        Whether one η meets the premise, (1) and (2), as the theorem asks.
+        The verdict on the premise, (1) and (2) at one η, as the theorem asks.
     class_searched : str
         The decoders that were looked at.
     zero_mleo : ZeroMleoClass or None

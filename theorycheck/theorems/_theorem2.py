@@ -148,7 +148,8 @@ def check_theorem2(
     tolerance : float
         Error radius wanted for the refit, relative to σ_d².
     decomposition : Decomposition, optional
-        Of this model against itself, if there is one already: its residuals are used as they are.
+        The decomposition of this model on its own data, if there is one already: its residuals are
+        used as they are.
     optimum, joint : PredictedOptimum, optional
         On this model's data, with σ² held and with σ² optimised, as from `find_noise_optima`.
     progress : Progress
