@@ -165,7 +165,7 @@ def optimum(
             state.unlink(missing_ok=True)
     if as_json:
         entries = [
-            _entry(result) | {"decoder": None if files[bound] is None else str(files[bound])}
+            entry_of(result) | {"decoder": None if files[bound] is None else str(files[bound])}
             for bound, result in zip(bounds, found, strict=True)
         ]
         several: dict[str, object] = {"data": data.name, "against_steepness": entries}
@@ -181,7 +181,7 @@ def optimum(
             show(found[0], files[bounds[0]], truth, bound_of_truth)
 
 
-def _entry(result: PredictedOptimum) -> dict[str, object]:
+def entry_of(result: PredictedOptimum) -> dict[str, object]:
     """Return a result for JSON: with S > 1 J of the ELBO goes with it, under a name of its own."""
     entry = {"objective": "elbo" if result.importance is None else "iwae"} | result.to_dict()
     if result.importance is not None:

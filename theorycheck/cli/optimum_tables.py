@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def show(
     result: PredictedOptimum,
     path: Path | None,
-    truth: Decomposition,
+    truth: Decomposition | None,
     bound_of_truth: IwaeObjective | None = None,
 ) -> None:
     """Print one optimum beside the ground truth, and how it was found.
@@ -29,28 +29,33 @@ def show(
     result : PredictedOptimum
     path : Path or None
         Where it was written.
-    truth : Decomposition
-        Of the data's own decoder.
+    truth : Decomposition or None
+        Of the data's own decoder; None where its f is not known.
     bound_of_truth : IwaeObjective or None
         J_S of the data's own decoder, where J_S is what was minimised.
     """
     out = console()
     objective = "ELBO"
     rows = []
-    if result.importance is not None and bound_of_truth is not None:
+    if result.importance is not None:
         samples = result.samples
         objective = f"IWAE bound, S = {samples},"
         meaning = f"J_S = −E L_S − H, S = {samples}"
-        rows.append((meaning, str(bound_of_truth.excess), str(result.excess)))
+        at_truth = "—" if bound_of_truth is None else str(bound_of_truth.excess)
+        rows.append((meaning, at_truth, str(result.excess)))
     rows += [
-        (text, str(getattr(truth, name)), str(getattr(result.decomposition, name)))
+        (
+            text,
+            "—" if truth is None else str(getattr(truth, name)),
+            str(getattr(result.decomposition, name)),
+        )
         for name, text in (
             ("excess", "J = MLEO + PMO" + (" of the ELBO" if rows else "")),
             ("mleo", "MLEO = KL[p ‖ p_f]"),
             ("pmo", "PMO = E KL[q* ‖ p_f(z|x)]"),
         )
     ]
-    variances = (_numbers(truth.model.noise_variance), _numbers(result.model.noise_variance))
+    variances = (_numbers(result.data.noise_variance), _numbers(result.model.noise_variance))
     rows.append(("σ²", *variances))
     columns = ("nats", "ground truth", "optimum found")
     out.print(table(f"Optimum of the {objective} on the data of {result.data.name}", columns, rows))
@@ -117,16 +122,16 @@ def grouped(result: PredictedOptimum) -> list[tuple[str, list[StartOutcome], int
 
 
 def in_words(
-    result: PredictedOptimum, truth: Decomposition, bound_of_truth: IwaeObjective | None = None
+    result: PredictedOptimum,
+    truth: Decomposition | None,
+    bound_of_truth: IwaeObjective | None = None,
 ) -> list[str]:
     """Say what was gained, how surely, and what the figure is."""
     name = _name(result)
-    gap = (truth.excess if bound_of_truth is None else bound_of_truth.excess) - result.excess
-    sense = "below" if gap.value >= 0.0 else "above"
     node_excess = result.convergence.node_excess
     lines = [
-        f"{name} at the optimum found is {abs(gap.value):.5g} nats {sense} the ground truth's. "
-        "It is an upper bound: another f may do better still.",
+        f"{_gain(result, truth, bound_of_truth)} It is an upper bound: another f may do better "
+        "still.",
         _search_gain(result),
         f"{result.found} of {len(result.starts)} starts ended within 1e-3 nats of the best of them"
         + (f"; {_hops(result)}." if result.hops else "."),
@@ -147,6 +152,21 @@ def in_words(
     if not math.isfinite(result.excess.error):
         lines.append(f"{name} is not resolved: f is too steep for σ.")
     return lines
+
+
+def _gain(
+    result: PredictedOptimum, truth: Decomposition | None, bound_of_truth: IwaeObjective | None
+) -> str:
+    """Say how far the optimum is below the ground truth, where that one's f is known."""
+    name = _name(result)
+    if truth is None:
+        return (
+            f"{name} at the optimum found is {result.excess} nats; the ground truth's f is not in "
+            "the file."
+        )
+    gap = (truth.excess if bound_of_truth is None else bound_of_truth.excess) - result.excess
+    sense = "below" if gap.value >= 0.0 else "above"
+    return f"{name} at the optimum found is {abs(gap.value):.5g} nats {sense} the ground truth's."
 
 
 def _search_gain(result: PredictedOptimum) -> str:

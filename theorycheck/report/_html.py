@@ -13,7 +13,6 @@ from theorycheck.estimate import Verdict, positive
 from theorycheck.files import replace_files
 from theorycheck.json_values import jsonable
 from theorycheck.models import GenerativeModel
-from theorycheck.objectives import PMO_TOLERANCE
 from theorycheck.pages import page_environment
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.report._analysis import ModelAnalysis, analyse
@@ -22,6 +21,7 @@ from theorycheck.report._figures import ReportFigure, figures_of
 from theorycheck.report._numbers import shown
 from theorycheck.report._search import ReportSearch
 from theorycheck.report._trained import TrainedRun, runs_of
+from theorycheck.theorems import EXAMINED_TOLERANCE
 from theorycheck.versions import versions
 
 HTML_NAME = "report.html"
@@ -49,7 +49,7 @@ def write_report(
     *,
     alternatives: Mapping[str, Sequence[GenerativeModel]] | None = None,
     eta: Sequence[float] = (),
-    tolerance: float = PMO_TOLERANCE,
+    tolerance: float = EXAMINED_TOLERANCE,
     search: ReportSearch | None = None,
     trained: Sequence[TrainedRun] = (),
     figure_files: FigureFiles | None = None,

@@ -20,6 +20,7 @@ from theorycheck.models import as_generative
 from theorycheck.objectives import Decomposition
 from theorycheck.optimum import Stationarity, check_stationarity
 from theorycheck.rearrangements import SHARP
+from theorycheck.ruling import Ruling
 from theorycheck.theorems._condition1 import AlternativeCheck
 
 
@@ -46,11 +47,17 @@ class Condition2Check:
         """The g of largest gain that satisfies (1) and has MLEO = 0."""
         return largest_gain(self.checks)
 
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the kind that it rests on: that of the witness, or of all checks."""
+        found = Ruling.some(check.ruling for check in self.checks)
+        return Ruling(self.verdict, found.rests_on)
+
     def to_dict(self) -> dict[str, object]:
         """Return the entries for JSON."""
         found = self.witness
         return {
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
             "asks": "whether no decoder with MLEO = 0 meets the inequalities of (1) at any η",
             "class": self.class_searched,
             "witness": None if found is None else found.witness,
@@ -105,10 +112,16 @@ class RepairedCheck:
             )
         return f"Condition (2′) is inconclusive: nothing was found that surely beats {name}."
 
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the weakest kind of the figures that it was drawn from."""
+        figures = [self.margin, self.smallest.pmo, self.stationarity.m_step_gain]
+        return Ruling.of(self.verdict, figures)
+
     def to_dict(self) -> dict[str, object]:
         """Return the entries for JSON."""
         return {
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
             "class": self.class_searched,
             "smallest": {"name": self.smallest.model.name, "pmo": self.smallest.pmo.to_dict()},
             "m_step_gain": self.stationarity.m_step_gain.to_dict(),

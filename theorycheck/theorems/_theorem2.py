@@ -7,14 +7,14 @@ from it where q is not. At the optimum of the ELBO, where f is another one, see 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.errors import SettingError
-from theorycheck.estimate import Estimate, Verdict, positive
+from theorycheck.estimate import Estimate, Kind, Verdict, positive
 from theorycheck.inference import posterior_weights
 from theorycheck.models import GenerativeModel
 from theorycheck.objectives import Decomposition, decompose
@@ -28,6 +28,7 @@ from theorycheck.quadrature import (
     trapezoid_grid,
 )
 from theorycheck.results import Saved
+from theorycheck.ruling import Ruling
 from theorycheck.theorems._noise_optimum import NoiseAtOptimum, checked_optimum, mean_of, noise_at
 
 Array = NDArray[np.float64]
@@ -70,6 +71,11 @@ class Theorem2Check(Saved):
     verdict: Verdict
     optimum: NoiseAtOptimum | None = None
     joint: NoiseAtOptimum | None = None
+
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the weakest kind of the biases' radii."""
+        return Ruling.of(self.verdict, self.bias)
 
     @property
     def shared(self) -> Estimate:
@@ -120,7 +126,7 @@ class Theorem2Check(Saved):
             "refit_shared": self.shared.to_dict(),
             "exact_posterior": [e.to_dict() for e in self.exact_posterior],
             "bias": [e.to_dict() for e in self.bias],
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
             "refit_at_optimum": _dicts(self.refit_at_optimum),
             "joint_optimum": _dicts(self.joint_optimum),
             "optimum": None if self.optimum is None else self.optimum.to_dict(),
@@ -177,8 +183,8 @@ def check_theorem2(
     refit = result.residual_variance
     exact = _exact_posterior_refit(latent_panels(model))
     if not result.resolved:
-        refit = tuple(Estimate(r.value, np.inf) for r in refit)
-    bias = tuple(Estimate(r.value - t, r.error) for r, t in zip(refit, true, strict=True))
+        refit = tuple(replace(r, error=np.inf) for r in refit)
+    bias = tuple(replace(r, value=r.value - t) for r, t in zip(refit, true, strict=True))
     at_optimum, at_joint = (
         None if found is None else noise_at(found, tolerance=10.0 * tolerance, progress=progress)
         for found in (held, together)
@@ -228,7 +234,7 @@ def _exact_posterior_refit(panels: LatentPanels) -> tuple[Estimate, ...]:
     repeats, size, dim = draws.x.shape
     residuals = _residuals(panels, draws.x.reshape(-1, dim)).reshape(repeats, size, dim)
     pairs = [draws.average(residuals[:, :, d]) for d in range(dim)]
-    return tuple(Estimate(value, error) for value, error in pairs)
+    return tuple(Estimate(value, error, Kind.STATISTICAL) for value, error in pairs)
 
 
 def _residuals(panels: LatentPanels, x: Array) -> Array:
