@@ -15,6 +15,7 @@ from tests.efforts import make_searches_tiny
 from theorycheck import theorems
 from theorycheck.cli.conditions import conditions
 from theorycheck.cli.report import report
+from theorycheck.objectives import _price as price
 from theorycheck.report import _html as html
 from theorycheck.theorems import ClassSettings
 
@@ -68,3 +69,19 @@ def test_they_ask_with_the_same_settings() -> None:
     ):
         annotation = inspect.signature(conditions, eval_str=True).parameters[name].annotation
         assert words in annotation.__metadata__[0].help
+
+
+def test_a_price_is_told_once_a_model(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ground truth's; the optimum's evaluation takes about as long, and is not told again."""
+    make_searches_tiny(monkeypatch)
+    monkeypatch.setattr(html, "figures_of", lambda _: ())
+    # Whatever takes any time is worth saying.
+    monkeypatch.setattr(price, "_WORTH_SAYING", 0.0)
+    model = (WAVE[0], *WAVE[1:], "--tolerance", "1e-2")
+    result = run("report", *model, "-o", "out")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "out" / "report.html").is_file()
+    told = [line for line in result.stderr.splitlines() if "x to average over" in line]
+    assert len(told) == 1

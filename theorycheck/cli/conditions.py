@@ -125,6 +125,7 @@ def conditions(
             tears=usual.tears if tears is None else tears,
             pieces=usual.pieces if pieces is None else pieces,
             seed=seed,
+            screened=search != "thorough",
         )
         execution = chosen_execution(
             terminal_progress(), jobs=jobs, no_cache=no_cache, files=files, models=[loaded]

@@ -136,7 +136,7 @@ def report(
             execution = chosen_execution(
                 progress, jobs=jobs, no_cache=no_cache, files=files, models=loaded
             )
-            members = ClassSettings(seed=seed)
+            members = ClassSettings(seed=seed, screened=search != "thorough")
             how = ReportSearch(chosen_settings(search, seed), search, execution, members)
         try:
             page = write_report(

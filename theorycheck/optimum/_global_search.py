@@ -28,6 +28,7 @@ from theorycheck.optimum._result import (
 from theorycheck.optimum._search_stages import Search
 from theorycheck.optimum._search_state import Outcome, SearchState
 from theorycheck.optimum._settings import Execution, SearchSettings
+from theorycheck.progress import wordless
 from theorycheck.quadrature import LatentCells
 
 
@@ -103,7 +104,9 @@ def _search(
     finally:
         state.save()
     model = decoder_on_cells(cells, ascent.f, ascent.noise_variance, f"optimum of {data.name}")
-    decomposition = decompose(model, data, tolerance=effort.tolerance, progress=progress)
+    # Its price is about that of the ground truth's, which every verb that searches tells.
+    quiet = wordless(progress)
+    decomposition = decompose(model, data, tolerance=effort.tolerance, progress=quiet)
     bound = None
     if settings.samples > 1:
         bound = iwae_objective(model, data, samples=settings.samples, progress=progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from theorycheck.rearrangements._rearrangement import PIECES, Member, zero_mleo_
 
 #: Error radius of a member's PMO, nats; the differences that matter are of hundredths.
 MEMBER_TOLERANCE = 1e-4
+#: Draws a repetition, of 16, to which members are screened: the second where the first do not tell.
+_SCREENING = (256, 1024)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +147,7 @@ def survey_zero_mleo(
     pieces: int = PIECES,
     seed: int = 0,
     tolerance: float = MEMBER_TOLERANCE,
+    screened: bool = False,
     jobs: int | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> ZeroMleoClass:
@@ -159,6 +163,9 @@ def survey_zero_mleo(
         As for :func:`theorycheck.rearrangements._rearrangement.zero_mleo_members`.
     tolerance : float
         Error radius wanted for every PMO, nats.
+    screened : bool
+        Average over a few thousand draws where these show already that a member's PMO is above the
+        ground truth's: its radius is then statistical. Needs `truth`.
     jobs : int, optional
         Processes; by default what ``joblib.parallel_config`` says.
     progress : Progress
@@ -185,7 +192,8 @@ def survey_zero_mleo(
         members = members[1:]
     with progress.task("zero-MLEO class", len(members)) as advance:
         parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
-        for one in parallel(delayed(_evaluate)(m, data, tolerance) for m in members):
+        beyond = truth.pmo.upper if screened and truth is not None else math.inf
+        for one in parallel(delayed(_evaluate)(m, data, tolerance, beyond) for m in members):
             found.append(one)
             advance(1)
     passed = [m for m in found if m.image_law.verdict is Verdict.HOLDS]
@@ -207,6 +215,14 @@ def _order(one: EvaluatedMember) -> tuple[float, bool, str]:
     return round(one.pmo.value, 9), one.member.kind != "ground truth", one.name
 
 
-def _evaluate(member: Member, data: GenerativeModel, tolerance: float) -> EvaluatedMember:
-    found = decompose(member.model, data, tolerance=tolerance)
+def _evaluate(
+    member: Member, data: GenerativeModel, tolerance: float, beyond: float
+) -> EvaluatedMember:
+    """Evaluate a member, by draws where these put its PMO beyond a number of nats."""
+    for size in _SCREENING if math.isfinite(beyond) else ():
+        found = decompose(member.model, data, size=size, max_nodes=1)
+        if found.pmo.lower > beyond:
+            break
+    else:
+        found = decompose(member.model, data, tolerance=tolerance)
     return EvaluatedMember(member, found, same_image_law(member.model, data, mleo=found.mleo))

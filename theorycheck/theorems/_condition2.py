@@ -13,14 +13,14 @@ witnesses (2′) against itself: J(f_new) <= PMO(g) − gain.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import as_generative
 from theorycheck.objectives import Decomposition
 from theorycheck.optimum import Stationarity, check_stationarity
 from theorycheck.rearrangements import SHARP
-from theorycheck.ruling import Ruling
+from theorycheck.ruling import Ruling, weakest
 from theorycheck.theorems._condition1 import AlternativeCheck
 
 
@@ -203,9 +203,10 @@ def check_repaired(
     ]
     name = f"one M-step from {smallest.model.name}"
     bound = smallest.pmo - gain
-    found = [(min(margins, key=lambda m: m.lower), name, bound)]
+    found = [(_resting_on_all(min(margins, key=lambda m: m.lower), margins), name, bound)]
     for f in others:
-        closest = min((member.pmo - f.excess for member in members), key=lambda m: m.lower)
+        each = [member.pmo - f.excess for member in members]
+        closest = _resting_on_all(min(each, key=lambda m: m.lower), each)
         found.append((closest, f.model.name, f.excess))
     margin, lowest, excess = max(found, key=lambda entry: entry[0].lower)
     verdict = positive(margin)
@@ -216,6 +217,11 @@ def check_repaired(
     elif not surveyed:
         verdict = Verdict.INCONCLUSIVE
     return RepairedCheck(smallest, moved, lowest, excess, margin, verdict, class_searched)
+
+
+def _resting_on_all(least: Estimate, margins: Sequence[Estimate]) -> Estimate:
+    """Return the least margin with the weakest kind of all: each might have been the least."""
+    return replace(least, kind=weakest(margin.kind for margin in margins) or least.kind)
 
 
 def _moved(member: Decomposition) -> Stationarity:

@@ -103,8 +103,10 @@ class _Judge:
         self._truth = truth
         self._alternatives = alternatives
         # Condition (1) implies a smaller J: the others satisfy it at no η.
-        better = [m for m in members if positive(truth.excess - m.excess) is not Verdict.FAILS]
+        gains = [(m, truth.excess - m.excess) for m in members]
+        better = [m for m, gain in gains if positive(gain) is not Verdict.FAILS]
         self._members = sorted(better, key=lambda m: m.excess.value)
+        self._others = weakest(g.kind for _, g in gains if positive(g) is Verdict.FAILS)
         self._surveyed = surveyed
         self._parts: dict[tuple[int, float], Partition] = {}
         self._spans: dict[tuple[float, float], EtaSpan] = {}
@@ -117,7 +119,7 @@ class _Judge:
 
     def _judged(self, low: float, high: float) -> EtaSpan:
         judged = premise_at(self._part(self._truth, low, high)).ruling
-        premise, kinds = judged.verdict, [judged.rests_on]
+        premise, kinds = judged.verdict, [judged.rests_on, self._others]
         if not self._truth.resolved:
             premise = Verdict.INCONCLUSIVE
         tried = [self._meets(f, low, high) for f in self._alternatives]
