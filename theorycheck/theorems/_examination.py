@@ -36,7 +36,7 @@ class ClassSettings:
     seed : int
         Seed of the random tears.
     screened : bool
-        Whether draws are enough to show that a member's PMO is above the ground truth's, which is
+        Whether draws are enough for members that these tell from the ground truth, whose radii are
         then statistical: by quadrature a member takes up to a minute.
     """
 
