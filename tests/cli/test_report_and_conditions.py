@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import re
@@ -29,10 +30,17 @@ BADGES = {
 }
 
 
-def test_one_answer(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     make_searches_tiny(monkeypatch)
+    # A fold and the monotone rearrangement: by default for both verbs, for none of them more.
+    defaults = ((2,), -1, 0, 0, True)
+    monkeypatch.setattr(ClassSettings.__init__, "__defaults__", defaults)
     # The figures take as long as all the rest, and say nothing here.
     monkeypatch.setattr(html, "figures_of", lambda _: ())
+
+
+def test_one_answer(run: Run, tmp_path: Path) -> None:
     result = run("conditions", *WAVE, "--seed", "1", "--json")
     assert result.returncode == 0, result.stderr
     printed: dict[str, Any] = json.loads(result.stdout)
@@ -61,11 +69,11 @@ def test_they_ask_with_the_same_settings() -> None:
     assert default(conditions, "tolerance") == theorems.EXAMINED_TOLERANCE
     assert default(theorems.examine_theorem1, "tolerance") == theorems.EXAMINED_TOLERANCE
     # What --help says of the class.
-    usual = ClassSettings()
+    usual = {field.name: field.default for field in dataclasses.fields(ClassSettings)}
     for name, words in (
-        ("folds", ",".join(map(str, usual.folds))),
-        ("tears", f"by default {usual.tears}"),
-        ("pieces", f"by default {usual.pieces}"),
+        ("folds", ",".join(map(str, usual["folds"]))),
+        ("tears", f"by default {usual['tears']}"),
+        ("pieces", f"by default {usual['pieces']}"),
     ):
         annotation = inspect.signature(conditions, eval_str=True).parameters[name].annotation
         assert words in annotation.__metadata__[0].help
@@ -75,8 +83,6 @@ def test_a_price_is_told_once_a_model(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ground truth's; the optimum's evaluation takes about as long, and is not told again."""
-    make_searches_tiny(monkeypatch)
-    monkeypatch.setattr(html, "figures_of", lambda _: ())
     # Whatever takes any time is worth saying.
     monkeypatch.setattr(price, "_WORTH_SAYING", 0.0)
     model = (WAVE[0], *WAVE[1:], "--tolerance", "1e-2")

@@ -122,13 +122,13 @@ NOISE: Table = {
         _refit_of_draws, _REFIT, "residuals[:, :, d]", "residuals[:, :, 0]",
     ),
     "refit: draws without radius": (
-        _refit_of_draws, _REFIT, "Estimate(value, error) for", "Estimate(value, 0.0) for",
+        _refit_of_draws, _REFIT, "Estimate(value, error, Kind", "Estimate(value, 0.0, Kind",
     ),
     "refit: unresolved f without radius": (
         _refit_unresolved, _REFIT, "Estimate(float(v), np.inf)", "Estimate(float(v), 0.0)",
     ),
     "bias: radius of 0": (
-        _bias, theorem2.check_theorem2, "r.value - t, r.error", "r.value - t, 0.0",
+        _bias, theorem2.check_theorem2, "value=r.value - t", "value=r.value - t, error=0.0",
     ),
     "bias: unresolved f without radius": (
         _bias, theorem2.check_theorem2, "replace(r, error=np.inf)", "r",

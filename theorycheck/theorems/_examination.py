@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from theorycheck.inference import bounds_compiled_meanwhile
 from theorycheck.models import GenerativeModel
 from theorycheck.objectives import decompose
 from theorycheck.optimum import Execution, PredictedOptimum, SearchSettings, find_optimum
@@ -109,7 +110,10 @@ def examine_theorem1(
     """
     execution = execution or Execution()
     progress = execution.progress
-    truth = decompose(ground_truth, eta=eta, tolerance=tolerance, progress=progress)
+    # The processes are wanted for the search or the class.
+    alone = search is None and surveyed is None
+    with bounds_compiled_meanwhile(1 if alone else execution.jobs):
+        truth = decompose(ground_truth, eta=eta, tolerance=tolerance, progress=progress)
     optimum = members = None
     start = time.perf_counter()
     if search is not None and truth.resolved:
