@@ -123,7 +123,7 @@ def write_report(
             progress=progress,
         )
 
-    def section(analysis: ModelAnalysis) -> None:
+    def add_section(analysis: ModelAnalysis) -> None:
         sections.append(_Section(analysis, figures_of(analysis)))
         pending = [later.name for later in models[len(sections) :]]
         if pending:
@@ -132,7 +132,7 @@ def write_report(
                 progress.say(f"Readable as it grows: {folder / GROWING_NAME}")
 
     with progress.task("report", len(models)) as advance:
-        run_with_follower(models, analysed, section, advance)
+        run_with_follower(models, analysed, add_section, advance)
     whole = about()
     numbers = {**whole, "models": [section.analysis.to_dict() for section in sections]}
     # Both texts are complete before a file is touched.
