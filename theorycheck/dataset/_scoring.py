@@ -13,6 +13,7 @@ from theorycheck.dataset._reference import Reference, has_reference, reference
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import Decoder, GenerativeModel, benchmark
 from theorycheck.objectives import Decomposition, Evaluated, decompose
+from theorycheck.ruling import Ruling
 
 Array = NDArray[np.float64]
 
@@ -55,6 +56,16 @@ class Score(Evaluated):
         """Whether this decoder beats the best that was found, which is an upper bound only."""
         return positive(self.above_optimum.scaled(-1.0))
 
+    @property
+    def preferred(self) -> Ruling:
+        """Whether the ELBO prefers this decoder, and the kind of the difference's radius."""
+        return Ruling.of(self.preferred_to_ground_truth, [self.above_ground_truth])
+
+    @property
+    def best(self) -> Ruling:
+        """Whether this decoder is a new best, and the kind of the difference's radius."""
+        return Ruling.of(self.new_best, [self.above_optimum])
+
     def _above(self, which: str) -> Estimate:
         if self.reference is None:
             return Estimate(math.nan, math.inf)
@@ -81,6 +92,8 @@ class Score(Evaluated):
             "above_optimum": self.above_optimum.to_dict_or_null(),
             "preferred_to_ground_truth": self.preferred_to_ground_truth.value,
             "new_best": self.new_best.value,
+            "preferred_rests_on": self.preferred.rests_on,
+            "new_best_rests_on": self.best.rests_on,
         }
 
 

@@ -23,6 +23,7 @@ from theorycheck.objectives import (
 )
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import largest_slope
+from theorycheck.ruling import Ruling
 
 Array = NDArray[np.float64]
 
@@ -150,12 +151,18 @@ class Distance(ObjectiveValue):
     near: Verdict
     not_below: Verdict
 
+    @property
+    def near_ruling(self) -> Ruling:
+        """Whether it is near, and the kind of the difference's radius; that of `not_below` too."""
+        return Ruling.of(self.near, [self.excess])
+
     def to_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
         return {
             **super().to_dict(),
             "near": str(self.near),
             "not_below": str(self.not_below),
+            "rests_on": self.near_ruling.rests_on,
         }
 
 

@@ -22,6 +22,7 @@ from theorycheck.estimate import Estimate, Kind, Verdict, positive
 from theorycheck.inference import MODE_MASS, MODE_PROMINENCE, MeanField, count_modes, log_density
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import sample_mean
+from theorycheck.ruling import Ruling
 
 Array = NDArray[np.float64]
 
@@ -92,6 +93,11 @@ class RegionComparison:
     modes_saved: Estimate
     simpler: Verdict
 
+    @property
+    def ruling(self) -> Ruling:
+        """Whether posteriors are simpler here, and the weaker kind of the two differences."""
+        return Ruling.of(self.simpler, [self.kl_saved, self.modes_saved])
+
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
         return {
@@ -103,6 +109,7 @@ class RegionComparison:
             "kl_saved": self.kl_saved.to_dict(),
             "modes_saved": self.modes_saved.to_dict(),
             "simpler": self.simpler.value,
+            "rests_on": self.ruling.rests_on,
         }
 
 
@@ -137,17 +144,20 @@ class PosteriorComparison:
     @property
     def simpler_where_high(self) -> Verdict:
         """Whether posteriors are simpler on every region that holds at most HIGH of the data."""
-        result = Verdict.HOLDS
-        high = [region.simpler for region in self.regions if region.share <= HIGH]
-        for verdict in high or [Verdict.INCONCLUSIVE]:
-            result = result & verdict
-        return result
+        return self.ruling.verdict
+
+    @property
+    def ruling(self) -> Ruling:
+        """The same with the kind that it rests on."""
+        high = [region.ruling for region in self.regions if region.share <= HIGH]
+        return ~Ruling.some(~one for one in high or [Ruling(Verdict.INCONCLUSIVE, None)])
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
         return {
             "regions": [region.to_dict() for region in self.regions],
             "simpler_where_high": self.simpler_where_high.value,
+            "rests_on": self.ruling.rests_on,
             "mode_mass": MODE_MASS,
             "mode_prominence": MODE_PROMINENCE,
             "seed": self.seed,

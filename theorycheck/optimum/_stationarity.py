@@ -28,6 +28,7 @@ from theorycheck.inference import (
 from theorycheck.models import DescribedModel, same_model
 from theorycheck.quadrature import UNRESOLVED_MASS
 from theorycheck.quadrature.kernels import m_step_batch
+from theorycheck.ruling import Ruling
 
 Array = NDArray[np.float64]
 
@@ -66,12 +67,17 @@ class Stationarity:
     displacement: float
     verdict: Verdict
 
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the kind of the gain's radius."""
+        return Ruling.of(self.verdict, [self.m_step_gain])
+
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
         return {
             "m_step_gain": self.m_step_gain.to_dict(),
             "displacement": self.displacement,
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
         }
 
 

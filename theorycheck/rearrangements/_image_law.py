@@ -18,6 +18,7 @@ from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import GenerativeModel
 from theorycheck.objectives import decompose
 from theorycheck.quadrature import NOISE, LatentPanels, latent_panels
+from theorycheck.ruling import Ruling
 
 Array = NDArray[np.float64]
 
@@ -51,13 +52,18 @@ class ImageLawCheck:
     frequencies: int
     verdict: Verdict
 
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the weaker kind of the two figures' radii."""
+        return Ruling.of(self.verdict, [self.mleo, self.difference])
+
     def to_dict(self) -> dict[str, object]:
         """Return the entries for JSON."""
         return {
             "mleo": self.mleo.to_dict_or_null(),
             "characteristic_difference": self.difference.to_dict(),
             "frequencies": self.frequencies,
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
         }
 
 

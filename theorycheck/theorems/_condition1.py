@@ -19,6 +19,7 @@ import numpy as np
 
 from theorycheck.estimate import Estimate, Verdict, nonnegative, positive
 from theorycheck.objectives import Decomposition, Partition
+from theorycheck.ruling import Ruling
 
 _FOUND = {Verdict.FAILS: "fails", Verdict.INCONCLUSIVE: "is inconclusive"}
 
@@ -43,13 +44,18 @@ class Condition1At:
     second: Estimate
     verdict: Verdict
 
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the weakest kind of the two margins' radii."""
+        return Ruling.of(self.verdict, [self.first, self.second])
+
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON; a margin that is not defined is null."""
         return {
             "eta": self.eta,
             "first": self.first.to_dict_or_null(),
             "second": self.second.to_dict_or_null(),
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
         }
 
 
@@ -86,6 +92,17 @@ class AlternativeCheck:
         return self.decomposition.model.name
 
     @property
+    def ruling(self) -> Ruling:
+        """The verdict and the weakest kind of all margins that it was drawn from."""
+        margins = [margin for at in self.condition_1 for margin in (at.first, at.second)]
+        return Ruling.of(self.verdict, [self.gain, *margins])
+
+    @property
+    def preferred(self) -> Ruling:
+        """Whether the ELBO prefers f, and the kind of the gain's radius."""
+        return Ruling.of(self.prefers, [self.gain])
+
+    @property
     def witness(self) -> dict[str, object]:
         """What shows that condition (1) holds: f, η, and how much the ELBO prefers f."""
         return {"alternative": self.name, "eta": self.witness_eta, "gain": self.gain.to_dict()}
@@ -109,10 +126,11 @@ class AlternativeCheck:
         """Return the figures for JSON."""
         return {
             "name": self.name,
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
             "witness_eta": self.witness_eta,
             "gain": self.gain.to_dict(),
             "prefers": self.prefers.value,
+            "prefers_rests_on": self.preferred.rests_on,
             "mleo": self.decomposition.mleo.to_dict(),
             "pmo": self.decomposition.pmo.to_dict(),
             "eta": [c.to_dict() for c in self.condition_1],

@@ -7,7 +7,7 @@ from it where q is not. At the optimum of the ELBO, where f is another one, see 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from theorycheck.optimum import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import UNRESOLVED_MASS
 from theorycheck.results import Saved
+from theorycheck.ruling import Ruling
 from theorycheck.theorems._noise_optimum import NoiseAtOptimum, checked_optimum, mean_of, noise_at
 
 Array = NDArray[np.float64]
@@ -68,6 +69,11 @@ class Theorem2Check(Saved):
     verdict: Verdict
     optimum: NoiseAtOptimum | None = None
     joint: NoiseAtOptimum | None = None
+
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the weakest kind of the biases' radii."""
+        return Ruling.of(self.verdict, self.bias)
 
     @property
     def shared(self) -> Estimate:
@@ -118,7 +124,7 @@ class Theorem2Check(Saved):
             "refit_shared": self.shared.to_dict(),
             "exact_posterior": [e.to_dict() for e in self.exact_posterior],
             "bias": [e.to_dict() for e in self.bias],
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
             "refit_at_optimum": _dicts(self.refit_at_optimum),
             "joint_optimum": _dicts(self.joint_optimum),
             "optimum": None if self.optimum is None else self.optimum.to_dict(),
@@ -178,8 +184,8 @@ def check_theorem2(
     refit = result.residual_variance
     exact = _exact_posterior_refit(known)
     if not result.resolved:
-        refit = tuple(Estimate(r.value, np.inf) for r in refit)
-    bias = tuple(Estimate(r.value - t, r.error) for r, t in zip(refit, true, strict=True))
+        refit = tuple(replace(r, error=np.inf) for r in refit)
+    bias = tuple(replace(r, value=r.value - t) for r, t in zip(refit, true, strict=True))
     at_optimum, at_joint = (
         None if found is None else noise_at(found, tolerance=10.0 * tolerance, progress=progress)
         for found in (held, together)
