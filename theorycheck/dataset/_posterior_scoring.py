@@ -7,14 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.dataset._samples import ExactSample, draw
 from theorycheck.errors import ModelError
 from theorycheck.inference import MeanField
 from theorycheck.models import GenerativeModel, benchmark
-
-Array = NDArray[np.float64]
 
 #: Nats within which a q counts as having found the optimum.
 _FOUND = 1e-3
@@ -32,7 +31,7 @@ class PosteriorScore:
         The draws, with the exact optimum at each.
     """
 
-    gap: Array
+    gap: PerPoint
     sample: ExactSample
 
     @property
@@ -76,7 +75,7 @@ class PosteriorScore:
 
 
 def score_posterior(
-    q: Callable[[Array], tuple[ArrayLike, ArrayLike]],
+    q: Callable[[Points], tuple[ArrayLike, ArrayLike]],
     name: str | GenerativeModel,
     *,
     size: int = 1000,

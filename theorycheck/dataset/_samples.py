@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import PerPoint, Points
 from theorycheck.dataset._checks import Check, sample_checks
 from theorycheck.dataset._reference import has_reference, reference
 from theorycheck.errors import SettingError
@@ -18,8 +18,6 @@ from theorycheck.inference import MeanField, log_density
 from theorycheck.json_values import jsonable
 from theorycheck.models import GenerativeModel, benchmark
 from theorycheck.versions import versions
-
-Array = NDArray[np.float64]
 
 #: What each array of the file is.
 ARRAYS = {
@@ -49,14 +47,14 @@ class ExactSample:
 
     model: GenerativeModel
     seed: int
-    z: Array
-    x: Array
-    log_density: Array
-    log_density_error: Array
-    q_mean: Array
-    q_scale: Array
-    negative_elbo: Array
-    kl: Array
+    z: PerPoint
+    x: Points
+    log_density: PerPoint
+    log_density_error: PerPoint
+    q_mean: PerPoint
+    q_scale: PerPoint
+    negative_elbo: PerPoint
+    kl: PerPoint
 
     @property
     def size(self) -> int:

@@ -6,15 +6,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Latents
 from theorycheck.dataset._reference import Reference, has_reference, reference
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import Decoder, GenerativeModel, benchmark
 from theorycheck.objectives import Decomposition, Evaluated, decompose
-
-Array = NDArray[np.float64]
 
 #: Error radius wanted for the PMO, nats: enough to tell decoders apart.
 TOLERANCE = 1e-5
@@ -85,7 +83,7 @@ class Score(Evaluated):
 
 
 def score(
-    f: Callable[[Array], ArrayLike] | Decoder | GenerativeModel,
+    f: Callable[[Latents], ArrayLike] | Decoder | GenerativeModel,
     name: str,
     noise_variance: ArrayLike | None = None,
     *,

@@ -12,8 +12,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array, Counts, Integers, PerPoint, Points
 from theorycheck.quadrature import ORDER, LatentPanels, gauss_legendre, legendre_values
 from theorycheck.quadrature.kernels import (
     DONE,
@@ -27,8 +28,6 @@ from theorycheck.quadrature.kernels import (
     row_length,
     walk_batch,
 )
-
-Array = NDArray[np.float64]
 
 #: Half-widths in μ, and largest s, of the roots: which serve an x with −ELBO_x up to about half
 #: their square, so that what lies beyond is worse by the prior part alone.
@@ -60,11 +59,11 @@ _ASIDE = 1e-9
 class _Walks(NamedTuple):
     """What is known of every x and corrected by its walk: as :func:`walk_batch` takes it."""
 
-    root: NDArray[np.int64]
+    root: Integers
     minima: Array
-    found: NDArray[np.int64]
+    found: Integers
     gap: Array
-    state: NDArray[np.int64]
+    state: Integers
 
 
 class BoundTree:
@@ -85,7 +84,7 @@ class BoundTree:
         self._most = max(_LARGEST // self._row, _FEWEST)
 
     @cached_property
-    def slack(self) -> Array:
+    def slack(self) -> Float64[Array, " panels"]:
         """How far f goes on each panel from the value at the nearest node, in σ: shape (P,)."""
         return _slack(self._panels)
 
@@ -105,12 +104,12 @@ class BoundTree:
 
     def settle(
         self,
-        x: Array,
-        minima: Array,
-        found: NDArray[np.int64],
-        floor: Array | None = None,
-        negligible: Array | None = None,
-    ) -> Array:
+        x: Points,
+        minima: Float64[Array, "n 8 3"],
+        found: Counts,
+        floor: PerPoint | None = None,
+        negligible: PerPoint | None = None,
+    ) -> PerPoint:
         """Look for a lower minimum for every x, and return what cannot be excluded.
 
         Parameters
@@ -172,9 +171,7 @@ class BoundTree:
         )
         return Tree(rows, np.array([len(_ROOTS)]))
 
-    def _grow(
-        self, index: NDArray[np.int64], x: Array, walks: _Walks, *, patient: bool = False
-    ) -> None:
+    def _grow(self, index: Integers, x: Array, walks: _Walks, *, patient: bool = False) -> None:
         """Walk one x after the other, and make the nodes that are missing."""
         while index.size:
             done = self._on_tree(index, x, Rule(grow=True, patient=patient, budget=_BUDGET), walks)
@@ -182,12 +179,12 @@ class BoundTree:
             if index.size:
                 self._make_room()
 
-    def _walk(self, index: NDArray[np.int64], x: Array, walks: _Walks) -> None:
+    def _walk(self, index: Integers, x: Array, walks: _Walks) -> None:
         """Walk in parallel, on the tree as it is."""
         if index.size:
             self._on_tree(index, x, Rule(grow=False, patient=False, budget=_BUDGET), walks)
 
-    def _on_tree(self, index: NDArray[np.int64], x: Array, rule: Rule, walks: _Walks) -> int:
+    def _on_tree(self, index: Integers, x: Array, rule: Rule, walks: _Walks) -> int:
         """Walk for the x of `index`; return how many are done: fewer where the tree is full."""
         panels = self._panels
         done = np.zeros(index.size, dtype=np.int64)

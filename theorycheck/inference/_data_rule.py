@@ -12,33 +12,34 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import PerDimension, PerPoint, Points
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference._exact_model import ExactModel
 from theorycheck.quadrature import DataSample, change_at_kinks
-
-Array = NDArray[np.float64]
 
 
 class DataRule(Protocol):
     """Nodes x and their weights for averages over p(x)."""
 
     @property
-    def x(self) -> Array:
+    def x(self) -> Points:
         """The nodes, shape (n, D)."""
         ...
 
     @property
-    def mass(self) -> Array:
+    def mass(self) -> PerPoint:
         """Their weights, p(x) included, shape (n,)."""
         ...
 
-    def change(self, values: Array) -> float:
+    def change(self, values: PerPoint) -> float:
         """Return how far the rule itself may be off, for values (n,) that are exact."""
         ...
 
-    def average(self, values: Array, errors: ArrayLike = 0.0, *, unseen: float = 0.0) -> Estimate:
+    def average(
+        self, values: PerPoint, errors: ArrayLike = 0.0, *, unseen: float = 0.0
+    ) -> Estimate:
         """Average a function of x.
 
         Parameters
@@ -72,16 +73,18 @@ class GridRule:
         Mass of p(x) that has no node.
     """
 
-    x: Array
-    mass: Array
-    spacing: Array
+    x: Points
+    mass: PerPoint
+    spacing: PerDimension
     missing_mass: float
 
-    def change(self, values: Array) -> float:
+    def change(self, values: PerPoint) -> float:
         """Return what the coarser rules in it say that kinks may cost."""
         return change_at_kinks(self.x, self.spacing, self.mass * values)
 
-    def average(self, values: Array, errors: ArrayLike = 0.0, *, unseen: float = 0.0) -> Estimate:
+    def average(
+        self, values: PerPoint, errors: ArrayLike = 0.0, *, unseen: float = 0.0
+    ) -> Estimate:
         """Average a function of x; see :class:`DataRule`."""
         known = np.minimum(np.broadcast_to(errors, values.shape), max(unseen, 1.0))
         radius = self.change(values) + self.missing_mass * unseen + float(self.mass @ known)
@@ -100,21 +103,27 @@ class DrawRule:
     sample: DataSample
 
     @property
-    def x(self) -> Array:
+    def x(self) -> Points:
         """The draws, shape (n, D)."""
         return self.sample.x.reshape(-1, self.sample.x.shape[2])
 
     @property
-    def mass(self) -> Array:
+    def mass(self) -> PerPoint:
         """Equal weights, shape (n,)."""
         count = len(self.x)
         return np.full(count, 1.0 / count)
 
-    def change(self, values: Array) -> float:
+    def change(self, values: PerPoint) -> float:
         """Return five standard errors."""
         return self.sample.average(values.reshape(self.sample.x.shape[:2]))[1]
 
-    def average(self, values: Array, errors: ArrayLike = 0.0, *, unseen: float = 0.0) -> Estimate:  # noqa: ARG002
+    def average(
+        self,
+        values: PerPoint,
+        errors: ArrayLike = 0.0,
+        *,
+        unseen: float = 0.0,  # noqa: ARG002
+    ) -> Estimate:
         """Average a function of x; see :class:`DataRule`."""
         value, spread = self.sample.average(values.reshape(self.sample.x.shape[:2]))
         known = np.minimum(np.broadcast_to(errors, values.shape), 1e300)

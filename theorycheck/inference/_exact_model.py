@@ -10,14 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.inference._marginal import LogDensity
 from theorycheck.models import DescribedModel
 from theorycheck.quadrature import DataSample, TrapezoidGrid
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +38,11 @@ class BestQ:
         where the model needs none.
     """
 
-    negative_elbo: Array
-    gap: Array
-    mean_f: Array
-    squares: Array
-    hint: Array
+    negative_elbo: PerPoint
+    gap: PerPoint
+    mean_f: Points
+    squares: Points
+    hint: Float64[Array, "groups candidates width"]
 
 
 @runtime_checkable
@@ -84,10 +83,10 @@ class ExactModel(Protocol):
         x: ArrayLike,
         *,
         groups: int = 0,
-        hint: Array | None = None,
+        hint: Float64[Array, "groups candidates width"] | None = None,
         fresh: bool = True,
         evidence: LogDensity | None = None,
-        negligible: Array | None = None,
+        negligible: PerPoint | None = None,
     ) -> BestQ:
         """Find the optimal q of every x.
 

@@ -12,15 +12,15 @@ import math
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 from scipy.special import erfc, ndtri
 
+from theorycheck.arrays import Array, PerPoint
 from theorycheck.errors import ModelError
 from theorycheck.inference._exact_model import BestQ
 from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.quadrature import DataSample, TrapezoidGrid, sobol_points
-
-Array = NDArray[np.float64]
 
 #: Nats below the peak of p(x) up to which the grid goes.
 _DEPTH = 46.0
@@ -87,11 +87,15 @@ class LinearGaussianModel:
         return int(self.loadings.shape[1])
 
     @property
-    def sigma(self) -> Array:
+    def sigma(self) -> Float64[Array, " {self.data_dim}"]:
         """σ, shape (D,)."""
         return np.sqrt(self.noise_variance)
 
-    def sample(self, size: int, rng: np.random.Generator | int) -> tuple[Array, Array]:
+    def sample(
+        self, size: int, rng: np.random.Generator | int
+    ) -> tuple[
+        Float64[Array, "{size} {self.latent_dim}"], Float64[Array, "{size} {self.data_dim}"]
+    ]:
         """Draw z (n, K) and x (n, D) from the joint p(z, x)."""
         generator = np.random.default_rng(rng)
         z = generator.standard_normal((size, self.latent_dim))
@@ -156,10 +160,10 @@ class ExactLinearGaussian:
         x: ArrayLike,
         *,
         groups: int = 0,
-        hint: Array | None = None,  # noqa: ARG002
+        hint: Float64[Array, "groups candidates width"] | None = None,  # noqa: ARG002
         fresh: bool = True,  # noqa: ARG002
         evidence: LogDensity | None = None,
-        negligible: Array | None = None,  # noqa: ARG002
+        negligible: PerPoint | None = None,  # noqa: ARG002
     ) -> BestQ:
         """Return what averages need of the optimal q of every x: the one minimum there is."""
         points = as_points(x, self.model.data_dim)

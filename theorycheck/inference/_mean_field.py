@@ -11,8 +11,10 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, Counts, PerPoint, Points
 from theorycheck.inference._affine_table import affine_table, table_entries
 from theorycheck.inference._bound_tree import BoundTree
 from theorycheck.inference._elbo_rounding import ElboRounding
@@ -40,8 +42,6 @@ from theorycheck.quadrature.kernels import (
     negative_elbo_batch,
     optimal_q_batch,
 )
-
-Array = NDArray[np.float64]
 
 #: Nats above the best minimum found at which a start is given up. That no deeper basin is passed
 #: over is for the walk through the bounds to see. Where all minima within half a nat of the best
@@ -129,12 +129,12 @@ class MeanField:
         self,
         x: ArrayLike,
         *,
-        given: Array | None = None,
-        group: NDArray[np.int64] | None = None,
+        given: Float64[Array, "groups candidates 2"] | None = None,
+        group: Counts | None = None,
         use_modes: bool = True,
         certify: bool = True,
         evidence: LogDensity | None = None,
-        negligible: Array | None = None,
+        negligible: PerPoint | None = None,
         margin: float = _BEST_ONLY,
     ) -> OptimalQ:
         """Find the global optimum of −ELBO_x over q for every x.
@@ -222,10 +222,10 @@ class MeanField:
         x: ArrayLike,
         *,
         groups: int = 0,
-        hint: Array | None = None,
+        hint: Float64[Array, "groups candidates 2"] | None = None,
         fresh: bool = True,
         evidence: LogDensity | None = None,
-        negligible: Array | None = None,
+        negligible: PerPoint | None = None,
     ) -> BestQ:
         """Find the optimal q of every x; see :class:`theorycheck.inference.ExactModel`."""
         points = as_points(x, self.model.data_dim)
@@ -263,7 +263,7 @@ class MeanField:
         total = (squares * self._inverse_sigma**2).sum(axis=1)
         return self._off.of(np.asarray(mean), np.asarray(scale), total)
 
-    def negative_elbo(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Array:
+    def negative_elbo(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> PerPoint:
         """Return −ELBO_x(μ, s) in nats, for any q.
 
         Parameters
@@ -278,7 +278,7 @@ class MeanField:
         result: Array = self.derivatives(x, mean, scale)[:, 0]
         return result
 
-    def derivatives(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Array:
+    def derivatives(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Float64[Array, "n 6"]:
         """Return −ELBO_x, s∂_μ, ∂_{log s}, s²∂²_μ, s∂_μ∂_{log s}, ∂²_{log s}: shape (n, 6)."""
         points = as_points(x, self.model.data_dim)
         count = len(points)
@@ -297,7 +297,9 @@ class MeanField:
         values[:, 0] -= self.panels.peak_log_density
         return values
 
-    def expectations(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> tuple[Array, Array]:
+    def expectations(
+        self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike
+    ) -> tuple[Points, Points]:
         """Return E_q f (n, D) and E_q (x_d − f_d)² (n, D)."""
         points = as_points(x, self.model.data_dim)
         first = np.empty_like(points)
@@ -319,7 +321,7 @@ class MeanField:
         """Return `repeats` independent sets of quasi-random draws from p(x)."""
         return quasi_monte_carlo(self.model, size=size, repeats=repeats, seed=seed)
 
-    def kl(self, x: ArrayLike, optimum: OptimalQ | None = None) -> Array:
+    def kl(self, x: ArrayLike, optimum: OptimalQ | None = None) -> PerPoint:
         """Return KL[q*(z|x) ‖ p_θ(z|x)] in nats, shape (n,)."""
         best = self.optimal_q(x) if optimum is None else optimum
         return best.negative_elbo + log_density(self.panels, x).value

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
-Array = NDArray[np.float64]
+from theorycheck.arrays import Array, Booleans, Flags, PerPoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +31,15 @@ class OptimalQ:
         way, and to the sum of E_q (x_d − f_d)²/σ_d².
     """
 
-    mean: Array
-    scale: Array
-    negative_elbo: Array
-    minima: Array
-    gap: Array
+    mean: PerPoint
+    scale: PerPoint
+    negative_elbo: PerPoint
+    minima: Float64[Array, "n 8 3"]
+    gap: PerPoint
 
     @cached_property
-    def ambiguous(self) -> NDArray[np.bool_]:
+    def ambiguous(self) -> Flags:
         """Where a second minimum lies within 1e-9 nats of the best."""
         gap = self.minima[:, 1, 2] - self.minima[:, 0, 2]
-        result: NDArray[np.bool_] = np.nan_to_num(gap, nan=np.inf) < 1e-9
+        result: Booleans = np.nan_to_num(gap, nan=np.inf) < 1e-9
         return result

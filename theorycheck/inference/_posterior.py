@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, PerDimension
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
 from theorycheck.inference._marginal import as_panels, as_points, log_density
@@ -15,8 +17,6 @@ from theorycheck.inference._posterior_modes import MODE_MASS, local_maxima, mass
 from theorycheck.inference._posterior_weights import posterior_weights
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import ORDER, LatentPanels
-
-Array = NDArray[np.float64]
 
 #: A mode that holds less posterior mass than this is not listed: it is rounding.
 _SMALLEST_MASS = 1e-12
@@ -63,11 +63,11 @@ class Posterior:
         :func:`theorycheck.inference.count_modes`.
     """
 
-    x: Array
+    x: PerDimension
     log_density_x: Estimate
-    z: Array = field(repr=False)
-    weight: Array = field(repr=False)
-    density: Array = field(repr=False)
+    z: Float64[Array, " nodes"] = field(repr=False)
+    weight: Float64[Array, " nodes"] = field(repr=False)
+    density: Float64[Array, " nodes"] = field(repr=False)
     mean: float
     variance: float
     entropy: Estimate

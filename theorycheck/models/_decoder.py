@@ -7,18 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float64
 from numpy.typing import ArrayLike, NDArray
 
+from theorycheck.arrays import Array, Latents, Points
 from theorycheck.errors import DecoderError, TheorycheckError
 
 if TYPE_CHECKING:
     from theorycheck.models._table import Table
 
-Array = NDArray[np.float64]
-
 #: Latents at which a new f_θ is tried: irrational-looking, so that shapes and NaN show.
 _PROBE = np.array([-2.7183, -1.4142, -0.5772, 0.0, 0.6931, 1.6180, 3.1416])
-
 
 #: Distance in z at which f is scanned for what the quadrature nodes may miss: 36,000 evaluations
 #: of f, some milliseconds for a formula or a small network. The prior mass of what is narrower is
@@ -57,7 +56,7 @@ class Decoder:
         The table that f is, where it is one: result files hold it.
     """
 
-    function: Callable[[Array], Array] = field(repr=False)
+    function: Callable[[Latents], Points] = field(repr=False)
     data_dim: int
     name: str
     formula: str | None = None
@@ -88,7 +87,7 @@ class Decoder:
     @classmethod
     def from_function(
         cls,
-        function: Callable[[Array], ArrayLike],
+        function: Callable[[Latents], ArrayLike],
         *,
         name: str | None = None,
         formula: str | None = None,
@@ -154,7 +153,7 @@ class Decoder:
             single=single,
         )
 
-    def __call__(self, z: ArrayLike) -> Array:
+    def __call__(self, z: ArrayLike) -> Float64[Array, "n {self.data_dim}"]:
         """Evaluate f.
 
         Parameters

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
-Array = NDArray[np.float64]
+from theorycheck.arrays import Array, Latents, PerDimension, Points
 
 
 class DescribedModel(Protocol):
@@ -29,16 +29,18 @@ class DescribedModel(Protocol):
         ...
 
     @property
-    def noise_variance(self) -> Array:
+    def noise_variance(self) -> PerDimension:
         """σ², shape (D,)."""
         ...
 
     @property
-    def sigma(self) -> Array:
+    def sigma(self) -> PerDimension:
         """σ, shape (D,)."""
         ...
 
-    def sample(self, size: int, rng: np.random.Generator | int) -> tuple[Array, Array]:
+    def sample(
+        self, size: int, rng: np.random.Generator | int
+    ) -> tuple[Latents | Float64[Array, "n K"], Points]:
         """Draw from the joint p(z, x).
 
         Parameters

@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Points
 from theorycheck.models._decoder import Decoder
 from theorycheck.models._expression_parser import parse_components
 from theorycheck.models._expression_switches import find_switches
 from theorycheck.models._expression_tree import Node, evaluate
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Expression:
         """D."""
         return len(self.components)
 
-    def evaluate(self, z: ArrayLike) -> Array:
+    def evaluate(self, z: ArrayLike) -> Points:
         """Evaluate f in double precision.
 
         Parameters

@@ -12,10 +12,9 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
-Array = NDArray[np.float64]
+from theorycheck.arrays import Array
 
 #: Names of constants. Ball arithmetic uses the exact numbers, floats the nearest ones.
 CONSTANTS: Mapping[str, float] = MappingProxyType({"pi": np.pi, "e": np.e})

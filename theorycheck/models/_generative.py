@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, PerDimension
 from theorycheck.errors import ModelError
 from theorycheck.models._decoder import Decoder
 from theorycheck.models._described import DescribedModel
 from theorycheck.models._identity import differ_at_once, fingerprint
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class GenerativeModel:
     """
 
     decoder: Decoder
-    noise_variance: Array
+    noise_variance: PerDimension
 
     def __init__(self, decoder: Decoder, noise_variance: ArrayLike) -> None:
         try:
@@ -73,7 +73,7 @@ class GenerativeModel:
         return self.decoder.latent_dim
 
     @property
-    def sigma(self) -> Array:
+    def sigma(self) -> Float64[Array, " {self.data_dim}"]:
         """σ, shape (D,)."""
         return np.sqrt(self.noise_variance)
 
@@ -121,7 +121,9 @@ class GenerativeModel:
         """Return the same model, its f to be scanned for whatever is wider than this in z."""
         return GenerativeModel(self.decoder.with_resolution(resolution), self.noise_variance)
 
-    def sample(self, size: int, rng: np.random.Generator | int) -> tuple[Array, Array]:
+    def sample(
+        self, size: int, rng: np.random.Generator | int
+    ) -> tuple[Float64[Array, " {size}"], Float64[Array, "{size} {self.data_dim}"]]:
         """Draw from the joint p(z, x).
 
         Parameters

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array
 from theorycheck.errors import LoadingError, nearest
 from theorycheck.models._decoder import Decoder
-
-Array = NDArray[np.float64]
 
 Kind = Literal["linear", "cubic", "cells"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -36,10 +36,10 @@ class Table:
         σ² where the file has it.
     """
 
-    z: Array
-    values: Array
+    z: Float64[Array, " entries"]
+    values: Float64[Array, "rows D"]
     kind: str
-    noise_variance: Array | None = None
+    noise_variance: Float64[Array, " one_or_D"] | None = None
 
 
 def decoder_from_table(

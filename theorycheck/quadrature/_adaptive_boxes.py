@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from jaxtyping import Bool, Float64
 from numpy.typing import NDArray
 
+from theorycheck.arrays import Array, Booleans
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature._box_faces import hidden_at_faces
 from theorycheck.quadrature._rules import gauss_legendre, legendre_transform
-
-Array = NDArray[np.float64]
 
 #: Gauss nodes a dimension of a box.
 BOX_ORDER = 6
@@ -56,9 +56,9 @@ class BoxNodes:
         How many rounds of splitting came before.
     """
 
-    x: Array
-    weight: Array
-    hint: Array | None
+    x: Float64[Array, "boxes nodes D"]
+    weight: Float64[Array, "boxes nodes"]
+    hint: Float64[Array, "boxes candidates 2"] | None
     generation: int
 
 
@@ -85,14 +85,14 @@ class BoxIntegral:
         Whether the tolerances were met within the budget.
     """
 
-    value: Array
-    error: Array
-    lower: Array
-    upper: Array
-    nodes: Array
-    weight: Array
-    values: Array
-    box_error: Array
+    value: Float64[Array, " parts"]
+    error: Float64[Array, " parts"]
+    lower: Float64[Array, "boxes D"]
+    upper: Float64[Array, "boxes D"]
+    nodes: Float64[Array, "boxes nodes D"]
+    weight: Float64[Array, "boxes nodes"]
+    values: Float64[Array, "boxes nodes parts"]
+    box_error: Float64[Array, "boxes parts"]
     converged: bool
 
 
@@ -108,7 +108,7 @@ class _Boxes:
     trouble: Array
     error: Array
 
-    def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> _Boxes:
+    def take(self, index: NDArray[np.intp] | Booleans) -> _Boxes:
         return _Boxes(*(getattr(self, name)[index] for name in _FIELDS))
 
     @classmethod
@@ -121,11 +121,11 @@ _FIELDS = tuple(_Boxes.__dataclass_fields__)
 
 def integrate_boxes(
     integrand: Integrand,
-    lower: Array,
-    upper: Array,
-    tolerance: Array,
+    lower: Float64[Array, "boxes D"],
+    upper: Float64[Array, "boxes D"],
+    tolerance: Float64[Array, " parts"],
     *,
-    jumps: NDArray[np.bool_] | None = None,
+    jumps: Bool[Booleans, " parts"] | None = None,
     max_boxes: int = 60_000,
     progress: Progress = NO_PROGRESS,
 ) -> BoxIntegral:
@@ -183,7 +183,7 @@ def _radius(error: Array) -> Array:
     return radius
 
 
-def _in_full(boxes: _Boxes, error: Array, jumping: NDArray[np.bool_]) -> Array:
+def _in_full(boxes: _Boxes, error: Array, jumping: Booleans) -> Array:
     """Return the box errors of functions that jump, none of which makes up for another."""
     if boxes.lower.shape[1] == 1:
         return error[:, jumping]
@@ -218,7 +218,7 @@ def _hidden_at_edges(boxes: _Boxes) -> Array:
     return result
 
 
-def _worst(error: Array, tolerance: float) -> NDArray[np.bool_]:
+def _worst(error: Array, tolerance: float) -> Booleans:
     """Mark the boxes of largest error, so many that the others alone would do."""
     remainder = min(0.5 * tolerance / _SUM_SHARE, 0.5 * float(error.sum()))
     order = np.argsort(error)
@@ -301,9 +301,7 @@ def _trouble(values: Array, half: Array, dim: int) -> Array:
     return result
 
 
-def _finish(
-    boxes: _Boxes, error: Array, jumping: NDArray[np.bool_], converged: bool
-) -> BoxIntegral:
+def _finish(boxes: _Boxes, error: Array, jumping: Booleans, converged: bool) -> BoxIntegral:
     radius = _radius(error)
     if jumping.any():
         error = error.copy()

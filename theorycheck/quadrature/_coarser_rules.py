@@ -10,12 +10,14 @@ wherever the kink is. In the plane a curve of kinks meets nodes at all θ.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
-Array = NDArray[np.float64]
+from theorycheck.arrays import Array, PerDimension, PerPoint, Points
 
 
-def coarser_rules(x: Array, spacing: Array, terms: Array, stride: int) -> Array:
+def coarser_rules(
+    x: Points, spacing: PerDimension, terms: PerPoint, stride: int
+) -> Float64[Array, " rules"]:
     """Sum the terms of a trapezoid rule by the rules of a multiple of its step.
 
     Parameters
@@ -41,7 +43,7 @@ def coarser_rules(x: Array, spacing: Array, terms: Array, stride: int) -> Array:
     return result
 
 
-def change_at_kinks(x: Array, spacing: Array, terms: Array) -> float:
+def change_at_kinks(x: Points, spacing: PerDimension, terms: PerPoint) -> float:
     """Estimate what kinks cost the sum of all terms.
 
     Parameters

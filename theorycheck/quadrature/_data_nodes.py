@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
+from theorycheck.arrays import Array, Flags, Integers, PerPoint, Points
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature._latent_panels import LatentPanels
-
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 #: |z| beyond which a latent does not widen the grid; its prior mass is 1e-16.
 _LATENT_REACH = 8.3
@@ -58,10 +57,10 @@ class TrapezoidGrid:
         Bound on the mass of p(x) that the grid does not see.
     """
 
-    x: Array
-    log_density: Array
+    x: Points
+    log_density: PerPoint
     volume: float
-    coarse: NDArray[np.bool_]
+    coarse: Flags
     missing_mass: float
 
     def integrate(self, values: Array) -> tuple[float, float]:
@@ -145,7 +144,7 @@ def trapezoid_grid(panels: LatentPanels, step: float, shift: float = 0.0) -> Tra
     )
 
 
-def _touched_blocks(f: Array, spacing: Array, sigma: Array) -> tuple[Ints, Ints, Ints]:
+def _touched_blocks(f: Array, spacing: Array, sigma: Array) -> tuple[Integers, Integers, Integers]:
     """List the grid blocks within reach of a decoder mean, and the latents that touch each."""
     size = _BLOCK * spacing
     first = np.floor((f - _PAD * sigma[:, None]) / size[:, None]).astype(np.int64)
@@ -165,8 +164,8 @@ def _touched_blocks(f: Array, spacing: Array, sigma: Array) -> tuple[Ints, Ints,
 
 
 def _block_density(
-    block: Ints, f: Array, weight: Array, spacing: Array, sigma: Array
-) -> tuple[Ints, Array]:
+    block: Integers, f: Array, weight: Array, spacing: Array, sigma: Array
+) -> tuple[Integers, Array]:
     """Return grid indices (n, D) of a block and Σ weight Π_d exp(-(x_d - f_d)²/2σ_d²)."""
     axes = [b * _BLOCK + np.arange(_BLOCK) for b in block]
     factors = [
@@ -190,7 +189,7 @@ class DataSample:
         R independent repetitions; R = 1 for a given sample of independent draws.
     """
 
-    x: Array
+    x: Float64[Array, "repeats n D"]
 
     def __iter__(self) -> Iterator[Array]:
         return iter(self.x)
@@ -210,7 +209,9 @@ class DataSample:
         return found.value, found.error
 
 
-def sample_mean(values: Array, *, one_draw: float = 0.0, each: float = 0.0) -> Estimate:
+def sample_mean(
+    values: Float64[Array, "*repeats n"], *, one_draw: float = 0.0, each: float = 0.0
+) -> Estimate:
     """Average over draws from p(x), with a radius of STANDARD_ERRORS.
 
     Parameters
@@ -301,7 +302,9 @@ def quasi_monte_carlo(
     return DataSample(np.stack(draws))
 
 
-def sobol_points(dim: int, *, size: int, repeats: int, seed: int) -> Array:
+def sobol_points(
+    dim: int, *, size: int, repeats: int, seed: int
+) -> Float64[Array, "{repeats} {size} {dim}"]:
     """Return scrambled Sobol points in the open unit cube.
 
     Parameters

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 from scipy.special import ndtr
 
+from theorycheck.arrays import Array
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature._breakpoints import locate_kinks
 from theorycheck.quadrature._panel_edges import broken_edges, jump_steepness, place_masses
@@ -34,8 +35,6 @@ __all__ = [
     "LatentPanels",
     "latent_panels",
 ]
-
-Array = NDArray[np.float64]
 
 #: |z| up to which panels go at first; the prior mass beyond is 4e-33.
 REACH = 12.0
@@ -95,26 +94,26 @@ class LatentPanels:
 
     model: GenerativeModel
     reach: float
-    left: Array
-    right: Array
-    z: Array
-    rule_weight: Array
-    log_weight: Array
-    f: Array
-    coefficients: Array
-    log_width: Array
-    centre: Array
-    radius: Array
-    defect: Array
-    log_mass: Array
+    left: Float64[Array, " panels"]
+    right: Float64[Array, " panels"]
+    z: Float64[Array, " nodes"]
+    rule_weight: Float64[Array, " nodes"]
+    log_weight: Float64[Array, " nodes"]
+    f: Float64[Array, "D nodes"]
+    coefficients: Float64[Array, "panels D order"]
+    log_width: Float64[Array, " nodes"]
+    centre: Float64[Array, "panels D"]
+    radius: Float64[Array, " panels"]
+    defect: Float64[Array, " panels"]
+    log_mass: Float64[Array, " panels"]
     block_centre: Array
     block_radius: Array
     block_log_mass: Array
     unresolved_mass: float
     breakpoints: tuple[float, ...]
     verified_width: float
-    place_log_mass: Array
-    place_f: Array
+    place_log_mass: Float64[Array, " places"]
+    place_f: Float64[Array, "D places"]
 
     @property
     def size(self) -> int:

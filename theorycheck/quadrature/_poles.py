@@ -15,8 +15,6 @@ from theorycheck.errors import DecoderError
 from theorycheck.models import Decoder
 from theorycheck.quadrature._scan import Scan
 
-Array = NDArray[np.float64]
-
 #: How far second differences must stand out of those so many scan points to either side. Those of
 #: a pole of order ½ fall to a fortieth over that.
 _STANDS_OUT, _AWAY = 8.0, 4

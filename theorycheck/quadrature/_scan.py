@@ -11,15 +11,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array, Booleans, Integers, Latents
 from theorycheck.errors import SettingError
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature._rules import ORDER
-
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 #: |z| up to which f is scanned; the prior mass beyond is 2e-19, below the rounding of any average.
 SCANNED = 9.0
@@ -46,11 +43,17 @@ class Scan:
         Their distance: nothing wider, within |z| <= SCANNED, lies between two of them.
     """
 
-    z: Array
-    f: Array
+    z: Latents
+    f: Float64[Array, "D n"]
     width: float
 
-    def misfit(self, left: Array, right: Array, series: Array, told: Bools) -> tuple[Array, Array]:
+    def misfit(
+        self,
+        left: Float64[Array, " panels"],
+        right: Float64[Array, " panels"],
+        series: Float64[Array, "panels D order"],
+        told: Booleans,
+    ) -> tuple[Float64[Array, " panels"], Float64[Array, "panels 2"]]:
         """Compare the series of panels with f, and say between which latents they part most.
 
         Parameters
@@ -90,7 +93,7 @@ class Scan:
         return worst, step
 
     def _misfit(
-        self, first: Ints, count: Ints, centre: Array, half: Array, series: Array | None
+        self, first: Integers, count: Integers, centre: Array, half: Array, series: Array | None
     ) -> tuple[Array, Array]:
         stops = np.cumsum(count)
         starts = stops - count

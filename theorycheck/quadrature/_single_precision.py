@@ -13,11 +13,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array
 from theorycheck.models import GenerativeModel
-
-Array = NDArray[np.float64]
 
 #: Spacing of float32 at 1.
 SINGLE = float(np.finfo(np.float32).eps)
@@ -51,10 +50,15 @@ class Rounding:
         Standard deviation of δ there, in σ.
     """
 
-    z: Array
-    roughness: Array
+    z: Float64[Array, " places"]
+    roughness: Float64[Array, " places"]
 
-    def of_panels(self, left: Array, right: Array, scaled: Array) -> Array:
+    def of_panels(
+        self,
+        left: Float64[Array, " panels"],
+        right: Float64[Array, " panels"],
+        scaled: Float64[Array, "panels D order"],
+    ) -> Float64[Array, " panels"]:
         """Bound |δ| on panels.
 
         Parameters

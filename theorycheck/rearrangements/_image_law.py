@@ -13,13 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import GenerativeModel
 from theorycheck.objectives import decompose
 from theorycheck.quadrature import NOISE, LatentPanels, latent_panels
-
-Array = NDArray[np.float64]
 
 #: Radius from which MLEO = 0, and equal characteristic functions, say something.
 SHARP = 1e-6

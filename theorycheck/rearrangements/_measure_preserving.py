@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from theorycheck.arrays import Array, Latents
 from theorycheck.errors import SettingError
 from theorycheck.rearrangements._normal_intervals import normal_mass, normal_quantile
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class LatentMap:
         """Latents between the pieces, ascending."""
         return np.asarray(ndtri(np.array(self.edges[1:-1])), dtype=np.float64)
 
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: Latents) -> Latents:
         """Apply T.
 
         Parameters

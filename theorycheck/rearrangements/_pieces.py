@@ -14,16 +14,15 @@ from itertools import permutations, product
 
 import numpy as np
 from numpy.polynomial import legendre
-from numpy.typing import NDArray
 from scipy.signal import find_peaks
 from scipy.special import ndtr
 
+from theorycheck.arrays import Array
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import NODES, latent_panels
 from theorycheck.rearrangements._interval_exchange import exchange
 from theorycheck.rearrangements._measure_preserving import LatentMap
 
-Array = NDArray[np.float64]
 #: The order in which pieces are traced, and which of them backwards.
 Arrangement = tuple[tuple[int, ...], tuple[bool, ...]]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.errors import SettingError
 from theorycheck.models import Decoder, GenerativeModel
 from theorycheck.quadrature import latent_panels
@@ -35,8 +35,6 @@ from theorycheck.rearrangements._monotone import (
     monotone_rearrangement,
 )
 from theorycheck.rearrangements._pieces import arranged_pieces
-
-Array = NDArray[np.float64]
 
 #: Tail mass that stays in place where f is unbounded: a cut at which f runs off to infinity
 #: cannot be resolved in floating point. With 1e-5, |f∘T| keeps its slope below 1e4 |f′|.

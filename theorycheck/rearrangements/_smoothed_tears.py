@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from theorycheck.arrays import Array
 from theorycheck.errors import SettingError
 from theorycheck.models import Decoder, GenerativeModel
 from theorycheck.objectives import Decomposition, Evaluated, decompose
@@ -23,8 +23,6 @@ from theorycheck.quadrature import largest_slope
 from theorycheck.rearrangements._measure_preserving import LatentMap
 from theorycheck.rearrangements._rearrangement import rearranged
 from theorycheck.rearrangements._zero_mleo_class import MEMBER_TOLERANCE
-
-Array = NDArray[np.float64]
 
 #: Narrowest and widest bridge; a bridge stays within a third of the way to the next cut.
 _NARROWEST, _WIDEST, _SHARE = 1e-9, 2.0, 1.0 / 3.0

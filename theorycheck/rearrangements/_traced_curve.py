@@ -18,10 +18,9 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from theorycheck.arrays import Array, Booleans, Latents, PerPoint
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import NODES, TRANSFORM, LatentPanels, latent_panels
-
-Array = NDArray[np.float64]
 
 #: Speed |f′|/σ below which the direction of f is rounding.
 _STILL = 1e-5
@@ -95,7 +94,7 @@ class TracedCurve:
         signs = (-1.0) ** np.arange(self.series.shape[1])
         return self.series @ signs, self.series.sum(axis=1)
 
-    def label(self, z: Array) -> Array:
+    def label(self, z: Latents) -> PerPoint:
         """Return s(z), shape (n,)."""
         panel = np.searchsorted(self.panels.left, z, side="right") - 1
         panel = np.clip(panel, 0, self.panels.size - 1)
@@ -164,7 +163,7 @@ def _velocity(panels: LatentPanels, at: Array) -> Array:
     return result
 
 
-def _direction(velocity: Array) -> tuple[Array, NDArray[np.bool_]]:
+def _direction(velocity: Array) -> tuple[Array, Booleans]:
     """Unit vectors, and whether f moves at all there."""
     speed = np.linalg.norm(velocity, axis=-1)
     return velocity / np.maximum(speed, 1e-300)[..., None], speed > _STILL
