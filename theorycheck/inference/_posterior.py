@@ -78,7 +78,7 @@ class Posterior:
         """How many modes count, by :func:`theorycheck.inference.count_modes`."""
         return sum(mode.mass >= MODE_MASS for mode in self.modes)
 
-    def expectation(self, values: ArrayLike) -> Array:
+    def expectation(self, values: ArrayLike) -> Float64[Array, "*parts"]:
         """Return E[g(z) | x] for g given at the nodes, shape (n,) or (n, m)."""
         result: Array = (self.weight * self.density) @ np.asarray(values, dtype=float)
         return result

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import special
 
-from theorycheck.arrays import Array
+from theorycheck.arrays import Array, Latents
 
 #: Names of constants. Ball arithmetic uses the exact numbers, floats the nearest ones.
 CONSTANTS: Mapping[str, float] = MappingProxyType({"pi": np.pi, "e": np.e})
@@ -130,7 +130,7 @@ COMPARISONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
 )
 
 
-def evaluate(node: Node, z: Array, known: dict[int, Any] | None = None) -> Any:
+def evaluate(node: Node, z: Latents, known: dict[int, Any] | None = None) -> Any:
     """Evaluate a tree in double precision.
 
     Parameters

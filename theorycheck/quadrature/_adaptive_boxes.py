@@ -63,7 +63,9 @@ class BoxNodes:
 
 
 #: An integrand: values (B, N, M) of M functions, and a hint (B, C, 2) for the children.
-Integrand = Callable[[BoxNodes], tuple[Array, Array]]
+Integrand = Callable[
+    [BoxNodes], tuple[Float64[Array, "boxes nodes parts"], Float64[Array, "boxes candidates 2"]]
+]
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from jaxtyping import Float64
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from theorycheck.arrays import Array, Flags, Integers, PerPoint, Points
+from theorycheck.arrays import Array, Flags, Integers, Latents, PerPoint, Points
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.models import GenerativeModel
@@ -63,7 +63,7 @@ class TrapezoidGrid:
     coarse: Flags
     missing_mass: float
 
-    def integrate(self, values: Array) -> tuple[float, float]:
+    def integrate(self, values: PerPoint) -> tuple[float, float]:
         """Integrate a function given at the nodes: the fine rule, and its change from the coarse.
 
         Parameters
@@ -191,10 +191,10 @@ class DataSample:
 
     x: Float64[Array, "repeats n D"]
 
-    def __iter__(self) -> Iterator[Array]:
+    def __iter__(self) -> Iterator[Points]:
         return iter(self.x)
 
-    def average(self, values: Array) -> tuple[float, float]:
+    def average(self, values: Float64[Array, "repeats n"]) -> tuple[float, float]:
         """Average a function given at the nodes, as :func:`sample_mean` does.
 
         Parameters
@@ -269,7 +269,7 @@ def quasi_monte_carlo(
     size: int = 1024,
     repeats: int = 16,
     seed: int = 0,
-    latent: Callable[[Array], Array] = ndtri,
+    latent: Callable[[PerPoint], Latents] = ndtri,
 ) -> DataSample:
     """Draw from p(x) by scrambled Sobol points in (z, noise).
 

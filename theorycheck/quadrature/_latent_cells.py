@@ -64,7 +64,7 @@ class LatentCells:
     def _quantiles(self) -> Array:
         return np.concatenate([[0.0], ndtr(self.boundary / _SPREAD), [1.0]])
 
-    def arrays(self, f: Array) -> Cells:
+    def arrays(self, f: Float64[Array, "cells D"]) -> Cells:
         """Return an f on these cells (M, D) as the kernels take it."""
         return Cells(
             self.boundary,

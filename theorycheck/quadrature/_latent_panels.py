@@ -106,9 +106,9 @@ class LatentPanels:
     radius: Float64[Array, " panels"]
     defect: Float64[Array, " panels"]
     log_mass: Float64[Array, " panels"]
-    block_centre: Array
-    block_radius: Array
-    block_log_mass: Array
+    block_centre: Float64[Array, "blocks D"]
+    block_radius: Float64[Array, " blocks"]
+    block_log_mass: Float64[Array, " blocks"]
     unresolved_mass: float
     breakpoints: tuple[float, ...]
     verified_width: float

@@ -39,7 +39,7 @@ _DISTRUST, _SHARE = 6.0, 4.2
 _BATCH = 60_000
 
 #: Values (n, M) of M functions at x (n, D).
-Integrand = Callable[[Array], Array]
+Integrand = Callable[[Points], Float64[Array, "n parts"]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,7 +45,7 @@ class ScanTable:
         """Return the μ of the row of one s, equally spaced from −reach to reach."""
         return np.linspace(-self.reach, self.reach, self.size(scale))
 
-    def rows(self, narrowest: float) -> tuple[list[Array], list[float], bool]:
+    def rows(self, narrowest: float) -> tuple[list[Float64[Array, " _"]], list[float], bool]:
         """Return μ (a row each) and log s, down to the first row below the narrowest s.
 
         The last says whether the table goes that far: it does not where it would grow too large.
@@ -66,7 +66,7 @@ class ScanTable:
 
     @staticmethod
     def joined(
-        means: list[Array], log_scales: list[float]
+        means: list[Float64[Array, " _"]], log_scales: list[float]
     ) -> tuple[Float64[Array, " entries"], Float64[Array, " entries"]]:
         """Return μ and log s of all entries, row after row: shape (T,) each."""
         return np.concatenate(means), np.repeat(log_scales, [row.size for row in means])

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64
 from scipy.special import ndtr, ndtri
 
 from theorycheck.arrays import Array, Latents
@@ -43,7 +44,7 @@ class LatentMap:
     kind: str
 
     @property
-    def cuts(self) -> Array:
+    def cuts(self) -> Float64[Array, " cuts"]:
         """Latents between the pieces, ascending."""
         return np.asarray(ndtri(np.array(self.edges[1:-1])), dtype=np.float64)
 
