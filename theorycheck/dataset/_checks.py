@@ -35,7 +35,7 @@ class Check:
     measured : float
         The discrepancy.
     allowed : float
-        How large it may be.
+        Largest discrepancy that passes.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the discrepancy is small enough."""
+        """Tell whether the discrepancy is small enough."""
         return self.measured <= self.allowed
 
     def to_dict(self) -> dict[str, object]:
@@ -66,11 +66,14 @@ def plain_log_density(model: GenerativeModel, x: Points) -> tuple[PerPoint, floa
     Parameters
     ----------
     model : GenerativeModel
+        The model.
     x : ndarray, shape (n, D)
+        Data points.
 
     Returns
     -------
     value : ndarray, shape (n,)
+        The log density, nats.
     error : float
         Nats, the largest over the points.
     """
@@ -105,6 +108,7 @@ def sample_checks(sample: ExactSample) -> tuple[Check, ...]:
     Parameters
     ----------
     sample : ExactSample
+        The sample to be checked.
 
     Returns
     -------

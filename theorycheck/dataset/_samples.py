@@ -39,10 +39,13 @@ class ExactSample:
     Parameters
     ----------
     model : GenerativeModel
+        The model that was drawn from.
     seed : int
+        Seed of the draws.
     z, log_density, log_density_error, q_mean, q_scale, negative_elbo, kl : ndarray, shape (n,)
-        As in ``ARRAYS``.
+        What ``ARRAYS`` says of each.
     x : ndarray, shape (n, D)
+        Data points, drawn from p(x).
     """
 
     model: GenerativeModel
@@ -58,7 +61,7 @@ class ExactSample:
 
     @property
     def size(self) -> int:
-        """Number of draws."""
+        """Return the number of draws."""
         return len(self.x)
 
     def card(self, checks: tuple[Check, ...]) -> dict[str, object]:
@@ -99,6 +102,7 @@ def draw(name: str | GenerativeModel, *, size: int = 1000, seed: int = 0) -> Exa
     size : int
         Number of draws.
     seed : int
+        Seed of the draws.
 
     Returns
     -------
@@ -140,13 +144,14 @@ def write_sample(sample: ExactSample, directory: str | Path) -> tuple[Path, Path
     Parameters
     ----------
     sample : ExactSample
+        The sample.
     directory : path-like
         Made if missing.
 
     Returns
     -------
     tuple of Path
-        Of the arrays and of the card.
+        The files of the arrays and of the card.
 
     Raises
     ------

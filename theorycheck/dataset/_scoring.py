@@ -35,22 +35,22 @@ class Score(Evaluated):
 
     @property
     def above_ground_truth(self) -> Estimate:
-        """J minus the ground truth's; negative: the ELBO prefers this decoder to the truth."""
+        """Return J minus the ground truth's; negative: the ELBO prefers this decoder to it."""
         return self._above("ground_truth")
 
     @property
     def above_optimum(self) -> Estimate:
-        """J minus that of the best decoder found; negative: a new best."""
+        """Return J minus that of the best decoder found; negative: a new best."""
         return self._above("optimum")
 
     @property
     def preferred_to_ground_truth(self) -> Verdict:
-        """Whether the ELBO prefers this decoder to the ground truth."""
+        """Tell whether the ELBO prefers this decoder to the ground truth."""
         return positive(self.above_ground_truth.scaled(-1.0))
 
     @property
     def new_best(self) -> Verdict:
-        """Whether this decoder beats the best that was found, which is an upper bound only."""
+        """Tell whether this decoder beats the best that was found, an upper bound only."""
         return positive(self.above_optimum.scaled(-1.0))
 
     def _above(self, which: str) -> Estimate:
@@ -103,7 +103,7 @@ def score(
     tolerance : float
         Error radius wanted for the PMO, nats.
     vectorize : bool
-        For a function of one latent at a time.
+        Call the function once per latent: it takes one at a time.
 
     Returns
     -------

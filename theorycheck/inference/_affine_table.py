@@ -29,10 +29,12 @@ def table_entries(
     Parameters
     ----------
     panels : LatentPanels
+        Panels of the model.
 
     Returns
     -------
     mean, log_scale : ndarray, shape (T,)
+        Latent μ and log s of every entry.
     complete : bool
         Whether they go down to the narrowest q that f can ask for.
     """
@@ -71,6 +73,7 @@ def affine_table(
     Parameters
     ----------
     mean, log_scale : ndarray, shape (T,)
+        Latent μ and log s of every entry.
     first, squares : ndarray, shape (T, D)
         E_q f and E_q f².
     inverse_sigma : ndarray, shape (D,)

@@ -72,8 +72,9 @@ class BoundTree:
     Parameters
     ----------
     panels : LatentPanels
+        Panels of the model.
     runs : Runs
-        Of these panels.
+        Runs of these panels.
     """
 
     def __init__(self, panels: LatentPanels, runs: Runs) -> None:
@@ -85,7 +86,7 @@ class BoundTree:
 
     @cached_property
     def slack(self) -> Float64[Array, " panels"]:
-        """How far f goes on each panel from the value at the nearest node, in σ: shape (P,)."""
+        """Return how far f goes on each panel from the nearest node's value, in σ: shape (P,)."""
         return _slack(self._panels)
 
     @cached_property
@@ -94,12 +95,12 @@ class BoundTree:
 
     @property
     def size(self) -> int:
-        """Number of nodes made so far."""
+        """Return the number of nodes made so far."""
         return int(self._tree.size[0])
 
     @property
     def rows(self) -> Array:
-        """The nodes made so far, a row each (see quadrature/kernels/_bound_tree.py)."""
+        """Return the nodes made so far, a row each (see quadrature/kernels/_bound_tree.py)."""
         return self._tree.rows[: self.size]
 
     def settle(
@@ -115,6 +116,7 @@ class BoundTree:
         Parameters
         ----------
         x : ndarray, shape (n, D)
+            Data points.
         minima : ndarray, shape (n, 8, 3)
             μ, log s and −ELBO_x (without its constant) of the minima known; corrected in place.
         found : ndarray of int, shape (n,)
@@ -207,7 +209,7 @@ class BoundTree:
 
 
 def _slack(panels: LatentPanels) -> Array:
-    """How far f goes on each panel from the value at the nearest node, in σ: shape (P,)."""
+    """Return how far f goes on each panel from the nearest node's value, in σ: shape (P,)."""
     scaled = panels.coefficients / panels.model.sigma[:, None]
     nodes, _ = gauss_legendre(ORDER)
     # A monotone f is furthest off half-way between two nodes.

@@ -41,7 +41,7 @@ class Certificate:
 
     @property
     def largest_gap(self) -> float:
-        """The largest gap over all x, nats."""
+        """Return the largest gap over all x, nats."""
         return float(self.gap.max())
 
 
@@ -85,7 +85,9 @@ def certify_optimal_q(
     Parameters
     ----------
     model : GenerativeModel, LatentPanels or MeanField
+        The model, or what was built for it already.
     x : array_like, shape (n, D)
+        Data points.
     optimum : OptimalQ, optional
         What :func:`optimal_q` found; computed if absent.
     gap : float

@@ -21,16 +21,16 @@ from theorycheck.quadrature import DataSample, change_at_kinks
 
 
 class DataRule(Protocol):
-    """Nodes x and their weights for averages over p(x)."""
+    """A data rule has nodes x and weights for averages over p(x)."""
 
     @property
     def x(self) -> Points:
-        """The nodes, shape (n, D)."""
+        """Return the nodes, shape (n, D)."""
         ...
 
     @property
     def mass(self) -> PerPoint:
-        """Their weights, p(x) included, shape (n,)."""
+        """Return the nodes' weights, p(x) included, shape (n,)."""
         ...
 
     def change(self, values: PerPoint) -> float:
@@ -60,15 +60,16 @@ class DataRule(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class GridRule:
-    """A trapezoid rule over p(x), D <= 2.
+    """The grid rule is a trapezoid rule over p(x), D <= 2.
 
     Parameters
     ----------
     x : ndarray, shape (n, D)
         Multiples of the spacing.
     mass : ndarray, shape (n,)
+        Weights of the nodes, p(x) included.
     spacing : ndarray, shape (D,)
-        In data units.
+        Distance of the nodes in each direction, data units.
     missing_mass : float
         Mass of p(x) that has no node.
     """
@@ -93,23 +94,24 @@ class GridRule:
 
 @dataclass(frozen=True, eq=False)
 class DrawRule:
-    """Draws from p(x), any D.
+    """The draw rule averages over draws from p(x), any D.
 
     Parameters
     ----------
     sample : DataSample
+        The draws.
     """
 
     sample: DataSample
 
     @property
     def x(self) -> Points:
-        """The draws, shape (n, D)."""
+        """Return the draws, shape (n, D)."""
         return self.sample.x.reshape(-1, self.sample.x.shape[2])
 
     @property
     def mass(self) -> PerPoint:
-        """Equal weights, shape (n,)."""
+        """Return equal weights, shape (n,)."""
         count = len(self.x)
         return np.full(count, 1.0 / count)
 
@@ -144,9 +146,9 @@ def data_rule(
     Parameters
     ----------
     data : ExactModel
-        Whose p(x) it is.
+        The model that p(x) belongs to.
     step : float
-        Of the grid, in σ.
+        Step of the grid, in σ.
     ignored : float
         Mass of the lightest nodes of the grid that are left out.
     size, repeats, seed : int

@@ -20,7 +20,7 @@ class ElboRounding:
     Parameters
     ----------
     panels : LatentPanels
-        Of the model; their `defect` bounds |δ| in σ.
+        Panels of the model; their `defect` bounds |δ| in σ.
     """
 
     def __init__(self, panels: LatentPanels) -> None:

@@ -26,13 +26,13 @@ class BestQ:
     Parameters
     ----------
     negative_elbo : ndarray, shape (n,)
-        −ELBO_x at the optimal q, nats.
+        The value −ELBO_x at the optimal q, nats.
     gap : ndarray, shape (n,)
         Nats by which some q could be better.
     mean_f : ndarray, shape (n, D)
-        E_q f(z).
+        Expectation E_q f(z), data units.
     squares : ndarray, shape (n, D)
-        E_q (x_d − f_d(z))², in squared data units.
+        Expectation E_q (x_d − f_d(z))², squared data units.
     hint : ndarray, shape (G, C, W)
         Candidates that serve the neighbours of each group of x, in the model's own form; C = 0
         where the model needs none.
@@ -51,27 +51,27 @@ class ExactModel(Protocol):
 
     @property
     def model(self) -> DescribedModel:
-        """Name, D, K, σ², and draws."""
+        """Return what the model says of itself: name, D, K, σ², and draws."""
         ...
 
     @property
     def unresolved_mass(self) -> float:
-        """Prior mass on which f is not resolved against σ."""
+        """Return the prior mass on which f is not resolved against σ."""
         ...
 
     @property
     def missing_mass(self) -> float:
-        """Prior mass that no latent of the rule stands for, the unresolved one included."""
+        """Return the prior mass that no latent of the rule stands for, what is unresolved too."""
         ...
 
     @property
     def verified_width(self) -> float:
-        """Width from which on nothing of f was missed; inf where nothing was scanned."""
+        """Return the width from which on nothing of f was missed; inf without a scan."""
         ...
 
     @property
     def covered(self) -> float:
-        """How much room p(x) takes up in data space, about, in units of σ^D."""
+        """Return how much room p(x) takes up in data space, about, in units of σ^D."""
         ...
 
     def log_density(self, x: ArrayLike) -> LogDensity:

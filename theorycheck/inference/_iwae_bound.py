@@ -85,7 +85,7 @@ class OptimalImportanceQ:
 
     @cached_property
     def ambiguous(self) -> Flags:
-        """Where another optimum lies within 1e-9 nats of the best."""
+        """Tell for each x whether another optimum lies within 1e-9 nats of the best."""
         gaps = self.optima[:, 1:, 2] - self.optima[:, :1, 2]
         result: Booleans = np.nan_to_num(gaps, nan=np.inf).min(axis=1) < 1e-9
         return result
@@ -124,6 +124,7 @@ def iwae_bound(
     model : GenerativeModel, LatentPanels or MeanField
         Pass panels or a MeanField to reuse them over many calls.
     x : array_like, shape (n, D)
+        Data points.
     mean, scale : array_like, broadcast to shape (n,)
         μ and s of q.
     samples : int
@@ -179,7 +180,9 @@ def optimal_iwae_q(
     Parameters
     ----------
     model : GenerativeModel, LatentPanels or MeanField
+        The model, or what was built for it already.
     x : array_like, shape (n, D)
+        Data points.
     samples : int
         S.
     elbo_optimum : OptimalQ, optional

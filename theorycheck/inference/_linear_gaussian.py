@@ -78,17 +78,17 @@ class LinearGaussianModel:
 
     @property
     def data_dim(self) -> int:
-        """D."""
+        """Return the number of data dimensions D."""
         return len(self.loadings)
 
     @property
     def latent_dim(self) -> int:
-        """K."""
+        """Return the number of latents K."""
         return int(self.loadings.shape[1])
 
     @property
     def sigma(self) -> Float64[Array, " {self.data_dim}"]:
-        """σ, shape (D,)."""
+        """Return the noise's standard deviation σ, data units, shape (D,)."""
         return np.sqrt(self.noise_variance)
 
     def sample(
@@ -109,6 +109,7 @@ class ExactLinearGaussian:
     Parameters
     ----------
     model : LinearGaussianModel
+        The model.
     """
 
     unresolved_mass = 0.0
@@ -130,13 +131,13 @@ class ExactLinearGaussian:
 
     @cached_property
     def kl(self) -> float:
-        """KL[q* ‖ p(z|x)], nats, the same for every x."""
+        """Return KL[q* ‖ p(z|x)], nats, the same for every x."""
         _, log_det = np.linalg.slogdet(self._precision)
         return max(0.5 * (float(np.log(np.diag(self._precision)).sum()) - float(log_det)), 0.0)
 
     @property
     def covered(self) -> float:
-        """The room of six standard deviations of p(x) either way, in σ^D."""
+        """Return the room of six standard deviations of p(x) either way, in σ^D."""
         inside = self._root / self.model.sigma[:, None]
         return float((12.0 * np.linalg.svd(inside, compute_uv=False)).prod())
 

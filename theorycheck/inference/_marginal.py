@@ -25,13 +25,13 @@ class LogDensity:
     Parameters
     ----------
     value : ndarray, shape (n,)
-        log p_θ(x), nats.
+        The log density log p_θ(x), nats.
     error : ndarray, shape (n,)
         Error radius of `value`; inf where p(x) is not resolved.
     relative_error : ndarray, shape (n,)
         Bound on the relative error of p_θ(x) itself; finite always.
     posterior_mean_f : ndarray, shape (n, D)
-        E[f(z) | x], which gives ∇ log p(x) = (E[f(z) | x] - x)/σ².
+        Expectation E[f(z) | x], data units, which gives ∇ log p(x) = (E[f(z) | x] - x)/σ².
     """
 
     value: PerPoint
@@ -51,8 +51,9 @@ def as_points(x: ArrayLike, data_dim: int) -> Float64[Array, "n {data_dim}"]:
     Parameters
     ----------
     x : array_like, shape (n, D), (D,) for one point, or (n,) for D = 1
+        Data points.
     data_dim : int
-        D.
+        Number of data dimensions D.
 
     Returns
     -------
@@ -86,7 +87,7 @@ def log_density(model: GenerativeModel | LatentPanels, x: ArrayLike) -> LogDensi
     Returns
     -------
     LogDensity
-        Relative error of log p is about 1e-14 where the panels resolve f.
+        The values, with a relative error of about 1e-14 where the panels resolve f.
 
     Raises
     ------

@@ -67,6 +67,7 @@ class MeanField:
     Parameters
     ----------
     model : GenerativeModel or LatentPanels
+        The model; panels of it are taken as they are.
     """
 
     def __init__(self, model: GenerativeModel | LatentPanels) -> None:
@@ -82,34 +83,34 @@ class MeanField:
 
     @property
     def unresolved_mass(self) -> float:
-        """Prior mass on which f is not resolved against σ."""
+        """Return the prior mass on which f is not resolved against σ."""
         return self.panels.unresolved_mass
 
     @property
     def missing_mass(self) -> float:
-        """Prior mass that is unresolved or beyond the panels' reach."""
+        """Return the prior mass that is unresolved or beyond the panels' reach."""
         return self.panels.missing_mass
 
     @property
     def verified_width(self) -> float:
-        """Width in z from which on no bump, dip or gap of f was missed."""
+        """Return the width in z from which on no bump, dip or gap of f was missed."""
         return self.panels.verified_width
 
     @property
     def covered(self) -> float:
-        """The curve's length times the room across it that its noise takes, in σ^D."""
+        """Return the curve's length times the room across it that its noise takes, in σ^D."""
         inner = np.abs(self.panels.left) < _COVERED_REACH
         way = float(lengths(self.panels)[inner].sum())
         return way * _ACROSS ** (self.model.data_dim - 1)
 
     @property
     def arrays(self) -> tuple[Panels, Runs]:
-        """The panels and their runs, as the kernels take them."""
+        """Return the panels and their runs, as the kernels take them."""
         return self._panels, self._runs
 
     @cached_property
     def bounds(self) -> BoundTree:
-        """The lower bounds that say whether a minimum is global, made where an x needs them."""
+        """Return the lower bounds that say whether a minimum is global, made where needed."""
         return BoundTree(self.panels, self._runs)
 
     @cached_property
@@ -118,7 +119,7 @@ class MeanField:
 
     @cached_property
     def table(self) -> AffineTable:
-        """The scan table, made at first use."""
+        """Return the scan table, made at first use."""
         means, log_scales, _ = self._table_entries
         first = np.empty((means.size, self.model.data_dim))
         squares = np.empty_like(first)
@@ -142,6 +143,7 @@ class MeanField:
         Parameters
         ----------
         x : array_like, shape (n, D)
+            Data points.
         given : ndarray, shape (G, C, 2), optional
             Candidates (μ, log s), NaN where unused; they replace the scan of the table.
         group : ndarray of int, shape (n,)
@@ -269,7 +271,9 @@ class MeanField:
         Parameters
         ----------
         x : array_like, shape (n, D)
+            Data points.
         mean, scale : array_like, broadcast to shape (n,)
+            Mean μ and standard deviation s of q(z|x), in z.
 
         Returns
         -------
@@ -351,7 +355,9 @@ def optimal_q(model: GenerativeModel | LatentPanels | MeanField, x: ArrayLike) -
     Parameters
     ----------
     model : GenerativeModel, LatentPanels or MeanField
+        The model, or what was built for it already.
     x : array_like, shape (n, D)
+        Data points.
 
     Returns
     -------
@@ -371,6 +377,7 @@ def exact_model(model: GenerativeModel | LatentPanels | ExactModel) -> ExactMode
     Parameters
     ----------
     model : GenerativeModel, LatentPanels or ExactModel
+        The model, or what was built for it already.
 
     Returns
     -------

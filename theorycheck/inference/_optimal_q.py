@@ -18,9 +18,9 @@ class OptimalQ:
     Parameters
     ----------
     mean, scale : ndarray, shape (n,)
-        μ and s.
+        Mean μ and standard deviation s of q, in z.
     negative_elbo : ndarray, shape (n,)
-        −ELBO_x at the optimum, nats.
+        The value −ELBO_x at the optimum, nats.
     minima : ndarray, shape (n, 8, 3)
         μ, log s and −ELBO_x of the distinct local minima found, lowest first; NaN beyond. All
         that tie with the best are among them; of the others, those asked for.
@@ -39,7 +39,7 @@ class OptimalQ:
 
     @cached_property
     def ambiguous(self) -> Flags:
-        """Where a second minimum lies within 1e-9 nats of the best."""
+        """Tell for each x whether a second minimum lies within 1e-9 nats of the best."""
         gap = self.minima[:, 1, 2] - self.minima[:, 0, 2]
         result: Booleans = np.nan_to_num(gap, nan=np.inf) < 1e-9
         return result

@@ -31,7 +31,7 @@ class Mode:
     Parameters
     ----------
     z : float
-        Where it is.
+        Latent at which it is.
     density : float
         p_θ(z|x) there.
     mass : float
@@ -50,6 +50,7 @@ class Posterior:
     Parameters
     ----------
     x : ndarray, shape (D,)
+        The data point.
     log_density_x : Estimate
         log p_θ(x), nats.
     z, weight, density : ndarray, shape (n,)
@@ -57,7 +58,7 @@ class Posterior:
     mean, variance : float
         Moments of z given x.
     entropy : Estimate
-        −E log p_θ(z|x), nats.
+        Entropy −E log p_θ(z|x), nats.
     modes : tuple of Mode
         All modes, heaviest first. How many of them count is a question of their mass:
         :func:`theorycheck.inference.count_modes`.
@@ -75,7 +76,7 @@ class Posterior:
 
     @property
     def mode_count(self) -> int:
-        """How many modes count, by :func:`theorycheck.inference.count_modes`."""
+        """Return how many modes count, by :func:`theorycheck.inference.count_modes`."""
         return sum(mode.mass >= MODE_MASS for mode in self.modes)
 
     def expectation(self, values: ArrayLike) -> Float64[Array, "*parts"]:
@@ -90,6 +91,7 @@ def posterior(model: GenerativeModel | LatentPanels, x: ArrayLike) -> Posterior:
     Parameters
     ----------
     model : GenerativeModel or LatentPanels
+        The model; panels of it are taken as they are.
     x : array_like, shape (D,)
         One data point.
 

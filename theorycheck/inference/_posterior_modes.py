@@ -55,7 +55,9 @@ def count_modes(
     Parameters
     ----------
     model : GenerativeModel or LatentPanels
+        The model; panels of it are taken as they are.
     x : array_like, shape (n, D)
+        Data points.
     smallest_mass : float
         Posterior mass from which a mode counts, in (0, 1).
 

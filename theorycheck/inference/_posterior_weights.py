@@ -48,11 +48,12 @@ def posterior_weights(
     model : GenerativeModel or LatentPanels
         Pass panels to reuse them over many calls.
     x : array_like, shape (n, D)
+        Data points.
 
     Yields
     ------
     PosteriorWeights
-        In the order of x. Weights are normalised by their own sum, so that mass beyond the panels
+        The weights, in the order of x, normalised by their own sum: mass beyond the panels
         is not in them: none that counts, unless x lies far from every f(z) with |z| within reach.
 
     Raises
@@ -82,11 +83,14 @@ def posterior_moments(
     Parameters
     ----------
     model : GenerativeModel or LatentPanels
+        The model; panels of it are taken as they are.
     x : array_like, shape (n, D)
+        Data points.
 
     Returns
     -------
     mean, scale : ndarray, shape (n,)
+        Posterior mean and standard deviation, in z.
 
     Raises
     ------

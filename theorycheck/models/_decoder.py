@@ -38,15 +38,15 @@ class Decoder:
     function : callable
         Maps latents of shape (n,) to means of shape (n, D), float64.
     data_dim : int
-        D.
+        Number of data dimensions D.
     name : str
-        What reports call it.
+        What reports call the decoder.
     formula : str or None
         f in the expression language of :mod:`theorycheck.models._expression`, where it has one.
     breakpoints : tuple of float or None
         Latents at which f has a kink or a jump, ascending; None asks for detection.
     latent_dim : int
-        K. Only K = 1 is built.
+        Number of latents K. Only K = 1 is built.
     resolution : float
         Width in z: no bump, dip or gap of f that is wider is missed, since f is evaluated at
         latents so far apart. From 1e-6; inf asks for no such scan.
@@ -103,7 +103,7 @@ class Decoder:
             z of shape (n,) to f(z) of shape (n, D), or (n,) for D = 1; with `vectorize`,
             one float to a sequence of D floats.
         name, formula, breakpoints, resolution
-            As in :class:`Decoder`.
+            Passed on to :class:`Decoder`.
         vectorize : bool
             Call `function` once per latent. Slow, but works for any scalar code.
 
@@ -154,7 +154,7 @@ class Decoder:
         )
 
     def __call__(self, z: ArrayLike) -> Float64[Array, "n {self.data_dim}"]:
-        """Evaluate f.
+        """Evaluate f at many latents.
 
         Parameters
         ----------

@@ -15,27 +15,27 @@ class DescribedModel(Protocol):
 
     @property
     def name(self) -> str:
-        """What tables and reports call it."""
+        """Return what tables and reports call the model."""
         ...
 
     @property
     def data_dim(self) -> int:
-        """D."""
+        """Return the number of data dimensions D."""
         ...
 
     @property
     def latent_dim(self) -> int:
-        """K."""
+        """Return the number of latents K."""
         ...
 
     @property
     def noise_variance(self) -> PerDimension:
-        """σ², shape (D,)."""
+        """Return the noise variance σ², squared data units, shape (D,)."""
         ...
 
     @property
     def sigma(self) -> PerDimension:
-        """σ, shape (D,)."""
+        """Return the noise's standard deviation σ, data units, shape (D,)."""
         ...
 
     def sample(
@@ -46,13 +46,15 @@ class DescribedModel(Protocol):
         Parameters
         ----------
         size : int
-            Number of draws n.
+            Number n of draws.
         rng : numpy.random.Generator or int
             Source of randomness, or a seed.
 
         Returns
         -------
         z : ndarray, shape (n,) for K = 1, else (n, K)
+            Latents, drawn from N(0, 1).
         x : ndarray, shape (n, D)
+            Data points, the noise included.
         """
         ...

@@ -25,7 +25,7 @@ class Expression:
     Parameters
     ----------
     text : str
-        What was parsed.
+        What was parsed, in one spelling.
     components : tuple of Node
         One tree for each data dimension; equal subtrees are the same object.
     """
@@ -35,7 +35,7 @@ class Expression:
 
     @property
     def data_dim(self) -> int:
-        """D."""
+        """Return the number of data dimensions D."""
         return len(self.components)
 
     def evaluate(self, z: ArrayLike) -> Points:
@@ -63,7 +63,7 @@ class Expression:
         Parameters
         ----------
         lower, upper : float
-            Where to look.
+            Ends of the stretch of latents that is searched.
 
         Returns
         -------
@@ -121,7 +121,8 @@ def parse_expression(text: str) -> Expression:
     Parameters
     ----------
     text : str
-        At most 10 000 characters, nested at most 200 deep; constant exponents up to 1000.
+        The expression: at most 10 000 characters, nested at most 200 deep; constant exponents
+        up to 1000.
 
     Returns
     -------

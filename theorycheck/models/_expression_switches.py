@@ -47,7 +47,7 @@ def find_switches(
     components : sequence of Node
         The trees of f.
     lower, upper : float
-        Where to look.
+        Ends of the stretch of latents that is searched.
 
     Returns
     -------

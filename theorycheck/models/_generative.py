@@ -23,9 +23,10 @@ class GenerativeModel:
     Parameters
     ----------
     decoder : Decoder
-        f_θ.
+        The decoder mean f_θ.
     noise_variance : float or sequence of D floats
-        σ², one for all data dimensions or one each; stored as an array of shape (D,).
+        The noise variance σ², one for all data dimensions or one each; stored as an array of
+        shape (D,).
 
     Raises
     ------
@@ -59,27 +60,27 @@ class GenerativeModel:
 
     @property
     def name(self) -> str:
-        """The decoder's name."""
+        """Return the decoder's name."""
         return self.decoder.name
 
     @property
     def data_dim(self) -> int:
-        """D."""
+        """Return the number of data dimensions D."""
         return self.decoder.data_dim
 
     @property
     def latent_dim(self) -> int:
-        """K."""
+        """Return the number of latents K."""
         return self.decoder.latent_dim
 
     @property
     def sigma(self) -> Float64[Array, " {self.data_dim}"]:
-        """σ, shape (D,)."""
+        """Return the noise's standard deviation σ, data units, shape (D,)."""
         return np.sqrt(self.noise_variance)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of f at fixed latents, of σ², the breakpoints and D; the name does not count."""
+        """Return the SHA-256 of f at fixed latents, of σ², breakpoints and D; no name counts."""
         return fingerprint(self.decoder, self.noise_variance)
 
     def same_as(self, other: GenerativeModel) -> bool:
@@ -88,7 +89,7 @@ class GenerativeModel:
         Parameters
         ----------
         other : GenerativeModel
-            Its name may be another.
+            The model to compare with; its name may be another.
 
         Returns
         -------
@@ -129,14 +130,16 @@ class GenerativeModel:
         Parameters
         ----------
         size : int
-            Number of draws n.
+            Number n of draws.
         rng : numpy.random.Generator or int
             Source of randomness, or a seed.
 
         Returns
         -------
         z : ndarray, shape (n,)
+            Latents, drawn from N(0, 1).
         x : ndarray, shape (n, D)
+            Data points, the noise included.
         """
         generator = np.random.default_rng(rng)
         z = generator.standard_normal(size)
@@ -159,6 +162,7 @@ def as_generative(model: DescribedModel) -> GenerativeModel:
     Parameters
     ----------
     model : DescribedModel
+        A model of any kind.
 
     Returns
     -------

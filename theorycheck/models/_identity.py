@@ -50,7 +50,9 @@ def fingerprint(decoder: Decoder, noise_variance: PerDimension) -> str:
     Parameters
     ----------
     decoder : Decoder
+        The model's decoder.
     noise_variance : ndarray, shape (D,)
+        The model's σ².
 
     Returns
     -------
@@ -76,6 +78,7 @@ def differ_at_once(one: Decoder, other: Decoder) -> bool:
     Parameters
     ----------
     one, other : Decoder
+        The two decoders, of one D.
 
     Returns
     -------

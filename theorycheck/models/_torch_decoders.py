@@ -96,7 +96,7 @@ def load_torch_file(
     Returns
     -------
     decoder : Decoder
-        Of the selected restart, where ``train`` wrote the file.
+        The decoder, that of the selected restart where ``train`` wrote the file.
     noise_variance : tuple of float or None
         σ², where the file has it.
 

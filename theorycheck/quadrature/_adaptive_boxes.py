@@ -75,10 +75,13 @@ class BoxIntegral:
     Parameters
     ----------
     value, error : ndarray, shape (M,)
+        The integrals and their error radii.
     lower, upper : ndarray, shape (B, D)
         Corners of the final boxes.
     nodes : ndarray, shape (B, N, D)
+        Nodes of the final boxes.
     weight : ndarray, shape (B, N)
+        Weights of the nodes.
     values : ndarray, shape (B, N, M)
         The functions at the nodes.
     box_error : ndarray, shape (B, M)

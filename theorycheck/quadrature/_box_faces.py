@@ -33,6 +33,7 @@ def hidden_at_faces(
     values : ndarray, shape (B, N, M)
         Functions at the order^D Gauss nodes of each box.
     order : int
+        Nodes of a box in each direction.
 
     Returns
     -------

@@ -53,6 +53,7 @@ def locate_jumps(
     Parameters
     ----------
     decoder : Decoder
+        The decoder that jumps or bends.
     sigma : ndarray, shape (D,)
         The unit of differences of f.
     low, high : ndarray, shape (m,)
@@ -115,6 +116,7 @@ def locate_kinks(
     Parameters
     ----------
     decoder : Decoder
+        The decoder that jumps or bends.
     left, right : ndarray, shape (P,)
         Ascending panel edges after refinement.
     known : tuple of float

@@ -25,6 +25,7 @@ def coarser_rules(
     x : ndarray, shape (n, D)
         The nodes, multiples of the spacing.
     spacing : ndarray, shape (D,)
+        Distance of the nodes in each direction, data units.
     terms : ndarray, shape (n,)
         Weight times integrand.
     stride : int
@@ -49,12 +50,13 @@ def change_at_kinks(x: Points, spacing: PerDimension, terms: PerPoint) -> float:
     Parameters
     ----------
     x, spacing, terms
-        As for :func:`coarser_rules`.
+        Nodes, their spacing and the terms, as :func:`coarser_rules` takes them.
 
     Returns
     -------
     float
-        On a line a quarter of the furthest rule of four times the step, in the plane the furthest
+        How far off the sum may be: on a line a quarter of the furthest rule of four times the
+        step, in the plane the furthest
         of those of twice the step.
     """
     stride, share = (4, 0.25) if x.shape[1] == 1 else (2, 1.0)

@@ -64,7 +64,7 @@ class Strips:
 
     @property
     def size(self) -> int:
-        """Number of strips."""
+        """Return the number of strips."""
         return int(self.first.size)
 
 
@@ -74,6 +74,7 @@ def curve_strips(panels: LatentPanels) -> Strips:
     Parameters
     ----------
     panels : LatentPanels
+        Panels of the model.
 
     Returns
     -------
@@ -213,7 +214,9 @@ def only(panels: LatentPanels, chosen: Mask) -> LatentPanels:
     Parameters
     ----------
     panels : LatentPanels
+        Panels of the model.
     chosen : ndarray of bool, shape (P,)
+        The panels to keep.
 
     Returns
     -------

@@ -47,6 +47,7 @@ class TrapezoidGrid:
     Parameters
     ----------
     x : ndarray, shape (n, D)
+        Nodes of the grid.
     log_density : ndarray, shape (n,)
         log p(x), nats.
     volume : float
@@ -74,6 +75,7 @@ class TrapezoidGrid:
         Returns
         -------
         value, change : float
+            The integral, and how far the rule of twice the step is from it.
         """
         fine = self.volume * float(np.sum(values))
         dim = self.x.shape[1]
@@ -87,7 +89,7 @@ def trapezoid_grid(panels: LatentPanels, step: float, shift: float = 0.0) -> Tra
     Parameters
     ----------
     panels : LatentPanels
-        Of the data's generative model, D <= 2.
+        Panels of the model that p(x) belongs to, D <= 2.
     step : float
         Grid step in σ.
     shift : float
@@ -200,10 +202,12 @@ class DataSample:
         Parameters
         ----------
         values : ndarray, shape (R, n)
+            The function at the nodes.
 
         Returns
         -------
         mean, radius : float
+            The average and its radius of STANDARD_ERRORS.
         """
         found = sample_mean(values)
         return found.value, found.error
@@ -217,7 +221,7 @@ def sample_mean(
     Parameters
     ----------
     values : ndarray, shape (n,) or (R, n)
-        At n independent draws; or at R independent repetitions of n draws, which need not be
+        Values at n independent draws; or at R independent repetitions of n draws, which need not be
         independent of each other. R = 1 is a sample of independent draws.
     one_draw : float
         What a single draw can change the value by, 1 for a count or a share: such values may have
@@ -249,7 +253,7 @@ def standard_errors(variance: float, count: int, one_draw: float = 0.0) -> float
     Parameters
     ----------
     variance : float
-        Of one value.
+        Variance of one value.
     count : int
         Number of values.
     one_draw : float
@@ -310,6 +314,7 @@ def sobol_points(
     Parameters
     ----------
     dim : int
+        Dimensions of the cube.
     size : int
         Points a repetition; rounded up to a power of two.
     repeats : int
@@ -346,6 +351,7 @@ def given_sample(x: ArrayLike, data_dim: int) -> DataSample:
     Parameters
     ----------
     x : array_like, shape (n, D)
+        Independent draws, one a row.
     data_dim : int
         D.
 

@@ -27,7 +27,7 @@ _ADAPTED_SHARE = 0.6
 
 @dataclass(frozen=True, eq=False)
 class LatentCells:
-    """A partition of the latent line into cells.
+    """A partition cuts the latent line into cells.
 
     Parameters
     ----------
@@ -39,12 +39,12 @@ class LatentCells:
 
     @property
     def count(self) -> int:
-        """M."""
+        """Return the number of cells M."""
         return self.boundary.size + 1
 
     @cached_property
     def prior_mass(self) -> Float64[Array, " cells"]:
-        """π_j = P(z in cell j) under N(0, 1), shape (M,)."""
+        """Return π_j = P(z in cell j) under N(0, 1), shape (M,)."""
         # From the side on which the tail is small, so that no mass is lost to cancellation.
         upper, lower = ndtr(-self.boundary), ndtr(self.boundary)
         left = np.concatenate([[0.0], lower])
@@ -56,7 +56,7 @@ class LatentCells:
 
     @cached_property
     def z(self) -> Float64[Array, " cells"]:
-        """A latent inside every cell, shape (M,); the middle in probability of the spread."""
+        """Return a latent in every cell, shape (M,): the middle in probability of the spread."""
         edges = self._quantiles
         return np.asarray(_SPREAD * ndtri(0.5 * (edges[:-1] + edges[1:])), dtype=np.float64)
 
@@ -83,7 +83,7 @@ class LatentCells:
         Parameters
         ----------
         function : callable
-            f: (n,) -> (n, D).
+            Maps latents (n,) to f, (n, D).
 
         Returns
         -------
@@ -136,9 +136,11 @@ def adapted_cells(
     count : int
         M, at least 2.
     cells : LatentCells
+        The cells on which f is given.
     f : ndarray, shape (M', D)
         The decoder on `cells`.
     noise_variance : ndarray, shape (D,)
+        Noise variance σ², squared data units.
 
     Returns
     -------

@@ -29,6 +29,7 @@ def latent_runs(panels: LatentPanels) -> Runs:
     Parameters
     ----------
     panels : LatentPanels
+        Panels of the model.
 
     Returns
     -------

@@ -57,6 +57,7 @@ class LatentPanels:
     Parameters
     ----------
     model : GenerativeModel
+        The model of which f and σ² are taken.
     reach : float
         The panels cover [-reach, reach].
     left, right : ndarray, shape (P,)
@@ -117,37 +118,37 @@ class LatentPanels:
 
     @property
     def size(self) -> int:
-        """Number of panels P."""
+        """Return the number of panels P."""
         return int(self.left.size)
 
     @cached_property
     def wider(self) -> LatentPanels:
-        """The same to twice the reach: made once, since many calls may ask for far x."""
+        """Return panels to twice the reach: made once, since many calls may ask for far x."""
         return latent_panels(self.model, reach=min(2.0 * self.reach, LARGEST_REACH))
 
     @property
     def arrays(self) -> Panels:
-        """The panels as the kernels take them."""
+        """Return the panels as the kernels take them."""
         return Panels(self.left, self.right, self.z, self.rule_weight, self.f, self.coefficients)
 
     @property
     def balls(self) -> Balls:
-        """What holds f on each panel."""
+        """Return balls that hold f on each panel."""
         return Balls(self.centre, self.radius, self.log_mass)
 
     @property
     def blocks(self) -> Balls:
-        """What holds f on each block of BLOCK panels."""
+        """Return balls that hold f on each block of BLOCK panels."""
         return Balls(self.block_centre, self.block_radius, self.block_log_mass)
 
     @property
     def missing_mass(self) -> float:
-        """Prior mass that is unresolved or beyond the reach."""
+        """Return the prior mass that is unresolved or beyond the reach."""
         return self.unresolved_mass + 2.0 * float(ndtr(-self.reach))
 
     @property
     def peak_log_density(self) -> float:
-        """Log of the largest value that N(x; f, σ²) takes: -(D/2) log 2π - Σ log σ_d."""
+        """Return the log of the largest N(x; f, σ²), nats: -(D/2) log 2π - Σ log σ_d."""
         sigma = self.model.sigma
         return -0.5 * sigma.size * math.log(2.0 * math.pi) - float(np.log(sigma).sum())
 
@@ -164,6 +165,7 @@ def latent_panels(
     Parameters
     ----------
     model : GenerativeModel
+        The model of which f and σ² are taken.
     reach : float
         Cover [-reach, reach]; at most 37.
     max_panels : int

@@ -49,6 +49,7 @@ class NoiseIntegral:
     Parameters
     ----------
     value, error : ndarray, shape (M,)
+        The integrals and their error radii.
     x : ndarray, shape (n, D)
         Nodes.
     weight : ndarray, shape (n,)
@@ -87,6 +88,7 @@ def gauss_hermite(
     Parameters
     ----------
     order : int
+        Number of nodes.
 
     Returns
     -------
@@ -134,9 +136,9 @@ def integrate_noise(
     integrand : callable
         See :data:`Integrand`.
     panels : LatentPanels
-        Of the model that p(x) belongs to.
+        Panels of the model that p(x) belongs to.
     strips : Strips
-        Of these panels.
+        Strips of these panels.
     tolerance : ndarray, shape (M,)
         Error radius wanted for each function; inf for those that only ride along.
     lightest : float
@@ -147,6 +149,7 @@ def integrate_noise(
     max_nodes : int
         Budget of nodes x.
     progress : Progress
+        Told about every round.
 
     Returns
     -------

@@ -61,9 +61,11 @@ def place_masses(
     Parameters
     ----------
     mesh : Mesh
+        The panels of f.
     breakpoints : tuple of float
         The edges to look at: those that nobody declared.
     sigma : ndarray, shape (D,)
+        Standard deviation σ of the noise, data units.
     single : bool
         Whether f takes its latents in single precision: its jump lies at the nearest such latent.
 
@@ -72,6 +74,7 @@ def place_masses(
     log_mass : ndarray, shape (2 J,)
         Twice over, for the two sides.
     f : ndarray, shape (D, 2 J)
+        The decoder means on the left of each jump, then on the right of each.
     """
     found = np.isin(mesh.left[1:], breakpoints)
     first, last = edge_values(mesh)

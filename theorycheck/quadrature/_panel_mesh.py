@@ -62,11 +62,13 @@ class Mesh:
     Parameters
     ----------
     left, right : ndarray, shape (P,)
+        Edges of the panels.
     f, coefficients : ndarray, shape (P, D, N)
-        At the nodes, and as Legendre series.
+        The decoder means at the nodes, and their Legendre series.
     defect : ndarray, shape (P,)
         Size of the last Legendre coefficients, or of a larger misfit that was seen, in σ.
     resolved : ndarray of bool, shape (P,)
+        Whether a panel resolves f against σ.
     """
 
     left: Float64[Array, " panels"]
@@ -104,6 +106,7 @@ def refine(
     Parameters
     ----------
     model : GenerativeModel
+        The model of which f and σ² are taken.
     breakpoints : tuple of float
         Where panels begin and end from the first, ascending.
     reach : float
@@ -111,7 +114,7 @@ def refine(
     max_panels : int
         Budget.
     scan : Scan
-        Of the model's f.
+        The scan of the model's f.
 
     Returns
     -------

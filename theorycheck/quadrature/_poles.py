@@ -36,6 +36,7 @@ def refuse_poles(decoder: Decoder, scan: Scan) -> None:
     Parameters
     ----------
     decoder : Decoder
+        The decoder that may have a pole.
     scan : Scan
         f on a lattice of latents; without one nothing is looked for.
 

@@ -32,6 +32,7 @@ def gauss_legendre(order: int) -> tuple[Float64[Array, " {order}"], Float64[Arra
     Returns
     -------
     nodes, weights : ndarray, shape (order,)
+        Nodes in (-1, 1), ascending, and their weights.
     """
     nodes, weights = legendre.leggauss(order)
     return nodes, weights
@@ -43,7 +44,9 @@ def legendre_values(points: Float64[Array, " n"], degree: int) -> Float64[Array,
     Parameters
     ----------
     points : ndarray, shape (n,)
+        Places in [-1, 1].
     degree : int
+        The highest degree.
 
     Returns
     -------

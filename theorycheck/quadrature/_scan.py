@@ -38,7 +38,7 @@ class Scan:
     z : ndarray, shape (n,)
         Ascending; empty where nothing is to be scanned.
     f : ndarray, shape (D, n)
-        In σ.
+        Decoder means, in σ.
     width : float
         Their distance: nothing wider, within |z| <= SCANNED, lies between two of them.
     """
@@ -59,6 +59,7 @@ class Scan:
         Parameters
         ----------
         left, right : ndarray, shape (P,)
+            Edges of the panels.
         series : ndarray, shape (P, D, N)
             Legendre series in σ.
         told : ndarray of bool, shape (P,)
@@ -70,7 +71,7 @@ class Scan:
             Largest |f − series| over data dimensions and lattice points, in σ; 0 where there
             is no point.
         step : ndarray, shape (P, 2)
-            Of two lattice points next to each other inside the panel those between which f − series
+            Two neighbouring lattice points inside the panel, those between which f − series
             changes most; NaN where there are none.
         """
         worst, step = np.zeros(left.size), np.full((left.size, 2), np.nan)

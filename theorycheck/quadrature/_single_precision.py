@@ -71,7 +71,7 @@ class Rounding:
         Returns
         -------
         ndarray, shape (P,)
-            In σ, over all data dimensions together.
+            How far f may be off, in σ, over all data dimensions together.
         """
         size = np.sqrt((np.abs(scaled).max(axis=2) ** 2).sum(axis=1))
         span = np.sqrt((np.ptp(scaled, axis=2) ** 2).sum(axis=1))
@@ -94,6 +94,7 @@ def measure_rounding(model: GenerativeModel) -> Rounding | None:
     Parameters
     ----------
     model : GenerativeModel
+        The model with an f in single precision.
 
     Returns
     -------

@@ -23,6 +23,7 @@ class CurveLaw:
     Parameters
     ----------
     curve : TracedCurve
+        The curve whose law it is.
     """
 
     def __init__(self, curve: TracedCurve) -> None:
@@ -44,8 +45,9 @@ class CurveLaw:
         Parameters
         ----------
         index : int
-            Of the strand.
+            Number of the strand.
         label : ndarray, shape (n,)
+            Labels s.
 
         Returns
         -------

@@ -40,7 +40,7 @@ class ImageLawCheck:
     difference : Estimate
         The largest difference of the characteristic functions over the frequencies.
     frequencies : int
-        How many were looked at.
+        Number of frequencies t that were looked at.
     verdict : Verdict
         HOLDS where both are zero within radii below SHARP; FAILS where one is not zero.
     """
@@ -68,7 +68,7 @@ def same_image_law(
     Parameters
     ----------
     model, data : GenerativeModel
-        Of one D. Where their σ² differ the laws of x are compared instead.
+        Two models of one D. Where their σ² differ the laws of x are compared instead.
     mleo : Estimate, optional
         KL[p ‖ p_f] where it is known already.
 
@@ -107,11 +107,12 @@ def characteristic_difference(
     Parameters
     ----------
     model, data : GenerativeModel
+        Two models of one D.
 
     Returns
     -------
     Estimate
-        Of max_t |E exp(i t·f(Z)) − E exp(i t·f_data(Z))|.
+        The largest |E exp(i t·f(Z)) − E exp(i t·f_data(Z))| over t.
     int
     """
     one, other = latent_panels(model), latent_panels(data)

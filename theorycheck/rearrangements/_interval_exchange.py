@@ -23,6 +23,7 @@ def exchange(
     Parameters
     ----------
     name : str
+        What reports call it.
     edges : sequence of float
         Ends of the n intervals that are cut out: 0 = edges[0] < … < edges[n] = 1.
     order : sequence of int
@@ -59,7 +60,7 @@ def rotation(share: float, guard: float = 0.0) -> LatentMap:
     Parameters
     ----------
     share : float
-        In (0, 1).
+        Share of the quantiles that goes to the other end, in (0, 1).
     guard : float
         Prior mass of either tail that stays where it is.
 
@@ -86,8 +87,9 @@ def random_exchange(
     Parameters
     ----------
     rng : numpy.random.Generator
+        Source of randomness.
     pieces : int
-        How many, at least 2; 1 where the trivial ones may be drawn.
+        Number of intervals, at least 2; 1 where the trivial ones may be drawn.
     guard : float
         Prior mass of either tail that stays where it is.
     trivial : bool

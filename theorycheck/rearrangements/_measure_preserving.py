@@ -45,7 +45,7 @@ class LatentMap:
 
     @property
     def cuts(self) -> Float64[Array, " cuts"]:
-        """Latents between the pieces, ascending."""
+        """Return the latents between the pieces, ascending."""
         return np.asarray(ndtri(np.array(self.edges[1:-1])), dtype=np.float64)
 
     def __call__(self, z: Latents) -> Latents:
@@ -94,12 +94,12 @@ class LatentMap:
 
 
 def reflection() -> LatentMap:
-    """T(z) = −z."""
+    """Return the reflection T(z) = −z."""
     return LatentMap("reflection", (0.0, 1.0), ((0.0, 1.0),), (True,), "reflection")
 
 
 def fold(count: int, guard: float = 0.0) -> LatentMap:
-    """T = Φ⁻¹ ∘ tent ∘ Φ with `count` monotone branches: continuous, more modes.
+    """Return T = Φ⁻¹ ∘ (tent map) ∘ Φ with `count` monotone branches: continuous, more modes.
 
     Parameters
     ----------
@@ -129,6 +129,7 @@ def uneven_fold(name: str, shares: Sequence[float], guard: float = 0.0) -> Laten
     Parameters
     ----------
     name : str
+        What reports call it.
     shares : sequence of float
         Mass of each branch; they add up to 1.
     guard : float

@@ -49,8 +49,9 @@ class MonotoneRearrangement:
     model : GenerativeModel or None
         None where `tracing` is NONE. The model that was given where it traces its image once.
     tracing : Tracing
+        How often the curve is traced.
     reason : str
-        In plain words.
+        Why there is none, or what it is, in plain words.
     """
 
     model: GenerativeModel | None

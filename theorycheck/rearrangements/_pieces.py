@@ -91,8 +91,9 @@ def arranged_pieces(
     Parameters
     ----------
     model : GenerativeModel
+        The model whose decoder is cut.
     limit : int
-        How many at most.
+        Largest number of decoders.
     guard : float
         Prior mass of either tail that stays where it is.
 
@@ -100,7 +101,7 @@ def arranged_pieces(
     -------
     list of LatentMap
     int
-        How many there are, n! 2ⁿ⁻¹ − 1 for n pieces.
+        Number of arrangements that there are, n! 2ⁿ⁻¹ − 1 for n pieces.
     """
     cuts = natural_cuts(model)
     count = len(cuts) + 1

@@ -62,6 +62,7 @@ class Member:
     Parameters
     ----------
     model : GenerativeModel
+        The model.
     kind : str
         ``"ground truth"``, ``"monotone"``, ``"fold"``, ``"rotation"``, ``"tear"`` or ``"pieces"``.
     continuous : bool
@@ -74,7 +75,7 @@ class Member:
 
     @property
     def name(self) -> str:
-        """The decoder's name."""
+        """Return the decoder's name."""
         return self.model.name
 
 
@@ -101,12 +102,12 @@ def rearranged(
     latent_map : LatentMap
         T.
     name : str, optional
-        By default that of T, and f's.
+        What reports call the decoder; by default the name of T, and f's.
 
     Returns
     -------
     GenerativeModel
-        With the image law of f.
+        The model of f ∘ T, with the image law of f.
     """
     decoder = model.decoder
     known = decoder.breakpoints
@@ -129,6 +130,7 @@ def tail_guard(model: GenerativeModel) -> float:
     Parameters
     ----------
     model : GenerativeModel
+        The model.
 
     Returns
     -------
@@ -177,13 +179,13 @@ def zero_mleo_members(
     folds : sequence of int
         Branches of the folds, each >= 2.
     local_folds : sequence of int
-        For each n, the n-th parts of the ground truth's curve, each folded onto itself.
+        Numbers n: each n-th part of the ground truth's curve is folded onto itself.
     tears : int
         Random interval exchanges besides the systematic ones; −1: nothing is torn at all.
     pieces : int
         Orders and directions of the curve's natural pieces, at most.
     seed : int
-        Of the random ones.
+        Seed of the random ones.
 
     Returns
     -------

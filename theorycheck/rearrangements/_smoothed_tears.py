@@ -39,6 +39,7 @@ class SmoothedTear(Evaluated):
     largest_slope : float
         The largest |f′| over all latents up to |z| = 4: B, unless the torn curve is steeper.
     decomposition : Decomposition
+        J, MLEO and PMO of the decoder.
     """
 
     slope: float
@@ -115,16 +116,17 @@ def smoothed_tears(
     tolerance : float
         Error radius wanted for every PMO, nats.
     progress : Progress
+        Told about every decoder.
 
     Returns
     -------
     tuple of SmoothedTear
-        In the order of `slopes`.
+        The decoders, in the order of `slopes`.
 
     Raises
     ------
     SettingError
-        As in :func:`smoothed_tear`.
+        If :func:`smoothed_tear` refuses a slope.
     """
     models = [smoothed_tear(data, latent_map, slope) for slope in slopes]
     rows = []

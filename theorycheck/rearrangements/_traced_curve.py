@@ -42,6 +42,7 @@ class Strand:
     left, right : float
         Latents at its ends.
     rising : bool
+        Whether the label rises with z on it.
     low, high : float
         Range of the label.
     """
@@ -66,7 +67,7 @@ class TracedCurve:
     series : ndarray, shape (P, n)
         Legendre series of the label on each panel.
     strands : tuple of Strand
-        From left to right.
+        The strands, from left to right.
     jumps : tuple of float
         Latents where f jumps.
     """
@@ -78,19 +79,19 @@ class TracedCurve:
 
     @property
     def model(self) -> GenerativeModel:
-        """Whose curve it is."""
+        """Return the model whose curve it is."""
         return self.panels.model
 
     @cached_property
     def slope_series(self) -> Array:
-        """Legendre series of ds/dz on each panel."""
+        """Return the Legendre series of ds/dz on each panel."""
         half = 0.5 * (self.panels.right - self.panels.left)
         result: Array = legendre.legder(self.series, axis=1) / half[:, None]
         return result
 
     @cached_property
     def ends(self) -> tuple[Array, Array]:
-        """The label at the left and at the right end of each panel."""
+        """Return the labels at the left and at the right end of each panel."""
         signs = (-1.0) ** np.arange(self.series.shape[1])
         return self.series @ signs, self.series.sum(axis=1)
 
