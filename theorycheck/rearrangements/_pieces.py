@@ -86,7 +86,7 @@ def arranged_pieces(
     """Return the natural pieces of a curve in other orders and directions.
 
     Those without a reversed piece come first, then those with one, and of these first the ones that
-    tear the curve at the fewest places. Beyond five pieces only blocks are moved or reversed.
+    cut the curve at the fewest places. Beyond five pieces only blocks are moved or reversed.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ from theorycheck.quadrature import latent_panels
 from theorycheck.rearrangements._interval_exchange import (
     random_exchange,
     rotation,
-    systematic_tears,
+    systematic_exchanges,
 )
 from theorycheck.rearrangements._measure_preserving import (
     LatentMap,
@@ -48,7 +48,7 @@ _CONTINUOUS = 1e-6
 _ROTATIONS = (0.25, 0.5, 0.75)
 #: Mass of the short branch of an uneven fold, which is nearly f itself.
 _SMALL = 0.05
-#: Number of pieces of a random tear.
+#: Number of pieces of a random interval exchange.
 _PIECES = (2, 3, 4, 5)
 #: Orders and directions of the curve's natural pieces looked at by default; four pieces have 23
 #: orders, and 191 orders and directions.
@@ -125,7 +125,7 @@ def rearranged(
 
 
 def tail_guard(model: GenerativeModel) -> float:
-    """Return the tail mass that folds and tears must leave alone: 0 where f settles in its tails.
+    """Return the tail mass that folds and exchanges leave alone: 0 where f settles in its tails.
 
     Parameters
     ----------
@@ -191,7 +191,8 @@ def zero_mleo_members(
     -------
     tuple of Member
         The ground truth, its monotone rearrangement where that is another decoder; folds and
-        rotations of both, tears of the latter, the former's natural pieces rearranged.
+        rotations of both, interval exchanges of the latter, the former's natural pieces
+        rearranged.
     MonotoneRearrangement
         What is known of it.
 
@@ -217,7 +218,7 @@ def zero_mleo_members(
         members.append(Member(monotone.model, "monotone", smooth))
         bases.append((monotone.model, smooth))
     for base, smooth in bases:
-        # f is itself a fold of its monotone rearrangement, whose tears are the simpler ones.
+        # f is itself a fold of its monotone rearrangement, whose exchanges are the simpler ones.
         maps = _maps(base, folds, tears if base is bases[-1][0] else -1, seed)
         closed = smooth and is_continuous(base, rotation(0.5))
         if closed or tears >= 0:
@@ -249,7 +250,7 @@ def _maps(base: GenerativeModel, folds: Sequence[int], tears: int, seed: int) ->
         maps.append(uneven_fold("fold of the first 5 %", (_SMALL, big), guard))
     if tears < 0:
         return maps
-    maps += systematic_tears(guard)
+    maps += systematic_exchanges(guard)
     rng = np.random.default_rng(seed)
     return maps + [random_exchange(rng, _PIECES[i % len(_PIECES)], guard) for i in range(tears)]
 

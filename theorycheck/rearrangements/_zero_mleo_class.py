@@ -70,7 +70,7 @@ class ZeroMleoClass:
     folds, local_folds : tuple of int
         Branches of the folds, and numbers of parts that are folded onto themselves.
     tears, seed : int
-        Random tears, and their seed.
+        Number of random interval exchanges, and their seed.
     arrangements : int
         Orders and directions of the curve's natural pieces that there are.
     """
