@@ -308,7 +308,7 @@ def quasi_monte_carlo(
 
 def sobol_points(
     dim: int, *, size: int, repeats: int, seed: int
-) -> Float64[Array, "{repeats} {size} {dim}"]:
+) -> Float64[Array, "{repeats} n {dim}"]:
     """Return scrambled Sobol points in the open unit cube.
 
     Parameters
