@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks.random_decoders import shuffled_on_cells
 from theorycheck.models import benchmark
+from theorycheck.objectives import objective_of
 from theorycheck.optimum import data_nodes, make_e_step
 from theorycheck.quadrature import latent_cells
 
@@ -26,7 +27,7 @@ def row(name: str, samples: int, cells_count: int, step: float, most: int) -> st
     """Return a row of the table for one benchmark and one S."""
     model, cells = benchmark(name), latent_cells(cells_count)
     nodes = data_nodes(model, step, most=most)
-    e_step = make_e_step(nodes, cells, samples)
+    e_step = make_e_step(nodes, cells, objective_of(samples))
     looked = missed = 0
     worst = lost = left = 0.0
     spent, extra = [], []

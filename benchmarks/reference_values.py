@@ -57,9 +57,9 @@ def make(name: str, effort: str, seed: int, jobs: int | None, folder: Path) -> d
             "formula": truth.decoder.formula,
             "noise_variance": float(truth.noise_variance[0]),
             "entropy": at_truth.entropy,
-            "ground_truth": at_truth.objective.to_dict(),
+            "ground_truth": at_truth.figures.to_dict(),
             "optimum": {
-                **at_optimum.objective.to_dict(),
+                **at_optimum.figures.to_dict(),
                 "decoder": file.name,
                 "search": _search(found),
             },

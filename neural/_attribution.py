@@ -4,8 +4,8 @@
                           +  optimisation                 J with the best q − that
                           +  amortisation                 J by its own encoder − J with the best q
 
-Every J is of the objective that the network was trained on: J_S at its S for an IWAE, J = J_1 for
-VAE and LIN. "Optimisation" is all that training left undone in f, the limits of the decoder's class
+Every J is of the objective that the network was trained on: J_S at its S for an IWAE, J for VAE and
+LIN. "Optimisation" is all that training left undone in f, the limits of the decoder's class
 included. A network that ends above its own start was led astray by its encoder or its steps: what
 it does says nothing about the objective.
 """
@@ -20,15 +20,9 @@ from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.evaluation import (
     Judged,
     own_excess,
-    samples_of,
 )
 from theorycheck.models import GenerativeModel
-from theorycheck.objectives import Evaluated, decompose, iwae_objective
-
-#: Error radius wanted for J at a start, nats, and grid step in σ for J_S, whose radius is then 1e-4
-#: to 2e-3 on figure8: a third of the time that the default step takes. Where that does not tell a
-#: start from an end, the start is evaluated with the default step.
-_START_TOLERANCE, _IWAE_STEP = 3e-3, 0.5
+from theorycheck.objectives import Evaluated, Objective
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,19 +31,19 @@ class Attribution:
 
     Parameters
     ----------
-    samples : int
-        S of its objective.
+    objective : Objective
+        What it was trained on, and J is of.
     exact : Estimate
-        J_S of its decoder with the q that is best for every x.
+        J of its decoder with the q that is best for every x.
     own : Estimate or None
-        J_S by its own encoder.
+        J by its own encoder.
     predicted : Estimate or None
-        J_S of the predicted optimum.
+        J of the predicted optimum.
     start, own_start : Estimate or None
         The first two where its steps began.
     """
 
-    samples: int
+    objective: Objective
     exact: Estimate
     own: Estimate | None = None
     predicted: Estimate | None = None
@@ -100,7 +94,8 @@ class Attribution:
             )
         }  # fmt: skip
         plain = {name: None if part is None else part.to_dict() for name, part in parts.items()}
-        return {"samples": self.samples, **plain, "below_start": str(self.below_start)}
+        samples = self.objective.samples
+        return {"samples": samples, **plain, "below_start": str(self.below_start)}
 
 
 def attribute(
@@ -124,31 +119,31 @@ def attribute(
     Raises
     ------
     ValueError
-        If the predicted optimum is that of another S.
+        If the predicted optimum is that of another objective.
     """
     settings, data = trained.settings, trained.trainer.model
-    samples = settings.samples if settings.method == "iwae" else 1
-    if predicted is not None and samples_of(predicted) != samples:
-        raise ValueError(f"an optimum for S = {samples_of(predicted)}, a network for S = {samples}")
+    objective = settings.objective
+    if predicted is not None and predicted.objective != objective:
+        raise ValueError(
+            f"an optimum of the {predicted.objective.name}, a network of the {objective.name}"
+        )
     entropy = judged.decomposition.entropy
     model = trained.model(restart)
 
     def by_own(decoder: GenerativeModel, module: object, known: Estimate | None = None) -> Estimate:
         return own_excess(
-            decoder, data, encoder_of_module(module), entropy, samples=samples,
+            decoder, data, encoder_of_module(module), entropy, objective=objective,
             negative_elbo=known, seed=settings.seed,
         )  # fmt: skip
 
-    exact = judged.excess
-    if samples > 1:
-        exact = iwae_objective(model, data, samples=samples, step=_IWAE_STEP).excess
+    exact = judged.excess if objective.decomposed else objective.excess(model, data, rough=True)
     own = by_own(model, trained.encoder(restart), judged.negative_elbo)
     start = own_start = None
     if trained.knows_start:
         began, module = trained.start(restart)
-        start, own_start = _at_start(began, data, samples, exact), by_own(began, module)
+        start, own_start = _at_start(began, data, objective, exact), by_own(began, module)
     return Attribution(
-        samples=samples,
+        objective=objective,
         exact=exact,
         own=own,
         predicted=None if predicted is None else predicted.excess,
@@ -158,14 +153,12 @@ def attribute(
 
 
 def _at_start(
-    model: GenerativeModel, data: GenerativeModel, samples: int, end: Estimate
+    model: GenerativeModel, data: GenerativeModel, objective: Objective, end: Estimate
 ) -> Estimate:
-    """Return J_S of a start with the best q."""
-    if samples == 1:
-        return decompose(model, data, tolerance=_START_TOLERANCE).excess
-    exact = iwae_objective(model, data, samples=samples, step=_IWAE_STEP).excess
+    """Return J of a start with the best q; finely only where a rough J does not tell it apart."""
+    exact = objective.excess(model, data, rough=True)
     if positive(exact - end) is Verdict.INCONCLUSIVE:
-        exact = iwae_objective(model, data, samples=samples).excess
+        exact = objective.excess(model, data)
     return exact
 
 

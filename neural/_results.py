@@ -13,9 +13,9 @@ from theorycheck.evaluation import (
     Distance,
     Judged,
     judge,
-    own_importance,
+    own_evaluation,
 )
-from theorycheck.objectives import IwaeObjective
+from theorycheck.objectives import Evaluation
 from theorycheck.optimum import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
 
@@ -29,16 +29,16 @@ class RunResult:
     trained : Trained
     restarts : tuple of Judged
         In order; all but the selected one without details.
+    evaluation : Evaluation
+        The selected restart under the objective of the optima.
     predicted : mapping of str to PredictedOptimum
         Optima to be compared with, by name; the first is the unrestricted one.
-    importance : IwaeObjective or None
-        J_S of the selected restart, where the optima are those of an IWAE bound.
     """
 
     trained: Trained
     restarts: tuple[Judged, ...]
+    evaluation: Evaluation
     predicted: Mapping[str, PredictedOptimum] = field(default_factory=dict)
-    importance: IwaeObjective | None = None
 
     @property
     def selected(self) -> Judged:
@@ -48,7 +48,7 @@ class RunResult:
     @property
     def comparison(self) -> Comparison:
         """The selected restart beside the predicted optima."""
-        return Comparison(self.selected, self.predicted, self.importance)
+        return Comparison(self.selected, self.evaluation, self.predicted)
 
     @property
     def distances(self) -> dict[str, Distance]:
@@ -63,7 +63,7 @@ class RunResult:
                 "init": init,
                 "objective": float(trained.objective[number]),
                 "objective_error": float(trained.objective_error[number]),
-                **judged.objective.to_dict(),
+                **judged.figures.to_dict(),
                 "noise_variance": trained.noise_variance(number),
             }
             for number, (init, judged) in enumerate(zip(settings.inits, self.restarts, strict=True))
@@ -124,6 +124,5 @@ def judge_run(
             )
             advance(1)
     optima = dict(predicted or {})
-    chosen_model, truth = trained.model(trained.selected), trained.trainer.model
-    importance = own_importance(chosen_model, truth, optima, progress)
-    return RunResult(trained, tuple(restarts), optima, importance)
+    evaluation = own_evaluation(restarts[trained.selected], optima, progress)
+    return RunResult(trained, tuple(restarts), evaluation, optima)

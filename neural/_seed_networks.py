@@ -103,14 +103,14 @@ def told_apart(
     """
     optimum = None if predicted is None else predicted.excess
     parts = [replace(network.attribution, predicted=optimum) for network in networks]
-    samples = parts[0].samples
-    bound = "J" if samples == 1 else f"J_{samples}"
+    objective = parts[0].objective
+    bound = objective.numbered
     rows = [
         _Row("share of p(x) misplaced", [network.misplaced for network in networks]),
         _Row("MLEO", [network.judged.mleo for network in networks]),
         _Row("PMO", [network.judged.pmo for network in networks]),
         _Row("J", [network.judged.excess for network in networks]),
-        *([] if samples == 1 else [_Row(bound, [part.exact for part in parts])]),
+        *([] if objective.decomposed else [_Row(bound, [part.exact for part in parts])]),
         _Row(f"{bound} − predicted {bound} (training)", [part.optimisation for part in parts]),
         _Row(f"{bound} by own encoder − {bound} (encoder)", [part.amortisation for part in parts]),
         _Row(f"{bound} at its own start", [part.start for part in parts]),

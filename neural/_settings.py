@@ -9,6 +9,7 @@ from typing import Any
 
 from neural._objectives import checked_objective
 from theorycheck.errors import MissingExtraError, SettingError, nearest
+from theorycheck.objectives import ELBO, Objective, objective_of
 
 #: Steps by method: those of the VAE bring the selected of ten restarts to 0.001 to 0.012 nats above
 #: the predicted J on figure8, circle, absolute_value and clusters, in two to three minutes on a
@@ -85,6 +86,11 @@ class TrainingSettings:
     seed: int = 0
     seeds: int = 1
     streams: int = 2
+
+    @property
+    def objective(self) -> Objective:
+        """What is minimised: of a VAE or LIN the ELBO, however many z are drawn for it."""
+        return objective_of(self.samples) if self.method == "iwae" else ELBO
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))

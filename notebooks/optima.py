@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from theorycheck.models import GenerativeModel, benchmark, load_model, write_table
+from theorycheck.objectives import objective_of
 from theorycheck.optimum import (
     IWAE_QUICK,
     QUICK,
@@ -39,7 +40,7 @@ def iwae(name: str, samples: int) -> PredictedOptimum:
     data = benchmark(name)
     return find_optimum(
         data,
-        SearchSettings(effort=effort, samples=samples, seed=0),
+        SearchSettings(objective_of(samples), effort=effort, seed=0),
         given=[held],
         execution=Execution(jobs=2),
     )

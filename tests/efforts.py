@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from theorycheck.optimum import _effort as effort
+from theorycheck.objectives import Elbo, IwaeBound
+from theorycheck.optimum import _objective_search as searches
 from theorycheck.optimum._effort import Effort
 
 #: A second, and J within some hundredths of a nat of the quick search's on smooth curves.
@@ -21,5 +24,5 @@ IWAE_TINY = Effort(
 
 def make_searches_tiny(patch: pytest.MonkeyPatch) -> None:
     """Let a quick search be a tiny one; what it finds is tested elsewhere."""
-    patch.setattr(effort, "QUICK", TINY)
-    patch.setattr(effort, "IWAE_QUICK", IWAE_TINY)
+    for kind, tiny in ((Elbo, TINY), (IwaeBound, IWAE_TINY)):
+        patch.setitem(searches._SEARCHES, kind, replace(searches._SEARCHES[kind], quick=tiny))

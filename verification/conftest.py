@@ -30,6 +30,7 @@ from theorycheck.claims import (
     claims_with_test,
 )
 from theorycheck.models import benchmark
+from theorycheck.objectives import objective_of
 from theorycheck.optimum import Execution, PredictedOptimum, SearchSettings, find_optimum
 from theorycheck.results import ResultCache
 
@@ -152,7 +153,7 @@ def predicted_optimum() -> Callable[..., PredictedOptimum]:
             # By default the search is the quick one of its objective.
             found[name, samples] = find_optimum(
                 benchmark(name),
-                SearchSettings(samples=samples, seed=0),
+                SearchSettings(objective_of(samples), seed=0),
                 execution=Execution(jobs=2, cache=ResultCache.of_user()),
             )
         return found[name, samples]

@@ -48,7 +48,7 @@ import pytest
 from theorycheck.claims import Evidence, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import GenerativeModel, benchmark
-from theorycheck.objectives import decompose, iwae_objective
+from theorycheck.objectives import decompose, iwae_objective, objective_of
 from theorycheck.optimum import ascend, data_nodes, decoder_on_cells, make_e_step
 from theorycheck.quadrature import adapted_cells, latent_cells
 
@@ -134,7 +134,7 @@ def _fixed_point(samples: int) -> _FixedPoint:
     nodes = data_nodes(data, _SPACING, tail=1e-6, shift=0.25)
     plain = latent_cells(8 * _CELLS)
     cells = adapted_cells(_CELLS, plain, plain.average(data.decoder), data.noise_variance)
-    e_step, truth = make_e_step(nodes, cells, samples), cells.average(data.decoder)
+    e_step, truth = make_e_step(nodes, cells, objective_of(samples)), cells.average(data.decoder)
     ends, results = [], []
     for factor in (2.0, 0.5):
         ended = ascend(e_step, truth, factor * data.noise_variance, fit_noise="each", most=_MOST)

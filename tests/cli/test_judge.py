@@ -17,10 +17,13 @@ from theorycheck.cli import main
 from theorycheck.cli.prediction_tables import in_words
 from theorycheck.evaluation import _prediction as prediction
 from theorycheck.evaluation._judging import judge
-from theorycheck.evaluation._prediction import Comparison
+from theorycheck.evaluation._prediction import Comparison, own_evaluation
+from theorycheck.models._generative import GenerativeModel
 from theorycheck.models._loading import load_model
 from theorycheck.objectives._decomposition import decompose
+from theorycheck.objectives._objective import ELBO
 from theorycheck.optimum._global_search import find_optimum
+from theorycheck.optimum._result import PredictedOptimum
 from theorycheck.optimum._settings import SearchSettings
 
 TRUTH = load_model(LINE[0], noise_variance=0.25)
@@ -35,6 +38,12 @@ encoder = torch.nn.Linear(2, 2)
 number = 3
 NOISE_VARIANCE = 0.25
 """
+
+
+def _compared(model: GenerativeModel, found: PredictedOptimum) -> Comparison:
+    """A decoder of any origin beside an optimum."""
+    judged, predicted = judge(model, TRUTH, details=False), {"unrestricted": found}
+    return Comparison(judged, own_evaluation(judged, predicted), predicted)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -73,7 +82,7 @@ def test_judging_on_the_objective_that_was_trained_on(
 def test_verdicts(factor: float, says: str) -> None:
     model = load_model(f"expr:{3.0 * factor}*z", noise_variance=0.25)
     found = find_optimum(TRUTH, SearchSettings(effort=FINE))
-    comparison = Comparison(judge(model, TRUTH, details=False), {"unrestricted": found})
+    comparison = _compared(model, found)
     first, last = in_words(comparison, where="harder")
     assert first.startswith(says)
     assert first.endswith("above that of the predicted optimum.")
@@ -85,7 +94,10 @@ def test_a_better_optimum_among_flatter_f_is_taken_for_all(
 ) -> None:
     good = find_optimum(TRUTH, SearchSettings(effort=TINY, steepness=2.0))
     poor = decompose(load_model("expr:30*z", noise_variance=0.25), TRUTH, tolerance=1e-3)
-    short = replace(find_optimum(TRUTH, SearchSettings(effort=TINY)), decomposition=poor)
+    short = replace(
+        find_optimum(TRUTH, SearchSettings(effort=TINY)),
+        evaluation=ELBO.evaluate(TRUTH, TRUTH, decomposition=poor),
+    )
     results = iter((short, good))
     monkeypatch.setattr(prediction, "find_optimum", lambda *_a, **_b: next(results))
     network = load_model("expr:2*z", noise_variance=0.25)
@@ -99,13 +111,13 @@ def test_a_better_optimum_among_flatter_f_is_taken_for_all(
 def test_a_network_below_the_optimum_is_said_to_be() -> None:
     # Cells miss the line by little; the network is a line.
     found = find_optimum(TRUTH, SearchSettings(effort=FINE))
-    comparison = Comparison(judge(TRUTH, TRUTH, details=False), {"unrestricted": found})
+    comparison = _compared(TRUTH, found)
     first = in_words(comparison, where="harder")[0]
     assert first.startswith("Within 0.02 nats: J is")
     assert first.endswith("the search fell short of the optimum by at least that.")
     # The optimum among far too flat f, passed off as that of all.
     wrong = find_optimum(TRUTH, SearchSettings(effort=TINY, steepness=0.5))
-    comparison = Comparison(judge(TRUTH, TRUTH, details=False), {"unrestricted": wrong})
+    comparison = _compared(TRUTH, wrong)
     first = in_words(comparison, where="--search thorough")[0]
     assert "nats BELOW that of the predicted optimum" in first
     assert first.endswith("then not the optimum. Search on: --search thorough.")

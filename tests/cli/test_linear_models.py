@@ -43,7 +43,7 @@ def test_on_the_data_of_another(capfd: pytest.CaptureFixture[str]) -> None:
         (["decompose", "linear:[[1]]", "--noise-variance", "1", "--iwae", "2"], "one latent"),
         (["decompose", "linear:[[1]]", "--noise-variance", "1", "--certify", "2"], "one latent"),
         (["decompose", "linear:[[1]]", "--noise-variance", "1", "-o", "r.npz"], "not written"),
-        (["optimum", "linear:[[1]]", "--noise-variance", "1"], "only decompose takes"),
+        (["score", "linear:[[1]]", "--benchmark", "circle"], "only decompose, conditions"),
     ],
 )
 def test_one_clear_line(

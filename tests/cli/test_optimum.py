@@ -20,6 +20,7 @@ from theorycheck import find_optimum, iwae_objective, load_model
 from theorycheck.cli.render import jsonable
 from theorycheck.cli.search_options import chosen_effort, chosen_jobs
 from theorycheck.errors import SettingError
+from theorycheck.objectives import IwaeBound
 from theorycheck.optimum import _effort as efforts
 from theorycheck.optimum._settings import SearchSettings
 
@@ -116,8 +117,8 @@ IWAE = ("--objective", "iwae", "--samples", "3")
 def test_the_iwae_objective(run: Run) -> None:
     found = printed(run, "optimum", *WAVE, *LEAST, *IWAE, "-o", "i.npz")
     data = load_model(WAVE[0], noise_variance=0.01)
-    effort = chosen_effort("quick", 2, 0, samples=3)
-    expected = find_optimum(data, SearchSettings(effort=effort, samples=3))
+    effort = chosen_effort("quick", 2, 0, objective=IwaeBound(3))
+    expected = find_optimum(data, SearchSettings(IwaeBound(3), effort=effort))
     for key, value in jsonable(expected.to_dict()).items():
         assert found[key] == value, key
     assert (found["objective"], found["samples"]) == ("iwae", 3)
@@ -253,8 +254,8 @@ def test_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_effort() -> None:
     assert chosen_effort("thorough").starts == 96
-    assert chosen_effort("quick", samples=5) == efforts.IWAE_QUICK
-    assert chosen_effort("thorough", samples=5) == efforts.IWAE_THOROUGH
+    assert chosen_effort("quick", objective=IwaeBound(5)) == efforts.IWAE_QUICK
+    assert chosen_effort("thorough", objective=IwaeBound(5)) == efforts.IWAE_THOROUGH
     effort = chosen_effort("quick", 7, 10)
     assert effort.starts == 7
     assert effort.rounds * effort.hops >= 10

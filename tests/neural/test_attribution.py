@@ -19,9 +19,10 @@ from neural._settings import TrainingSettings
 from neural._training import Trained, train
 from theorycheck.errors import LoadingError
 from theorycheck.estimate import Estimate, Verdict
-from theorycheck.evaluation._amortisation import own_iwae_excess, own_negative_elbo
+from theorycheck.evaluation._amortisation import _own_bound_excess, own_negative_elbo
 from theorycheck.models._loading import load_model
 from theorycheck.objectives._decomposition import decompose
+from theorycheck.objectives._objective import ELBO, IwaeBound
 
 LINE = load_model("expr:2*z", noise_variance=0.5)
 SMALL: dict[str, Any] = {
@@ -55,7 +56,7 @@ def bound_by_draws(run: Trained, restart: int, samples: int) -> tuple[float, flo
 def test_the_parts_add_up_to_the_bound_by_draws(vae: Trained) -> None:
     network = SeedNetwork(vae, vae.best(1))
     parts = network.attribution
-    assert parts.samples == 1
+    assert parts.objective == ELBO
     assert parts.exact == network.judged.excess
     bound, error = bound_by_draws(vae, network.restart, 1)
     entropy = network.judged.decomposition.entropy.value
@@ -65,7 +66,7 @@ def test_the_parts_add_up_to_the_bound_by_draws(vae: Trained) -> None:
     assert parts.exact.value + parts.amortisation.value == pytest.approx(parts.own.value)
     # The best q can only be better, and the truth's J is 0: a linear f of one latent.
     assert parts.amortisation.lower > 0.0
-    optimum: Any = SimpleNamespace(excess=Estimate(0.0, 0.0), mleo=None, pmo=None)
+    optimum: Any = SimpleNamespace(excess=Estimate(0.0, 0.0), objective=ELBO)
     told = attribute(vae, network.restart, network.judged, optimum)
     assert told.optimisation == parts.exact
 
@@ -74,7 +75,7 @@ def test_of_an_iwae_they_are_those_of_its_bound() -> None:
     run = trained("iwae", samples=4)
     network = SeedNetwork(run, run.best(0))
     parts = network.attribution
-    assert parts.samples == 4
+    assert parts.objective == IwaeBound(4)
     bound, error = bound_by_draws(run, network.restart, 4)
     entropy = network.judged.decomposition.entropy.value
     assert parts.own is not None
@@ -82,15 +83,15 @@ def test_of_an_iwae_they_are_those_of_its_bound() -> None:
     # J falls with S, and the best q can only be better.
     assert network.judged.mleo.value <= parts.exact.value <= network.judged.excess.value + 1e-9
     assert parts.exact.lower <= parts.own.upper
-    optimum: Any = SimpleNamespace(excess=Estimate(0.0, 0.0), mleo=None, pmo=None)
-    with pytest.raises(ValueError, match="S = 1, a network for S = 4"):
+    optimum: Any = SimpleNamespace(excess=Estimate(0.0, 0.0), objective=ELBO)
+    with pytest.raises(ValueError, match="of the ELBO, a network of the IWAE bound, S = 4"):
         attribute(run, network.restart, network.judged, optimum)
 
 
 def test_for_one_sample_the_bound_is_the_elbo(vae: Trained) -> None:
     model, encoder = vae.model(0), encoder_of_module(vae.encoder(0))
     own = own_negative_elbo(model, LINE, encoder) - decompose(LINE).entropy
-    again = own_iwae_excess(model, LINE, encoder, 1)
+    again = _own_bound_excess(model, LINE, encoder, ELBO)
     assert abs(own.value - again.value) <= own.error + again.error
     assert again.error < 1e-2
 
@@ -130,7 +131,7 @@ def test_a_network_above_its_start_says_nothing(
     exact: float, own: float, below: str, verdict: Verdict
 ) -> None:
     parts = Attribution(
-        samples=1,
+        objective=ELBO,
         exact=Estimate(exact, 0.01),
         own=Estimate(own, 0.01),
         start=Estimate(1.0, 0.01),

@@ -25,6 +25,7 @@ from theorycheck.evaluation._judging import Judged, compare_with_predicted
 from theorycheck.evaluation._noise_refit import own_refit
 from theorycheck.evaluation._prediction import Comparison
 from theorycheck.models._loading import load_model
+from theorycheck.objectives._objective import IwaeBound
 from theorycheck.objectives._objective_value import ObjectiveValue
 
 LINE = load_model("expr:z", noise_variance=0.25)
@@ -82,13 +83,12 @@ def _own_excess(function: Callable[..., Any]) -> float:
     p = SimpleNamespace(
         value=np.array([-1.0, -2.0, -3.0]), relative_error=np.array([0.1, 0.2, 7.0])
     )
-    bound = SimpleNamespace(value=np.zeros(3), error=np.array([0.03, 0.02, 0.01]))
+    bound = np.zeros(3), np.array([0.03, 0.02, 0.01])
     _, errors = rewired(
-        function, latent_panels=lambda _: None, _own_q=lambda *_: (None, None),
-        iwae_bound=lambda *_: bound,
+        function, MeanField=lambda _: None, _own_q=lambda *_: (None, None),
         exact_model=lambda _: SimpleNamespace(log_density=lambda _: p),
         _average=lambda _data, values, *_: values(x),
-    )(LINE, LINE, None, 5)  # fmt: skip
+    )(LINE, LINE, None, SimpleNamespace(negative_bound=lambda *_: bound))  # fmt: skip
     return off(errors, [0.13, 0.22, 1.01])
 
 
@@ -97,11 +97,11 @@ def _own_j(function: Callable[..., Any]) -> float:
     entropy, known = Estimate(1.0, 0.1), Estimate(2.5, 0.02)
     bare = rewired(
         function, own_negative_elbo=lambda *_, **__: Estimate(2.5, 0.003),
-        own_iwae_excess=lambda *_, **__: Estimate(0.5, 0.07),
+        _own_bound_excess=lambda *_, **__: Estimate(0.5, 0.07),
     )  # fmt: skip
     found = [
         bare(None, None, None, entropy), bare(None, None, None, entropy, negative_elbo=known),
-        bare(None, None, None, entropy, samples=5),
+        bare(None, None, None, entropy, objective=IwaeBound(5)),
     ]  # fmt: skip
     return off([f.error for f in found], [0.103, 0.12, 0.07]) + off(
         [f.value for f in found], [1.5, 1.5, 0.5]
@@ -167,8 +167,8 @@ class _Parts:
         entropy=Estimate(1.0, 0.1), negative_elbo=Estimate(2.0, 0.02), excess=Estimate(0.3, 0.003)
     )
     negative_elbo = Estimate(2.5, 0.0004)
-    objective = ObjectiveValue(Estimate(0.3, 0.003), Estimate(0.2, 0.05), Estimate(0.1, 0.006))
-    excess, mleo, pmo = objective.excess, objective.mleo, objective.pmo
+    figures = ObjectiveValue(Estimate(0.3, 0.003), Estimate(0.2, 0.05), Estimate(0.1, 0.006))
+    excess, mleo, pmo = figures.excess, figures.mleo, figures.pmo
 
 
 def _likelihood(function: Callable[..., Any]) -> float:
@@ -182,13 +182,13 @@ def _gap(function: Callable[..., Any]) -> float:
 def _distance(function: Callable[..., Any]) -> float:
     """Trained minus predicted: both radii in each part; near and below by the radius."""
     value = ObjectiveValue(Estimate(0.29, 0.04), Estimate(0.0, 0.0003), Estimate(0.0, 0.00007))
-    found = function(_Parts(), SimpleNamespace(objective=value))
+    found = function(_Parts(), SimpleNamespace(figures=value))
     radii = off(
         [found.excess.error, found.mleo.error, found.pmo.error],
         [0.003 + 0.04, 0.05 + 0.0003, 0.006 + 0.00007],
     )  # fmt: skip
     above = dataclasses.replace(value, excess=Estimate(0.31, 0.04))
-    below = function(_Parts(), SimpleNamespace(objective=above))
+    below = function(_Parts(), SimpleNamespace(figures=above))
     undecided = (found.near, found.not_below, below.not_below)
     return radii + sum(verdict is not Verdict.INCONCLUSIVE for verdict in undecided)
 
@@ -196,9 +196,12 @@ def _distance(function: Callable[..., Any]) -> float:
 def _own_objective(function: Callable[..., Any]) -> float:
     """An optimum of J_S is compared with the model's own J_S, radius and all."""
     value = ObjectiveValue(Estimate(0.1, 0.01), Estimate(0.0, 0.0), Estimate(0.0, 0.0))
-    optimum = SimpleNamespace(objective=value, samples=5)
-    importance = SimpleNamespace(samples=5, excess=Estimate(0.4, 0.002))
-    found = function(SimpleNamespace(judged=_Parts(), importance=importance), optimum)
+    optimum = SimpleNamespace(figures=value, objective=IwaeBound(5))
+    own = dataclasses.replace(_Parts.figures, excess=Estimate(0.4, 0.002))
+    evaluation = SimpleNamespace(figures=own)
+    found = function(
+        SimpleNamespace(judged=_Parts(), evaluation=evaluation, objective=IwaeBound(5)), optimum
+    )
     return off(found.excess.error, 0.012)
 
 
@@ -223,7 +226,7 @@ def _restarts(function: Callable[..., Any]) -> float:
     )
 
 
-_AVERAGE, _EXCESS = amortisation._average, amortisation.own_iwae_excess
+_AVERAGE, _EXCESS = amortisation._average, amortisation._own_bound_excess
 
 NEURAL: Table = {
     "own average: values known exactly": (
@@ -250,7 +253,7 @@ NEURAL: Table = {
     "own J_S: log p known exactly": (
         _own_excess, _EXCESS, "np.minimum(p.relative_error, 1.0) +", "",
     ),
-    "own J_S: L_S known exactly": (_own_excess, _EXCESS, "+ bound.error", ""),
+    "own J_S: L_S known exactly": (_own_excess, _EXCESS, "+ errors", ""),
     "own J_S: log p off by more than a nat": (
         _own_excess, _EXCESS, "np.minimum(p.relative_error, 1.0)", "p.relative_error",
     ),
@@ -331,7 +334,7 @@ NEURAL: Table = {
         _distance, compare_with_predicted, "pmo=gap.pmo", "pmo=Estimate(gap.pmo.value, 0.0)",
     ),
     "distance: predicted optimum known exactly": (
-        _distance, compare_with_predicted, "own - predicted.objective", "own",
+        _distance, compare_with_predicted, "trained.figures - predicted.figures", "trained.figures",
     ),
     "distance: near by its value": (
         _distance, compare_with_predicted, "Estimate(NEAR_OPTIMUM, 0.0) - gap.excess",
@@ -342,16 +345,16 @@ NEURAL: Table = {
         "nonnegative(Estimate(gap.excess.value, 0.0))",
     ),
     "distance: J's radius for J_S": (
-        _own_objective, Comparison._distance, ", optimum, self.importance.excess",
-        ", optimum, Estimate(self.importance.excess.value, self.judged.excess.error)",
+        _own_objective, Comparison._distance, "compare_with_predicted(self.evaluation,",
+        "compare_with_predicted(self.judged,",
     ),
     "restarts: the first one's error": (
         _restarts, RunResult.to_dict, "trained.objective_error[number]",
         "trained.objective_error[0]",
     ),
     "restarts: MLEO for the PMO": (
-        _restarts, RunResult.to_dict, "**judged.objective.to_dict(),",
-        "**{**judged.objective.to_dict(), 'pmo': judged.mleo.to_dict()},",
+        _restarts, RunResult.to_dict, "**judged.figures.to_dict(),",
+        "**{**judged.figures.to_dict(), 'pmo': judged.mleo.to_dict()},",
     ),
 }  # fmt: skip
 

@@ -37,13 +37,13 @@ def test_what_has_a_decomposition_has_the_three() -> None:
     model = load_model("expr:[z, 0.5*z**2]", noise_variance=0.3)
     found = decompose(model, load_model("expr:[z, 0*z]", noise_variance=0.3), tolerance=1e-3)
     judged = _Judged(found)
-    assert judged.objective == found.objective
-    assert judged.objective == ObjectiveValue(found.excess, found.mleo, found.pmo)
+    assert judged.figures == found.figures
+    assert judged.figures == ObjectiveValue(found.excess, found.mleo, found.pmo)
     assert (judged.excess, judged.mleo, judged.pmo) == (found.excess, found.mleo, found.pmo)
     values = found.to_dict()
-    assert {part: values[part] for part in ("excess", "mleo", "pmo")} == found.objective.to_dict()
+    assert {part: values[part] for part in ("excess", "mleo", "pmo")} == found.figures.to_dict()
     # An optimum of the IWAE bound has another J; its parts are those of the ELBO.
-    other = _OfAnotherBound(found).objective
+    other = _OfAnotherBound(found).figures
     assert (other.excess.value, other.mleo) == (7.0, found.mleo)
 
 

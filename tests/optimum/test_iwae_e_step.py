@@ -8,11 +8,13 @@ import pytest
 
 import theorycheck as tc
 from theorycheck.errors import SettingError
+from theorycheck.objectives import IwaeBound, objective_of
 from theorycheck.optimum import Effort, find_optimum
 from theorycheck.optimum._coordinate_ascent import ascend
 from theorycheck.optimum._e_step import EStep
-from theorycheck.optimum._iwae_e_step import ImportanceEStep, make_e_step
+from theorycheck.optimum._iwae_e_step import ImportanceEStep
 from theorycheck.optimum._nodes import data_nodes
+from theorycheck.optimum._objective_search import make_e_step
 from theorycheck.optimum._search_state import peek
 from theorycheck.optimum._settings import Execution, SearchSettings
 from theorycheck.optimum._starts import anneal, random_start
@@ -36,7 +38,7 @@ def log_evidence(f: np.ndarray) -> np.ndarray:
 
 def test_objective_falls_with_samples_and_stays_above_the_evidence() -> None:
     values = [
-        make_e_step(NODES, CELLS, samples)(TRUTH, MODEL.noise_variance).negative_elbo
+        make_e_step(NODES, CELLS, objective_of(samples))(TRUTH, MODEL.noise_variance).negative_elbo
         for samples in (1, 2, 5, 20)
     ]
     assert np.all(np.diff(values) < 0.0)
@@ -63,7 +65,11 @@ def test_mleo_falls_with_samples_at_the_optimum() -> None:
     mleo = []
     for samples in (2, 20):
         ended = ascend(
-            make_e_step(NODES, CELLS, samples), TRUTH, MODEL.noise_variance, most=40, tolerance=1e-5
+            make_e_step(NODES, CELLS, objective_of(samples)),
+            TRUTH,
+            MODEL.noise_variance,
+            most=40,
+            tolerance=1e-5,
         )
         mleo.append(float(NODES.mass @ (NODES.log_density - log_evidence(ended.f))))
     assert mleo[0] > 2.0 * mleo[1] > 0.0
@@ -71,11 +77,12 @@ def test_mleo_falls_with_samples_at_the_optimum() -> None:
 
 def test_search_reports_the_exact_objective() -> None:
     result = find_optimum(
-        MODEL, SearchSettings(effort=TINY, samples=3, seed=4), execution=Execution(jobs=1)
+        MODEL, SearchSettings(IwaeBound(3), effort=TINY, seed=4), execution=Execution(jobs=1)
     )
-    assert result.samples == 3
-    assert result.importance is not None
-    assert result.excess == result.importance.excess
+    assert result.objective == IwaeBound(3)
+    own = result.objective.evaluate(result.model, MODEL, decomposition=result.decomposition)
+    assert (own.excess, own.gap) == (result.excess, result.evaluation.gap)
+    assert result.excess.value == pytest.approx(result.mleo.value + own.gap.value, abs=1e-3)
     assert result.excess.lower < result.decomposition.excess.value
     assert result.excess.value > result.mleo.value > 0.0
     assert result.to_dict()["samples"] == 3
@@ -88,7 +95,7 @@ def test_search_begins_at_the_optimum_of_the_elbo(tmp_path: Path) -> None:
     state = tmp_path / "state"
     result = find_optimum(
         MODEL,
-        SearchSettings(effort=effort, samples=3, seed=4),
+        SearchSettings(IwaeBound(3), effort=effort, seed=4),
         execution=Execution(jobs=1, state_file=state),
     )
     assert {start.kind for start in result.starts} == {"ground truth", "optimum of the ELBO"}
@@ -99,7 +106,7 @@ def test_search_begins_at_the_optimum_of_the_elbo(tmp_path: Path) -> None:
     assert seen.best == min(refined)
     again = find_optimum(
         MODEL,
-        SearchSettings(effort=effort, samples=3, seed=4),
+        SearchSettings(IwaeBound(3), effort=effort, seed=4),
         execution=Execution(jobs=1, state_file=state, resume=True),
     )
     assert again.to_dict() == result.to_dict()
@@ -113,4 +120,4 @@ def test_iwae_e_step_needs_two_samples(samples: int) -> None:
 
 def test_search_refuses_no_samples() -> None:
     with pytest.raises(SettingError):
-        find_optimum(MODEL, SearchSettings(samples=0))
+        find_optimum(MODEL, SearchSettings(objective_of(0)))

@@ -14,17 +14,23 @@ import pytest
 from tests.efforts import TINY, make_searches_tiny
 from tests.problems import PROBLEMS
 from theorycheck.errors import ModelError, SettingError
+from theorycheck.objectives import Elbo, IwaeBound, objective_of
 from theorycheck.optimum._effort import IWAE_QUICK, IWAE_THOROUGH, QUICK
 from theorycheck.optimum._settings import Execution, SearchSettings
 
 WAVE = PROBLEMS["wave"].model
 
 
+class _Unknown(Elbo):
+    key = "unknown"
+    name = "unknown bound"
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"samples": 0}, "S"),
-        ({"samples": 2.5}, "S"),
+        ({"objective": 3}, "such as objective_of"),
+        ({"objective": _Unknown()}, "nobody has said how the optimum of the unknown bound"),
         ({"seed": -1}, "the seed must not be negative"),
         ({"seed": 1.5}, "the seed must be an integer"),
         ({"seed": True}, "the seed must be an integer"),
@@ -53,8 +59,8 @@ def test_they_are_frozen() -> None:
 
 def test_the_quick_effort_of_the_objective_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert SearchSettings().chosen_effort == QUICK
-    assert SearchSettings(samples=5).chosen_effort == IWAE_QUICK
-    assert SearchSettings(effort=TINY, samples=5).chosen_effort == TINY
+    assert SearchSettings(objective_of(5)).chosen_effort == IWAE_QUICK
+    assert SearchSettings(IwaeBound(5), effort=TINY).chosen_effort == TINY
     make_searches_tiny(monkeypatch)
     assert SearchSettings().chosen_effort == TINY
 
@@ -80,12 +86,17 @@ def test_no_bound_is_one_thing() -> None:
 def test_plain_values_and_back() -> None:
     for settings in (
         SearchSettings(),
-        SearchSettings(3, IWAE_THOROUGH, 7, "each", [0.1, 0.2], 2.5),
+        SearchSettings(IwaeBound(3), IWAE_THOROUGH, 7, "each", [0.1, 0.2], 2.5),
     ):
         text = json.dumps(settings.to_dict(), allow_nan=False)
         assert SearchSettings.from_dict(json.loads(text)) == settings
+    # As files had it before objectives had names: S alone.
+    assert SearchSettings.from_dict({"samples": 3}) == SearchSettings(IwaeBound(3))
+    assert SearchSettings.from_dict({"samples": 1, "seed": 2}) == SearchSettings(seed=2)
     with pytest.raises(SettingError, match="not the settings of a search"):
         SearchSettings.from_dict({"sead": 1})
+    with pytest.raises(SettingError, match="no objective 'iwea': did you mean 'iwae'"):
+        SearchSettings.from_dict({"objective": "iwea", "samples": 2})
 
 
 def test_what_makes_another_optimum() -> None:
@@ -93,7 +104,7 @@ def test_what_makes_another_optimum() -> None:
     same = SearchSettings(seed=5).resolved(WAVE)
     assert one.difference(same) is None
     for other, says in (
-        (SearchSettings(samples=2), "samples is 1, not 2"),
+        (SearchSettings(IwaeBound(2)), "objective is the ELBO, not the IWAE bound, S = 2"),
         (SearchSettings(fit_noise="each"), "fit_noise is no, not each"),
         (SearchSettings(steepness=2.0), "steepness is not bounded, not 2.0"),
         (SearchSettings(noise_variance=0.2), r"noise_variance is (0.01,), not (0.2,)"),

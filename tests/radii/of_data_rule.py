@@ -27,11 +27,22 @@ def _on_grid(function: Callable[..., Any]) -> float:
     values, errors = 1e-3 * rng.normal(size=16), 1e-4 * rng.uniform(size=16)
     errors[3] = 1e6
     mass[3] = 1e-6
-    rule = GridRule(_INDEX * _SPACING, mass, _SPACING, 2e-6)
+    rule = GridRule(_INDEX * _SPACING, mass, _SPACING, 2e-6, np.log(mass))
     found = function(rule, values, errors, unseen=100.0)
     by_kinks = _furthest(mass * values)
     known = float(mass @ np.minimum(errors, 100.0))
     return off(found.error, by_kinks + 2e-4 + known + 1e-13) + (found.kind is not Kind.ESTIMATED)
+
+
+def _smooth(function: Callable[..., Any]) -> float:
+    """What is as smooth as p(x) is summed to rounding; what is not seen still counts."""
+    rng = np.random.default_rng(3)
+    mass, values = rng.dirichlet(np.ones(16)), rng.normal(size=16)
+    rule = GridRule(_INDEX * _SPACING, mass, _SPACING, 2e-6, np.log(mass))
+    found = function(rule, values, 1e-3, unseen=100.0, smooth=True)
+    rough = function(rule, values, 1e-3, unseen=100.0)
+    known = 2e-4 + 1e-3 + 1e-13
+    return off([found.error, rough.error], [known, known + _furthest(mass * values)])
 
 
 def _furthest(terms: Any) -> float:
@@ -44,14 +55,14 @@ def _furthest(terms: Any) -> float:
 
 def _known_exactly(function: Callable[..., Any]) -> float:
     """Where nothing changes and nothing is missing, rounding is left."""
-    rule = GridRule(_INDEX * _SPACING, np.full(16, 1.0 / 16.0), _SPACING, 0.0)
+    rule = GridRule(_INDEX * _SPACING, np.full(16, 1.0 / 16.0), _SPACING, 0.0, np.zeros(16))
     return off(function(rule, np.ones(16)).error, 1e-13)
 
 
 def _of_kinks(function: Callable[..., Any]) -> float:
     rng = np.random.default_rng(5)
     mass, values = rng.dirichlet(np.ones(16)), rng.normal(size=16)
-    found = function(GridRule(_INDEX * _SPACING, mass, _SPACING, 0.0), values)
+    found = function(GridRule(_INDEX * _SPACING, mass, _SPACING, 0.0, np.log(mass)), values)
     return off(found, _furthest(mass * values))
 
 
@@ -69,7 +80,7 @@ def _left_out(function: Callable[..., Any]) -> float:
     """What the grid does not see and the lightest nodes are missing together; step times σ."""
     mass = np.array([0.4, 1e-3, 0.5, 2e-3])
     grid = TrapezoidGrid(np.zeros((4, 2)), np.log(mass), 1.0, np.zeros(4, bool), 7e-4)
-    data = SimpleNamespace(model=PLANE, grid=lambda _: grid)
+    data = SimpleNamespace(model=PLANE, grid=lambda *_: grid)
     rule = function(data, step=0.5, ignored=4e-3)
     return off(rule.missing_mass, 4.7e-3) + off(rule.mass, [0.4, 0.5]) + off(rule.spacing, _SPACING)
 
@@ -77,7 +88,13 @@ def _left_out(function: Callable[..., Any]) -> float:
 _GRID, _DRAWS = GridRule.average, DrawRule.average
 
 DATA_RULE: Table = {
-    "grid: without the change of the rule": (_on_grid, _GRID, "self.change(values) +", ""),
+    "grid: without the change of the rule": (_on_grid, _GRID, "radius = change +", "radius ="),
+    "grid: without the change of the rule where there are kinks": (
+        _smooth, _GRID, "0.0 if smooth else self.change(values)", "0.0",
+    ),
+    "grid: the change of the rule where there are none": (
+        _smooth, _GRID, "0.0 if smooth else self.change(values)", "self.change(values)",
+    ),
     "grid: without what it misses": (_on_grid, _GRID, "+ self.missing_mass * unseen", ""),
     "grid: one nat where nothing is seen": (
         _on_grid, _GRID, "self.missing_mass * unseen", "self.missing_mass",

@@ -9,7 +9,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from tests.radii.table import Table, off, shortfall
+from tests.radii.table import Table, getter, off, shortfall
 from theorycheck.inference import ExactLinearGaussian, LinearGaussianModel
 
 
@@ -50,12 +50,50 @@ def _left_out(function: Callable[..., Any]) -> float:
     return off(found, [math.erfc(math.sqrt(46.0)) + 1e-17, math.exp(-46.0) + 1e-17])
 
 
+def _own_gain(function: Callable[..., Any]) -> float:
+    """Against sixty digits, where W Wᵀ is far above σ² and where W is orthogonal but for 1e-6."""
+    worst = 0.0
+    rng = np.random.default_rng(4)
+    near = np.array([[1.0, 1e-6], [0.0, 2.0], [0.5e-6, 0.0]])
+    for w in (rng.normal(size=(3, 2)), 30.0 * rng.normal(size=(3, 2)), near):
+        variance = np.array([1e-2, 0.5, 2.0])
+        found = function(ExactLinearGaussian(LinearGaussianModel(w, variance)))
+        exact = _gain_referee(w, variance)
+        useful = float(found.error > 1e-6 * (1.0 + exact))
+        worst = max(worst, shortfall([abs(found.value - exact)], [found.error]), useful)
+    return worst
+
+
+def _gain_referee(w: Any, variance: Any) -> float:
+    """D(W) less D(W'), with D = E_p E_q Σ_d (x_d − (W z)_d)²/2σ_d² and W' its least squares."""
+    with mpmath.workdps(60):
+        loadings, noise = mpmath.matrix(w.tolist()), mpmath.diag(variance.tolist())
+        covariance = loadings * loadings.T + noise
+        precision = mpmath.eye(2) + loadings.T * noise**-1 * loadings
+        to_mean = precision**-1 * loadings.T * noise**-1
+        width = mpmath.diag([1 / precision[0, 0], 1 / precision[1, 1]])
+        cross, second = covariance * to_mean.T, to_mean * covariance * to_mean.T + width
+
+        def cost(v: Any) -> Any:
+            moment = covariance - v * cross.T - cross * v.T + v * second * v.T
+            return sum(moment[d, d] / (2 * variance[d]) for d in range(3))
+
+        return float(cost(loadings) - cost(cross * second**-1))
+
+
+_OWN = getter(ExactLinearGaussian, "own_m_step_gain")
 _LOG_P, _GRID = ExactLinearGaussian.log_density, ExactLinearGaussian.grid
 
 LINEAR_GAUSSIAN: Table = {
     "log p known exactly": (_log_p, _LOG_P, "error = _ROUNDING *", "error = 0.0 *"),
     "without the condition": (_log_p, _LOG_P, "* condition *", "* 1e-9 *"),
     "without the exponent": (_log_p, _LOG_P, "+ exponent +", "+ 0.0 * exponent +"),
+    "own M-step: known exactly": (
+        _own_gain, _OWN, "_ROUNDING * condition * size * step + 1e-300", "0.0",
+    ),
+    "own M-step: without the condition": (
+        _own_gain, _OWN, "_ROUNDING * condition * size * step", "1e-17 * size * step",
+    ),
     "grid: nothing left out": (_left_out, _GRID, "missing_mass=tail + 1e-17", "missing_mass=0.0"),
     "grid: without rounding": (
         _left_out, _GRID, "missing_mass=tail + 1e-17", "missing_mass=tail",

@@ -86,12 +86,9 @@ def _contraction(function: Callable[..., Any]) -> float:
 
 
 def _j_of_the_optimum(function: Callable[..., Any]) -> float:
-    one = SimpleNamespace(decomposition=SimpleNamespace(excess=Estimate(0.2, 0.01)))
-    two = SimpleNamespace(excess=Estimate(0.1, 0.003))
-    found = [
-        function(SimpleNamespace(importance=i, **vars(one))).error for i in (None, two)
-    ]  # fmt: skip
-    return off(found, [0.01, 0.003])
+    parts = SimpleNamespace(excess=Estimate(0.2, 0.01))
+    own = SimpleNamespace(excess=Estimate(0.1, 0.003), decomposition=parts)
+    return off(function(SimpleNamespace(evaluation=own, decomposition=parts)).error, 0.003)
 
 
 _ASCEND = coordinate_ascent.ascend
@@ -126,7 +123,7 @@ OPTIMUM: Table = {
         _contraction, noise_contraction.noise_contraction, "f = ended.f", "pass",
     ),
     "optimum: J of the ELBO for an IWAE": (
-        _j_of_the_optimum, getter(PredictedOptimum, "excess"), "else self.importance.excess",
-        "else self.decomposition.excess",
+        _j_of_the_optimum, getter(PredictedOptimum, "excess"), "self.evaluation.excess",
+        "self.decomposition.excess",
     ),
 }  # fmt: skip

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, off, rewired, shortfall
-from theorycheck.inference import DrawRule
+from theorycheck.inference import DrawRule, MeanField
+from theorycheck.models import GenerativeModel
 from theorycheck.models._loading import load_model
 from theorycheck.optimum import _stationarity as stationarity
 from theorycheck.quadrature._data_nodes import DataSample
@@ -22,6 +23,12 @@ SLOPE, NOISE = np.array([1.0, 0.5]), np.array([0.25, 1.0])
 JUMPS = (("sin(2.942*z)", 0.145), ("tanh(z)+0.5*sin(3.164*z)", 0.1085), ("sin(3*z)", 0.05))
 
 LINE = load_model("expr:[z, 0.5*z]", noise_variance=[0.25, 1.0])
+
+
+def _twice(model: GenerativeModel) -> tuple[MeanField, MeanField]:
+    """A model on its own p(x)."""
+    field = MeanField(model)
+    return field, field
 
 
 def _m_step_of_a_line(function: Callable[..., Any]) -> float:
@@ -38,17 +45,19 @@ def _m_step_of_a_line(function: Callable[..., Any]) -> float:
     variance = float(k @ covariance @ k) + 1.0 / precision
     new = covariance @ k / variance
     exact = 0.5 * variance * float(((new - slope) ** 2 / NOISE).sum())
-    return max(abs(function(model, LINE).m_step_gain.value / exact - 1.0) - 1e-8, 0.0)
+    return max(
+        abs(function(MeanField(model), MeanField(LINE)).m_step_gain.value / exact - 1.0) - 1e-8, 0.0
+    )
 
 
 def _m_step_is_sharp(function: Callable[..., Any]) -> float:
     """A radius of 1 would be honest: there, where all is smooth, it is below 1e-7."""
     model = load_model("expr:[1.4*z, 0.2*z]", noise_variance=[0.25, 1.0])
-    return max(function(model, LINE).m_step_gain.error / 1e-7 - 1.0, 0.0)
+    return max(function(MeanField(model), MeanField(LINE)).m_step_gain.error / 1e-7 - 1.0, 0.0)
 
 
 def _gain_on(function: Callable[..., Any]) -> float:
-    return _m_step_of_a_line(rewired(stationarity.check_stationarity, _gain=function))
+    return _m_step_of_a_line(rewired(stationarity._on_panels, _gain=function))
 
 
 def _m_step_where_q_jumps(function: Callable[..., Any]) -> float:
@@ -56,7 +65,7 @@ def _m_step_where_q_jumps(function: Callable[..., Any]) -> float:
     worst = 0.0
     for formula, variance in JUMPS:
         model = load_model(f"expr:{formula}", noise_variance=variance)
-        found = function(model).m_step_gain
+        found = function(*_twice(model)).m_step_gain
         worst = max(worst, shortfall(abs(found.value - _finely(formula, variance)), found.error))
     return worst
 
@@ -64,8 +73,8 @@ def _m_step_where_q_jumps(function: Callable[..., Any]) -> float:
 @cache
 def _finely(formula: str, variance: float) -> float:
     model = load_model(f"expr:{formula}", noise_variance=variance)
-    check = rewired(stationarity.check_stationarity, _STEP=0.0211)
-    return float(check(model).m_step_gain.value)
+    check = rewired(stationarity._on_panels, _STEP=0.0211)
+    return float(check(*_twice(model)).m_step_gain.value)
 
 
 def _m_step_by_its_rules(function: Callable[..., Any]) -> float:
@@ -79,7 +88,7 @@ def _m_step_by_its_rules(function: Callable[..., Any]) -> float:
     def sums(_field: Any, x: Any, mass: Any, *_: Any) -> Any:
         return np.array([mass.sum(), (mass * np.sign(np.sin(3.1 * x[:, 0] + x[:, 1]))).sum()])
 
-    found = rewired(function, _gain=gain, _sums=sums)(LINE)
+    found = rewired(function, _gain=gain, _sums=sums)(*_twice(LINE))
     apart = np.abs(np.array(given[1:]) - given[0])
     assert len(apart) == 16
     return off(found.m_step_gain.error, 0.25 * apart.max() + 1e-15)
@@ -96,7 +105,7 @@ def _m_step_of_draws(function: Callable[..., Any]) -> float:
     found = rewired(
         function, _gain=lambda _, s: float(s[0] ** 2 / s[1]), _sums=sums,
         data_rule=lambda *_, **__: DrawRule(draws),
-    )(model)  # fmt: skip
+    )(*_twice(model))  # fmt: skip
     means = draws.x[..., 0].mean(axis=1)
     without = np.array([np.delete(means, r).mean() ** 2 for r in range(4)])
     error = math.sqrt(0.75 * float(((without - without.mean()) ** 2).sum()))
@@ -115,37 +124,37 @@ STATIONARITY: Table = {
     ),
     "gain without its half": (_gain_on, stationarity._gain, "0.5 * float", "float"),
     "radius of 0": (
-        _m_step_where_q_jumps, stationarity.check_stationarity, "radius + 1e-15", "0.0",
+        _m_step_where_q_jumps, stationarity._on_panels, "radius + 1e-15", "0.0",
     ),
     "rounding only": (
-        _m_step_where_q_jumps, stationarity.check_stationarity, "radius + 1e-15", "1e-15",
+        _m_step_where_q_jumps, stationarity._on_panels, "radius + 1e-15", "1e-15",
     ),
     "one of the rules": (
-        _m_step_by_its_rules, stationarity.check_stationarity, "np.abs(rules - gain).max()",
+        _m_step_by_its_rules, stationarity._on_panels, "np.abs(rules - gain).max()",
         "np.abs(rules - gain)[0]",
     ),
     "a share that is too small": (
-        _m_step_where_q_jumps, stationarity.check_stationarity, "radius = float",
+        _m_step_where_q_jumps, stationarity._on_panels, "radius = float",
         "radius = 0.1 * float",
     ),
     "the plane as the line": (
-        _m_step_by_its_rules, stationarity.check_stationarity, "/ _STRIDE ** (dim - 1)", "",
+        _m_step_by_its_rules, stationarity._on_panels, "/ _STRIDE ** (dim - 1)", "",
     ),
     "rules by their own mass": (
-        _m_step_is_sharp, stationarity.check_stationarity, "_gain(field, count * one)",
+        _m_step_is_sharp, stationarity._on_panels, "_gain(field, count * one)",
         "_gain(field, one)",
     ),
     "draws with a radius of 0": (
-        _m_step_of_draws, stationarity.check_stationarity, "5.0 * spread + bias", "0.0",
+        _m_step_of_draws, stationarity._on_panels, "5.0 * spread + bias", "0.0",
     ),
     "draws without their bias": (
-        _m_step_of_draws, stationarity.check_stationarity, "5.0 * spread + bias", "5.0 * spread",
+        _m_step_of_draws, stationarity._on_panels, "5.0 * spread + bias", "5.0 * spread",
     ),
     "draws without their spread": (
-        _m_step_of_draws, stationarity.check_stationarity, "5.0 * spread + bias", "bias",
+        _m_step_of_draws, stationarity._on_panels, "5.0 * spread + bias", "bias",
     ),
     "spread of one repetition left out": (
-        _m_step_of_draws, stationarity.check_stationarity, "(count - 1) * float(without.var())",
+        _m_step_of_draws, stationarity._on_panels, "(count - 1) * float(without.var())",
         "float(without.var())",
     ),
 }  # fmt: skip

@@ -124,7 +124,7 @@ def test_numbers_hang_together(analysis: ModelAnalysis) -> None:
     # Like is compared with like: both ends are those on the search's own cells and nodes.
     assert optimum.predicted.search_gain >= 0.0
     refined = [s.refined for s in optimum.predicted.starts if s.refined is not None]
-    assert optimum.predicted.search_gain >= optimum.predicted.ground_truth_ascent - min(refined)
+    assert optimum.predicted.search_gain >= optimum.predicted.first_ascent - min(refined)
     kept = analysis.theorem1.alternatives[-1].decomposition
     assert abs(kept.excess.value - optimum.predicted.excess.value) <= (
         kept.excess.error + optimum.predicted.excess.error

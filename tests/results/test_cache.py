@@ -14,6 +14,7 @@ from tests.efforts import TINY
 from tests.problems import PROBLEMS
 from theorycheck.models._expression import parse_expression
 from theorycheck.models._generative import GenerativeModel
+from theorycheck.objectives import IwaeBound
 from theorycheck.optimum import _known as known
 from theorycheck.optimum._global_search import Execution, SearchSettings, find_optimum
 from theorycheck.optimum._known import cache_key
@@ -104,7 +105,7 @@ def test_what_the_key_holds(monkeypatch: pytest.MonkeyPatch) -> None:
         cache_key(WAVE.with_resolution(1e-4), settings, []),
         cache_key(WAVE, replace(settings, seed=3), []),
         cache_key(WAVE, replace(settings, effort=replace(TINY, starts=3)), []),
-        cache_key(WAVE, replace(settings, samples=2), []),
+        cache_key(WAVE, replace(settings, objective=IwaeBound(2)), []),
         cache_key(WAVE, replace(settings, fit_noise="shared"), []),
         cache_key(WAVE, replace(settings, steepness=2.0), []),
         cache_key(WAVE, replace(settings, noise_variance=(0.3,)), []),

@@ -13,6 +13,7 @@ from theorycheck.cli.known_optima import (
     checked_optimum_files,
     chosen_execution,
 )
+from theorycheck.cli.linear_models import with_decoder
 from theorycheck.cli.options import (
     AlternativeNoiseVariance,
     Alternatives,
@@ -118,7 +119,13 @@ def conditions(
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     thresholds = parse_eta(eta)
     with stdout_kept_for_result():
-        loaded = options.load(model)
+        loaded = options.load_exact(model)
+        decoder = with_decoder(loaded, output=output, optimum=files)
+        if decoder is None and asked:
+            raise SettingError(
+                "--folds, --tears, --pieces: rearrangements are of one latent, and "
+                f"{loaded.name} has {loaded.latent_dim}"
+            )
         others = options.load_alternatives(alternative, alternative_noise_variance, loaded)
         # Last, because it takes a second that a mistake above need not.
         from theorycheck.objectives import decompose
@@ -132,14 +139,18 @@ def conditions(
         # Where f itself is not resolved there is nothing to search for.
         if search != "none" and truth.resolved:
             execution = chosen_execution(
-                progress, jobs=jobs, no_cache=no_cache, files=files, models=[loaded]
+                progress,
+                jobs=jobs,
+                no_cache=no_cache,
+                files=files,
+                models=[] if decoder is None else [decoder],
             )
             found = find_optimum(
                 loaded, chosen_settings(search, seed), given=others, execution=execution
             )
-        if surveyed and truth.resolved:
+        if surveyed and truth.resolved and decoder is not None:
             members = survey_zero_mleo(
-                loaded,
+                decoder,
                 truth=truth,
                 folds=branches,
                 tears=_TEARS if tears is None else tears,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from theorycheck.cli.decoder_files import checked_output
-from theorycheck.cli.linear_models import linear_model
+from theorycheck.cli.linear_models import linear_model, with_decoder
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -29,8 +29,7 @@ from theorycheck.cli.result_files import ResultFile
 from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
-    from theorycheck.inference import ExactLinearGaussian
-    from theorycheck.models import DescribedModel, GenerativeModel
+    from theorycheck.models import DescribedModel
     from theorycheck.objectives import Decomposition, IwaeObjective
 
 
@@ -109,18 +108,17 @@ def decompose(
     thresholds = parse_eta(eta)
     all_samples = _parse_samples(iwae)
     with stdout_kept_for_result():
-        linear = linear_model(model, parse_numbers(noise_variance, "--noise-variance"))
-        _check_linear(linear, output, all_samples)
-        loaded = linear or options.load(model)
-        described = _described(loaded)
-        source: GenerativeModel | ExactLinearGaussian | None = None
+        loaded = options.load_exact(model)
+        if with_decoder(loaded, output=output) is None and all_samples:
+            raise SettingError("--iwae: the IWAE bound is computed for decoders of one latent")
+        source: DescribedModel | None = None
         if data is not None:
-            own = described.noise_variance.tolist()
+            own = loaded.noise_variance.tolist()
             given = parse_numbers(data_noise_variance, "--data-noise-variance")
             source = linear_model(data, given or own) or options.load_other(
-                data, data_noise_variance, "--data-noise-variance", described
+                data, data_noise_variance, "--data-noise-variance", loaded
             )
-            same = _described(source).noise_variance.tolist() == own
+            same = source.noise_variance.tolist() == own
             # MODEL on its own data: MLEO is zero, not a difference of two equal numbers.
             source = loaded if data == model and same and not breakpoints else source
         # Last, because it takes a second that a mistake above need not.
@@ -131,7 +129,7 @@ def decompose(
         points = None if sample is None else read_sample(sample)
         progress = terminal_progress()
         # Drawn from the first second on, whatever is under way.
-        with progress.task(f"decompose {described.name}"[:40], None):
+        with progress.task(f"decompose {loaded.name}"[:40], None):
             result = run(
                 loaded,
                 source,
@@ -144,7 +142,7 @@ def decompose(
             )
             objectives = [
                 iwae_objective(
-                    as_generative(described), source, samples=count, sample=points,
+                    as_generative(loaded), source, samples=count, sample=points,
                     progress=progress,
                 )
                 for count in all_samples
@@ -156,22 +154,6 @@ def decompose(
         print_json(result.to_dict() | added, "decompose")
     else:
         _show(result, wanted, objectives, asked=tolerance is not None)
-
-
-def _described(model: GenerativeModel | ExactLinearGaussian) -> DescribedModel:
-    from theorycheck.models import GenerativeModel
-
-    return model if isinstance(model, GenerativeModel) else model.model
-
-
-def _check_linear(
-    model: ExactLinearGaussian | None, output: Path | None, samples: list[int]
-) -> None:
-    """Refuse what is there for one latent only."""
-    if model is not None and output is not None:
-        raise SettingError("-o: results of linear: models are not written to files")
-    if model is not None and samples:
-        raise SettingError("--iwae: the IWAE bound is computed for decoders of one latent")
 
 
 def _parse_samples(texts: list[str] | None) -> list[int]:

@@ -38,6 +38,7 @@ from theorycheck.errors import LoadingError, SettingError
 if TYPE_CHECKING:
     from theorycheck.evaluation import Encoder
     from theorycheck.models import SavedNetworks
+    from theorycheck.objectives import Objective
 
 
 def judge(
@@ -97,8 +98,8 @@ def judge(
         trained = options.load_other(model, noise_variance, "--noise-variance", truth)
         saved = _saved(model)
         own = _encoder(saved, encoder)
-        count = _trained_samples(saved) if samples is None else samples
-        from theorycheck.evaluation import Comparison, own_importance
+        objective = _objective(saved, samples)
+        from theorycheck.evaluation import Comparison, own_evaluation
         from theorycheck.evaluation import judge as run
 
         progress = terminal_progress()
@@ -106,9 +107,8 @@ def judge(
             progress, jobs=jobs, no_cache=no_cache, files=files, models=[truth]
         )
         result = run(trained, truth, own, tolerance=tolerance, seed=seed, progress=progress)
-        predicted = searched_optima(search, trained, truth, count, seed, execution)
-        importance = own_importance(trained, truth, predicted, progress)
-        comparison = Comparison(result, predicted, importance)
+        predicted = searched_optima(search, trained, truth, objective, seed, execution)
+        comparison = Comparison(result, own_evaluation(result, predicted, progress), predicted)
     if output is not None:
         comparison.save(output)
     if as_json:
@@ -128,10 +128,14 @@ def _saved(model: str) -> SavedNetworks | None:
     return read_networks(model)
 
 
-def _trained_samples(saved: SavedNetworks | None) -> int:
-    """Return S of the IWAE bound that a saved network was trained on; 1 for the ELBO."""
+def _objective(saved: SavedNetworks | None, samples: int | None) -> Objective:
+    """Return what --samples says, else what a saved network was trained on, else the ELBO."""
+    from theorycheck.objectives import ELBO, objective_of
+
+    if samples is not None:
+        return objective_of(samples)
     settings = (saved.training or {}).get("settings", {}) if saved is not None else {}
-    return int(settings["samples"]) if settings.get("method") == "iwae" else 1
+    return objective_of(settings["samples"]) if settings.get("method") == "iwae" else ELBO
 
 
 def _encoder(saved: SavedNetworks | None, given: str | None) -> Encoder | None:

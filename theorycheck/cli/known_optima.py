@@ -107,6 +107,7 @@ def _known(
     files: Sequence[Path], models: Sequence[GenerativeModel], progress: Progress
 ) -> dict[str, PredictedOptimum]:
     """Read the files; those that are damaged or of other models are named and left alone."""
+    from theorycheck.models import as_generative, same_model
     from theorycheck.optimum import PredictedOptimum
 
     known: dict[str, PredictedOptimum] = {}
@@ -116,11 +117,11 @@ def _known(
         except LoadingError as error:
             progress.say(f"--optimum {error}. It is searched for anew.")
             continue
-        if any(found.data.same_as(model) for model in models):
+        if any(same_model(found.data, model) for model in models):
             known[str(path)] = found
             continue
         names = [model.name for model in models]
-        stored = found.data
+        stored = as_generative(found.data)
         other = f"another {stored.name}" if stored.name in names else stored.name
         progress.say(
             f"--optimum {path}: an optimum of {other} (fingerprint {stored.fingerprint[:12]}), "

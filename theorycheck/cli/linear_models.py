@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from theorycheck.errors import LoadingError
+from theorycheck.errors import LoadingError, SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from theorycheck.inference import ExactLinearGaussian
+    from theorycheck.inference import LinearGaussianModel
+    from theorycheck.models import DescribedModel, GenerativeModel
 
 #: What such a MODEL begins with.
 PREFIX = "linear:"
 
 
-def linear_model(spec: str, noise_variance: Sequence[float] | None) -> ExactLinearGaussian | None:
+def linear_model(spec: str, noise_variance: Sequence[float] | None) -> LinearGaussianModel | None:
     """Read a linear-Gaussian model, if a MODEL is one.
 
     Parameters
@@ -29,7 +31,7 @@ def linear_model(spec: str, noise_variance: Sequence[float] | None) -> ExactLine
 
     Returns
     -------
-    ExactLinearGaussian or None
+    LinearGaussianModel or None
         None where the MODEL is of another kind.
 
     Raises
@@ -53,9 +55,43 @@ def linear_model(spec: str, noise_variance: Sequence[float] | None) -> ExactLine
         raise LoadingError(f"{spec}: W must hold numbers; write {_FORM}")
     if not noise_variance:
         raise LoadingError(f"{spec} has no noise variance: give --noise-variance")
-    from theorycheck.inference import ExactLinearGaussian, LinearGaussianModel
+    from theorycheck.inference import LinearGaussianModel
 
-    return ExactLinearGaussian(LinearGaussianModel(rows, list(noise_variance), name=spec.strip()))
+    return LinearGaussianModel(rows, list(noise_variance), name=spec.strip())
+
+
+def with_decoder(
+    model: DescribedModel, *, output: Path | None = None, optimum: Sequence[Path] = ()
+) -> GenerativeModel | None:
+    """Return a model of the command as one with a decoder of one latent, if it is one.
+
+    Parameters
+    ----------
+    model : DescribedModel
+        As it was loaded.
+    output : Path or None
+        What -o says.
+    optimum : sequence of Path
+        What --optimum says.
+
+    Returns
+    -------
+    GenerativeModel or None
+        None for a ``linear:`` model.
+
+    Raises
+    ------
+    SettingError
+        If results of a ``linear:`` model are to go to a file, or to come from one.
+    """
+    from theorycheck.models import GenerativeModel
+
+    if isinstance(model, GenerativeModel):
+        return model
+    for option, given in (("-o", output), ("--optimum", optimum)):
+        if given:
+            raise SettingError(f"{option}: results of linear: models are not written to files")
+    return None
 
 
 _FORM = "linear:[[1, 0.5], [0.2, 2]], a row for each data dimension, a column for each latent"

@@ -14,6 +14,7 @@ from theorycheck.cli.known_optima import (
     checked_optimum_files,
     chosen_execution,
 )
+from theorycheck.cli.linear_models import with_decoder
 from theorycheck.cli.noise_curve import (
     CurveFigure,
     HeldNoise,
@@ -132,12 +133,17 @@ def noise(
     from theorycheck.terminal_progress import terminal_progress
 
     with stdout_kept_for_result():
-        loaded = options.load(model)
+        loaded = options.load_exact(model)
+        decoder = with_decoder(loaded, output=output, optimum=files)
         from theorycheck.theorems import check_theorem2, find_noise_optima
 
         progress = terminal_progress()
         execution = chosen_execution(
-            progress, jobs=jobs, no_cache=no_cache, files=files, models=[loaded]
+            progress,
+            jobs=jobs,
+            no_cache=no_cache,
+            files=files,
+            models=[] if decoder is None else [decoder],
         )
         held = joint = None
         # Drawn from the first second on, whatever is under way.

@@ -12,6 +12,7 @@ import typer
 
 from theorycheck.cli.decoder_files import checked_output, file_of_bound, state_files
 from theorycheck.cli.known_optima import NoCache, chosen_execution
+from theorycheck.cli.linear_models import with_decoder
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -118,15 +119,22 @@ def optimum(
 
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     with stdout_kept_for_result():
-        data = options.load(model)
+        data = options.load_exact(model)
+        decoder = with_decoder(data, output=output)
+        if decoder is None and count > 1:
+            raise SettingError(
+                "--objective iwae: the IWAE bound of the ground truth is computed for decoders of "
+                f"one latent, and {data.name} has {data.latent_dim}"
+            )
         given = [options.load_other(spec, None, "--start-from", data) for spec in start_from or ()]
         # Last, because it takes a second that a mistake above need not.
-        from theorycheck.objectives import decompose, iwae_objective
+        from theorycheck.objectives import decompose, objective_of
         from theorycheck.optimum import SearchSettings, excess_against_steepness
 
-        chosen = chosen_effort(effort, starts, hops, samples=count)
+        minimised = objective_of(count)
+        chosen = chosen_effort(effort, starts, hops, objective=minimised)
         settings = SearchSettings(
-            samples=count,
+            minimised,
             effort=chosen,
             seed=seed,
             fit_noise=fit_noise,  # type: ignore[arg-type]
@@ -137,7 +145,9 @@ def optimum(
             bound: file_of_bound(bound, output, several=len(bounds) > 1) if output else None
             for bound in bounds
         }
-        states = state_files(data, settings, given, files, execution.cache)
+        states = {}
+        if decoder is not None:
+            states = state_files(decoder, settings, given, files, execution.cache)
         if resume and not states:
             raise SettingError("--resume needs a file to go on from: -o FILE, or the cache")
         try:
@@ -151,9 +161,7 @@ def optimum(
                 resume=resume,
             )
             truth = decompose(data, tolerance=chosen.tolerance, progress=progress)
-            bound_of_truth = None
-            if count > 1:
-                bound_of_truth = iwae_objective(data, samples=count, progress=progress)
+            at_truth = minimised.evaluate(data, data, decomposition=truth, progress=progress)
         except KeyboardInterrupt:
             _tell_of_interruption(states.values(), chosen)
             raise
@@ -169,8 +177,7 @@ def optimum(
             for bound, result in zip(bounds, found, strict=True)
         ]
         several: dict[str, object] = {"data": data.name, "against_steepness": entries}
-        own = {} if bound_of_truth is None else {"iwae": bound_of_truth.to_dict()}
-        common = {"ground_truth": truth.to_dict() | own}
+        common = {"ground_truth": truth.to_dict() | at_truth.entries()}
         print_json((several if len(entries) > 1 else entries[0]) | common, "optimum")
     else:
         from theorycheck.cli.optimum_tables import show, show_path
@@ -178,17 +185,14 @@ def optimum(
         if len(bounds) > 1:
             show_path(found, list(files.values()), truth)
         else:
-            show(found[0], files[bounds[0]], truth, bound_of_truth)
+            show(found[0], files[bounds[0]], at_truth)
 
 
 def _entry(result: PredictedOptimum) -> dict[str, object]:
-    """Return a result for JSON: with S > 1 J of the ELBO goes with it, under a name of its own."""
-    entry = {"objective": "elbo" if result.importance is None else "iwae"} | result.to_dict()
-    if result.importance is not None:
-        entry |= {
-            "iwae": result.importance.to_dict(),
-            "elbo_excess": result.decomposition.excess.to_dict(),
-        }
+    """Return a result for JSON: J of the ELBO goes with another one, under a name of its own."""
+    entry = {"objective": result.objective.key} | result.to_dict() | result.evaluation.entries()
+    if result.evaluation.beside:
+        entry["elbo_excess"] = result.decomposition.excess.to_dict()
     return entry
 
 

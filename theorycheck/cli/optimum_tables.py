@@ -12,15 +12,14 @@ from theorycheck.optimum import SAME_OPTIMUM
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from theorycheck.objectives import Decomposition, IwaeObjective
+    from theorycheck.objectives import Decomposition, Evaluation
     from theorycheck.optimum import PredictedOptimum, StartOutcome
 
 
 def show(
     result: PredictedOptimum,
     path: Path | None,
-    truth: Decomposition,
-    bound_of_truth: IwaeObjective | None = None,
+    truth: Evaluation,
 ) -> None:
     """Print one optimum beside the ground truth, and how it was found.
 
@@ -29,43 +28,42 @@ def show(
     result : PredictedOptimum
     path : Path or None
         Where it was written.
-    truth : Decomposition
-        Of the data's own decoder.
-    bound_of_truth : IwaeObjective or None
-        J_S of the data's own decoder, where J_S is what was minimised.
+    truth : Evaluation
+        The data's own decoder under the objective that was minimised.
     """
     out = console()
-    objective = "ELBO"
-    rows = []
-    if result.importance is not None and bound_of_truth is not None:
-        samples = result.samples
-        objective = f"IWAE bound, S = {samples},"
-        meaning = f"J_S = −E L_S − H, S = {samples}"
-        rows.append((meaning, str(bound_of_truth.excess), str(result.excess)))
+    objective = result.objective
+    # J of the objective has a row of its own where it is not that of the decomposition.
+    rows = [
+        (objective.meaning, str(of_truth), str(found))
+        for of_truth, found in zip(truth.beside, result.evaluation.beside, strict=True)
+    ]
+    title = objective.name + "," * ("," in objective.name)
+    own = truth.decomposition
     rows += [
-        (text, str(getattr(truth, name)), str(getattr(result.decomposition, name)))
+        (text, str(getattr(own, name)), str(getattr(result.decomposition, name)))
         for name, text in (
             ("excess", "J = MLEO + PMO" + (" of the ELBO" if rows else "")),
             ("mleo", "MLEO = KL[p ‖ p_f]"),
             ("pmo", "PMO = E KL[q* ‖ p_f(z|x)]"),
         )
     ]
-    variances = (_numbers(truth.model.noise_variance), _numbers(result.model.noise_variance))
+    variances = (_numbers(own.model.noise_variance), _numbers(result.model.noise_variance))
     rows.append(("σ²", *variances))
     columns = ("nats", "ground truth", "optimum found")
-    out.print(table(f"Optimum of the {objective} on the data of {result.data.name}", columns, rows))
+    out.print(table(f"Optimum of the {title} on the data of {result.data.name}", columns, rows))
     kinds = [
         (kind, f"{len(group)}", f"{group[0].node_excess:.5f}", f"{_middle(group):.5f}",
          f"{group[-1].node_excess:.5f}", f"{near}")
         for kind, group, near in grouped(result)
     ]  # fmt: skip
-    name = _name(result)
+    name = objective.symbol
     heads = ("start", "number", *(f"{which} {name}" for which in ("lowest", "median", "highest")))
     heads += ("within 1e-3 of the best",)
     out.print(table("Where the starts ended, on the search's coarse data nodes", heads, kinds))
-    for line in in_words(result, truth, bound_of_truth):
+    for line in in_words(result, truth):
         say(out, line)
-    more = "" if result.importance is None else f" --iwae {result.samples}"
+    more = f" --{objective.key} {objective.samples}" if result.evaluation.beside else ""
     if path is None:
         say(out, "Nothing was written: with -o FILE.npz the result and its decoder are kept.")
         return
@@ -116,12 +114,10 @@ def grouped(result: PredictedOptimum) -> list[tuple[str, list[StartOutcome], int
     ]
 
 
-def in_words(
-    result: PredictedOptimum, truth: Decomposition, bound_of_truth: IwaeObjective | None = None
-) -> list[str]:
+def in_words(result: PredictedOptimum, truth: Evaluation) -> list[str]:
     """Say what was gained, how surely, and what the figure is."""
-    name = _name(result)
-    gap = (truth.excess if bound_of_truth is None else bound_of_truth.excess) - result.excess
+    name = result.objective.symbol
+    gap = truth.excess - result.excess
     sense = "below" if gap.value >= 0.0 else "above"
     node_excess = result.convergence.node_excess
     lines = [
@@ -151,12 +147,12 @@ def in_words(
 
 def _search_gain(result: PredictedOptimum) -> str:
     """Compare like with like: both values are of the search's own cells and nodes."""
-    name = _name(result)
+    name = result.objective.symbol
     if result.search_gain < SAME_OPTIMUM:
-        return f"The ascent from the ground truth alone ended at the same {name} as the search."
+        return f"The ascent from the {result.first} alone ended at the same {name} as the search."
     return (
-        f"The ascent from the ground truth alone ended {result.search_gain:.2g} nats above the "
-        f"best of the search ({name} ≈ {result.ground_truth_ascent:.5f} and "
+        f"The ascent from the {result.first} alone ended {result.search_gain:.2g} nats above the "
+        f"best of the search ({name} ≈ {result.first_ascent:.5f} and "
         f"{result.best_of_search:.5f} on the search's own cells)."
     )
 
@@ -165,11 +161,6 @@ def _hops(result: PredictedOptimum) -> str:
     refined = [hop.refined for hop in result.hops if hop.refined is not None]
     near = sum(value < result.best_of_search + SAME_OPTIMUM for value in refined)
     return f"{near} of {len(result.hops)} basin hops came that near to the best of all"
-
-
-def _name(result: PredictedOptimum) -> str:
-    """Return what the minimised quantity is called."""
-    return "J" if result.importance is None else "J_S"
 
 
 def _middle(group: Sequence[StartOutcome]) -> float:

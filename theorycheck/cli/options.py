@@ -175,6 +175,13 @@ class ModelOptions:
             resolution=self.resolution,
         )
 
+    def load_exact(self, spec: str) -> DescribedModel:
+        """Load the MODEL of the command, which may have more latents than one (``linear:``)."""
+        from theorycheck.cli.linear_models import linear_model
+
+        variance = parse_numbers(self.noise_variance, "--noise-variance")
+        return linear_model(spec, variance) or self.load(spec)
+
     def load_other(
         self, spec: str, noise_variance: list[str] | None, option: str, model: DescribedModel
     ) -> GenerativeModel:
@@ -220,7 +227,7 @@ class ModelOptions:
         self,
         specs: list[str] | None,
         noise_variance: list[str] | None,
-        model: GenerativeModel,
+        model: DescribedModel,
     ) -> list[GenerativeModel]:
         """Load every --alternative; see :meth:`load_other`."""
         option = "--alternative-noise-variance"

@@ -9,6 +9,8 @@ from theorycheck.optimum import SAME_OPTIMUM
 from theorycheck.report import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from theorycheck.evaluation import Comparison, Distance
     from theorycheck.optimum import PredictedOptimum
 
@@ -17,10 +19,17 @@ if TYPE_CHECKING:
 _PLACES = 5
 
 
-def figures(excess: Estimate, mleo: Estimate, pmo: Estimate, bound: Estimate | None) -> list[str]:
-    """Return the cells of one decoder: J_S where there is one, J, MLEO and PMO."""
-    first = [] if bound is None else [bound]
-    return [shown(part, _PLACES) for part in (*first, excess, mleo, pmo)]
+def figures(
+    excess: Estimate, mleo: Estimate, pmo: Estimate, beside: Sequence[Estimate]
+) -> list[str]:
+    """Return the cells of one decoder: J of the objective if that is another, J, MLEO and PMO."""
+    return [shown(part, _PLACES) for part in (*beside, excess, mleo, pmo)]
+
+
+def columns(comparison: Comparison) -> tuple[str, ...]:
+    """Return the heads of these cells."""
+    own = (comparison.objective.symbol,) * len(comparison.evaluation.beside)
+    return (*own, "J", "MLEO", "PMO")
 
 
 def prediction_rows(comparison: Comparison) -> list[list[str]]:
@@ -35,17 +44,15 @@ def prediction_rows(comparison: Comparison) -> list[list[str]]:
     list of list of str
         A label, then J_S (where that is the objective), J, MLEO and PMO.
     """
-    bound = comparison.importance is not None
     rows = []
     for name, own in comparison.predicted.items():
-        objective = own.excess if bound else None
         elbo = own.decomposition.excess
         label = "predicted optimum" + _restriction(own)
-        rows.append([label, *figures(elbo, own.mleo, own.pmo, objective)])
+        rows.append([label, *figures(elbo, own.mleo, own.pmo, own.evaluation.beside)])
         distance = comparison.distances[name]
         gap = comparison.judged.excess - elbo
-        of_objective = distance.excess if bound else None
-        rows.append(["gap: network − it", *figures(gap, distance.mleo, distance.pmo, of_objective)])
+        beside = (distance.excess,) * len(own.evaluation.beside)
+        rows.append(["gap: network − it", *figures(gap, distance.mleo, distance.pmo, beside)])
     return rows
 
 
@@ -69,18 +76,17 @@ def in_words(comparison: Comparison, *, where: str) -> list[str]:
     """
     if not comparison.predicted:
         return []
-    bound = comparison.importance is not None
-    objective = f"J_S at S = {comparison.samples}" if bound else "J"
+    objective = comparison.objective
     lines = []
     optima = comparison.predicted
     for name, own in optima.items():
         label = "the predicted optimum"
         if own.steepness is not None:
             label += f" among f no steeper than the network, |f′| ≤ {own.steepness:.3g}"
-        lines += _verdict(comparison.distances[name], label, objective, where)
+        lines += _verdict(comparison.distances[name], label, objective.told, where)
     first = next(iter(optima.values()))
-    compared = f"Compared: {objective}, over all of p(x), at the best q of each decoder"
-    if bound:
+    compared = f"Compared: {objective.told}, over all of p(x), at the best q of each decoder"
+    if comparison.evaluation.beside:
         compared += "; J = MLEO + PMO is the ELBO's, beside it"
     if first.fit_noise != "no":
         compared += "; σ² was fitted in the search too, since the network's is not that of the data"

@@ -12,6 +12,7 @@ from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
     from theorycheck.models import GenerativeModel
+    from theorycheck.objectives import Objective
     from theorycheck.optimum import Effort, Execution, PredictedOptimum, SearchSettings
 
 _SEARCHES = ("quick", "thorough", "none")
@@ -122,7 +123,11 @@ def checked_objective(objective: str, samples: int | None) -> int:
 
 
 def chosen_effort(
-    name: str, starts: int | None = None, hops: int | None = None, *, samples: int = 1
+    name: str,
+    starts: int | None = None,
+    hops: int | None = None,
+    *,
+    objective: Objective | None = None,
 ) -> Effort:
     """Return the named effort with the numbers that the user changed.
 
@@ -131,8 +136,8 @@ def chosen_effort(
     name : {"quick", "thorough"}
     starts, hops : int, optional
         Ascents, and basin hops in all; hops come in rounds of the effort's number.
-    samples : int
-        S of the objective: for S > 1 each step is dearer, and the efforts are smaller.
+    objective : Objective, optional
+        What is searched for; by default the ELBO.
 
     Returns
     -------
@@ -145,9 +150,10 @@ def chosen_effort(
     """
     from dataclasses import replace
 
+    from theorycheck.objectives import ELBO
     from theorycheck.optimum import effort_named
 
-    effort = effort_named(name, samples)
+    effort = effort_named(name, objective or ELBO)
     if starts is not None:
         if starts < 1:
             raise SettingError(f"--starts must be at least 1, not {starts}")
@@ -160,31 +166,34 @@ def chosen_effort(
     return effort
 
 
-def chosen_settings(search: str, seed: int, *, samples: int = 1) -> SearchSettings:
+def chosen_settings(
+    search: str, seed: int, *, objective: Objective | None = None
+) -> SearchSettings:
     """Return what --search (or --effort) and --seed ask for.
 
     Parameters
     ----------
     search : {"quick", "thorough"}
     seed : int
-    samples : int
-        S of the objective.
+    objective : Objective, optional
+        What is searched for; by default the ELBO.
 
     Returns
     -------
     SearchSettings
     """
+    from theorycheck.objectives import ELBO
     from theorycheck.optimum import SearchSettings
 
-    effort = chosen_effort(search, samples=samples)
-    return SearchSettings(samples=samples, effort=effort, seed=seed)
+    effort = chosen_effort(search, objective=objective)
+    return SearchSettings(objective or ELBO, effort=effort, seed=seed)
 
 
 def searched_optima(
     search: str,
     network: GenerativeModel,
     truth: GenerativeModel,
-    samples: int,
+    objective: Objective,
     seed: int,
     execution: Execution,
 ) -> dict[str, PredictedOptimum]:
@@ -194,8 +203,8 @@ def searched_optima(
     ----------
     search : {"quick", "thorough", "none"}
     network, truth : GenerativeModel
-    samples : int
-        S of the objective that the network was trained on.
+    objective : Objective
+        What the network was trained on.
     seed : int
     execution : Execution
 
@@ -208,5 +217,5 @@ def searched_optima(
         return {}
     from theorycheck.evaluation import predicted_optima
 
-    settings = chosen_settings(search, seed, samples=samples)
+    settings = chosen_settings(search, seed, objective=objective)
     return predicted_optima(network, truth, settings, execution=execution)

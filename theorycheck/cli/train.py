@@ -181,9 +181,9 @@ def train(
                 resume=resume,
                 progress=progress,
             )
-            count = settings.samples if settings.method == "iwae" else 1
             selected = trained.model(trained.selected)
-            predicted = searched_optima(search, selected, truth, count, seed, execution)
+            objective = settings.objective
+            predicted = searched_optima(search, selected, truth, objective, seed, execution)
             result = judge_run(trained, predicted, progress=progress)
         except KeyboardInterrupt:
             if directory is not None and (directory / "checkpoint.pt").exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from theorycheck.cli.prediction_tables import figures, prediction_rows
+from theorycheck.cli.prediction_tables import columns, figures, prediction_rows
 from theorycheck.cli.prediction_tables import in_words as compared_in_words
 from theorycheck.cli.render import console, say, table
 from theorycheck.estimate import Estimate
@@ -32,10 +32,10 @@ def show(result: RunResult, model: str) -> None:
         objective = f"{trained.objective[number]:.4f} ± {trained.objective_error[number]:.4f}"
         chosen = number == trained.selected
         # J_S takes as long as all the rest: it is evaluated for the selected restart only.
-        bound = None if comparison.importance is None else comparison.importance.excess
-        cells = figures(judged.excess, judged.mleo, judged.pmo, bound)
-        if bound is not None and not chosen:
-            cells[0] = "–"
+        beside = comparison.evaluation.beside
+        cells = figures(judged.excess, judged.mleo, judged.pmo, beside)
+        if not chosen:
+            cells[: len(beside)] = ["–"] * len(beside)
         start = init.replace("_", " ") + ", selected" * chosen
         rows.append([str(number), start, objective, *cells])
     for name, *cells in prediction_rows(comparison):
@@ -44,8 +44,7 @@ def show(result: RunResult, model: str) -> None:
     out = console()
     title = f"{label} on {trained.trainer.model.name}, {settings.steps} steps"
     trained_on = "−L_S" if settings.method == "iwae" else "−ELBO"
-    first = () if comparison.importance is None else ("J_S",)
-    heads = ("", "start", f"{trained_on} (own q)", *first, "J", "MLEO", "PMO")
+    heads = ("", "start", f"{trained_on} (own q)", *columns(comparison))
     out.print(table(title, heads, rows))
     # Further words on the optimum come first: that is what was asked.
     for line in compared_in_words(comparison, where=_harder(model)):
@@ -121,15 +120,13 @@ def show_judged(comparison: Comparison, data: str) -> None:
     title = f"{judged['model']}, σ² = {words}, on the data of {judged['data']}"
     out.print(table(title, ("", "nats"), rows))
     if comparison.predicted:
-        columns = ("", *(() if comparison.importance is None else ("J_S",)), "J", "MLEO", "PMO")
-        own = comparison.judged
-        objective = None if comparison.importance is None else comparison.importance.excess
-        first = ["the network", *figures(own.excess, own.mleo, own.pmo, objective)]
+        own, beside = comparison.judged, comparison.evaluation.beside
+        first = ["the network", *figures(own.excess, own.mleo, own.pmo, beside)]
         rows_ = [first, *prediction_rows(comparison)]
-        out.print(table("Beside the predicted optimum, nats", columns, rows_))
+        out.print(table("Beside the predicted optimum, nats", ("", *columns(comparison)), rows_))
     for line in compared_in_words(comparison, where=_harder(data)):
         say(out, line)
-    for line in in_words(judged, iwae=comparison.importance is not None):
+    for line in in_words(judged, iwae=not comparison.objective.decomposed):
         say(out, line)
 
 

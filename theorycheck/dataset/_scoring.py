@@ -66,7 +66,7 @@ class Score(Evaluated):
             "model": self.decomposition.model.name,
             "benchmark": self.decomposition.data.name,
             "noise_variance": self.decomposition.model.noise_variance.tolist(),
-            **self.objective.to_dict(),
+            **self.figures.to_dict(),
             "entropy": self.decomposition.entropy.to_dict(),
             "resolved": self.decomposition.resolved,
             "reference": None

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
-from theorycheck.inference import ExactModel, MeanField, data_rule, exact_model, iwae_bound
+from theorycheck.inference import ExactModel, MeanField, data_rule, exact_model
 from theorycheck.models import GenerativeModel
-from theorycheck.quadrature import latent_panels
+from theorycheck.objectives import ELBO, Objective
 
 Array = NDArray[np.float64]
 #: x (n, D) to μ and s of q(z|x), each (n,).
@@ -54,36 +54,38 @@ def own_negative_elbo(
     return _average(exact_model(data), values, seed, _STEPS)
 
 
-def own_iwae_excess(
+def _own_bound_excess(
     model: GenerativeModel,
     data: GenerativeModel,
     encoder: Encoder,
-    samples: int,
+    objective: Objective,
     *,
     seed: int = 0,
 ) -> Estimate:
-    """Average log p(x) − L_S(x) of a network's own q over p(x): its own J_S, without sampling z.
+    """Average log p(x) − bound(x) of a network's own q over p(x), without sampling z.
 
     Parameters
     ----------
     model, data : GenerativeModel
+        The network's decoder with its σ², and the ground truth.
     encoder : callable
         x (n, D) to μ and s.
-    samples : int
-        S; for S = 1 it is the own −ELBO less the entropy.
+    objective : Objective
+        What the bound is; for the ELBO the result is the own −ELBO less the entropy.
     seed : int
-        Of quasi-Monte Carlo, for D > 2.
+        Seed of quasi-Monte Carlo, for D > 2.
 
     Returns
     -------
     Estimate
         Nats.
     """
-    panels, truth = latent_panels(model), exact_model(data)
+    field, truth = MeanField(model), exact_model(data)
 
     def values(x: Array) -> tuple[Array, Array]:
-        bound, p = iwae_bound(panels, x, *_own_q(encoder, x), samples), truth.log_density(x)
-        return p.value - bound.value, np.minimum(p.relative_error, 1.0) + bound.error
+        bound, errors = objective.negative_bound(field, x, *_own_q(encoder, x))
+        p = truth.log_density(x)
+        return p.value + bound, np.minimum(p.relative_error, 1.0) + errors
 
     return _average(truth, values, seed, _IWAE_STEPS)
 
@@ -94,11 +96,11 @@ def own_excess(
     encoder: Encoder,
     entropy: Estimate,
     *,
-    samples: int = 1,
+    objective: Objective = ELBO,
     negative_elbo: Estimate | None = None,
     seed: int = 0,
 ) -> Estimate:
-    """Compute J_S by a network's own encoder: J = −ELBO − H for S = 1.
+    """Compute J of an objective by a network's own encoder: −ELBO − H for the ELBO.
 
     Parameters
     ----------
@@ -107,8 +109,8 @@ def own_excess(
         x (n, D) to μ and s.
     entropy : Estimate
         H of the data distribution, nats.
-    samples : int
-        S of the network's objective.
+    objective : Objective
+        What the network was trained on.
     negative_elbo : Estimate, optional
         −ELBO of this encoder averaged over p(x), nats, if it is known already.
     seed : int
@@ -119,8 +121,8 @@ def own_excess(
     Estimate
         Nats.
     """
-    if samples > 1:
-        return own_iwae_excess(model, data, encoder, samples, seed=seed)
+    if not objective.decomposed:
+        return _own_bound_excess(model, data, encoder, objective, seed=seed)
     own = negative_elbo or own_negative_elbo(model, data, encoder, seed=seed)
     return own - entropy
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from theorycheck.models import GenerativeModel
 from theorycheck.objectives import (
     Decomposition,
     Evaluated,
+    Evaluation,
     ObjectiveValue,
     PosteriorComparison,
     compare_posteriors,
@@ -75,7 +76,7 @@ class Judged(Evaluated):
             "data": self.decomposition.data.name,
             "noise_variance": self.decomposition.model.noise_variance.tolist(),
             "entropy": self.decomposition.entropy.to_dict(),
-            **self.objective.to_dict(),
+            **self.figures.to_dict(),
             "log_likelihood": self.log_likelihood.to_dict(),
             "negative_elbo": None if self.negative_elbo is None else self.negative_elbo.to_dict(),
             "amortisation_gap": None if gap is None else gap.to_dict(),
@@ -158,23 +159,21 @@ class Distance(ObjectiveValue):
 
 
 def compare_with_predicted(
-    judged: Evaluated, predicted: Evaluated, excess: Estimate | None = None
+    trained: Evaluated | Evaluation, predicted: Evaluated | Evaluation
 ) -> Distance:
     """Compare a trained model with a predicted optimum, part by part.
 
     Parameters
     ----------
-    judged, predicted : Evaluated
-        The trained model; the optimum, unrestricted or with the network's own steepness.
-    excess : Estimate, optional
-        The model's own value of the predicted objective, where that is not J.
+    trained, predicted : Evaluated or Evaluation
+        The trained model, and the optimum, unrestricted or with the network's own steepness; both
+        under one objective.
 
     Returns
     -------
     Distance
     """
-    own = judged.objective if excess is None else replace(judged.objective, excess=excess)
-    gap = own - predicted.objective
+    gap = trained.figures - predicted.figures
     return Distance(
         excess=gap.excess,
         mleo=gap.mleo,

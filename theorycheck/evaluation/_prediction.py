@@ -15,7 +15,7 @@ import numpy as np
 
 from theorycheck.evaluation._judging import Distance, Judged, compare_with_predicted
 from theorycheck.models import GenerativeModel, as_generative
-from theorycheck.objectives import Evaluated, IwaeObjective, iwae_objective
+from theorycheck.objectives import ELBO, Evaluated, Evaluation, Objective
 from theorycheck.optimum import Execution, PredictedOptimum, SearchSettings, find_optimum
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import largest_slope
@@ -45,7 +45,7 @@ def predicted_optima(
         Ground truth. Where the network has another σ² than it, the search fits σ² too, one for each
         data dimension; its optimum is then below that of every σ².
     settings : SearchSettings, optional
-        Its ``samples`` are the S of the IWAE bound that the network was trained on, 1 for the ELBO.
+        Its objective is the one that the network was trained on.
         Whether σ² is fitted, and the bound on |f′|, are found here.
     execution : Execution, optional
 
@@ -74,23 +74,30 @@ def predicted_optima(
     return optima
 
 
-def own_importance(
-    network: GenerativeModel,
-    data: GenerativeModel,
-    predicted: Mapping[str, Evaluated],
-    progress: Progress = NO_PROGRESS,
-) -> IwaeObjective | None:
-    """Evaluate the network's own J_S, where the predicted optima are those of an IWAE bound."""
-    counts = {samples_of(optimum) for optimum in predicted.values()}
-    samples = max(counts, default=1)
-    if samples == 1:
-        return None
-    return iwae_objective(network, data, samples=samples, progress=progress)
+def own_evaluation(
+    judged: Judged, predicted: Mapping[str, Evaluated], progress: Progress = NO_PROGRESS
+) -> Evaluation:
+    """Evaluate a judged model under the objective of the predicted optima.
 
+    Parameters
+    ----------
+    judged : Judged
+        The trained model; its decomposition is taken as it is.
+    predicted : mapping of str to Evaluated
+        Optima of one objective, by name; without any the model is evaluated under the ELBO.
+    progress : Progress
+        What is told how far the work is.
 
-def samples_of(optimum: Evaluated) -> int:
-    """Return the S of an optimum's objective: 1, the ELBO, where it does not say."""
-    return int(getattr(optimum, "samples", 1))
+    Returns
+    -------
+    Evaluation
+    """
+    objective = next((optimum.objective for optimum in predicted.values()), ELBO)
+    known = judged.decomposition
+    return objective.evaluate(
+        as_generative(known.model), as_generative(known.data), decomposition=known,
+        progress=progress,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,17 +107,18 @@ class Comparison(Saved):
     Parameters
     ----------
     judged : Judged
+        The trained model.
+    evaluation : Evaluation
+        The trained model under the objective of the optima; see :func:`own_evaluation`.
     predicted : mapping of str to PredictedOptimum
         By name, the unrestricted one first.
-    importance : IwaeObjective or None
-        The model's own J_S; needed for optima of S > 1.
     """
 
     schema: ClassVar[str] = "judged"
 
     judged: Judged
+    evaluation: Evaluation
     predicted: Mapping[str, PredictedOptimum] = field(default_factory=dict)
-    importance: IwaeObjective | None = None
 
     @property
     def distances(self) -> dict[str, Distance]:
@@ -118,17 +126,17 @@ class Comparison(Saved):
         return {name: self._distance(optimum) for name, optimum in self.predicted.items()}
 
     @property
-    def samples(self) -> int:
-        """S of the objective that is compared on."""
-        return 1 if self.importance is None else self.importance.samples
+    def objective(self) -> Objective:
+        """What is compared on."""
+        return self.evaluation.objective
 
     def _distance(self, optimum: Evaluated) -> Distance:
-        samples = samples_of(optimum)
-        if samples == 1:
-            return compare_with_predicted(self.judged, optimum)
-        if self.importance is None or self.importance.samples != samples:
-            raise ValueError(f"an optimum for S = {samples} needs the model's own J_S at that S")
-        return compare_with_predicted(self.judged, optimum, self.importance.excess)
+        if optimum.objective != self.objective:
+            raise ValueError(
+                f"an optimum of the {optimum.objective.name} needs the model's own J of that, not "
+                f"of the {self.objective.name}"
+            )
+        return compare_with_predicted(self.evaluation, optimum)
 
     def _about(self) -> dict[str, object]:
         judged = self.judged.decomposition
@@ -143,10 +151,10 @@ class Comparison(Saved):
         """Return the entries that ``train`` and ``judge`` print: predicted, gap, predictions."""
         optima: dict[str, dict[str, object]] = {}
         for name, optimum in self.predicted.items():
-            optima[name] = optimum.objective.to_dict()
+            optima[name] = optimum.figures.to_dict()
             if isinstance(optimum, PredictedOptimum):
                 optima[name] |= {
-                    "samples": optimum.samples,
+                    "samples": optimum.objective.samples,
                     "steepness": optimum.steepness,
                     "largest_slope": optimum.largest_slope,
                     "noise_variance": optimum.model.noise_variance.tolist(),
@@ -155,10 +163,10 @@ class Comparison(Saved):
                 }
         distances = {name: distance.to_dict() for name, distance in self.distances.items()}
         first = next(iter(self.predicted), None)
-        objective = "J" if self.importance is None else f"J_{self.samples}"
         return {
-            "compared_on": None if first is None else objective,
-            "iwae": None if self.importance is None else self.importance.to_dict(),
+            "compared_on": None if first is None else self.objective.numbered,
+            "iwae": None,
+            **self.evaluation.entries(),
             "predicted": None if first is None else optima[first],
             "gap": None if first is None else distances[first]["excess"],
             "predictions": {

@@ -162,10 +162,10 @@ def _(result: PredictedOptimum) -> xr.Dataset:
     return data.assign_attrs(
         data=result.data.name,
         noise_variance=result.model.noise_variance.tolist(),
-        samples=result.samples,
+        samples=result.objective.samples,
         seed=result.seed,
         found=result.found,
-        ground_truth_ascent=result.ground_truth_ascent,
+        ground_truth_ascent=result.first_ascent,
     )
 
 

@@ -2,12 +2,18 @@
 from ._certificate import Certificate as Certificate
 from ._certificate import certify_optimal_q as certify_optimal_q
 from ._certificate import curvature_constant as curvature_constant
+from ._data_rule import SMOOTH_STEP as SMOOTH_STEP
 from ._data_rule import DataRule as DataRule
 from ._data_rule import DrawRule as DrawRule
 from ._data_rule import GridRule as GridRule
 from ._data_rule import data_rule as data_rule
 from ._exact_model import BestQ as BestQ
 from ._exact_model import ExactModel as ExactModel
+from ._exact_model import MovesItself as MovesItself
+from ._family import FAMILIES as FAMILIES
+from ._family import MEAN_FIELD as MEAN_FIELD
+from ._family import Family as Family
+from ._family import checked_family as checked_family
 from ._iwae_bound import ImportanceBound as ImportanceBound
 from ._iwae_bound import OptimalImportanceQ as OptimalImportanceQ
 from ._iwae_bound import checked_samples as checked_samples
@@ -22,6 +28,7 @@ from ._marginal import log_density as log_density
 from ._mean_field import ALL_MINIMA as ALL_MINIMA
 from ._mean_field import MeanField as MeanField
 from ._mean_field import as_field as as_field
+from ._mean_field import described_model as described_model
 from ._mean_field import exact_model as exact_model
 from ._mean_field import optimal_q as optimal_q
 from ._optimal_q import OptimalQ as OptimalQ

@@ -2,7 +2,8 @@
 
 The engine for one latent, :class:`theorycheck.inference.MeanField`, is one such model; the
 linear-Gaussian model with any number of latents, in closed form, is another. Whoever has a third
-writes these members, and `decompose`, the η-partition and Theorem 2's refit take it.
+writes these members, and `decompose`, the η-partition, both theorems' checks, the noise curve and,
+as the data of a search, `find_optimum` take it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from jaxtyping import Float64
 from numpy.typing import ArrayLike
 
 from theorycheck.arrays import Array, PerPoint, Points
+from theorycheck.estimate import Estimate
+from theorycheck.inference._family import MEAN_FIELD, Family
 from theorycheck.inference._marginal import LogDensity
 from theorycheck.models import DescribedModel
 from theorycheck.quadrature import DataSample, TrapezoidGrid
@@ -74,14 +77,29 @@ class ExactModel(Protocol):
         """Return how much room p(x) takes up in data space, about, in units of σ^D."""
         ...
 
+    @property
+    def latent_nodes(self) -> int:
+        """Return how many latents stand for the prior: what one x costs; 1 in closed form."""
+        ...
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """Return the families of q in which the optimal q is known."""
+        ...
+
     def log_density(self, x: ArrayLike) -> LogDensity:
         """Return log p(x) for x (n, D), with its radius and E[f(z) | x]."""
+        ...
+
+    def posterior_squares(self, x: ArrayLike) -> Array:
+        """Return E[(x_d − f_d(z))² | x] under the exact posterior for x (n, D), shape (n, D)."""
         ...
 
     def best_q(
         self,
         x: ArrayLike,
         *,
+        family: Family = MEAN_FIELD,
         groups: int = 0,
         hint: Float64[Array, "groups candidates width"] | None = None,
         fresh: bool = True,
@@ -94,6 +112,8 @@ class ExactModel(Protocol):
         ----------
         x : array_like, shape (n, D)
             G groups of n/G neighbours, one after the other.
+        family : Family
+            What q may be: one of `families`.
         groups : int
             G; 0 asks for no hint.
         hint : ndarray, shape (G, C, W), optional
@@ -123,4 +143,18 @@ class ExactModel(Protocol):
 
     def draws(self, *, size: int, repeats: int, seed: int) -> DataSample:
         """Return `repeats` independent sets of `size` quasi-random draws from p(x), any D."""
+        ...
+
+
+@runtime_checkable
+class MovesItself(Protocol):
+    """An exact model that knows what one M-step on its own p(x) does to it.
+
+    For one latent that is computed on panels (:func:`theorycheck.optimum.check_stationarity`);
+    other models may know it in closed form.
+    """
+
+    @property
+    def own_m_step_gain(self) -> Estimate:
+        """Return how far one M-step on its own p(x), at the optimal q, lowers −ELBO, nats."""
         ...

@@ -18,7 +18,9 @@ from scipy.special import erfc, ndtri
 
 from theorycheck.arrays import Array, PerPoint
 from theorycheck.errors import ModelError
+from theorycheck.estimate import Estimate
 from theorycheck.inference._exact_model import BestQ
+from theorycheck.inference._family import MEAN_FIELD, Family, checked_family
 from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.quadrature import DataSample, TrapezoidGrid, sobol_points
 
@@ -91,6 +93,15 @@ class LinearGaussianModel:
         """Return the noise's standard deviation σ, data units, shape (D,)."""
         return np.sqrt(self.noise_variance)
 
+    def same_as(self, other: LinearGaussianModel) -> bool:
+        """Tell whether another model is this one: the same W, b and σ²; its name may be another."""
+        pairs = zip(self._numbers, other._numbers, strict=True)
+        return all(np.array_equal(one, two) for one, two in pairs)
+
+    @property
+    def _numbers(self) -> tuple[Array, Array, Array]:
+        return self.loadings, self.offset, self.noise_variance
+
     def sample(
         self, size: int, rng: np.random.Generator | int
     ) -> tuple[
@@ -112,6 +123,8 @@ class ExactLinearGaussian:
         The model.
     """
 
+    families = (MEAN_FIELD,)
+    latent_nodes = 1
     unresolved_mass = 0.0
     missing_mass = 0.0
     verified_width = math.inf
@@ -156,10 +169,39 @@ class ExactLinearGaussian:
         mean_f = self.model.offset + apart @ (self.model.loadings @ self._gain).T
         return LogDensity(value, error, error, mean_f)
 
+    def posterior_squares(self, x: ArrayLike) -> Array:
+        """Return E[(x_d − f_d(z))² | x] under the exact posterior for x (n, D), shape (n, D)."""
+        points = as_points(x, self.model.data_dim)
+        w = self.model.loadings
+        spread = np.einsum("dk,kd->d", w, np.linalg.solve(self._precision, w.T))
+        mean_f = self.log_density(points).posterior_mean_f
+        return np.asarray((points - mean_f) ** 2 + spread, dtype=np.float64)
+
+    @cached_property
+    def own_m_step_gain(self) -> Estimate:
+        """How far one M-step on its own p(x), at the optimal q, lowers −ELBO, nats.
+
+        z has the aggregated posterior N(0, A) with A = I − S + diag(1/(S⁻¹)_kk), and E[x | z] − b
+        under p(x) q(z|x) is W A⁻¹ z, so that the M-step's W is W A⁻¹ and its gain
+        ½ tr[A (A⁻¹ − I) Wᵀ Σ⁻¹ W (A⁻¹ − I)]: zero where Wᵀ Σ⁻¹ W is diagonal.
+        """
+        inverse = np.linalg.inv(self._precision)
+        identity = np.eye(self.model.latent_dim)
+        aggregate = identity - inverse + np.diag(1.0 / np.diag(self._precision))
+        moved = np.linalg.inv(aggregate) - identity
+        fisher = self._precision - identity
+        gain = 0.5 * float(np.trace(aggregate @ moved @ fisher @ moved))
+        # Products of K² terms, and two inverses.
+        condition = float(np.linalg.cond(self._precision) * np.linalg.cond(aggregate))
+        size = float(np.linalg.norm(fisher)) * self.model.latent_dim
+        step = float(np.abs(moved).max()) + _ROUNDING * condition
+        return Estimate(max(gain, 0.0), _ROUNDING * condition * size * step + 1e-300)
+
     def best_q(
         self,
         x: ArrayLike,
         *,
+        family: Family = MEAN_FIELD,
         groups: int = 0,
         hint: Float64[Array, "groups candidates width"] | None = None,  # noqa: ARG002
         fresh: bool = True,  # noqa: ARG002
@@ -167,6 +209,7 @@ class ExactLinearGaussian:
         negligible: PerPoint | None = None,  # noqa: ARG002
     ) -> BestQ:
         """Return what averages need of the optimal q of every x: the one minimum there is."""
+        checked_family(self, family)
         points = as_points(x, self.model.data_dim)
         p = self.log_density(points) if evidence is None else evidence
         spread = (self.model.loadings**2) @ (1.0 / np.diag(self._precision))

@@ -15,13 +15,17 @@ from jaxtyping import Float64
 from numpy.typing import ArrayLike
 
 from theorycheck.arrays import Array, Counts, PerPoint, Points
+from theorycheck.errors import ModelError
 from theorycheck.inference._affine_table import affine_table, table_entries
 from theorycheck.inference._bound_tree import BoundTree
 from theorycheck.inference._elbo_rounding import ElboRounding
 from theorycheck.inference._exact_model import BestQ, ExactModel
+from theorycheck.inference._family import MEAN_FIELD, Family, checked_family
+from theorycheck.inference._linear_gaussian import ExactLinearGaussian, LinearGaussianModel
 from theorycheck.inference._marginal import LogDensity, as_panels, as_points, log_density
 from theorycheck.inference._optimal_q import OptimalQ
-from theorycheck.models import GenerativeModel
+from theorycheck.inference._posterior_weights import posterior_weights
+from theorycheck.models import DescribedModel, GenerativeModel, as_generative
 from theorycheck.quadrature import (
     DataSample,
     LatentPanels,
@@ -70,6 +74,8 @@ class MeanField:
         The model; panels of it are taken as they are.
     """
 
+    families = (MEAN_FIELD,)
+
     def __init__(self, model: GenerativeModel | LatentPanels) -> None:
         self.panels = as_panels(model)
         self.model = self.panels.model
@@ -95,6 +101,11 @@ class MeanField:
     def verified_width(self) -> float:
         """Return the width in z from which on no bump, dip or gap of f was missed."""
         return self.panels.verified_width
+
+    @property
+    def latent_nodes(self) -> int:
+        """Return how many latents of the panels stand for the prior."""
+        return int(self.panels.z.size)
 
     @property
     def covered(self) -> float:
@@ -223,6 +234,7 @@ class MeanField:
         self,
         x: ArrayLike,
         *,
+        family: Family = MEAN_FIELD,
         groups: int = 0,
         hint: Float64[Array, "groups candidates 2"] | None = None,
         fresh: bool = True,
@@ -230,6 +242,7 @@ class MeanField:
         negligible: PerPoint | None = None,
     ) -> BestQ:
         """Find the optimal q of every x; see :class:`theorycheck.inference.ExactModel`."""
+        checked_family(self, family)
         points = as_points(x, self.model.data_dim)
         each = len(points) // groups if groups else 0
         optimum = self.optimal_q(
@@ -317,6 +330,17 @@ class MeanField:
         """Return log p(x); see :func:`theorycheck.inference.log_density`."""
         return log_density(self.panels, x)
 
+    def posterior_squares(self, x: ArrayLike) -> Array:
+        """Return E[(x_d − f_d(z))² | x] under the exact posterior for x (n, D), shape (n, D)."""
+        points = as_points(x, self.model.data_dim)
+        squares = np.empty_like(points)
+        for chunk in posterior_weights(self.panels, points):
+            for d, here in enumerate(points[chunk.rows].T):
+                squares[chunk.rows, d] = np.sum(
+                    chunk.weight * (here[:, None] - self.panels.f[d]) ** 2, axis=1
+                )
+        return squares
+
     def grid(self, step: float, shift: float = 0.0) -> TrapezoidGrid:
         """Return a trapezoid rule over p(x), D <= 2, of a step in σ."""
         return trapezoid_grid(self.panels, step, shift)
@@ -344,9 +368,24 @@ class MeanField:
         )
 
 
-def as_field(model: GenerativeModel | LatentPanels | MeanField) -> MeanField:
-    """Return mean-field inference for a model; a MeanField passes through."""
-    return model if isinstance(model, MeanField) else MeanField(model)
+def as_field(model: DescribedModel | LatentPanels | ExactModel) -> MeanField:
+    """Return mean-field inference for a model of one latent; a MeanField passes through.
+
+    Raises
+    ------
+    ModelError
+        If it is a model of another kind, which has no decoder of one latent.
+    """
+    if isinstance(model, MeanField):
+        return model
+    if isinstance(model, LatentPanels):
+        return MeanField(model)
+    return MeanField(as_generative(described_model(model)))
+
+
+def described_model(model: DescribedModel | LatentPanels | ExactModel) -> DescribedModel:
+    """Return what a model says of itself, in whatever garment it comes."""
+    return model.model if isinstance(model, LatentPanels | ExactModel) else model
 
 
 def optimal_q(model: GenerativeModel | LatentPanels | MeanField, x: ArrayLike) -> OptimalQ:
@@ -371,18 +410,27 @@ def optimal_q(model: GenerativeModel | LatentPanels | MeanField, x: ArrayLike) -
     return as_field(model).optimal_q(x)
 
 
-def exact_model(model: GenerativeModel | LatentPanels | ExactModel) -> ExactModel:
+def exact_model(model: DescribedModel | LatentPanels | ExactModel) -> ExactModel:
     """Return what averages need of a model; what has it already passes through.
 
     Parameters
     ----------
-    model : GenerativeModel, LatentPanels or ExactModel
-        The model, or what was built for it already.
+    model : GenerativeModel, LatentPanels, LinearGaussianModel or ExactModel
+        What is known exactly, or can be made so.
 
     Returns
     -------
     ExactModel
+
+    Raises
+    ------
+    ModelError
+        If it is a model of another kind.
     """
     if isinstance(model, GenerativeModel | LatentPanels):
         return MeanField(model)
-    return model
+    if isinstance(model, LinearGaussianModel):
+        return ExactLinearGaussian(model)
+    if isinstance(model, ExactModel):
+        return model
+    raise ModelError(f"{model.name}: nobody has said how this kind of model is known exactly")

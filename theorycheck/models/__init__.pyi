@@ -12,6 +12,8 @@ from ._benchmarks import spiral_dots as spiral_dots
 from ._decoder import DEFAULT_SCAN as DEFAULT_SCAN
 from ._decoder import Decoder as Decoder
 from ._described import DescribedModel as DescribedModel
+from ._described import checked_noise_variance as checked_noise_variance
+from ._described import same_model as same_model
 from ._expression import Expression as Expression
 from ._expression import parse_expression as parse_expression
 from ._expression_parser import parse_components as parse_components

@@ -6,8 +6,10 @@ from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
 from theorycheck.arrays import Array, Latents, PerDimension, Points
+from theorycheck.errors import ModelError
 
 
 class DescribedModel(Protocol):
@@ -58,3 +60,65 @@ class DescribedModel(Protocol):
             Data points, the noise included.
         """
         ...
+
+
+def same_model(one: DescribedModel, other: DescribedModel) -> bool:
+    """Tell whether two models are the same, whatever their names.
+
+    Parameters
+    ----------
+    one, other : DescribedModel
+        Models of any kind.
+
+    Returns
+    -------
+    bool
+        True for one object; else what the models' own ``same_as`` says, where they are of one kind
+        that has it.
+    """
+    if one is other:
+        return True
+    same_as = getattr(one, "same_as", None)
+    return type(one) is type(other) and same_as is not None and bool(same_as(other))
+
+
+def checked_noise_variance(
+    noise_variance: ArrayLike, data_dim: int, name: str
+) -> Float64[Array, " {data_dim}"]:
+    """Return σ² as an array of shape (D,) that nobody may write to.
+
+    Parameters
+    ----------
+    noise_variance : float or sequence of D floats
+        One σ² for all data dimensions, or one each.
+    data_dim : int
+        Number of data dimensions D.
+    name : str
+        What the model is called, for the error.
+
+    Returns
+    -------
+    ndarray, shape (D,)
+
+    Raises
+    ------
+    ModelError
+        If σ² is not positive and finite, or has the wrong length.
+    """
+    try:
+        variance = np.array(noise_variance, dtype=np.float64, ndmin=1)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{name}: the noise variance must be numbers") from error
+    if variance.shape == (1,):
+        variance = np.repeat(variance, data_dim)
+    if variance.shape != (data_dim,):
+        raise ModelError(
+            f"{name}: noise variance of shape {variance.shape}, but f has "
+            f"{data_dim} data dimension(s): give one σ² or {data_dim}"
+        )
+    if not (np.all(np.isfinite(variance)) and np.all(variance > 0.0)):
+        raise ModelError(
+            f"{name}: noise variance must be positive and finite, not {variance.tolist()}"
+        )
+    variance.setflags(write=False)
+    return variance

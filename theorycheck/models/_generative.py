@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from theorycheck.arrays import Array, PerDimension
 from theorycheck.errors import ModelError
 from theorycheck.models._decoder import Decoder
-from theorycheck.models._described import DescribedModel
+from theorycheck.models._described import DescribedModel, checked_noise_variance
 from theorycheck.models._identity import differ_at_once, fingerprint
 
 
@@ -38,23 +38,7 @@ class GenerativeModel:
     noise_variance: PerDimension
 
     def __init__(self, decoder: Decoder, noise_variance: ArrayLike) -> None:
-        try:
-            variance = np.array(noise_variance, dtype=np.float64, ndmin=1)
-        except (TypeError, ValueError) as error:
-            raise ModelError(f"{decoder.name}: the noise variance must be numbers") from error
-        if variance.shape == (1,):
-            variance = np.repeat(variance, decoder.data_dim)
-        if variance.shape != (decoder.data_dim,):
-            raise ModelError(
-                f"{decoder.name}: noise variance of shape {variance.shape}, but f has "
-                f"{decoder.data_dim} data dimension(s): give one σ² or {decoder.data_dim}"
-            )
-        if not (np.all(np.isfinite(variance)) and np.all(variance > 0.0)):
-            raise ModelError(
-                f"{decoder.name}: noise variance must be positive and finite, "
-                f"not {variance.tolist()}"
-            )
-        variance.setflags(write=False)
+        variance = checked_noise_variance(noise_variance, decoder.data_dim, decoder.name)
         object.__setattr__(self, "decoder", decoder)
         object.__setattr__(self, "noise_variance", variance)
 
@@ -176,7 +160,7 @@ def as_generative(model: DescribedModel) -> GenerativeModel:
     """
     if not isinstance(model, GenerativeModel):
         raise ModelError(
-            f"{model.name}: this is computed for decoders of one latent, and it has "
-            f"{model.latent_dim} and no decoder of that kind"
+            f"{model.name}: this is computed for decoders of one latent, f on the line, and it is "
+            f"another kind of model (latents: {model.latent_dim})"
         )
     return model

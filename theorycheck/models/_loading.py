@@ -103,7 +103,10 @@ def _resolve(
     if text.startswith("expr:"):
         return parse_expression(text.removeprefix("expr:")).to_decoder(), None
     if text.startswith("linear:"):
-        raise LoadingError(f"{text}: only decompose takes linear: models, which have no decoder f")
+        raise LoadingError(
+            f"{text}: only decompose, conditions, noise and optimum take linear: models, which "
+            "have no decoder f of one latent"
+        )
     if text.split(":")[0] in BENCHMARKS:
         model = benchmark(text)
         return model.decoder, model.noise_variance

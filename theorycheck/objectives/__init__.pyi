@@ -13,6 +13,12 @@ from ._landscape import KlMap as KlMap
 from ._landscape import Landscape as Landscape
 from ._landscape import kl_map as kl_map
 from ._landscape import pmo_landscape as pmo_landscape
+from ._objective import ELBO as ELBO
+from ._objective import Elbo as Elbo
+from ._objective import Evaluation as Evaluation
+from ._objective import IwaeBound as IwaeBound
+from ._objective import Objective as Objective
+from ._objective import objective_of as objective_of
 from ._objective_value import Evaluated as Evaluated
 from ._objective_value import ObjectiveValue as ObjectiveValue
 from ._partition import KlDistribution as KlDistribution

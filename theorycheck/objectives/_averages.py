@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.estimate import Kind
-from theorycheck.inference import ExactModel
+from theorycheck.inference import MEAN_FIELD, ExactModel, Family
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import (
     BoxNodes,
@@ -134,6 +134,7 @@ def averages_on_boxes(
     residual_tolerance: float = np.inf,
     max_boxes: int = 60_000,
     part: PartOfData | None = None,
+    family: Family = MEAN_FIELD,
     progress: Progress = NO_PROGRESS,
 ) -> PosteriorAverages:
     """Average over p(x), D <= 2, refining where the optimal q jumps.
@@ -154,6 +155,8 @@ def averages_on_boxes(
         Budget.
     part : PartOfData, optional
         Integrate over what some latents contribute to p(x) alone.
+    family : Family
+        What q may be.
     progress : Progress
 
     Returns
@@ -178,6 +181,7 @@ def averages_on_boxes(
             negligible = NEGLIGIBLE * tolerance / len(x) / seen
         best = model.best_q(
             x,
+            family=family,
             groups=boxes,
             hint=nodes.hint,
             fresh=nodes.generation <= 1,
@@ -235,7 +239,9 @@ def box_nodes(data: ExactModel) -> float:
     return data.covered * _NODES_OF_VOLUME.get(data.model.data_dim, math.inf)
 
 
-def averages_on_sample(model: ExactModel, sample: DataSample) -> PosteriorAverages:
+def averages_on_sample(
+    model: ExactModel, sample: DataSample, family: Family = MEAN_FIELD
+) -> PosteriorAverages:
     """Average over a sample of p(x), any D, with statistical errors.
 
     Parameters
@@ -243,6 +249,9 @@ def averages_on_sample(model: ExactModel, sample: DataSample) -> PosteriorAverag
     model : ExactModel
         Whose posterior is approximated.
     sample : DataSample
+        Draws of x.
+    family : Family
+        What q may be.
 
     Returns
     -------
@@ -251,7 +260,7 @@ def averages_on_sample(model: ExactModel, sample: DataSample) -> PosteriorAverag
     repeats, size, dim = sample.x.shape
     x = sample.x.reshape(-1, dim)
     p_f = model.log_density(x)
-    best = model.best_q(x, evidence=p_f)
+    best = model.best_q(x, family=family, evidence=p_f)
     kl = best.negative_elbo + p_f.value
     pmo, pmo_error = sample.average(kl.reshape(repeats, size))
     residuals = [sample.average(best.squares[:, d].reshape(repeats, size)) for d in range(dim)]

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate, Kind
-from theorycheck.inference import DrawRule, ExactModel, LogDensity, MeanField
+from theorycheck.inference import (
+    MEAN_FIELD,
+    DrawRule,
+    ExactModel,
+    Family,
+    LogDensity,
+    MeanField,
+)
 from theorycheck.objectives._averages import (
     PosteriorAverages,
     averages_on_boxes,
@@ -77,6 +84,8 @@ class Averaging:
         Nodes x at most; what needs more goes to quasi-Monte Carlo.
     size, repeats, seed : int
         Of quasi-Monte Carlo: points a repetition, repetitions, seed.
+    family : Family
+        What q may be.
     progress : Progress
     """
 
@@ -88,6 +97,7 @@ class Averaging:
     size: int
     repeats: int
     seed: int
+    family: Family = MEAN_FIELD
     progress: Progress = NO_PROGRESS
 
     def run(self, draws: DataSample | None, truth_known: bool) -> Averaged:
@@ -130,6 +140,7 @@ class Averaging:
             grid,
             tolerance=self.tolerance,
             residual_tolerance=self.residual_tolerance,
+            family=self.family,
             progress=self.progress,
         )
         method = "trapezoid grid for H and MLEO, adaptive boxes for PMO"
@@ -174,7 +185,7 @@ class Averaging:
         """Average over a given table of x, of which p(x) need not be known."""
         x = draws.x[0]
         say_price(self.model, self.data, float(len(x)), self.progress, x)
-        found = averages_of_table(self.model, draws, truth_known, self.progress)
+        found = averages_of_table(self.model, draws, truth_known, self.family, self.progress)
         entropy, mleo = UNKNOWN, UNKNOWN
         if truth_known:
             entropy, mleo = entropy_of_population(draws, self.data, self.model)
@@ -184,7 +195,7 @@ class Averaging:
     def on_sample(self, draws: DataSample, method: str) -> Averaged:
         """Average over given draws."""
         entropy, mleo = _on_sample(draws, self.data, self.model)
-        averages = averages_on_sample(self.model, draws)
+        averages = averages_on_sample(self.model, draws, self.family)
         return Averaged(averages, entropy, mleo, method + "; errors are five standard errors")
 
 

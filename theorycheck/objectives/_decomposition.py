@@ -13,12 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.inference import (
+    MEAN_FIELD,
     ExactModel,
+    Family,
     MeanField,
     certify_optimal_q,
+    checked_family,
+    described_model,
     exact_model,
 )
-from theorycheck.models import DescribedModel, GenerativeModel, as_generative
+from theorycheck.models import DescribedModel, GenerativeModel, as_generative, same_model
 from theorycheck.objectives._averages import (
     PosteriorAverages,
 )
@@ -64,7 +68,7 @@ class CertifiedPoints:
 
 @dataclass(frozen=True, eq=False)
 class Decomposition(Saved):
-    """−ELBO and its parts at the optimal mean-field Gaussian q, in nats.
+    """−ELBO and its parts at the optimal q of a family, in nats.
 
     Parameters
     ----------
@@ -98,6 +102,8 @@ class Decomposition(Saved):
     given : SampleAverages or None
         Where the averages are over a given table of x: PMO, −ELBO and the residuals are those of
         the table then, and H and MLEO are unknown (NaN, radius inf) unless the truth was named.
+    family : Family
+        What q may be, and q* is the best of.
     """
 
     schema: ClassVar[str] = "decomposition"
@@ -117,6 +123,7 @@ class Decomposition(Saved):
     unresolved_mass: float = 0.0
     verified_width: float = math.inf
     given: SampleAverages | None = None
+    family: Family = MEAN_FIELD
 
     @property
     def excess(self) -> Estimate:
@@ -124,7 +131,7 @@ class Decomposition(Saved):
         return self.mleo + self.pmo
 
     @property
-    def objective(self) -> ObjectiveValue:
+    def figures(self) -> ObjectiveValue:
         """J, MLEO and PMO together."""
         return ObjectiveValue(self.excess, self.mleo, self.pmo)
 
@@ -165,8 +172,9 @@ class Decomposition(Saved):
             "model": self.model.name,
             "data": self.data.name if known else None,
             "noise_variance": self.model.noise_variance.tolist(),
+            **self.family.to_dict(),
             "entropy": self.entropy.to_dict() if known else None,
-            **self.objective.to_dict(),
+            **self.figures.to_dict(),
             **({} if known else {"mleo": None, "excess": None}),
             "negative_elbo": self.negative_elbo.to_dict(),
             "eta_partition": [part.to_dict() for part in self.eta_partition],
@@ -181,8 +189,8 @@ class Decomposition(Saved):
 
 
 def decompose(
-    model: GenerativeModel | ExactModel,
-    data: GenerativeModel | ExactModel | None = None,
+    model: DescribedModel | ExactModel,
+    data: DescribedModel | ExactModel | None = None,
     *,
     eta: Sequence[float] = (),
     tolerance: float = PMO_TOLERANCE,
@@ -191,6 +199,7 @@ def decompose(
     size: int = 1024,
     repeats: int = 16,
     seed: int = 0,
+    family: Family = MEAN_FIELD,
     certify: int = 0,
     max_nodes: int = MAX_NODES,
     resolution: float | None = None,
@@ -200,9 +209,9 @@ def decompose(
 
     Parameters
     ----------
-    model : GenerativeModel or ExactModel
+    model : GenerativeModel, LinearGaussianModel or ExactModel
         p_f, the model under test.
-    data : GenerativeModel or ExactModel, optional
+    data : GenerativeModel, LinearGaussianModel or ExactModel, optional
         p, the ground truth; by default the model itself, so that MLEO = 0. With a sample there is
         no default: the truth is unknown unless it is given here.
     eta : sequence of float
@@ -216,6 +225,8 @@ def decompose(
         Average over this table of x instead of integrating over p(x).
     size, repeats, seed : int
         Quasi-Monte Carlo for D > 2: points a repetition, repetitions, seed.
+    family : Family
+        What q may be; the model under test must offer it.
     certify : int
         Prove at so many draws from p(x), or x of the sample, that q* is the global optimum, to
         1e-9 nats.
@@ -234,7 +245,8 @@ def decompose(
     Raises
     ------
     ModelError
-        If model and data differ in D, or the sample does not fit.
+        If model and data differ in D, the sample does not fit, or the model does not offer the
+        family.
     SettingError
         If an η or a tolerance is not positive.
     DecoderError
@@ -254,15 +266,16 @@ def decompose(
     if certify < 0:
         raise SettingError(f"the number of points to certify must be >= 0, not {certify}")
     truth = exact_model(data)
-    same = model is data or _same(model, data)
+    same = same_model(described_model(model), truth.model)
     under_test = truth if same else exact_model(model)
     names, dims = zip(*((m.model.name, m.model.data_dim) for m in (under_test, truth)), strict=True)
     if dims[0] != dims[1]:
         raise ModelError(f"{names[0]} has {dims[0]} data dimensions, {names[1]} has {dims[1]}")
     draws = None if sample is None else given_sample(sample, dims[0])
     rules = Averaging(
-        under_test, truth, tolerance, residual_tolerance, max_nodes, size, repeats, seed, progress
-    )
+        under_test, truth, tolerance, residual_tolerance, max_nodes, size, repeats, seed,
+        checked_family(under_test, family), progress,
+    )  # fmt: skip
     found = rules.run(draws, truth_known)
     averages, entropy, mleo = found.averages, found.entropy, found.mleo
     return Decomposition(
@@ -289,19 +302,15 @@ def decompose(
         unresolved_mass=truth.unresolved_mass + (0.0 if same else under_test.unresolved_mass),
         verified_width=max(truth.verified_width, under_test.verified_width),
         given=found.given,
+        family=family,
     )
-
-
-def _same(model: GenerativeModel | ExactModel, data: GenerativeModel | ExactModel) -> bool:
-    generative = isinstance(model, GenerativeModel) and isinstance(data, GenerativeModel)
-    return generative and model.same_as(data)  # type: ignore[union-attr, arg-type]
 
 
 def _single(model: DescribedModel) -> bool:
     return isinstance(model, GenerativeModel) and model.decoder.single
 
 
-def _with_resolution(model: GenerativeModel | ExactModel, resolution: float) -> GenerativeModel:
+def _with_resolution(model: DescribedModel | ExactModel, resolution: float) -> GenerativeModel:
     if not isinstance(model, GenerativeModel):
         raise SettingError("a resolution is for models of one latent that is scanned here")
     return model.with_resolution(resolution)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate, Kind
-from theorycheck.inference import ExactModel
+from theorycheck.inference import MEAN_FIELD, ExactModel, Family
 from theorycheck.objectives._averages import LARGEST_KL, PosteriorAverages
 from theorycheck.objectives._partition import KlDistribution
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -83,6 +83,7 @@ def averages_of_table(
     model: ExactModel,
     draws: DataSample,
     truth_known: bool,
+    family: Family = MEAN_FIELD,
     progress: Progress = NO_PROGRESS,
 ) -> SampleAverages:
     """Average log p_f, −ELBO, KL and the residuals under q* over a given table of x.
@@ -95,6 +96,8 @@ def averages_of_table(
         The table, one repetition: x of shape (1, n, D).
     truth_known : bool
         As in :class:`SampleAverages`.
+    family : Family
+        What q may be.
     progress : Progress
         Told how many x are done.
 
@@ -103,7 +106,7 @@ def averages_of_table(
     SampleAverages
     """
     x = draws.x[0]
-    log_p, error, negative_elbo, gap, squares = _at_each(model, x, progress)
+    log_p, error, negative_elbo, gap, squares = _at_each(model, x, family, progress)
     kl = negative_elbo + log_p
     # inf where log p_f itself is not resolved at some x.
     known = float(np.mean(error)) + float(np.mean(np.minimum(gap, LARGEST_KL)))
@@ -135,7 +138,7 @@ def averages_of_table(
 
 
 def _at_each(
-    model: ExactModel, x: Array, progress: Progress
+    model: ExactModel, x: Array, family: Family, progress: Progress
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Return log p_f, its error, −ELBO, its gap and E_q (x_d − f_d)² at each x, in batches."""
     parts = []
@@ -143,7 +146,7 @@ def _at_each(
         for start in range(0, len(x), _BATCH):
             batch = x[start : start + _BATCH]
             p_f = model.log_density(batch)
-            best = model.best_q(batch, evidence=p_f)
+            best = model.best_q(batch, family=family, evidence=p_f)
             parts.append((p_f.value, p_f.error, best.negative_elbo, best.gap, best.squares))
             advance(len(batch))
     one, two, three, four, five = (np.concatenate(column) for column in zip(*parts, strict=True))

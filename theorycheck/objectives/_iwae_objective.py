@@ -29,7 +29,7 @@ from theorycheck.inference import (
     iwae_bound,
     optimal_iwae_q,
 )
-from theorycheck.models import GenerativeModel
+from theorycheck.models import DescribedModel
 from theorycheck.objectives._given_sample import UNKNOWN
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import DataSample, LatentPanels, given_sample
@@ -83,8 +83,8 @@ class IwaeObjective:
 
 
 def iwae_objective(
-    model: GenerativeModel | LatentPanels | MeanField,
-    data: GenerativeModel | LatentPanels | ExactModel | None = None,
+    model: DescribedModel | LatentPanels | ExactModel,
+    data: DescribedModel | LatentPanels | ExactModel | None = None,
     *,
     samples: SupportsIndex,
     q: str = OPTIMAL_Q,
@@ -98,8 +98,8 @@ def iwae_objective(
     Parameters
     ----------
     model : GenerativeModel, LatentPanels or MeanField
-        p_f, the model under test.
-    data : GenerativeModel, LatentPanels or ExactModel, optional
+        p_f, the model under test, of one latent.
+    data : GenerativeModel, LinearGaussianModel, LatentPanels or ExactModel, optional
         p, the ground truth; by default the model itself, so that MLEO = 0. With a
         sample there is no default: J_S is unknown unless the truth is given here.
     samples : int
@@ -126,7 +126,8 @@ def iwae_objective(
     Raises
     ------
     ModelError
-        If model and data differ in D, or the sample does not fit.
+        If model and data differ in D, the model has more latents than one, or the sample does not
+        fit.
     SettingError
         If S is no integer from 1 to 10⁹, `q` is not one of the two, or the step is not positive.
     """

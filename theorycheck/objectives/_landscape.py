@@ -8,9 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import ModelError
-from theorycheck.inference import ALL_MINIMA, MeanField, OptimalQ, as_field, as_points, log_density
-from theorycheck.models import GenerativeModel
-from theorycheck.quadrature import LatentPanels, latent_panels
+from theorycheck.inference import (
+    ALL_MINIMA,
+    ExactModel,
+    OptimalQ,
+    as_field,
+    as_points,
+    log_density,
+)
+from theorycheck.models import DescribedModel
+from theorycheck.quadrature import LatentPanels
 
 Array = NDArray[np.float64]
 
@@ -90,7 +97,7 @@ class KlMap:
 
 
 def pmo_landscape(
-    model: GenerativeModel | LatentPanels | MeanField,
+    model: DescribedModel | LatentPanels | ExactModel,
     x: ArrayLike,
     *,
     mean: ArrayLike | None = None,
@@ -114,7 +121,8 @@ def pmo_landscape(
     Raises
     ------
     ModelError
-        If x is not one point, or a scale is not positive.
+        If x is not one point, a scale is not positive, or the model has more latents than one: the
+        landscape is over one mean and one scale.
     """
     field = as_field(model)
     points = as_points(np.atleast_1d(np.asarray(x, dtype=float)), field.model.data_dim)
@@ -150,8 +158,8 @@ def pmo_landscape(
 
 
 def kl_map(
-    model: GenerativeModel | LatentPanels | MeanField,
-    data: GenerativeModel | None = None,
+    model: DescribedModel | LatentPanels | ExactModel,
+    data: DescribedModel | ExactModel | None = None,
     *,
     resolution: int = 160,
 ) -> KlMap:
@@ -173,13 +181,13 @@ def kl_map(
     Raises
     ------
     ModelError
-        If D > 2.
+        If D > 2, or one of the models has more latents than one.
     """
     field = as_field(model)
     dim = field.model.data_dim
     if dim > 2:
         raise ModelError(f"a map of KL(x) needs D <= 2, not {dim}")
-    source = field.panels if data is None else latent_panels(data)
+    source = field.panels if data is None else as_field(data).panels
     inner = np.abs(source.z) < 3.2
     sigma = source.model.sigma
     lower = source.f[:, inner].min(axis=1) - 3.5 * sigma

@@ -10,6 +10,7 @@ from theorycheck.estimate import Estimate
 
 if TYPE_CHECKING:
     from theorycheck.objectives._decomposition import Decomposition
+    from theorycheck.objectives._objective import Objective
 
 _PARTS = ("excess", "mleo", "pmo")
 
@@ -56,7 +57,19 @@ class ObjectiveValue:
 class Evaluated:
     """A decoder with its decomposition, which J, MLEO and PMO are read from."""
 
-    decomposition: Decomposition
+    if TYPE_CHECKING:
+        # Heirs have it as a field or as a property.
+        @property
+        def decomposition(self) -> Decomposition:
+            """−ELBO and its parts."""
+            ...
+
+    @property
+    def objective(self) -> Objective:
+        """What J is of: the ELBO, unless it says another."""
+        from theorycheck.objectives._objective import ELBO
+
+        return ELBO
 
     @property
     def excess(self) -> Estimate:
@@ -74,6 +87,6 @@ class Evaluated:
         return self.decomposition.pmo
 
     @property
-    def objective(self) -> ObjectiveValue:
+    def figures(self) -> ObjectiveValue:
         """J, MLEO and PMO together."""
         return ObjectiveValue(self.excess, self.mleo, self.pmo)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from theorycheck.errors import SettingError
-
 
 @dataclass(frozen=True)
 class Effort:
@@ -30,7 +28,8 @@ class Effort:
     tolerance : float
         Error radius wanted for the PMO of the result, nats.
     elbo : Effort or None
-        For S > 1: the search of the ELBO that goes before, whose end is among the starts.
+        The search of another objective that goes before, whose end is among the starts: for the
+        IWAE bound that of the ELBO.
     """
 
     starts: int
@@ -62,28 +61,3 @@ IWAE_THOROUGH = Effort(
     starts=48, coarse_cells=96, middle_cells=200, fine_cells=480, fine_step=0.5,
     most_nodes=800, refined=4, rounds=2, most=100, elbo=THOROUGH,
 )  # fmt: skip
-
-
-def effort_named(name: str, samples: int = 1) -> Effort:
-    """Return one of the efforts by its name.
-
-    Parameters
-    ----------
-    name : {"quick", "thorough"}
-    samples : int
-        S of the objective: for S > 1 each step is dearer, and the efforts are smaller.
-
-    Returns
-    -------
-    Effort
-
-    Raises
-    ------
-    SettingError
-        If there is no effort of that name.
-    """
-    quick, thorough = (QUICK, THOROUGH) if samples == 1 else (IWAE_QUICK, IWAE_THOROUGH)
-    efforts = {"quick": quick, "thorough": thorough}
-    if name not in efforts:
-        raise SettingError(f"an effort is one of {', '.join(efforts)}, not '{name}'")
-    return efforts[name]

@@ -1,4 +1,4 @@
-"""The optimum of the ELBO over all decoders: many starts, refinement, basin hopping.
+"""The optimum of an objective over all decoders: many starts, refinement, basin hopping.
 
 Coordinate ascent finds local optima only (docs/optimum.md). So: many coarse ascents from the
 starts of `_starts.py`; the best refined on cells adapted to them and on finer data nodes; then the
@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from theorycheck.errors import ModelError, SettingError
-from theorycheck.models import GenerativeModel
-from theorycheck.objectives import decompose, iwae_objective
+from theorycheck.inference import ExactModel, described_model, exact_model
+from theorycheck.models import DescribedModel, GenerativeModel
 from theorycheck.optimum._effort import (
     Effort,
 )
 from theorycheck.optimum._known import CachedSearch, known_optimum
+from theorycheck.optimum._objective_search import search_of
 from theorycheck.optimum._result import (
     SAME_OPTIMUM,
     Convergence,
@@ -32,18 +33,19 @@ from theorycheck.quadrature import LatentCells
 
 
 def find_optimum(
-    data: GenerativeModel,
+    data: DescribedModel | ExactModel,
     settings: SearchSettings | None = None,
     *,
     given: Sequence[GenerativeModel] = (),
     execution: Execution | None = None,
 ) -> PredictedOptimum:
-    """Find the decoder that the ELBO, or the IWAE bound, prefers to all others.
+    """Find the decoder that an objective, by default the ELBO, prefers to all others.
 
     Parameters
     ----------
-    data : GenerativeModel
-        The model whose p(x) is the data; its f is the ground truth.
+    data : GenerativeModel, LinearGaussianModel or ExactModel
+        The model whose p(x) is the data, with any number of latents; the decoders that are
+        searched have one.
     settings : SearchSettings, optional
         What is searched for, and how hard; by default the ELBO's optimum, quickly, with seed 0.
     given : sequence of GenerativeModel
@@ -61,26 +63,32 @@ def find_optimum(
     SettingError
         If a setting is out of range, or the state file is damaged or of another search.
     ModelError
-        If a given decoder has another D, or σ² is not positive and finite.
+        If a given decoder has another D, σ² is not positive and finite, or a state file is asked
+        for data that have no decoder of one latent: nothing of them is kept in files.
     """
-    settings = (settings or SearchSettings()).resolved(data)
+    described = described_model(data)
+    settings = (settings or SearchSettings()).resolved(described)
     execution = execution or Execution()
-    _check(data, settings.chosen_effort, given)
+    _check(described, settings.chosen_effort, given)
+    if not isinstance(described, GenerativeModel):
+        if execution.state_file is not None:
+            raise ModelError(f"{described.name}: a search on such data is not kept in files")
+        return _search(exact_model(data), settings, given, execution, SearchState({}))
     state = SearchState(
-        _identity(data, settings, given), execution.state_file, resume=execution.resume
+        _identity(described, settings, given), execution.state_file, resume=execution.resume
     )
-    found = known_optimum(data, settings, execution)
+    found = known_optimum(described, settings, execution)
     if found is None:
-        cached = CachedSearch(data, settings, given, execution)
+        cached = CachedSearch(described, settings, given, execution)
         found = cached.read()
         if found is None:
-            found = _search(data, settings, given, execution, state)
+            found = _search(exact_model(data), settings, given, execution, state)
             cached.write(found)
     return found
 
 
 def _search(
-    data: GenerativeModel,
+    data: ExactModel,
     settings: SearchSettings,
     given: Sequence[GenerativeModel],
     execution: Execution,
@@ -90,31 +98,33 @@ def _search(
     effort, progress = settings.chosen_effort, execution.progress
     search = Search(data, settings, execution, state)
     try:
-        if settings.samples > 1 and effort.elbo is not None:
-            # The ELBO's optimum, cheap to search for, is a start for the IWAE bound.
-            first = replace(settings, samples=1, effort=effort.elbo)
-            best = Search(data, first, execution, state, label="ELBO ").run(given).best
+        before = search_of(settings.objective).before
+        if before is not None and effort.elbo is not None:
+            # Its optimum, cheap to search for, is a start.
+            first = replace(settings, objective=before, effort=effort.elbo)
+            label = f"{before.name} "
+            best = Search(data, first, execution, state, label=label).run(given).best
             at = LatentCells(best.boundary)
-            elbo = decoder_on_cells(at, best.f, best.noise_variance, "optimum of the ELBO")
-            given = (*given, elbo)
+            name = f"optimum of the {before.name}"
+            given = (*given, decoder_on_cells(at, best.f, best.noise_variance, name))
         found = search.run(given)
         with progress.task("last ascent", effort.most) as advance:
             cells, fine, ascent = search.finish(found.best, lambda: advance(1))
     finally:
         state.save()
-    model = decoder_on_cells(cells, ascent.f, ascent.noise_variance, f"optimum of {data.name}")
-    decomposition = decompose(model, data, tolerance=effort.tolerance, progress=progress)
-    bound = None
-    if settings.samples > 1:
-        bound = iwae_objective(model, data, samples=settings.samples, progress=progress)
+    name = f"optimum of {data.model.name}"
+    model = decoder_on_cells(cells, ascent.f, ascent.noise_variance, name)
+    evaluation = settings.objective.evaluate(
+        model, data, tolerance=effort.tolerance, progress=progress
+    )
     rows = [_row(outcome, found.refined.get(i)) for i, outcome in enumerate(found.starts)]
     lowest = min(row.node_excess for row in rows)
     return PredictedOptimum(
         cells=cells,
         f=ascent.f,
-        decomposition=decomposition,
-        importance=bound,
-        ground_truth_ascent=found.refined[0].value,
+        evaluation=evaluation,
+        first=found.starts[0].kind,
+        first_ascent=found.refined[0].value,
         starts=tuple(sorted(rows, key=lambda row: row.node_excess)),
         hops=tuple(_row(coarse, finer) for coarse, finer in found.hops),
         found=sum(row.node_excess < lowest + SAME_OPTIMUM for row in rows),
@@ -153,7 +163,7 @@ def _identity(
     }
 
 
-def _check(data: GenerativeModel, effort: Effort, given: Sequence[GenerativeModel]) -> None:
+def _check(data: DescribedModel, effort: Effort, given: Sequence[GenerativeModel]) -> None:
     for model in given:
         if model.data_dim != data.data_dim:
             raise ModelError(

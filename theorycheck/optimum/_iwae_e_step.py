@@ -112,8 +112,3 @@ class ImportanceEStep(EStep):
         )  # fmt: skip
         optima[:, :, 2] += 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
         return Responsibilities.from_sums(mass, optima, f, aggregates, moments, squares)
-
-
-def make_e_step(nodes: DataNodes, cells: LatentCells, samples: int) -> EStep:
-    """Return the E-step of the ELBO for S = 1, of the IWAE bound for S > 1."""
-    return EStep(nodes, cells) if samples == 1 else ImportanceEStep(nodes, cells, samples)

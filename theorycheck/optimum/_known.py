@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from theorycheck.errors import LoadingError, SettingError
-from theorycheck.models import GenerativeModel
+from theorycheck.models import GenerativeModel, same_model
 from theorycheck.optimum._result import PredictedOptimum
 from theorycheck.optimum._settings import Execution, SearchSettings
 from theorycheck.results import ResultCache, engine_digest
@@ -30,7 +30,7 @@ def known_optimum(
     """
     differing = []
     for name, optimum in execution.known.items():
-        if not optimum.data.same_as(data):
+        if not same_model(optimum.data, data):
             continue
         difference = optimum.settings.difference(settings)
         if difference is None:
@@ -125,10 +125,7 @@ def cache_key(
 
 def _described(settings: SearchSettings) -> str:
     """Return the settings in a few words."""
-    objective = (
-        "of the ELBO" if settings.samples == 1 else f"of the IWAE bound, S = {settings.samples}"
-    )
-    words = [objective, f"seed {settings.seed}"]
+    words = [f"of the {settings.objective.name}", f"seed {settings.seed}"]
     if settings.fit_noise != "no":
         words.append(f"σ² fitted ({settings.fit_noise})")
     if settings.steepness is not None:

@@ -12,14 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from theorycheck.errors import SettingError
-from theorycheck.models import GenerativeModel
+from theorycheck.inference import ExactModel
+from theorycheck.models import DescribedModel, GenerativeModel
 from theorycheck.optimum._global_search import find_optimum
 from theorycheck.optimum._result import PredictedOptimum
 from theorycheck.optimum._settings import Execution, SearchSettings
 
 
 def excess_against_steepness(
-    data: GenerativeModel,
+    data: DescribedModel | ExactModel,
     bounds: Sequence[float],
     settings: SearchSettings | None = None,
     *,
@@ -32,7 +33,7 @@ def excess_against_steepness(
 
     Parameters
     ----------
-    data : GenerativeModel
+    data : GenerativeModel, LinearGaussianModel or ExactModel
         The model whose p(x) is the data.
     bounds : sequence of float
         Each positive, in data units per unit of z; ``inf``: no bound.

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theorycheck.inference import ExactModel, exact_model
-from theorycheck.models import GenerativeModel
+from theorycheck.inference import DrawRule, ExactModel, data_rule, exact_model
+from theorycheck.models import DescribedModel
 from theorycheck.quadrature import LatentPanels
 
 Array = NDArray[np.float64]
@@ -58,7 +58,7 @@ class DataNodes:
 
 
 def data_nodes(
-    data: GenerativeModel | LatentPanels | ExactModel,
+    data: DescribedModel | LatentPanels | ExactModel,
     step: float,
     *,
     shift: float = 0.0,
@@ -70,8 +70,8 @@ def data_nodes(
 
     Parameters
     ----------
-    data : GenerativeModel, LatentPanels or ExactModel
-        Whose p(x) it is.
+    data : GenerativeModel, LinearGaussianModel, LatentPanels or ExactModel
+        The model whose p(x) the nodes stand for.
     step : float
         Grid step in σ.
     shift : float
@@ -89,14 +89,11 @@ def data_nodes(
     """
     source = exact_model(data)
     variance = source.model.noise_variance
-    if source.model.data_dim > 2:
-        size = 1024 if most is None else most
-        x = source.draws(size=size, repeats=4, seed=seed).x.reshape(-1, source.model.data_dim)
-        mass = np.full(len(x), 1.0 / len(x))
-        return DataNodes(x, mass, source.log_density(x).value, variance, step)
-    grid = source.grid(step, shift)
-    mass = np.exp(grid.log_density)
-    mass /= mass.sum()
+    size = 1024 if most is None else most
+    rule = data_rule(source, step=step, shift=shift, size=size, repeats=4, seed=seed)
+    if isinstance(rule, DrawRule):
+        return DataNodes(rule.x, rule.mass, source.log_density(rule.x).value, variance, step)
+    mass = rule.mass / rule.mass.sum()
     heaviest = np.argsort(-mass, kind="stable")
     count = int(np.searchsorted(np.cumsum(mass[heaviest]), 1.0 - tail)) + 1
     chosen = np.sort(heaviest[:count])
@@ -107,6 +104,6 @@ def data_nodes(
         at = (start + np.arange(most)) / most * share[-1]
         kept, times = np.unique(np.searchsorted(share, at), return_counts=True)
         chosen = chosen[np.minimum(kept, chosen.size - 1)]
-        return DataNodes(grid.x[chosen], times / most, grid.log_density[chosen], variance, step)
+        return DataNodes(rule.x[chosen], times / most, rule.log_density[chosen], variance, step)
     mass = mass[chosen] / mass[chosen].sum()
-    return DataNodes(grid.x[chosen], mass, grid.log_density[chosen], variance, step)
+    return DataNodes(rule.x[chosen], mass, rule.log_density[chosen], variance, step)

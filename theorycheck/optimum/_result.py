@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate
 from theorycheck.models import (
+    DescribedModel,
     GenerativeModel,
     as_generative,
     checked_table,
     decoder_from_table,
     table_arrays,
 )
-from theorycheck.objectives import Decomposition, Evaluated, IwaeObjective
+from theorycheck.objectives import Decomposition, Evaluated, Evaluation, Objective
 from theorycheck.optimum._coordinate_ascent import NoiseFit
 from theorycheck.optimum._settings import SearchSettings
+from theorycheck.optimum._starts import GROUND_TRUTH
 from theorycheck.quadrature import LatentCells, largest_slope
 from theorycheck.results import Saved
 
@@ -106,19 +108,20 @@ class Convergence:
 
 @dataclass(frozen=True, eq=False)
 class PredictedOptimum(Saved, Evaluated):
-    """What ELBO training should reach: an upper bound on inf_f J, and the f that attains it.
+    """What training should reach: an upper bound on inf_f J, and the f that attains it.
 
     Parameters
     ----------
     cells : LatentCells
     f : ndarray, shape (M, D)
         On the cells; the decoder joins these values by straight lines.
-    decomposition : Decomposition
-        Of that decoder against the data, evaluated exactly on nodes that the search never saw.
-    importance : IwaeObjective or None
-        The exact IWAE objective of that decoder, where S > 1 was asked for.
-    ground_truth_ascent : float
-        J (on the search's nodes) that the ascent from the ground truth alone ends at, nats.
+    evaluation : Evaluation
+        That decoder under the objective, exactly, on nodes that the search never saw.
+    first : str
+        What was ascended from first: "ground truth", or "principal axis" where the data's model has
+        no decoder of one latent.
+    first_ascent : float
+        J (on the search's nodes) that the ascent from there alone ends at, nats.
     starts : tuple of StartOutcome
         Best first.
     hops : tuple of StartOutcome
@@ -134,14 +137,24 @@ class PredictedOptimum(Saved, Evaluated):
 
     cells: LatentCells
     f: Array
-    decomposition: Decomposition
-    importance: IwaeObjective | None
-    ground_truth_ascent: float
+    evaluation: Evaluation
+    first: str
+    first_ascent: float
     starts: tuple[StartOutcome, ...]
     hops: tuple[StartOutcome, ...]
     found: int
     convergence: Convergence
     settings: SearchSettings
+
+    @property
+    def objective(self) -> Objective:
+        """What it is an optimum of."""
+        return self.evaluation.objective
+
+    @property
+    def decomposition(self) -> Decomposition:
+        """−ELBO of the decoder found and its parts, whatever the objective."""
+        return self.evaluation.decomposition
 
     @property
     def steepness(self) -> float | None:
@@ -164,36 +177,31 @@ class PredictedOptimum(Saved, Evaluated):
         return as_generative(self.decomposition.model)
 
     @property
-    def data(self) -> GenerativeModel:
+    def data(self) -> DescribedModel:
         """The model that p(x) belongs to."""
-        return as_generative(self.decomposition.data)
+        return self.decomposition.data
 
     @property
     def excess(self) -> Estimate:
-        """J = MLEO + PMO of the decoder found; for S > 1, J_S = −E_p L_S − H."""
-        return self.decomposition.excess if self.importance is None else self.importance.excess
-
-    @property
-    def samples(self) -> int:
-        """S of the objective, 1 for the ELBO."""
-        return 1 if self.importance is None else self.importance.samples
+        """J of the decoder found, of the objective that was searched for."""
+        return self.evaluation.excess
 
     @property
     def best_of_search(self) -> float:
         """The lowest J of any refined start or hop, on the search's own nodes, nats.
 
-        Comparable with `ground_truth_ascent`, which the reported J, of finer cells, is not.
+        Comparable with `first_ascent`, which the reported J, of finer cells, is not.
         """
         ended = (*self.starts, *self.hops)
         return min(one.refined for one in ended if one.refined is not None)
 
     @property
     def search_gain(self) -> float:
-        """How far above the best of the search the ascent from the ground truth ended, nats.
+        """How far above the best of the search the ascent from the first decoder ended, nats.
 
         Both on the search's own cells and nodes, hence without an error radius.
         """
-        return max(self.ground_truth_ascent - self.best_of_search, 0.0)
+        return max(self.first_ascent - self.best_of_search, 0.0)
 
     def with_data(self, data: GenerativeModel) -> PredictedOptimum:
         """Return the same optimum, told of this object for the data's model, and by its name.
@@ -211,7 +219,7 @@ class PredictedOptimum(Saved, Evaluated):
         decoder = replace(model.decoder, name=f"optimum of {data.name}")
         renamed = GenerativeModel(decoder, model.noise_variance)
         decomposition = replace(self.decomposition, model=renamed, data=data)
-        return replace(self, decomposition=decomposition)
+        return replace(self, evaluation=replace(self.evaluation, decomposition=decomposition))
 
     @cached_property
     def largest_slope(self) -> float:
@@ -221,7 +229,7 @@ class PredictedOptimum(Saved, Evaluated):
     def _about(self) -> dict[str, object]:
         return {
             "data": self.data.name,
-            "fingerprint": self.data.fingerprint,
+            "fingerprint": as_generative(self.data).fingerprint,
             "seed": self.seed,
             "settings": self.settings.to_dict(),
             "excess": self.excess.to_dict_or_null(),
@@ -239,10 +247,11 @@ class PredictedOptimum(Saved, Evaluated):
         return {
             "data": self.data.name,
             "noise_variance": self.model.noise_variance.tolist(),
-            "samples": self.samples,
-            **self.objective.to_dict(),
+            "samples": self.objective.samples,
+            **self.figures.to_dict(),
             "entropy": self.decomposition.entropy.to_dict(),
-            "ground_truth_ascent": self.ground_truth_ascent,
+            "first_start": self.first,
+            "ground_truth_ascent": self.first_ascent if self.first == GROUND_TRUTH else None,
             "search_gain": self.search_gain,
             "starts": [start.to_dict() for start in self.starts],
             "found": self.found,

@@ -14,15 +14,24 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from theorycheck.models import GenerativeModel
+from theorycheck.inference import ExactModel
+from theorycheck.models import DescribedModel, GenerativeModel
 from theorycheck.optimum._coordinate_ascent import Ascent, ascend
 from theorycheck.optimum._e_step import EStep
-from theorycheck.optimum._iwae_e_step import make_e_step
 from theorycheck.optimum._nodes import DataNodes, data_nodes
+from theorycheck.optimum._objective_search import make_e_step
 from theorycheck.optimum._search_state import Outcome, SearchState
 from theorycheck.optimum._settings import Execution, SearchSettings
-from theorycheck.optimum._starts import Start, ascend_from, random_start, torn
-from theorycheck.quadrature import LatentCells, adapted_cells, latent_cells, latent_panels
+from theorycheck.optimum._starts import (
+    GROUND_TRUTH,
+    PRINCIPAL_AXIS,
+    Start,
+    ascend_from,
+    best_line,
+    random_start,
+    torn,
+)
+from theorycheck.quadrature import LatentCells, adapted_cells, latent_cells
 
 Array = NDArray[np.float64]
 
@@ -65,30 +74,32 @@ class Search:
 
     def __init__(
         self,
-        data: GenerativeModel,
+        data: ExactModel,
         settings: SearchSettings,
         execution: Execution,
         state: SearchState,
         label: str = "",
     ) -> None:
-        self.data = data
-        self.settings = settings.resolved(data)
+        self.settings = settings.resolved(data.model)
         self.effort = self.settings.chosen_effort
         self.execution, self.state = execution, state
         #: In front of the names of all work, so that two searches share a state.
         self.label = label
         effort = self.effort
-        self.panels = latent_panels(data)
+        self.source = data
         self.coarse = tuple(
             data_nodes(
-                self.panels, effort.coarse_step, shift=shift, tail=1e-4,
+                self.source, effort.coarse_step, shift=shift, tail=1e-4,
                 most=effort.most_nodes, seed=i,
             )
             for i, shift in enumerate(_SHIFTS)
         )  # fmt: skip
         self.middle = data_nodes(
-            self.panels, effort.middle_step, shift=0.5, tail=1e-5, most=4 * effort.most_nodes
+            self.source, effort.middle_step, shift=0.5, tail=1e-5, most=4 * effort.most_nodes
         )
+        #: What is ascended from first, and torn: the ground truth where it is a decoder of one
+        #: latent, else the best line.
+        self.first, self.first_kind = _first(data.model, self.middle, self.settings)
 
     def run(self, given: Sequence[GenerativeModel]) -> Found:
         """Go through all stages but the last ascent."""
@@ -98,11 +109,11 @@ class Search:
         return Found(starts, refined, hops, best)
 
     def starts(self, given: Sequence[GenerativeModel]) -> list[Outcome]:
-        """Ascend from the ground truth, the given decoders, and random starts, in this order."""
+        """Ascend from the first decoder, the given ones, and random starts, in this order."""
         effort = self.effort
         cells = latent_cells(effort.coarse_cells)
-        truth = cells.average(self.data.decoder)
-        fixed = [Start("ground truth", truth)]
+        truth = cells.average(self.first.decoder)
+        fixed = [Start(self.first_kind, truth)]
         fixed += [Start(model.name, cells.average(model.decoder)) for model in given]
         work: list[_Work] = []
         for i in range(max(effort.starts, len(fixed))):
@@ -125,7 +136,7 @@ class Search:
             for i in chosen
         ]
         dense = latent_cells(_DENSER * self.effort.middle_cells)
-        for i, model in enumerate((self.data, *given)):
+        for i, model in enumerate((self.first, *given)):
             variance = self.settings.variance
             if self.settings.fit_noise != "no":
                 variance = model.noise_variance
@@ -190,11 +201,11 @@ class Search:
         """Ascend to convergence on the finest cells and nodes."""
         effort = self.effort
         nodes = data_nodes(
-            self.panels, effort.fine_step, shift=0.25, tail=1e-7, most=16 * effort.most_nodes
+            self.source, effort.fine_step, shift=0.25, tail=1e-7, most=16 * effort.most_nodes
         )
         cells, f = _adapt(effort.fine_cells, best)
         last = ascend(
-            make_e_step(nodes, cells, self.settings.samples), f, best.noise_variance,
+            make_e_step(nodes, cells, self.settings.objective), f, best.noise_variance,
             fit_noise=self.settings.fit_noise, steepness=self.settings.steepness,
             most=effort.most, watch=lambda _evaluations, _value: advance(),
         )  # fmt: skip
@@ -213,6 +224,15 @@ class Search:
         return [outcome for outcome in done if outcome is not None]
 
 
+def _first(
+    model: DescribedModel, nodes: DataNodes, settings: SearchSettings
+) -> tuple[GenerativeModel, str]:
+    """Return the decoder of one latent that is known before any search, and what it is."""
+    if isinstance(model, GenerativeModel):
+        return model, GROUND_TRUTH
+    return best_line(nodes.x, nodes.mass, settings.variance), PRINCIPAL_AXIS
+
+
 def _named(
     name: str, function: Callable[..., Outcome], arguments: tuple[Any, ...]
 ) -> tuple[str, Outcome]:
@@ -227,7 +247,7 @@ def _coarse_start(
     settings: SearchSettings,
     seed: tuple[int, ...],
 ) -> Outcome:
-    e_step = make_e_step(nodes, cells, settings.samples)
+    e_step = make_e_step(nodes, cells, settings.objective)
     if start is None:
         start = random_start(np.random.default_rng(seed), e_step, truth)
     return _ascend(e_step, start, settings.variance, settings)
@@ -235,14 +255,14 @@ def _coarse_start(
 
 def _refinement(nodes: DataNodes, outcome: Outcome, settings: SearchSettings) -> Outcome:
     cells, f = _adapt(settings.chosen_effort.middle_cells, outcome)
-    e_step = make_e_step(nodes, cells, settings.samples)
+    e_step = make_e_step(nodes, cells, settings.objective)
     return _ascend(e_step, Start(outcome.kind, f), outcome.noise_variance, settings)
 
 
 def _still(coarse: DataNodes, best: Outcome, settings: SearchSettings) -> Outcome:
     """Ascend from the best itself on coarse nodes: what hops there are measured by."""
     e_step = make_e_step(
-        coarse, latent_cells(settings.chosen_effort.coarse_cells), settings.samples
+        coarse, latent_cells(settings.chosen_effort.coarse_cells), settings.objective
     )
     f = LatentCells(best.boundary).interpolate(best.f, e_step.cells.z)
     return _ascend(e_step, Start("still", f), best.noise_variance, settings)
@@ -252,7 +272,7 @@ def _hop(
     coarse: DataNodes, best: Outcome, settings: SearchSettings, seed: tuple[int, ...]
 ) -> Outcome:
     e_step = make_e_step(
-        coarse, latent_cells(settings.chosen_effort.coarse_cells), settings.samples
+        coarse, latent_cells(settings.chosen_effort.coarse_cells), settings.objective
     )
     f = LatentCells(best.boundary).interpolate(best.f, e_step.cells.z)
     start = torn(np.random.default_rng(seed), e_step, f, "hop")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.errors import SettingError, nearest
-from theorycheck.inference import checked_samples
-from theorycheck.models import GenerativeModel
+from theorycheck.models import DescribedModel, checked_noise_variance
+from theorycheck.objectives import ELBO, Objective
 from theorycheck.optimum._coordinate_ascent import NoiseFit
-from theorycheck.optimum._effort import Effort, effort_named
+from theorycheck.optimum._effort import Effort
+from theorycheck.optimum._objective_search import effort_named, search_of
 from theorycheck.progress import NO_PROGRESS, Progress
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ class SearchSettings:
 
     Parameters
     ----------
-    samples : int
-        S of the objective: 1 for the ELBO, more for the IWAE bound L_S (docs/theory.md).
+    objective : Objective
+        What is minimised: the ELBO, or for example ``IwaeBound(20)`` (docs/theory.md).
     effort : Effort, optional
-        By default ``QUICK``, or ``IWAE_QUICK`` for S > 1.
+        How much the search does; by default the objective's quick effort.
     seed : int
         Seed of all randomness, not negative.
     fit_noise : {"no", "shared", "each"}
@@ -55,7 +56,7 @@ class SearchSettings:
         If a setting is out of range.
     """
 
-    samples: int = 1
+    objective: Objective = ELBO
     effort: Effort | None = None
     seed: int = 0
     fit_noise: NoiseFit = "no"
@@ -64,7 +65,7 @@ class SearchSettings:
 
     def __init__(
         self,
-        samples: int = 1,
+        objective: Objective = ELBO,
         effort: Effort | None = None,
         seed: int = 0,
         fit_noise: NoiseFit = "no",
@@ -72,7 +73,7 @@ class SearchSettings:
         steepness: float | None = None,
     ) -> None:
         values: dict[str, object] = {
-            "samples": checked_samples(samples),
+            "objective": _checked_objective(objective),
             "effort": effort,
             "seed": _checked_seed(seed),
             "fit_noise": fit_noise,
@@ -94,14 +95,15 @@ class SearchSettings:
         """The effort, or the quick one of the objective where none was given."""
         if self.effort is not None:
             return self.effort
-        return effort_named("quick", self.samples)
+        return effort_named("quick", self.objective)
 
-    def resolved(self, data: GenerativeModel) -> SearchSettings:
+    def resolved(self, data: DescribedModel) -> SearchSettings:
         """Return the same settings with effort and σ² filled in.
 
         Parameters
         ----------
-        data : GenerativeModel
+        data : DescribedModel
+            The model whose p(x) is the data; its σ² is taken where none is set.
 
         Returns
         -------
@@ -112,10 +114,9 @@ class SearchSettings:
         ModelError
             If σ² is not positive and finite, or has the wrong length.
         """
-        model = data
-        if self.noise_variance is not None:
-            model = data.with_noise_variance(self.noise_variance)
-        variance = tuple(model.noise_variance.tolist())
+        given = data.noise_variance if self.noise_variance is None else self.noise_variance
+        checked = checked_noise_variance(given, data.data_dim, data.name)
+        variance = tuple(checked.tolist())
         return replace(self, effort=self.chosen_effort, noise_variance=variance)
 
     @property
@@ -138,7 +139,9 @@ class SearchSettings:
         str or None
             ``"fit_noise is no, not shared"``: this one's value first.
         """
-        for name in ("samples", "fit_noise", "steepness", "noise_variance"):
+        if self.objective != other.objective:
+            return f"objective is the {self.objective.name}, not the {other.objective.name}"
+        for name in ("fit_noise", "steepness", "noise_variance"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if name == "noise_variance" and self.fit_noise != "no":
                 continue  # only where the fit began
@@ -148,7 +151,10 @@ class SearchSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {**asdict(self), "effort": None if self.effort is None else asdict(self.effort)}
+        others = {field.name: getattr(self, field.name) for field in fields(self)}
+        del others["objective"]
+        effort = None if self.effort is None else asdict(self.effort)
+        return {**self.objective.to_dict(), **others, "effort": effort}
 
     @classmethod
     def from_dict(cls, entries: Mapping[str, Any]) -> SearchSettings:
@@ -167,8 +173,14 @@ class SearchSettings:
         SettingError
             If an entry is unknown or out of range.
         """
+        names = {field.name for field in fields(cls)} - {"objective"}
+        objective = Objective.from_dict(entries)
+        unknown = sorted({*entries} - names - {*objective.to_dict()})
+        if unknown:
+            raise SettingError(f"not the settings of a search: {', '.join(unknown)}")
+        known = {name: entries[name] for name in names if name in entries}
         try:
-            return cls(**{**entries, "effort": _effort(entries.get("effort"))})
+            return cls(**{**known, "objective": objective, "effort": _effort(known.get("effort"))})
         except TypeError as error:
             raise SettingError(f"not the settings of a search: {error}") from error
 
@@ -215,6 +227,16 @@ class Execution:
     def without_known(self) -> Execution:
         """Return the same for searches that must not know of any optimum."""
         return replace(self, known={})
+
+
+def _checked_objective(objective: Objective) -> Objective:
+    """Return an objective that somebody has said how to search for."""
+    if not isinstance(objective, Objective):
+        raise SettingError(
+            f"the objective must be an Objective, such as objective_of(20), not {objective!r}"
+        )
+    search_of(objective)
+    return objective
 
 
 def _checked_seed(seed: int) -> int:

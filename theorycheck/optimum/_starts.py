@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from theorycheck.models import Decoder, GenerativeModel
 from theorycheck.optimum._coordinate_ascent import NoiseFit, ascend
 from theorycheck.optimum._e_step import EStep
 from theorycheck.rearrangements import random_exchange
@@ -29,6 +30,10 @@ _STEPS_A_STAGE = 2
 _HOTTEST = (0.1, 0.25, 0.5)
 #: Amplitudes of random curves, in standard deviations of the data.
 _AMPLITUDES = (0.1, 1.0)
+
+#: What a reader is told of the first start: the data's own f, or a line where that is of more
+#: latents than one.
+GROUND_TRUTH, PRINCIPAL_AXIS = "ground truth", "principal axis"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +52,37 @@ class Start:
     kind: str
     f: Array
     heat: float = 1.0
+
+
+def best_line(x: Array, mass: Array, noise_variance: Array) -> GenerativeModel:
+    """Return the line f(z) = b + w z that is the most likely for weighted points.
+
+    Its data would be N(b, w wᵀ + Σ), so that in units of σ w lies along the first principal axis
+    with |w|² = λ − 1 (Tipping & Bishop 1999); a constant where λ <= 1.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, D)
+        Points.
+    mass : ndarray, shape (n,)
+        Their weights, which add up to one.
+    noise_variance : ndarray, shape (D,)
+        σ².
+
+    Returns
+    -------
+    GenerativeModel
+    """
+    sigma, mean = np.sqrt(noise_variance), mass @ x
+    scaled = (x - mean) / sigma
+    values, axes = np.linalg.eigh((mass[:, None] * scaled).T @ scaled)
+    slope = np.sqrt(max(float(values[-1]) - 1.0, 0.0)) * axes[:, -1] * sigma
+
+    def line(z: Array) -> Array:
+        return np.asarray(mean + z[:, None] * slope, dtype=np.float64)
+
+    decoder = Decoder.from_function(line, name=PRINCIPAL_AXIS, breakpoints=())
+    return GenerativeModel(decoder, noise_variance)
 
 
 def random_curve(rng: np.random.Generator, e_step: EStep, waves: int, amplitude: float) -> Array:

@@ -14,9 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate, Kind, Verdict, positive
-from theorycheck.inference import GridRule, MeanField, data_rule, exact_model
-from theorycheck.models import GenerativeModel
+from theorycheck.inference import (
+    ExactModel,
+    GridRule,
+    MeanField,
+    MovesItself,
+    data_rule,
+    described_model,
+    exact_model,
+)
+from theorycheck.models import DescribedModel, same_model
 from theorycheck.quadrature import UNRESOLVED_MASS
 from theorycheck.quadrature.kernels import m_step_batch
 
@@ -66,24 +75,46 @@ class Stationarity:
         }
 
 
-def check_stationarity(model: GenerativeModel, data: GenerativeModel | None = None) -> Stationarity:
+def check_stationarity(
+    model: DescribedModel | ExactModel, data: DescribedModel | ExactModel | None = None
+) -> Stationarity:
     """Compute how far one M-step from f lowers −ELBO.
 
     Parameters
     ----------
-    model : GenerativeModel
-        The decoder in question.
-    data : GenerativeModel, optional
-        p(x); by default the model's own, which asks about the ground truth.
+    model : GenerativeModel or ExactModel
+        The decoder in question: one of one latent, or one that knows its own M-step.
+    data : GenerativeModel or ExactModel, optional
+        The model of p(x); by default the one in question, which asks about the ground truth.
 
     Returns
     -------
     Stationarity
+
+    Raises
+    ------
+    ModelError
+        If the model has more latents than one and does not know what an M-step does to it.
     """
-    data = model if data is None else data
-    field = MeanField(model)
-    dim = data.data_dim
-    rule = data_rule(field if data is model else exact_model(data), step=_STEP)
+    field = exact_model(model)
+    own = data is None or same_model(described_model(data), field.model)
+    source = field if own or data is None else exact_model(data)
+    if isinstance(field, MeanField):
+        return _on_panels(field, source)
+    if isinstance(field, MovesItself) and own:
+        gain = field.own_m_step_gain
+        return Stationarity(gain, math.sqrt(2.0 * gain.value), _verdict(gain))
+    name, where = field.model.name, "its own p(x)" if own else f"the p(x) of {source.model.name}"
+    raise ModelError(
+        f"{name}: an M-step on {where} needs a decoder of one latent (it has "
+        f"{field.model.latent_dim}), or a model that knows its M-step there"
+    )
+
+
+def _on_panels(field: MeanField, data: ExactModel) -> Stationarity:
+    """Take the M-step of a decoder of one latent on the panels of its latent."""
+    dim = data.model.data_dim
+    rule = data_rule(data, step=_STEP)
     x, mass = rule.x, rule.mass
     if isinstance(rule, GridRule):
         heavy = mass > 1e-14 * mass.max()
@@ -110,14 +141,16 @@ def check_stationarity(model: GenerativeModel, data: GenerativeModel | None = No
         spread = math.sqrt((count - 1) * float(without.var()))
         bias = (count - 1) * abs(float(without.mean()) - gain)
         estimate = Estimate(gain, 5.0 * spread + bias, Kind.STATISTICAL)
-    if field.panels.unresolved_mass > UNRESOLVED_MASS:
-        verdict = Verdict.INCONCLUSIVE
-    elif gain <= NEGLIGIBLE_GAIN:
-        verdict = Verdict.HOLDS
-    else:
-        moved = positive(estimate)
-        verdict = Verdict.FAILS if moved is Verdict.HOLDS else Verdict.INCONCLUSIVE
+    resolved = field.panels.unresolved_mass <= UNRESOLVED_MASS
+    verdict = _verdict(estimate) if resolved else Verdict.INCONCLUSIVE
     return Stationarity(estimate, math.sqrt(2.0 * gain), verdict)
+
+
+def _verdict(gain: Estimate) -> Verdict:
+    """Judge whether a decoder stays where it is, by what an M-step gains."""
+    if gain.value <= NEGLIGIBLE_GAIN:
+        return Verdict.HOLDS
+    return Verdict.FAILS if positive(gain) is Verdict.HOLDS else Verdict.INCONCLUSIVE
 
 
 def _sums(field: MeanField, x: Array, mass: Array, mean: Array, scale: Array) -> Array:

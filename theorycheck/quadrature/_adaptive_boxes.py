@@ -50,7 +50,7 @@ class BoxNodes:
         Nodes of each box, N = 6^D.
     weight : ndarray, shape (B, N)
         Their weights for ∫ dx.
-    hint : ndarray, shape (B, C, 2), or None in the first round
+    hint : ndarray, shape (B, C, W), or None in the first round
         What the integrand returned for the parent box.
     generation : int
         How many rounds of splitting came before.
@@ -58,13 +58,13 @@ class BoxNodes:
 
     x: Float64[Array, "boxes nodes D"]
     weight: Float64[Array, "boxes nodes"]
-    hint: Float64[Array, "boxes candidates 2"] | None
+    hint: Float64[Array, "boxes candidates width"] | None
     generation: int
 
 
-#: An integrand: values (B, N, M) of M functions, and a hint (B, C, 2) for the children.
+#: An integrand: values (B, N, M) of M functions, and a hint (B, C, W) for the children.
 Integrand = Callable[
-    [BoxNodes], tuple[Float64[Array, "boxes nodes parts"], Float64[Array, "boxes candidates 2"]]
+    [BoxNodes], tuple[Float64[Array, "boxes nodes parts"], Float64[Array, "boxes candidates width"]]
 ]
 
 

@@ -52,7 +52,7 @@ class SmoothedExchange(Evaluated):
         return {
             "slope": self.slope,
             "largest_slope": self.largest_slope,
-            **self.objective.to_dict(),
+            **self.figures.to_dict(),
         }
 
 

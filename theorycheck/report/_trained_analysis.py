@@ -60,7 +60,7 @@ class TrainedAnalysis(Evaluated):
             "method": self.run.method,
             "samples": self.run.samples,
             "restarts": self.run.restarts,
-            **self.objective.to_dict(),
+            **self.figures.to_dict(),
             "noise_variance": self.decomposition.model.noise_variance.tolist(),
             "above_predicted": None if self.above is None else self.above.to_dict(),
             "own_gap": None if self.run.gap is None else self.run.gap.to_dict(),

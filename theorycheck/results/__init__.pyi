@@ -8,5 +8,6 @@ from ._head import parsed_head as parsed_head
 from ._json_schemas import json_schema as json_schema
 from ._json_schemas import schema_id as schema_id
 from ._json_schemas import verbs_with_schema as verbs_with_schema
+from ._named import Named as Named
 from ._saved import Saved as Saved
 from ._saved import head_of as head_of

@@ -23,10 +23,12 @@ from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate
 from theorycheck.models import GenerativeModel
+from theorycheck.results._named import Named
 from theorycheck.results._stored_models import loaded_model, stored_model
 
 #: Marks in the plain values, in place of what JSON lacks.
 _ARRAY, _MODEL, _OBJECT, _FLOAT = "$array", "$model", "$object", "$float"
+_NAMED = "$named"
 
 
 class Encoder:
@@ -79,6 +81,8 @@ class Encoder:
             self.models.append({})
             self.models[number] = stored_model(value, self.arrays, f"model/{number}")
             return {_MODEL: number}
+        if isinstance(value, Named):
+            return {_NAMED: value.to_dict()}
         if is_dataclass(value):
             number = len(self.objects)
             self.objects.append(None)
@@ -143,6 +147,8 @@ class Decoder:
         if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
             hints = typing.get_type_hints(kind).values()
             return kind(*(self.decode(h, v) for h, v in zip(hints, value, strict=True)))
+        if _is_named(kind):
+            return kind.from_dict(value[_NAMED])
         if is_dataclass(kind):
             return self._object(typing.cast("type[Any]", kind), value[_OBJECT])
         if kind is float:
@@ -226,7 +232,7 @@ def _describe(kind: Any, lines: dict[str, str]) -> str:
     if inner:
         return f"{_name(get_origin(kind))}[{', '.join(_describe(k, lines) for k in inner)}]"
     name = _name(kind)
-    if kind is GenerativeModel or name in lines:
+    if kind is GenerativeModel or name in lines or _is_named(kind):
         return name
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         lines[name] = f"{name}: {[member.value for member in kind]}"
@@ -242,6 +248,11 @@ def _is_array(kind: Any) -> bool:
     """Tell whether a type is that of an array, of whatever shape and dtype."""
     # The second is how jaxtyping names what its shapes are shapes of.
     return np.ndarray in (kind, get_origin(kind), getattr(kind, "array_type", None))
+
+
+def _is_named(kind: Any) -> bool:
+    """Tell whether values of a type say themselves of which kind they are."""
+    return isinstance(kind, type) and issubclass(kind, Named)
 
 
 def _name(kind: Any) -> str:

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.models import as_generative
 from theorycheck.objectives import Decomposition
 from theorycheck.optimum import Stationarity, check_stationarity
 from theorycheck.rearrangements import SHARP
@@ -207,4 +206,4 @@ def check_repaired(
 
 def _moved(member: Decomposition) -> Stationarity:
     """Move a decoder by one M-step."""
-    return check_stationarity(as_generative(member.model), as_generative(member.data))
+    return check_stationarity(member.model, member.data)

@@ -21,7 +21,8 @@ from typing import ClassVar
 
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
-from theorycheck.models import GenerativeModel
+from theorycheck.inference import ExactModel, described_model
+from theorycheck.models import DescribedModel, GenerativeModel, as_generative
 from theorycheck.optimum import Execution, PredictedOptimum, SearchSettings, find_optimum
 from theorycheck.results import Saved
 from theorycheck.streams import spawned_seed
@@ -40,7 +41,8 @@ class HeldNoise:
     falling, rising : PredictedOptimum
         Of the search that came from the next larger σ², and from the next smaller.
     floor : float
-        No decoder with this σ² has a J below, nats; zero where nothing is known (D > 2, too).
+        No decoder with this σ² has a J below, nats; zero where nothing is known: D > 2,
+        or data that are not of a decoder of one latent.
     """
 
     noise_variance: float
@@ -81,7 +83,7 @@ class HeldNoise:
         """Return the figures for JSON."""
         return {
             "noise_variance": self.noise_variance,
-            **self.best.objective.to_dict(),
+            **self.best.figures.to_dict(),
             "refit": self.refit.to_dict(),
             "falling": self.falling.excess.to_dict(),
             "rising": self.rising.excess.to_dict(),
@@ -96,18 +98,19 @@ class NoiseCurve(Saved):
 
     Parameters
     ----------
-    data : GenerativeModel
+    data : DescribedModel
+        The ground truth.
     points : tuple of HeldNoise
         σ² ascending.
     """
 
     schema: ClassVar[str] = "noise_curve"
 
-    data: GenerativeModel
+    data: DescribedModel
     points: tuple[HeldNoise, ...]
 
     def _about(self) -> dict[str, object]:
-        return {"data": self.data.name, "fingerprint": self.data.fingerprint}
+        return {"data": self.data.name, "fingerprint": as_generative(self.data).fingerprint}
 
     @property
     def lowest(self) -> HeldNoise:
@@ -187,7 +190,7 @@ class NoiseCurve(Saved):
 
 
 def noise_curve(
-    data: GenerativeModel,
+    data: DescribedModel | ExactModel,
     noise_variances: Sequence[float],
     settings: SearchSettings | None = None,
     *,
@@ -197,7 +200,7 @@ def noise_curve(
 
     Parameters
     ----------
-    data : GenerativeModel
+    data : GenerativeModel, LinearGaussianModel or ExactModel
         The ground truth.
     noise_variances : sequence of float
         σ² to hold, one for all data dimensions.
@@ -224,6 +227,7 @@ def noise_curve(
         raise SettingError(f"every σ² must be positive and finite, not {values}")
     settings = settings or SearchSettings()
     execution = (execution or Execution()).without_known()
+    described = described_model(data)
     sweeps: list[dict[float, PredictedOptimum]] = []
     seeds = (settings.seed, spawned_seed(settings.seed, 1))
     for seed, order in zip(seeds, (values[::-1], values), strict=True):
@@ -243,8 +247,14 @@ def noise_curve(
             value,
             sweeps[0][value],
             sweeps[1][value],
-            likelihood_floor(data, value) if data.data_dim <= 2 else 0.0,
+            _floor(described, value),
         )
         for value in values
     ]
-    return NoiseCurve(data, tuple(points))
+    return NoiseCurve(described, tuple(points))
+
+
+def _floor(data: DescribedModel, value: float) -> float:
+    """Return what no decoder of this σ² has a J below; zero where nothing is known."""
+    known = isinstance(data, GenerativeModel) and data.data_dim <= 2
+    return likelihood_floor(as_generative(data), value) if known else 0.0

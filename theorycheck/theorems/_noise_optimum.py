@@ -14,7 +14,8 @@ import numpy as np
 
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate
-from theorycheck.models import GenerativeModel
+from theorycheck.inference import ExactModel
+from theorycheck.models import DescribedModel, same_model
 from theorycheck.objectives import decompose
 from theorycheck.optimum import (
     SAME_OPTIMUM,
@@ -100,7 +101,7 @@ class NoiseAtOptimum:
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
         return {
-            **self.found.objective.to_dict(),
+            **self.found.figures.to_dict(),
             "fit_noise": self.found.fit_noise,
             "refit": [e.to_dict() for e in self.refit],
             "refit_shared": self.shared.to_dict(),
@@ -152,7 +153,7 @@ def noise_at(
 
 
 def find_noise_optima(
-    model: GenerativeModel,
+    model: DescribedModel | ExactModel,
     settings: SearchSettings | None = None,
     *,
     fit: NoiseFit = "shared",
@@ -162,7 +163,7 @@ def find_noise_optima(
 
     Parameters
     ----------
-    model : GenerativeModel
+    model : GenerativeModel, LinearGaussianModel or ExactModel
         The ground truth.
     settings : SearchSettings, optional
         As in :func:`~theorycheck.optimum.find_optimum`, for both searches; its
@@ -193,14 +194,14 @@ def find_noise_optima(
 
 
 def checked_optimum(
-    found: PredictedOptimum | None, model: GenerativeModel, *, joint: bool
+    found: PredictedOptimum | None, model: DescribedModel, *, joint: bool
 ) -> PredictedOptimum | None:
     """Return an optimum that is to be reported for a model, or say why it cannot be.
 
     Parameters
     ----------
     found : PredictedOptimum or None
-    model : GenerativeModel
+    model : DescribedModel
         The ground truth that it must belong to.
     joint : bool
         Whether σ² must have been optimised (otherwise held).
@@ -216,7 +217,7 @@ def checked_optimum(
     """
     if found is None:
         return None
-    if not found.data.same_as(model):
+    if not same_model(found.data, model):
         other = f"{found.data.name}, not of {model.name}"
         if found.data.name == model.name:
             other = f"another {model.name}: of this name, but with another f or σ²"

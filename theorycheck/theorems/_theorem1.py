@@ -15,7 +15,8 @@ import numpy as np
 
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Verdict
-from theorycheck.models import GenerativeModel
+from theorycheck.inference import ExactModel, exact_model
+from theorycheck.models import DescribedModel, same_model
 from theorycheck.objectives import PMO_TOLERANCE, Decomposition, decompose
 from theorycheck.optimum import check_stationarity
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -49,8 +50,8 @@ _SCAN = 200
 
 
 def check_theorem1(
-    ground_truth: GenerativeModel,
-    alternatives: Sequence[GenerativeModel] = (),
+    ground_truth: DescribedModel | ExactModel,
+    alternatives: Sequence[DescribedModel | ExactModel] = (),
     *,
     optimum: PredictedOptimum | None = None,
     zero_mleo: ZeroMleoClass | None = None,
@@ -63,9 +64,9 @@ def check_theorem1(
 
     Parameters
     ----------
-    ground_truth : GenerativeModel
-        Whose p(x) is the data distribution.
-    alternatives : sequence of GenerativeModel
+    ground_truth : GenerativeModel, LinearGaussianModel or ExactModel
+        The model whose p(x) is the data distribution.
+    alternatives : sequence of GenerativeModel or ExactModel
         Decoders f to try in condition (1). Those with MLEO = 0 count for condition (2) too.
     optimum : PredictedOptimum, optional
         On this p(x): one more alternative.
@@ -89,9 +90,11 @@ def check_theorem1(
     SettingError
         If an η is not positive.
     ModelError
-        If an alternative has another D, or the optimum belongs to other data.
+        If an alternative has another D, the optimum belongs to other data, or the ground truth has
+        more latents than one and does not know what an M-step does to it.
     """
-    _check_data(ground_truth, optimum)
+    ground_truth = exact_model(ground_truth)
+    _check_data(ground_truth.model, optimum)
     if truth is None:
         truth = decompose(ground_truth, eta=eta, tolerance=tolerance, progress=progress)
     scan = np.asarray(eta, dtype=float) if eta else truth.kl_distribution.eta_range(_SCAN)
@@ -144,8 +147,8 @@ def check_theorem1(
     )
 
 
-def _check_data(ground_truth: GenerativeModel, optimum: PredictedOptimum | None) -> None:
-    if optimum is None or optimum.data.same_as(ground_truth):
+def _check_data(ground_truth: DescribedModel, optimum: PredictedOptimum | None) -> None:
+    if optimum is None or same_model(optimum.data, ground_truth):
         return
     name = ground_truth.name
     other = f"{optimum.data.name}, not of {name}"

@@ -15,18 +15,12 @@ from numpy.typing import NDArray
 
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate, Verdict, positive
-from theorycheck.inference import posterior_weights
-from theorycheck.models import GenerativeModel
+from theorycheck.inference import SMOOTH_STEP, ExactModel, data_rule, described_model, exact_model
+from theorycheck.models import DescribedModel, as_generative
 from theorycheck.objectives import Decomposition, decompose
 from theorycheck.optimum import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
-from theorycheck.quadrature import (
-    UNRESOLVED_MASS,
-    LatentPanels,
-    latent_panels,
-    quasi_monte_carlo,
-    trapezoid_grid,
-)
+from theorycheck.quadrature import UNRESOLVED_MASS
 from theorycheck.results import Saved
 from theorycheck.theorems._noise_optimum import NoiseAtOptimum, checked_optimum, mean_of, noise_at
 
@@ -34,6 +28,9 @@ Array = NDArray[np.float64]
 
 #: Pairs of data node and latent node looked at in all.
 _MOST_PAIRS = 200_000_000
+#: Mass of p(x) in the lightest nodes that are left out, and units of σ_d² that E[(x_d − f_d)² | x]
+#: may have there.
+_IGNORED_MASS, _LARGEST = 1e-11, 100.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,8 @@ class Theorem2Check(Saved):
 
     Parameters
     ----------
-    model : GenerativeModel
+    model : DescribedModel
+        The ground truth.
     true : tuple of float
         σ_d² of the model.
     refit_at_ground_truth : tuple of Estimate
@@ -62,7 +60,7 @@ class Theorem2Check(Saved):
 
     schema: ClassVar[str] = "noise"
 
-    model: GenerativeModel
+    model: DescribedModel
     true: tuple[float, ...]
     refit_at_ground_truth: tuple[Estimate, ...]
     exact_posterior: tuple[Estimate, ...]
@@ -109,7 +107,7 @@ class Theorem2Check(Saved):
         return "At the true f a bias of σ² is smaller than its error radius."
 
     def _about(self) -> dict[str, object]:
-        return {"data": self.model.name, "fingerprint": self.model.fingerprint}
+        return {"data": self.model.name, "fingerprint": as_generative(self.model).fingerprint}
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``theorycheck noise --json`` prints."""
@@ -133,7 +131,7 @@ NEGLIGIBLE_BIAS = 1e-9
 
 
 def check_theorem2(
-    model: GenerativeModel,
+    model: DescribedModel | ExactModel,
     *,
     tolerance: float = 1e-4,
     decomposition: Decomposition | None = None,
@@ -145,7 +143,7 @@ def check_theorem2(
 
     Parameters
     ----------
-    model : GenerativeModel
+    model : GenerativeModel, LinearGaussianModel or ExactModel
         The ground truth.
     tolerance : float
         Error radius wanted for the refit, relative to σ_d².
@@ -168,14 +166,16 @@ def check_theorem2(
     """
     if not tolerance > 0.0:
         raise SettingError(f"the tolerance must be positive, not {tolerance}")
-    held = checked_optimum(optimum, model, joint=False)
-    together = checked_optimum(joint, model, joint=True)
+    described = described_model(model)
+    held = checked_optimum(optimum, described, joint=False)
+    together = checked_optimum(joint, described, joint=True)
+    known = exact_model(model)
     result = decomposition or decompose(
-        model, tolerance=1e-4, residual_tolerance=tolerance, progress=progress
+        known, tolerance=1e-4, residual_tolerance=tolerance, progress=progress
     )
-    true = tuple(float(v) for v in model.noise_variance)
+    true = tuple(float(v) for v in described.noise_variance)
     refit = result.residual_variance
-    exact = _exact_posterior_refit(latent_panels(model))
+    exact = _exact_posterior_refit(known)
     if not result.resolved:
         refit = tuple(Estimate(r.value, np.inf) for r in refit)
     bias = tuple(Estimate(r.value - t, r.error) for r, t in zip(refit, true, strict=True))
@@ -184,7 +184,7 @@ def check_theorem2(
         for found in (held, together)
     )
     verdict = _verdict(bias, true)
-    return Theorem2Check(model, true, refit, exact, bias, verdict, at_optimum, at_joint)
+    return Theorem2Check(described, true, refit, exact, bias, verdict, at_optimum, at_joint)
 
 
 def _dicts(estimates: tuple[Estimate, ...] | None) -> list[dict[str, float | str]] | None:
@@ -205,38 +205,19 @@ def _verdict(bias: tuple[Estimate, ...], true: tuple[float, ...]) -> Verdict:
     return Verdict.FAILS if unbiased else Verdict.INCONCLUSIVE
 
 
-def _exact_posterior_refit(panels: LatentPanels) -> tuple[Estimate, ...]:
-    """E_p E_{p(z|x)} (x_d − f_d)² on data nodes, posterior by posterior."""
-    model = panels.model
-    if panels.unresolved_mass > UNRESOLVED_MASS:
-        return tuple(Estimate(float(v), np.inf) for v in model.noise_variance)
-    if model.data_dim <= 2:
-        grid = trapezoid_grid(panels, 0.7)
-        mass = grid.volume * np.exp(grid.log_density)
-        order = np.argsort(-mass)
-        # The lightest nodes, a 1e-11 part, are left to the error radius.
-        kept = order[: 1 + int(np.searchsorted(np.cumsum(mass[order]), 1.0 - 1e-11))]
-        if kept.size * panels.z.size <= _MOST_PAIRS:
-            residuals = _residuals(panels, grid.x[kept])
-            fine = mass[kept] @ residuals
-            # p(x) E[(x − f)²|x] is Gaussian-smooth: at 0.7 σ the trapezoid rule errs by
-            # 2 exp(−2π²/0.49) < 1e-17 of it.
-            error = 1e-9 * model.noise_variance
-            return tuple(Estimate(float(v), float(e)) for v, e in zip(fine, error, strict=True))
-    size = max(16, min(256, _MOST_PAIRS // (16 * panels.z.size)))
-    draws = quasi_monte_carlo(model, size=size)
-    repeats, size, dim = draws.x.shape
-    residuals = _residuals(panels, draws.x.reshape(-1, dim)).reshape(repeats, size, dim)
-    pairs = [draws.average(residuals[:, :, d]) for d in range(dim)]
-    return tuple(Estimate(value, error) for value, error in pairs)
-
-
-def _residuals(panels: LatentPanels, x: Array) -> Array:
-    """E[(x_d − f_d)² | x] for every x: (n, D)."""
-    rows = np.empty_like(x)
-    for chunk in posterior_weights(panels, x):
-        for d, points in enumerate(x[chunk.rows].T):
-            rows[chunk.rows, d] = np.sum(
-                chunk.weight * (points[:, None] - panels.f[d]) ** 2, axis=1
-            )
-    return rows
+def _exact_posterior_refit(model: ExactModel) -> tuple[Estimate, ...]:
+    """E_p E_{p(z|x)} (x_d − f_d)², posterior by posterior: p(x) E[(x_d − f_d)² | x] is smooth."""
+    variance = model.model.noise_variance
+    if model.unresolved_mass > UNRESOLVED_MASS:
+        return tuple(Estimate(float(v), np.inf) for v in variance)
+    rule = data_rule(
+        model,
+        step=SMOOTH_STEP,
+        ignored=_IGNORED_MASS,
+        most=_MOST_PAIRS // model.latent_nodes,
+        size=max(16, min(256, _MOST_PAIRS // (16 * model.latent_nodes))),
+    )
+    return tuple(
+        rule.average(squares, unseen=_LARGEST * float(v), smooth=True)
+        for squares, v in zip(model.posterior_squares(rule.x).T, variance, strict=True)
+    )

@@ -1,0 +1,151 @@
+"""How the optimum of each objective is searched for: its E-step, and how much a search does.
+
+The ascent and the search know no objective: they ask here. Another objective is made known by
+:func:`register_search`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from theorycheck.errors import SettingError
+from theorycheck.objectives import ELBO, Elbo, IwaeBound, Objective
+from theorycheck.optimum._e_step import EStep
+from theorycheck.optimum._effort import (
+    IWAE_QUICK,
+    IWAE_THOROUGH,
+    QUICK,
+    THOROUGH,
+    Effort,
+)
+from theorycheck.optimum._iwae_e_step import ImportanceEStep
+from theorycheck.optimum._nodes import DataNodes
+from theorycheck.quadrature import LatentCells
+
+_Kind = TypeVar("_Kind", bound=Objective)
+
+
+@dataclass(frozen=True)
+class ObjectiveSearch:
+    """What a search needs to know of a kind of objective.
+
+    Parameters
+    ----------
+    e_step : callable
+        The objective, data nodes and cells to the E-step that finds the best q for it.
+    quick, thorough : Effort
+        What the efforts of these names mean for it: the dearer its E-step, the fewer starts.
+    before : Objective or None
+        An objective that is cheaper to search for and whose optimum is a start for this one; it is
+        searched for first, with the effort that the effort itself names (`Effort.elbo`).
+    """
+
+    e_step: Callable[[Objective, DataNodes, LatentCells], EStep]
+    quick: Effort
+    thorough: Effort
+    before: Objective | None = None
+
+
+_SEARCHES: dict[type[Objective], ObjectiveSearch] = {}
+
+
+def register_search(
+    kind: type[_Kind],
+    e_step: Callable[[_Kind, DataNodes, LatentCells], EStep],
+    *,
+    quick: Effort = QUICK,
+    thorough: Effort = THOROUGH,
+    before: Objective | None = None,
+) -> None:
+    """Make known how a kind of objective is searched for.
+
+    Parameters
+    ----------
+    kind : type
+        The class of the objective.
+    e_step, quick, thorough, before
+        As in :class:`ObjectiveSearch`.
+    """
+    _SEARCHES[kind] = ObjectiveSearch(e_step, quick, thorough, before)  # type: ignore[arg-type]
+
+
+def search_of(objective: Objective) -> ObjectiveSearch:
+    """Return how an objective is searched for.
+
+    Parameters
+    ----------
+    objective : Objective
+
+    Returns
+    -------
+    ObjectiveSearch
+
+    Raises
+    ------
+    SettingError
+        If nobody has said how.
+    """
+    if type(objective) not in _SEARCHES:
+        raise SettingError(
+            f"nobody has said how the optimum of the {objective.name} is searched for"
+        )
+    return _SEARCHES[type(objective)]
+
+
+def make_e_step(nodes: DataNodes, cells: LatentCells, objective: Objective = ELBO) -> EStep:
+    """Return the E-step of an objective.
+
+    Parameters
+    ----------
+    nodes : DataNodes
+        The data.
+    cells : LatentCells
+        The cells that f is constant on.
+    objective : Objective
+        What q is the best for.
+
+    Returns
+    -------
+    EStep
+    """
+    return search_of(objective).e_step(objective, nodes, cells)
+
+
+def effort_named(name: str, objective: Objective = ELBO) -> Effort:
+    """Return one of the efforts of an objective by its name.
+
+    Parameters
+    ----------
+    name : {"quick", "thorough"}
+        The name of the effort.
+    objective : Objective
+        What is searched for.
+
+    Returns
+    -------
+    Effort
+
+    Raises
+    ------
+    SettingError
+        If there is no effort of that name.
+    """
+    search = search_of(objective)
+    efforts = {"quick": search.quick, "thorough": search.thorough}
+    if name not in efforts:
+        raise SettingError(f"an effort is one of {', '.join(efforts)}, not '{name}'")
+    return efforts[name]
+
+
+def _elbo(_: Elbo, nodes: DataNodes, cells: LatentCells) -> EStep:
+    return EStep(nodes, cells)
+
+
+def _iwae(objective: IwaeBound, nodes: DataNodes, cells: LatentCells) -> EStep:
+    return ImportanceEStep(nodes, cells, objective.samples)
+
+
+register_search(Elbo, _elbo)
+register_search(IwaeBound, _iwae, quick=IWAE_QUICK, thorough=IWAE_THOROUGH, before=ELBO)
