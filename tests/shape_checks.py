@@ -10,6 +10,7 @@ are: they keep no annotations.
 from __future__ import annotations
 
 import functools
+import re
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -25,11 +26,13 @@ from jaxtyping import AbstractArray, jaxtyped
 HOUSE = Path(__file__).resolve().parent.parent
 #: Rooms whose public functions have shapes in their types. Folders in them are rooms of their own,
 #: which holds the kernels back.
-TYPED = ("models", "quadrature", "inference", "inference/ball", "rearrangements", "dataset")
+TYPED = (
+    *("models", "quadrature", "inference", "inference/ball", "objectives", "rearrangements"),
+    *("optimum", "theorems", "evaluation", "dataset"),
+)
 #: Names of annotations with a shape.
-SHAPED = (
-    *("Bool[", "Float64[", "Int64["),
-    *("Counts", "Flags", "Latents", "PerDimension", "PerPoint", "Points"),
+SHAPED = re.compile(
+    r"\b(Bool|Float64|Int64)\[|\b(Counts|Flags|Latents|PerDimension|PerPoint|Points)\b"
 )
 
 Function = Callable[..., Any]
@@ -111,8 +114,7 @@ def _checked(value: Any) -> Any:
 def _shapes(function: Function) -> Iterator[str]:
     """Yield what a function annotates with a shape, resolved or not."""
     for name, hint in function.__annotations__.items():
-        written = hint if isinstance(hint, str) else ""
-        if names_a_shape(hint) or any(word in written for word in SHAPED):
+        if names_a_shape(hint) or (isinstance(hint, str) and SHAPED.search(hint)):
             yield name
 
 

@@ -91,7 +91,7 @@ class ExactModel(Protocol):
         """Return log p(x) for x (n, D), with its radius and E[f(z) | x]."""
         ...
 
-    def posterior_squares(self, x: ArrayLike) -> Array:
+    def posterior_squares(self, x: ArrayLike) -> Points:
         """Return E[(x_d − f_d(z))² | x] under the exact posterior for x (n, D), shape (n, D)."""
         ...
 

@@ -16,7 +16,7 @@ from jaxtyping import Float64
 from numpy.typing import ArrayLike
 from scipy.special import erfc, ndtri
 
-from theorycheck.arrays import Array, PerPoint
+from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
 from theorycheck.inference._exact_model import BestQ
@@ -169,7 +169,7 @@ class ExactLinearGaussian:
         mean_f = self.model.offset + apart @ (self.model.loadings @ self._gain).T
         return LogDensity(value, error, error, mean_f)
 
-    def posterior_squares(self, x: ArrayLike) -> Array:
+    def posterior_squares(self, x: ArrayLike) -> Points:
         """Return E[(x_d − f_d(z))² | x] under the exact posterior for x (n, D), shape (n, D)."""
         points = as_points(x, self.model.data_dim)
         w = self.model.loadings

@@ -330,7 +330,7 @@ class MeanField:
         """Return log p(x); see :func:`theorycheck.inference.log_density`."""
         return log_density(self.panels, x)
 
-    def posterior_squares(self, x: ArrayLike) -> Array:
+    def posterior_squares(self, x: ArrayLike) -> Points:
         """Return E[(x_d − f_d(z))² | x] under the exact posterior for x (n, D), shape (n, D)."""
         points = as_points(x, self.model.data_dim)
         squares = np.empty_like(points)

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import (
@@ -33,8 +32,6 @@ from theorycheck.objectives._given_sample import (
 from theorycheck.objectives._price import say_price
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import DataSample, TrapezoidGrid
-
-Array = NDArray[np.float64]
 
 #: Grid steps tried for H and MLEO, in σ; each rule contains the one with twice its step.
 _STEPS = (1.0 / 3.0, 1.0 / 6.0, 1.0 / 12.0)

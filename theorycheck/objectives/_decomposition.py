@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate
@@ -37,8 +36,6 @@ from theorycheck.quadrature import (
     given_sample,
 )
 from theorycheck.results import Saved
-
-Array = NDArray[np.float64]
 
 #: Rounding: a tolerance below this is met by what comes within it.
 _SLACK = 1e-11

@@ -8,12 +8,11 @@ increment onto its ball, a multiplier. The straight lines through (z_j, f_j) the
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 from scipy.linalg import solveh_banded
 
+from theorycheck.arrays import Array
 from theorycheck.errors import SettingError
-
-Array = NDArray[np.float64]
 
 _ITERATIONS = 400
 #: Largest violation of an increment's bound, relative to the largest increment, at which to stop.
@@ -23,8 +22,13 @@ _LIGHTEST = 1e-6
 
 
 def limit_steepness(
-    target: Array, weight: Array, z: Array, bound: float, *, start: Array | None = None
-) -> Array:
+    target: Float64[Array, "cells D"],
+    weight: Float64[Array, "cells D"],
+    z: Float64[Array, " cells"],
+    bound: float,
+    *,
+    start: Float64[Array, "cells D"] | None = None,
+) -> Float64[Array, "cells D"]:
     """Return the f of bounded steepness that is closest to a target.
 
     Parameters

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array, PerDimension
 from theorycheck.estimate import Estimate
 from theorycheck.models import (
     DescribedModel,
@@ -24,8 +24,6 @@ from theorycheck.optimum._settings import SearchSettings
 from theorycheck.optimum._starts import GROUND_TRUTH
 from theorycheck.quadrature import LatentCells, largest_slope
 from theorycheck.results import Saved
-
-Array = NDArray[np.float64]
 
 #: Values of J, in nats, that differ by less count as the same optimum.
 SAME_OPTIMUM = 1e-3
@@ -136,7 +134,7 @@ class PredictedOptimum(Saved, Evaluated):
     schema: ClassVar[str] = "optimum"
 
     cells: LatentCells
-    f: Array
+    f: Float64[Array, "cells D"]
     evaluation: Evaluation
     first: str
     first_ascent: float
@@ -265,7 +263,7 @@ class PredictedOptimum(Saved, Evaluated):
 
 
 def decoder_on_cells(
-    cells: LatentCells, f: Array, noise_variance: Array, name: str
+    cells: LatentCells, f: Float64[Array, "cells D"], noise_variance: PerDimension, name: str
 ) -> GenerativeModel:
     """Join the values on the cells by straight lines, flat beyond the outermost.
 

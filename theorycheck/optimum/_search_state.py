@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array, PerDimension
 from theorycheck.errors import SettingError
 from theorycheck.files import replace_files
-
-Array = NDArray[np.float64]
 
 _FORMAT = "theorycheck search state 1"
 #: Seconds between two writings of the file.
@@ -48,9 +47,9 @@ class Outcome:
 
     kind: str
     value: float
-    f: Array
-    boundary: Array
-    noise_variance: Array
+    f: Float64[Array, "cells D"]
+    boundary: Float64[Array, " inner"]
+    noise_variance: PerDimension
     evaluations: int
 
 
