@@ -115,8 +115,10 @@ def random_curve(
     return np.asarray(mean + amplitude * curve @ root.T, dtype=np.float64)
 
 
-def random_start(rng: np.random.Generator, e_step: EStep, ground_truth: Array) -> Start:
-    """Draw a start: three times in four an annealed curve, else a tear of the ground truth.
+def random_start(
+    rng: np.random.Generator, e_step: EStep, ground_truth: Float64[Array, "cells D"]
+) -> Start:
+    """Draw a start: three times in four an annealed curve, else an exchange of the truth.
 
     Parameters
     ----------
