@@ -114,9 +114,9 @@ class PartOfData:
     Parameters
     ----------
     log_density : callable
-        Log of the part at x (n, D): an array (n,), nats.
+        Maps x (n, D) to the log of the part, (n,), nats.
     mass : float
-        Its integral.
+        Integral of the part.
     """
 
     log_density: Callable[[Points], PerPoint]
@@ -140,11 +140,11 @@ def averages_on_boxes(
     Parameters
     ----------
     model : ExactModel
-        Whose posterior is approximated.
+        The model whose posterior is approximated.
     data : ExactModel
-        Whose p(x) it is; may be the model itself.
+        The model that p(x) belongs to; may be the same.
     grid : TrapezoidGrid
-        Of p(x), or of the part asked for: it says where the mass is.
+        A grid over p(x), or over the part asked for: it says where the mass is.
     tolerance : float
         Error radius wanted for the PMO, nats.
     residual_tolerance : float
@@ -156,6 +156,7 @@ def averages_on_boxes(
     family : Family
         What q may be.
     progress : Progress
+        Told about every round.
 
     Returns
     -------
@@ -245,7 +246,7 @@ def averages_on_sample(
     Parameters
     ----------
     model : ExactModel
-        Whose posterior is approximated.
+        The model whose posterior is approximated.
     sample : DataSample
         Draws of x.
     family : Family

@@ -50,10 +50,11 @@ class Averaged:
     Parameters
     ----------
     averages : PosteriorAverages
+        The averages over p(x).
     entropy, mleo : Estimate
         Nats.
     method : str
-        In words.
+        How they were taken, in words.
     given : SampleAverages or None
         What a given table of x says, where there was one.
     """
@@ -80,10 +81,11 @@ class Averaging:
     max_nodes : int
         Nodes x at most; what needs more goes to quasi-Monte Carlo.
     size, repeats, seed : int
-        Of quasi-Monte Carlo: points a repetition, repetitions, seed.
+        Points a repetition, repetitions and seed of quasi-Monte Carlo.
     family : Family
         What q may be.
     progress : Progress
+        Told about every round.
     """
 
     model: ExactModel

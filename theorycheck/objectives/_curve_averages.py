@@ -67,14 +67,16 @@ class CurveAverages:
     Parameters
     ----------
     field : MeanField
+        Mean-field inference in the model.
     tolerance, residual_tolerance : float
-        As for :func:`averages_on_boxes`.
+        Error radii wanted, as :func:`averages_on_boxes` takes them.
     max_nodes : int
         Nodes x at most for boxes or strips; beyond, what is left is averaged by quasi-Monte
         Carlo, with a statistical radius.
     size, repeats, seed : int
-        Of quasi-Monte Carlo.
+        Points a repetition, repetitions and seed of quasi-Monte Carlo.
     progress : Progress
+        Told about every round.
     """
 
     field: MeanField

@@ -124,17 +124,17 @@ class Decomposition(Saved):
 
     @property
     def excess(self) -> Estimate:
-        """J = MLEO + PMO = −ELBO − H, by which decoders are compared; NaN where H is unknown."""
+        """Return J = MLEO + PMO = −ELBO − H, which compares decoders; NaN where H is unknown."""
         return self.mleo + self.pmo
 
     @property
     def figures(self) -> ObjectiveValue:
-        """J, MLEO and PMO together."""
+        """Return J, MLEO and PMO together."""
         return ObjectiveValue(self.excess, self.mleo, self.pmo)
 
     @property
     def negative_elbo(self) -> Estimate:
-        """−ELBO averaged over p(x), or over the given table of x."""
+        """Return −ELBO averaged over p(x), or over the given table of x, nats."""
         if self.given is not None:
             return self.given.negative_elbo
         return self.entropy + self.mleo + self.pmo

@@ -93,7 +93,7 @@ def averages_of_table(
     draws : DataSample
         The table, one repetition: x of shape (1, n, D).
     truth_known : bool
-        As in :class:`SampleAverages`.
+        Whether the law of the table is known, as :class:`SampleAverages` says.
     family : Family
         What q may be.
     progress : Progress

@@ -110,7 +110,7 @@ def iwae_objective(
     step : float
         Step in σ of the data grid, D <= 2.
     seed : int
-        Of the quasi-Monte Carlo points, D > 2.
+        Seed of the quasi-Monte Carlo points, D > 2.
     progress : Progress
         Told how many x are done.
 

@@ -32,6 +32,7 @@ class Landscape:
     Parameters
     ----------
     x : ndarray, shape (D,)
+        The data point.
     mean : ndarray, shape (m,)
         μ.
     scale : ndarray, shape (k,)
@@ -76,7 +77,7 @@ class KlMap:
 
     @property
     def x(self) -> Float64[Array, "*grid D"]:
-        """The points of the grid, shape (..., D)."""
+        """Return the points of the grid, shape (..., D)."""
         return np.stack(np.meshgrid(*self.axes, indexing="ij"), axis=-1)
 
     def density_of(self, panels: LatentPanels) -> Float64[Array, "*grid"]:
@@ -85,12 +86,12 @@ class KlMap:
         Parameters
         ----------
         panels : LatentPanels
-            Of that model.
+            Panels of that model.
 
         Returns
         -------
         ndarray
-            As `density`.
+            Values of p(x), in the shape of `density`.
         """
         flat = log_density(panels, self.x.reshape(-1, len(self.axes))).value
         return np.asarray(np.exp(flat).reshape(self.density.shape))
@@ -108,7 +109,9 @@ def pmo_landscape(
     Parameters
     ----------
     model : GenerativeModel, LatentPanels or MeanField
+        The model whose posterior is approximated.
     x : array_like, shape (D,)
+        The data point.
     mean : array_like, shape (m,), optional
         μ; by default 161 values that cover all local minima.
     scale : array_like, shape (k,), optional
@@ -168,9 +171,9 @@ def kl_map(
     Parameters
     ----------
     model : GenerativeModel, LatentPanels or MeanField
-        Whose posterior is approximated.
+        The model whose posterior is approximated.
     data : GenerativeModel, optional
-        Whose p(x) says where to look; by default the model's own.
+        The model whose p(x) says where to look; by default the same.
     resolution : int
         Grid points along the longer axis.
 

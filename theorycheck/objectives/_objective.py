@@ -151,6 +151,7 @@ class Objective(Named):
         field : MeanField
             The decoder.
         x : ndarray, shape (n, D)
+            Data points.
         mean, scale : ndarray, shape (n,)
             μ and s of q(z|x).
         """
@@ -170,6 +171,7 @@ class Objective(Named):
         Parameters
         ----------
         entries : mapping
+            What ``to_dict`` wrote.
 
         Returns
         -------
@@ -213,12 +215,12 @@ class Evaluation:
 
     @property
     def figures(self) -> ObjectiveValue:
-        """J of the objective, beside MLEO and PMO."""
+        """Return J of the objective, beside MLEO and PMO."""
         return ObjectiveValue(self.excess, self.decomposition.mleo, self.decomposition.pmo)
 
     @property
     def beside(self) -> tuple[Estimate, ...]:
-        """J where a table needs a column for it, because it is not the decomposition's own."""
+        """Return J where a table needs a column for it: it is not the decomposition's own."""
         return () if self.objective.decomposed else (self.excess,)
 
     def entries(self) -> dict[str, object]:
@@ -300,12 +302,12 @@ class IwaeBound(Objective):
 
     @property
     def numbered(self) -> str:
-        """J with S in it."""
+        """Return J's symbol with S in it."""
         return f"J_{self.samples}"
 
     @property
     def told(self) -> str:
-        """J_S with S in words."""
+        """Return what J_S is, with S in words."""
         return f"J_S at S = {self.samples}"
 
     @property

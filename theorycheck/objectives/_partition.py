@@ -247,12 +247,12 @@ def spanning(first: Partition, last: Partition) -> Partition:
     Parameters
     ----------
     first, last : Partition
-        Of one distribution of KL(x), at η_1 <= η_2.
+        Two partitions of one distribution of KL(x), at η_1 <= η_2.
 
     Returns
     -------
     Partition
-        With the larger η.
+        The partition of the larger η.
     """
     figures = ("pr_lo", "pr_hi", "d_lo", "d_hi", "low", "high")
     hulls = {name: hull(getattr(first, name), getattr(last, name)) for name in figures}

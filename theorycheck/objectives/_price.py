@@ -40,9 +40,9 @@ def say_price(
     Parameters
     ----------
     model : ExactModel
-        Whose posterior is approximated.
+        The model whose posterior is approximated.
     data : ExactModel
-        Whose p(x) it is.
+        The model that p(x) belongs to.
     nodes : float
         How many x there will be.
     progress : Progress

@@ -39,9 +39,11 @@ class Ascent:
     Parameters
     ----------
     f : ndarray, shape (M, D)
+        Decoder means on the cells.
     noise_variance : ndarray, shape (D,)
+        Noise variance σ², squared data units.
     negative_elbo : float
-        On the data nodes, nats.
+        The value −ELBO on the data nodes, nats.
     responsibilities : Responsibilities
         The optimal q there.
     evaluations : int

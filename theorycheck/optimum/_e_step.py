@@ -88,12 +88,12 @@ class Responsibilities:
 
     @property
     def mean(self) -> PerPoint:
-        """μ of the best q, shape (n,)."""
+        """Return μ of the best q, shape (n,)."""
         return np.ascontiguousarray(self.minima[:, 0, 0])
 
     @property
     def scale(self) -> PerPoint:
-        """Its s, shape (n,)."""
+        """Return s of the best q, shape (n,)."""
         return np.exp(self.minima[:, 0, 1])
 
     def residual_variance(self, f: Float64[Array, "cells D"]) -> PerDimension:
@@ -123,7 +123,9 @@ class EStep:
         Parameters
         ----------
         f : ndarray, shape (M, D)
+            Decoder means on the cells.
         noise_variance : ndarray, shape (D,)
+            Noise variance σ², squared data units.
         previous : ndarray, shape (n, CARRIED, 3), optional
             The minima of the last sweep, which are among the starts of this one.
 
@@ -158,14 +160,16 @@ class EStep:
         Parameters
         ----------
         f : ndarray, shape (M, D)
+            Decoder means on the cells.
         noise_variance : ndarray, shape (D,)
+            Noise variance σ², squared data units.
         found : Responsibilities
             What the E-step found for them.
 
         Returns
         -------
         Responsibilities
-            With the global minima, and with the `gap` that is left.
+            The global minima, with the `gap` that is left.
         """
         x = self.nodes.x
         decoder = decoder_from_table(self.cells.boundary, f, kind="cells")

@@ -45,7 +45,9 @@ class ImportanceEStep(EStep):
     Parameters
     ----------
     nodes : DataNodes
+        Nodes of the average over p(x).
     cells : LatentCells
+        Cells on which f is constant.
     samples : int
         S, at least 2.
 

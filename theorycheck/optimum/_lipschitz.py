@@ -1,4 +1,4 @@
-"""The closest f whose steepness |f′| stays below a bound: finite networks cannot tear.
+"""The closest f under a Lipschitz bound on |f′|: finite networks cannot jump.
 
 Minimises Σ_j w_j (f_j − m_j)² subject to |f_{j+1} − f_j| <= B (z_{j+1} − z_j), a convex problem, by
 the alternating direction method of multipliers: a tridiagonal system for f, a projection of every
@@ -29,7 +29,7 @@ def limit_steepness(
     *,
     start: Float64[Array, "cells D"] | None = None,
 ) -> Float64[Array, "cells D"]:
-    """Return the f of bounded steepness that is closest to a target.
+    """Return the f within a Lipschitz bound that is closest to a target.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def limit_steepness(
         If the bound is not positive.
     """
     if not bound > 0.0:
-        raise SettingError(f"the bound on the steepness must be positive, not {bound}")
+        raise SettingError(f"the Lipschitz bound must be positive, not {bound}")
     radius = bound * np.diff(z)
     if np.all(np.linalg.norm(np.diff(target, axis=0), axis=1) <= radius):
         return target

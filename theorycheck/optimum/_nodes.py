@@ -23,6 +23,7 @@ class DataNodes:
     Parameters
     ----------
     x : ndarray, shape (n, D)
+        Nodes of the average over p(x).
     mass : ndarray, shape (n,)
         Adds up to one.
     log_density : ndarray, shape (n,)
@@ -51,7 +52,7 @@ class DataNodes:
 
     @property
     def entropy(self) -> float:
-        """H = −E_p log p(x) on these nodes, nats."""
+        """Return H = −E_p log p(x) on these nodes, nats."""
         return -float(self.mass @ self.log_density)
 
 
@@ -79,7 +80,7 @@ def data_nodes(
     most : int, optional
         Draw so many nodes from a larger grid, each standing for an equal share of its mass.
     seed : int
-        Of the quasi-Monte Carlo draws (D > 2) and of that choice.
+        Seed of the quasi-Monte Carlo draws (D > 2) and of that choice.
 
     Returns
     -------

@@ -53,7 +53,7 @@ class OwnMStep:
     model : GenerativeModel
         f_new, with the same σ².
     pmo : Estimate
-        Of the decoder before the step, whose MLEO is 0; nats.
+        The PMO of the decoder before the step, whose MLEO is 0; nats.
     gain : Estimate
         How far the step lowers −ELBO at fixed q, nats.
     mean, second_moment : float

@@ -77,7 +77,7 @@ class Convergence:
     displacement : float
         Root mean square |f_new − f|/σ of one more M-step.
     gradient_norm : float
-        Of −ELBO in the cells' f in units of σ, nats.
+        Norm of the gradient of −ELBO in the cells' f in units of σ, nats.
     q_gap : float
         Nats by which that J could be lower at q that the last E-step did not find: at rounding
         level for the ELBO, log p − L_S for the IWAE bound.
@@ -111,8 +111,9 @@ class PredictedOptimum(Saved, Evaluated):
     Parameters
     ----------
     cells : LatentCells
+        Cells of the decoder found.
     f : ndarray, shape (M, D)
-        On the cells; the decoder joins these values by straight lines.
+        Values on the cells; the decoder joins them by straight lines.
     evaluation : Evaluation
         That decoder under the objective, exactly, on nodes that the search never saw.
     first : str
@@ -151,7 +152,7 @@ class PredictedOptimum(Saved, Evaluated):
 
     @property
     def decomposition(self) -> Decomposition:
-        """−ELBO of the decoder found and its parts, whatever the objective."""
+        """Return −ELBO of the decoder found and its parts, whatever the objective."""
         return self.evaluation.decomposition
 
     @property
@@ -181,7 +182,7 @@ class PredictedOptimum(Saved, Evaluated):
 
     @property
     def excess(self) -> Estimate:
-        """J of the decoder found, of the objective that was searched for."""
+        """Return J of the decoder found, of the objective that was searched for."""
         return self.evaluation.excess
 
     @property
@@ -270,14 +271,18 @@ def decoder_on_cells(
     Parameters
     ----------
     cells : LatentCells
+        Cells of the decoder found.
     f : ndarray, shape (M, D)
+        Decoder means on the cells.
     noise_variance : ndarray, shape (D,)
+        Noise variance σ², squared data units.
     name : str
+        What reports call the decoder.
 
     Returns
     -------
     GenerativeModel
-        Whose |f′| is that between neighbouring cells; its J is lower than that of the steps.
+        The model; its |f′| is that between neighbouring cells, its J lower than that of the steps.
     """
     decoder = decoder_from_table(cells.z, f, kind="linear", name=name)
     return GenerativeModel(decoder, noise_variance)

@@ -52,12 +52,13 @@ class Found:
     Parameters
     ----------
     starts : list of Outcome
-        On coarse cells.
+        Ascents on coarse cells.
     refined : dict of int to Outcome
-        Of those that were worth it, by their place among the starts.
+        Ascents on fine cells of those that were worth it, by their place among the starts.
     hops : list of (Outcome, Outcome or None)
         Coarse, and refined where that was worth it.
     best : Outcome
+        The best of all.
     """
 
     starts: list[Outcome]

@@ -38,9 +38,11 @@ class Outcome:
     value : float
         J on the data nodes of its level, nats; a guide, not a result.
     f : ndarray, shape (M, D)
+        Decoder means on the cells.
     boundary : ndarray, shape (M − 1,)
-        Of the cells of f.
+        Inner boundaries of the cells of f.
     noise_variance : ndarray, shape (D,)
+        Noise variance σ², squared data units.
     evaluations : int
         E-steps taken.
     """
@@ -61,6 +63,7 @@ class SearchState:
     settings : mapping
         What the outcomes depend on. A file written under others is refused.
     path : Path, optional
+        The file of the state.
     resume : bool
         Go on from the file if it exists; otherwise it is written anew.
 
@@ -148,6 +151,7 @@ def peek(path: Path) -> Seen | None:
     Parameters
     ----------
     path : Path
+        The file of the state.
 
     Returns
     -------

@@ -61,8 +61,9 @@ class SelfTraining:
     Parameters
     ----------
     rounds : tuple of Round
+        The rounds, that of the decoder given first.
     models : dict of int to GenerativeModel
-        By the number of the round; the last is always there.
+        Decoders by the number of the round; the last is always there.
     """
 
     rounds: tuple[Round, ...]
@@ -95,7 +96,7 @@ def self_train(
     Returns
     -------
     SelfTraining
-        With `rounds` + 1 entries: the last is that of the decoder that came out.
+        The `rounds` + 1 entries: the last is that of the decoder that came out.
 
     Raises
     ------
@@ -128,11 +129,12 @@ def distance_to_affine(model: GenerativeModel) -> tuple[PerDimension, float, flo
     Parameters
     ----------
     model : GenerativeModel
+        The model.
 
     Returns
     -------
     slope : ndarray, shape (D,)
-        Of the affine decoder.
+        Slope of the closest affine decoder.
     curvature, spread : float
         Root mean square distance of f from it, and from its own mean; data units.
     """

@@ -120,7 +120,7 @@ class SearchSettings:
 
     @property
     def variance(self) -> PerDimension:
-        """σ² of resolved settings, shape (D,)."""
+        """Return σ² of resolved settings, shape (D,)."""
         return np.array(self.noise_variance, dtype=np.float64)
 
     def difference(self, other: SearchSettings) -> str | None:
@@ -162,6 +162,7 @@ class SearchSettings:
         Parameters
         ----------
         entries : Mapping
+            What ``to_dict`` wrote.
 
         Returns
         -------

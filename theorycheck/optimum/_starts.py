@@ -1,4 +1,4 @@
-"""Where the ascent starts: the ground truth, its tears and folds, and annealed random curves.
+"""Where the ascent starts: the ground truth, its interval exchanges and folds, and annealed random curves.
 
 Measured (docs/optimum.md): a random smooth curve, cooled from a large σ² down to the true one, ends
 near the best value more often than a tear of the ground truth does: at large σ² the landscape has
@@ -19,7 +19,7 @@ from theorycheck.optimum._coordinate_ascent import NoiseFit, ascend
 from theorycheck.optimum._e_step import EStep
 from theorycheck.rearrangements import random_exchange
 
-#: Pieces of a tear, and half-waves of a random curve, at most.
+#: Pieces of an interval exchange, and half-waves of a random curve, at most.
 _MOST_PIECES = 5
 _MOST_WAVES = 6
 #: σ² falls by this factor from one stage of the annealing to the next, with so many E-steps each.
@@ -44,6 +44,7 @@ class Start:
     kind : str
         What a reader is told.
     f : ndarray, shape (M, D)
+        Decoder means on the cells.
     heat : float
         Factor on σ² at which annealing begins; 1: none.
     """
@@ -92,6 +93,7 @@ def random_curve(
     Parameters
     ----------
     rng : numpy.random.Generator
+        Source of randomness.
     e_step : EStep
         Its nodes give mean and covariance, its cells the latents.
     waves : int
@@ -123,7 +125,9 @@ def random_start(
     Parameters
     ----------
     rng : numpy.random.Generator
+        Source of randomness.
     e_step : EStep
+        The E-step of the search.
     ground_truth : ndarray, shape (M, D)
         f of the ground truth on the cells.
 
