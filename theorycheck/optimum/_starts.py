@@ -1,4 +1,4 @@
-"""Where the ascent starts: the ground truth, its interval exchanges and folds, and annealed random curves.
+"""Where the ascent starts: the ground truth, its interval exchanges and folds, random curves.
 
 Measured (docs/optimum.md): a random smooth curve, cooled from a large σ² down to the true one, ends
 near the best value more often than a tear of the ground truth does: at large σ² the landscape has
