@@ -13,10 +13,14 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from tests.shape_checks import SHAPED, TYPED, names_a_shape, typed_modules
+from tests.shape_checks import SHAPED, TYPED, installed, names_a_shape, typed_modules
 from theorycheck.inference import BestQ, as_points, local_maxima
 from theorycheck.models import Decoder, benchmark
 from theorycheck.quadrature import LatentCells, change_at_kinks, sobol_points
+
+pytestmark = pytest.mark.skipif(
+    not installed(), reason="the rooms were imported by other tests first"
+)
 
 #: Arrays whose shape is not said: `Array` by itself, not in Float64[Array, ...].
 BARE = re.compile(r"(?<!Float64\[)(?<!Bool\[)(?<!Int64\[)\b(?:Array|Booleans|Integers|NDArray)\b")
