@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from theorycheck.estimate import Estimate, Verdict, nonnegative, positive
 from theorycheck.evaluation._amortisation import Encoder, own_negative_elbo
 from theorycheck.evaluation._comparison import TwoSample, energy_test
@@ -24,8 +21,6 @@ from theorycheck.objectives import (
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import largest_slope
 from theorycheck.ruling import Ruling
-
-Array = NDArray[np.float64]
 
 #: Error radius of the PMO, nats: a tenth of what networks are told apart by.
 TOLERANCE = 1e-3

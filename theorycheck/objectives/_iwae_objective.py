@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import (
@@ -33,8 +34,6 @@ from theorycheck.models import DescribedModel
 from theorycheck.objectives._given_sample import UNKNOWN
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import DataSample, LatentPanels, given_sample
-
-Array = NDArray[np.float64]
 
 #: Which q an objective is taken at.
 OPTIMAL_Q, ELBO_Q = "optimal", "elbo"

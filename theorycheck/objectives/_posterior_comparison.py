@@ -15,16 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array, Booleans
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate, Kind, Verdict, positive
 from theorycheck.inference import MODE_MASS, MODE_PROMINENCE, MeanField, count_modes, log_density
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import sample_mean
 from theorycheck.ruling import Ruling
-
-Array = NDArray[np.float64]
 
 #: Shares of the data that the regions of highest density hold.
 SHARES = (0.1, 0.25, 0.5, 1.0)
@@ -226,7 +224,7 @@ def compare_posteriors(
 
 
 def _region(
-    share: float, inside: NDArray[np.bool_], kl: Sequence[Array], modes: Sequence[Array]
+    share: float, inside: Booleans, kl: Sequence[Array], modes: Sequence[Array]
 ) -> RegionComparison:
     mass = sample_mean(inside.astype(float), one_draw=1.0)
     if share == 1.0:

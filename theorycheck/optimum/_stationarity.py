@@ -12,8 +12,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate, Kind, Verdict, positive
 from theorycheck.inference import (
@@ -29,8 +29,6 @@ from theorycheck.models import DescribedModel, same_model
 from theorycheck.quadrature import UNRESOLVED_MASS
 from theorycheck.quadrature.kernels import m_step_batch
 from theorycheck.ruling import Ruling
-
-Array = NDArray[np.float64]
 
 #: Gain of the M-step, in nats, below which f counts as unmoved whatever the radius: at a
 #: stationary f the gain is a square of rounding and grid errors, never exactly zero.

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import GenerativeModel
 from theorycheck.objectives import decompose
 from theorycheck.quadrature import NOISE, LatentPanels, latent_panels
 from theorycheck.ruling import Ruling
-
-Array = NDArray[np.float64]
 
 #: Radius from which MLEO = 0, and equal characteristic functions, say something.
 SHARP = 1e-6
@@ -42,7 +41,7 @@ class ImageLawCheck:
     difference : Estimate
         The largest difference of the characteristic functions over the frequencies.
     frequencies : int
-        How many were looked at.
+        Number of frequencies t that were looked at.
     verdict : Verdict
         HOLDS where both are zero within radii below SHARP; FAILS where one is not zero.
     """
@@ -75,7 +74,7 @@ def same_image_law(
     Parameters
     ----------
     model, data : GenerativeModel
-        Of one D. Where their σ² differ the laws of x are compared instead.
+        Two models of one D. Where their σ² differ the laws of x are compared instead.
     mleo : Estimate, optional
         KL[p ‖ p_f] where it is known already.
 
@@ -114,11 +113,12 @@ def characteristic_difference(
     Parameters
     ----------
     model, data : GenerativeModel
+        Two models of one D.
 
     Returns
     -------
     Estimate
-        Of max_t |E exp(i t·f(Z)) − E exp(i t·f_data(Z))|.
+        The largest |E exp(i t·f(Z)) − E exp(i t·f_data(Z))| over t.
     int
     """
     one, other = latent_panels(model), latent_panels(data)

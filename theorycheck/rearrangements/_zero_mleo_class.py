@@ -29,6 +29,7 @@ class EvaluatedMember(Evaluated):
     Parameters
     ----------
     member : Member
+        The decoder.
     decomposition : Decomposition
         Against the ground truth's p(x).
     image_law : ImageLawCheck
@@ -41,7 +42,7 @@ class EvaluatedMember(Evaluated):
 
     @property
     def name(self) -> str:
-        """The decoder's name."""
+        """Return the decoder's name."""
         return self.member.name
 
     def to_dict(self) -> dict[str, object]:
@@ -67,10 +68,11 @@ class ZeroMleoClass:
     left_out : tuple of EvaluatedMember
         Those that could not be resolved well enough to pass.
     monotone : MonotoneRearrangement
+        What is known of the monotone one.
     folds, local_folds : tuple of int
         Branches of the folds, and numbers of parts that are folded onto themselves.
     tears, seed : int
-        Random tears, and their seed.
+        Number of random interval exchanges, and their seed.
     arrangements : int
         Orders and directions of the curve's natural pieces that there are.
     """
@@ -86,12 +88,12 @@ class ZeroMleoClass:
 
     @property
     def smallest(self) -> EvaluatedMember:
-        """The member of smallest PMO."""
+        """Return the member of smallest PMO."""
         return self.members[0]
 
     @property
     def continuous(self) -> tuple[EvaluatedMember, ...]:
-        """The members that are continuous functions of z."""
+        """Return the members that are continuous functions of z."""
         return tuple(m for m in self.members if m.member.continuous)
 
     @property
@@ -157,9 +159,10 @@ def survey_zero_mleo(
     data : GenerativeModel
         The ground truth.
     truth : Decomposition, optional
-        Of the ground truth, where there is one already.
+        Decomposition of the ground truth, where there is one already.
     folds, local_folds, tears, pieces, seed
-        As for :func:`theorycheck.rearrangements._rearrangement.zero_mleo_members`.
+        What is surveyed, as
+        :func:`theorycheck.rearrangements._rearrangement.zero_mleo_members` takes it.
     tolerance : float
         Error radius wanted for every PMO, nats.
     screened : bool
@@ -168,6 +171,7 @@ def survey_zero_mleo(
     jobs : int, optional
         Processes; by default what ``joblib.parallel_config`` says.
     progress : Progress
+        Told about every decoder.
 
     Returns
     -------

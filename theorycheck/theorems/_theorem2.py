@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate, Verdict, positive
@@ -24,8 +23,6 @@ from theorycheck.quadrature import UNRESOLVED_MASS
 from theorycheck.results import Saved
 from theorycheck.ruling import Ruling
 from theorycheck.theorems._noise_optimum import NoiseAtOptimum, checked_optimum, mean_of, noise_at
-
-Array = NDArray[np.float64]
 
 #: Pairs of data node and latent node looked at in all.
 _MOST_PAIRS = 200_000_000
