@@ -44,11 +44,11 @@ _UNTESTED = "that trained networks reach such a decoder, and that IWAE learns p(
 _SEARCH = "the quick search over all decoders, seed 0"
 
 
-def check(found: PredictedOptimum, pieces: int) -> Theorem1Check:
+def check(found: PredictedOptimum, pieces: int, jobs: int) -> Theorem1Check:
     data = benchmark("clusters")
     truth = decompose(data, tolerance=_TRUTH_TOLERANCE)
     members = survey_zero_mleo(
-        data, truth=truth, tears=4, pieces=pieces, tolerance=_TOLERANCE, jobs=2
+        data, truth=truth, tears=4, pieces=pieces, tolerance=_TOLERANCE, jobs=jobs
     )
     return check_theorem1(
         data,
@@ -60,8 +60,10 @@ def check(found: PredictedOptimum, pieces: int) -> Theorem1Check:
 
 
 @pytest.fixture(scope="module")
-def theorem1(predicted_optimum: Callable[[str], PredictedOptimum]) -> Theorem1Check:
-    return check(predicted_optimum("clusters"), _ORDERS)
+def theorem1(
+    predicted_optimum: Callable[[str], PredictedOptimum], jobs: int
+) -> Theorem1Check:
+    return check(predicted_optimum("clusters"), _ORDERS, jobs)
 
 
 def test_premise_and_condition_1_hold_at_one_eta(
@@ -166,9 +168,11 @@ def test_conditions_at_one_eta(
 
 @pytest.mark.slow
 def test_conditions_over_all_orders_and_directions(
-    predicted_optimum: Callable[[str], PredictedOptimum], evidence: Callable[[Evidence], Evidence]
+    predicted_optimum: Callable[[str], PredictedOptimum],
+    jobs: int,
+    evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    theorem1 = check(predicted_optimum("clusters"), _DIRECTIONS)
+    theorem1 = check(predicted_optimum("clusters"), _DIRECTIONS, jobs)
     evidence(conditions(theorem1))
     assert theorem1.joint.verdict is not Verdict.HOLDS
     assert theorem1.condition_2_repaired is Verdict.HOLDS
