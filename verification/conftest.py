@@ -89,6 +89,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     Networks and thorough searches are for one process: a session shares what it has trained, and
     they take all cores by themselves.
     """
+    # A worker runs this hook as well, and would have workers of its own, without end.
+    if "PYTEST_XDIST_WORKER" in os.environ or hasattr(config, "workerinput"):
+        return
     option = config.option
     # None: pytest-xdist is there, and was not told how many.
     told = getattr(option, "numprocesses", 0) is not None or option.dist != "no" or option.tx
