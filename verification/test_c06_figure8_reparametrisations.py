@@ -56,9 +56,9 @@ _UNTESTED = (
 
 
 @pytest.fixture(scope="module")
-def surveyed() -> ZeroMleoClass:
+def surveyed(jobs: int) -> ZeroMleoClass:
     data = benchmark("figure8")
-    return survey_zero_mleo(data, folds=(2, 3, 4), local_folds=_PARTS, tears=0, jobs=2)
+    return survey_zero_mleo(data, folds=(2, 3, 4), local_folds=_PARTS, tears=0, jobs=jobs)
 
 
 @pytest.fixture(scope="module")
