@@ -8,9 +8,9 @@ Kind: one-sided for the bias, tight for its absence.
 Reference: Theorem 2.
 Measured: both refits and their difference from σ_d², per data dimension and for one σ² shared by
 all of them (the mean over dimensions).
-Verdict rule: biased if |refit − σ_d²| exceeds the error radius in some dimension; unbiased if the refit
-with the exact posterior is within 1e-9 of σ_d², relative. The sign is recorded, not judged: the
-theorem does not give one.
+Verdict rule: biased if |refit − σ_d²| exceeds the error radius in some dimension; unbiased if the
+refit with the exact posterior is within 1e-9 of σ_d², relative. The sign is recorded, not judged:
+the theorem does not give one.
 Changed: the refit on spiral_dots was asked for to 2e-4 of σ_d² (bias 0.0297 ± 0.0016 in the second
 dimension); it is to 1e-3 (0.0297 ± 0.0056). The verdict is the same.
 """
