@@ -9,6 +9,7 @@ import pytest
 from theorycheck.objectives import Elbo, IwaeBound
 from theorycheck.optimum import _objective_search as searches
 from theorycheck.optimum._effort import Effort
+from theorycheck.theorems import ClassSettings
 
 #: A second, and J within some hundredths of a nat of the quick search's on smooth curves.
 TINY = Effort(
@@ -20,6 +21,8 @@ IWAE_TINY = Effort(
     starts=2, coarse_cells=24, middle_cells=24, fine_cells=24, most_nodes=60, refined=1, rounds=0,
     most=4, fine_step=0.9, tolerance=1e-3,
 )  # fmt: skip
+#: Of the zero-MLEO class two folds: what is found there is tested elsewhere.
+SMALL_CLASS = ClassSettings(folds=(2,), tears=-1, pieces=0)
 
 
 def make_searches_tiny(patch: pytest.MonkeyPatch) -> None:

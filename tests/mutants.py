@@ -11,7 +11,7 @@ from typing import Any
 
 def mutant(function: Any, old: str, new: str) -> Callable[..., Any]:
     """Return the function with one piece of its source replaced (uncompiled)."""
-    plain = getattr(function, "py_func", function)
+    plain = inspect.unwrap(getattr(function, "py_func", function))
     source = textwrap.dedent(inspect.getsource(plain))
     source = source[source.index("def ") :]
     assert old in source, f"{plain.__name__} has no {old!r} any more"

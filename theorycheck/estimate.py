@@ -27,8 +27,7 @@ class Kind(enum.StrEnum):
 
     def __or__(self, other: str) -> Kind:
         """Return the weaker of two kinds: that of any combination of the two numbers."""
-        order = list(Kind)
-        return max(self, Kind(other), key=order.index)
+        return max(self, Kind(other), key=list(Kind).index)
 
 
 @dataclass(frozen=True)

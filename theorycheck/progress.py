@@ -31,5 +31,27 @@ class _Silent:
         pass
 
 
+class _Wordless:
+    def __init__(self, progress: Progress) -> None:
+        self.task = progress.task
+
+    def say(self, text: str) -> None:
+        pass
+
+
+def wordless(progress: Progress) -> Progress:
+    """Return a reporter of the same tasks that says no lines: what they would say was said.
+
+    Parameters
+    ----------
+    progress : Progress
+
+    Returns
+    -------
+    Progress
+    """
+    return _Wordless(progress)
+
+
 #: Reports nothing.
 NO_PROGRESS: Progress = _Silent()

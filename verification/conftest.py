@@ -3,7 +3,8 @@
 ``pytest verification/`` checks in minutes what needs neither networks nor thorough searches, prints
 the table of claims at its end, and writes ``claims.json`` and ``claims.html``. What takes longer is
 asked for: ``--networks small|full`` trains networks, ``--thorough`` searches on where the quick
-search leaves a claim open. ``theorycheck verify`` runs the same.
+search leaves a claim open. ``theorycheck verify`` runs the same. The run that trains nothing takes
+two processes where pytest-xdist is installed; ``-n 0``, or ``THEORYCHECK_JOBS=1``, takes one.
 """
 
 from __future__ import annotations
@@ -47,6 +48,11 @@ if not os.environ.get("THEORYCHECK_CACHE"):
 
 _HERE = Path(__file__).resolve().parent
 _LEDGER = pytest.StashKey[Ledger]()
+#: Processes of the plain run: few, for each loads all kernels.
+_PROCESSES = 2
+#: What they start with: what takes longest, so that no process is left waiting; and one search
+#: each, so that none is made twice at the same time.
+_FIRST = ("C06", "C12", "C01", "C13", "C10", "C11")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -77,6 +83,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Take two processes, a file of claims at a time, where nothing else is asked for.
+
+    Networks and thorough searches are for one process: a session shares what it has trained, and
+    they take all cores by themselves.
+    """
+    # A worker runs this hook as well, and would have workers of its own, without end.
+    if "PYTEST_XDIST_WORKER" in os.environ or hasattr(config, "workerinput"):
+        return
+    option = config.option
+    # None: pytest-xdist is there, and was not told how many.
+    told = getattr(option, "numprocesses", 0) is not None or option.dist != "no" or option.tx
+    cores = min(_PROCESSES, os.cpu_count() or 1)
+    asked = os.environ.get("THEORYCHECK_JOBS", str(cores))
+    plain = option.networks == "none" and not (option.thorough or option.usepdb)
+    if told or not plain or cores < _PROCESSES or asked == "1" or not _only_claims(config):
+        return
+    option.numprocesses, option.dist = _PROCESSES, "loadfile"
+    # Files start in the order that they are collected in, which is ours.
+    option.loadscopereorder = False
+    # Threads would only wait for each other: the processes have a core each.
+    for variable in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LEDGER] = Ledger()
 
@@ -98,6 +130,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    if hasattr(config, "workerinput"):
+        items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    """Return where in a distributed run a check starts: the longest files first."""
+    claim = claim_of(item.path)
+    return _FIRST.index(claim) if claim in _FIRST else len(_FIRST)
 
 
 def _needs_networks(item: pytest.Item) -> bool:
@@ -140,7 +180,13 @@ def networks(request: pytest.FixtureRequest) -> ClaimRuns:
 
 
 @pytest.fixture(scope="session")
-def predicted_optimum() -> Callable[..., PredictedOptimum]:
+def jobs(request: pytest.FixtureRequest) -> int:
+    """Return the processes that a search may take: one where the run is distributed already."""
+    return 1 if hasattr(request.config, "workerinput") else _PROCESSES
+
+
+@pytest.fixture(scope="session")
+def predicted_optimum(jobs: int) -> Callable[..., PredictedOptimum]:
     """Search for a benchmark's optimum, quickly and once for all claims of the session.
 
     Of the ELBO, or with ``samples`` above 1 of the IWAE bound. What a worker of a distributed run
@@ -154,7 +200,7 @@ def predicted_optimum() -> Callable[..., PredictedOptimum]:
             found[name, samples] = find_optimum(
                 benchmark(name),
                 SearchSettings(objective_of(samples), seed=0),
-                execution=Execution(jobs=2, cache=ResultCache.of_user()),
+                execution=Execution(jobs=jobs, cache=ResultCache.of_user()),
             )
         return found[name, samples]
 
@@ -203,10 +249,13 @@ def _evidence_directory(config: pytest.Config) -> Path | None:
     given: Path | None = config.getoption("evidence_dir", None)
     if given is not None:
         return given
+    return config.rootpath / "out" / "verification" if _only_claims(config) else None
+
+
+def _only_claims(config: pytest.Config) -> bool:
+    """Tell whether claims are all that is run."""
     asked = [Path(argument.split("::")[0]).resolve() for argument in config.args]
-    if all(path == _HERE or _HERE in path.parents for path in asked):
-        return config.rootpath / "out" / "verification"
-    return None
+    return all(path == _HERE or _HERE in path.parents for path in asked)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -40,6 +40,9 @@ RULE = np.tile(0.025 * _WEIGHTS, 320)
 _STEPS = (0.2, 0.2 * (math.sqrt(5.0) - 1.0) / 1.3)
 #: Nats within which a second basin of q is followed too: the table's own error is less than that.
 _NEAR = 0.1
+#: Nats below which what a Newton step can gain is nothing: far less than the radius, which has 1e-8
+#: for it.
+_STANDS = 1e-10
 
 
 def _data_nodes(data: GenerativeModel) -> tuple[Array, Array, Array]:
@@ -93,16 +96,21 @@ def _table(f: Array, variance: float) -> tuple[Array, Array, Array, Array]:
 
 def _newton(x: Array, mean: Array, log_scale: Array, f: Array, variance: float) -> Array:
     """Minimise −ELBO_x by damped Newton steps; return the lowest value met."""
-    best = np.full(len(x), np.inf)
+    best, moving = np.full(len(x), np.inf), np.arange(len(x))
     for _ in range(8):
-        v, g1, g2, a, b, d = _moments(x, mean, log_scale, f, variance).T
-        best = np.minimum(best, v)
+        v, g1, g2, a, b, d = _moments(x[moving], mean, log_scale, f, variance).T
+        best[moving] = np.minimum(best[moving], v)
         shift = np.maximum(0.0, 1e-2 - 0.5 * (a + d) + np.hypot(0.5 * (a - d), b))
         a, d = a + shift, d + shift
         determinant = a * d - b * b
         steps = np.stack([b * g2 - d * g1, b * g1 - a * g2]) / determinant
         steps *= np.minimum(1.0, 0.7 / np.maximum(np.abs(steps).max(axis=0), 1e-300))
         mean, log_scale = mean + steps[0] * np.exp(log_scale), log_scale + steps[1]
+        # What is left to gain is half the gradient times the step.
+        on = np.abs(g1 * steps[0] + g2 * steps[1]) > _STANDS
+        moving, mean, log_scale = moving[on], mean[on], log_scale[on]
+        if not moving.size:
+            break
     return best
 
 

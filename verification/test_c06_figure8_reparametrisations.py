@@ -36,9 +36,9 @@ from theorycheck.rearrangements import (
     local_fold,
     rearranged,
     rotation,
-    smoothed_tears,
+    smoothed_exchanges,
     survey_zero_mleo,
-    systematic_tears,
+    systematic_exchanges,
 )
 from theorycheck.theorems import Theorem1Check, check_theorem1
 
@@ -56,9 +56,9 @@ _UNTESTED = (
 
 
 @pytest.fixture(scope="module")
-def surveyed() -> ZeroMleoClass:
+def surveyed(jobs: int) -> ZeroMleoClass:
     data = benchmark("figure8")
-    return survey_zero_mleo(data, folds=(2, 3, 4), local_folds=_PARTS, tears=0, jobs=2)
+    return survey_zero_mleo(data, folds=(2, 3, 4), local_folds=_PARTS, tears=0, jobs=jobs)
 
 
 @pytest.fixture(scope="module")
@@ -203,9 +203,9 @@ def test_tears_are_no_way_out_however_steep(
     torn = [m for m in surveyed.members if not m.member.continuous]
     best = torn[0]
     # All of these maps are made without a guard: figure8 settles in its tails.
-    maps = [*systematic_tears(), *(rotation(share) for share in (0.25, 0.5, 0.75))]
+    maps = [*systematic_exchanges(), *(rotation(share) for share in (0.25, 0.5, 0.75))]
     tear = next(t for t in maps if best.name.startswith(t.name))
-    rows = smoothed_tears(benchmark("figure8"), tear, _SLOPES)
+    rows = smoothed_exchanges(benchmark("figure8"), tear, _SLOPES)
     smallest = min((r.decomposition.excess for r in rows), key=lambda e: e.lower)
     margin = min((smallest, best.pmo), key=lambda e: e.lower) - optimum.excess
     verdict = positive(margin)

@@ -59,15 +59,16 @@ class _Objective:
     def __init__(self, model: GenerativeModel, x: Array, mass: Array, q: tuple[Array, Array]):
         mean, scale = q[0][:, None], q[1][:, None]
         z = mean + scale * _T
-        self.residual = x[:, None, :] - model.decoder(z.ravel()).reshape(*z.shape, 2)
-        log_q = -0.5 * _T**2 - np.log(scale) - 0.5 * _LOG_2PI
-        self.log_ratio = log_q + 0.5 * z**2 + 0.5 * _LOG_2PI
+        self.squares = (x[:, None, :] - model.decoder(z.ravel()).reshape(*z.shape, 2)) ** 2
         self.weight = (mass / mass.sum())[:, None] * _W
+        log_q = -0.5 * _T**2 - np.log(scale) - 0.5 * _LOG_2PI
+        # Nothing in it depends on σ².
+        self.log_ratio = float(np.sum(self.weight * (log_q + 0.5 * z**2 + 0.5 * _LOG_2PI)))
 
     def __call__(self, log_variance: Array) -> float:
-        scaled = self.residual * np.exp(-0.5 * log_variance)
-        log_normal = -0.5 * (scaled**2 + log_variance + _LOG_2PI).sum(axis=-1)
-        return float(np.sum(self.weight * (self.log_ratio - log_normal)))
+        scaled = self.squares @ np.exp(-log_variance)
+        log_normal = -0.5 * (scaled + np.sum(log_variance + _LOG_2PI))
+        return self.log_ratio - float(np.vdot(self.weight, log_normal))
 
     def minimum(self, true: Array) -> Array:
         """Return σ² at the minimum, looked for from three times the true one."""

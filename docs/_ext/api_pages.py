@@ -13,7 +13,12 @@ _HOUSE = Path(__file__).resolve().parent.parent.parent
 _PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "numbers": (
         "Numbers and verdicts",
-        ("theorycheck.estimate", "theorycheck.errors", "theorycheck.progress"),
+        (
+            "theorycheck.estimate",
+            "theorycheck.ruling",
+            "theorycheck.errors",
+            "theorycheck.progress",
+        ),
     ),
     "models": ("Models", ("theorycheck.models",)),
     "results": ("Result files and the cache", ("theorycheck.results",)),

@@ -9,8 +9,7 @@ import pytest
 from tests.cli.conftest import Run
 from theorycheck.json_values import jsonable
 from theorycheck.models._loading import load_model
-from theorycheck.rearrangements._zero_mleo_class import survey_zero_mleo
-from theorycheck.theorems._theorem1 import check_theorem1
+from theorycheck.theorems import ClassSettings, examine_theorem1
 
 MODEL = ("conditions", "expr:abs(z)", "--noise-variance", "0.3", "--tolerance", "1e-3")
 
@@ -21,8 +20,8 @@ def test_the_class_in_json_is_what_the_library_finds(run: Run) -> None:
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     data = load_model("expr:abs(z)", noise_variance=0.3)
-    members = survey_zero_mleo(data, folds=(2,), tears=-1)
-    expected = check_theorem1(data, zero_mleo=members, tolerance=1e-3).to_dict()
+    members = ClassSettings(folds=(2,), tears=-1)
+    expected = examine_theorem1(data, surveyed=members, tolerance=1e-3).check.to_dict()
     for key in ("verdict", "class_searched", "summary"):
         assert found[key] == expected[key]
     for key in ("condition_2", "condition_2_repaired", "joint"):

@@ -75,8 +75,8 @@ def test_judging_on_the_objective_that_was_trained_on(
 @pytest.mark.parametrize(
     ("factor", "says"),
     [
-        (0.98, "Within 0.02 nats: J is"),
-        (0.5, "NOT within 0.02 nats: J is"),
+        (0.98, "Within 0.02 nats (estimated): J is"),
+        (0.5, "NOT within 0.02 nats (estimated): J is"),
     ],
 )
 def test_verdicts(factor: float, says: str) -> None:
@@ -113,7 +113,7 @@ def test_a_network_below_the_optimum_is_said_to_be() -> None:
     found = find_optimum(TRUTH, SearchSettings(effort=FINE))
     comparison = _compared(TRUTH, found)
     first = in_words(comparison, where="harder")[0]
-    assert first.startswith("Within 0.02 nats: J is")
+    assert first.startswith("Within 0.02 nats (estimated): J is")
     assert first.endswith("the search fell short of the optimum by at least that.")
     # The optimum among far too flat f, passed off as that of all.
     wrong = find_optimum(TRUTH, SearchSettings(effort=TINY, steepness=0.5))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import jsonschema
 import numpy as np
 import pytest
 
+from tests.efforts import make_searches_tiny
 from theorycheck.cli import main
+from theorycheck.results import json_schema
 
 
 def test_decompose_against_the_closed_form(capfd: pytest.CaptureFixture[str]) -> None:
@@ -34,6 +37,31 @@ def test_on_the_data_of_another(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "verb",
+    [["conditions"], ["noise"], ["noise", "--held-noise", "0.3,0.6"], ["optimum"]],
+)
+def test_verbs_that_answer_for_two_latents(
+    verb: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_searches_tiny(monkeypatch)
+    arguments = [*verb, "linear:[[1, 0.5], [0.2, 2]]", "--noise-variance", "0.3"]
+    assert main([*arguments, "--json"]) == 0
+    out, _ = capfd.readouterr()
+    found = json.loads(out)
+    jsonschema.Draft202012Validator(json_schema(verb[0])).validate(found)
+    if verb == ["conditions"]:
+        assert found["stationarity"]["verdict"] == "fails"
+        assert found["zero_mleo_class"] is None
+    if verb == ["optimum"]:
+        assert found["ground_truth_ascent"] is None
+        assert found["ground_truth"]["family"] == "mean_field"
+        assert found["excess"]["value"] > found["ground_truth"]["excess"]["value"]
+    assert main(arguments) == 0
+    out, _ = capfd.readouterr()
+    assert "linear:" in out
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["decompose", "linear:[[1]]"], "no noise variance"),
@@ -43,7 +71,12 @@ def test_on_the_data_of_another(capfd: pytest.CaptureFixture[str]) -> None:
         (["decompose", "linear:[[1]]", "--noise-variance", "1", "--iwae", "2"], "one latent"),
         (["decompose", "linear:[[1]]", "--noise-variance", "1", "--certify", "2"], "one latent"),
         (["decompose", "linear:[[1]]", "--noise-variance", "1", "-o", "r.npz"], "not written"),
-        (["score", "linear:[[1]]", "--benchmark", "circle"], "only decompose, conditions"),
+        (["export", "linear:[[1]]", "-o", "r.nc"], "only decompose, conditions"),
+        (["optimum", "linear:[[1]]", "--noise-variance", "1", "-o", "r.npz"], "not written"),
+        (["optimum", "linear:[[1]]", "--noise-variance", "1", "--objective", "iwae"], "one latent"),
+        (["noise", "linear:[[1]]", "--noise-variance", "1", "-o", "r.npz"], "not written"),
+        (["conditions", "linear:[[1, 2]]", "--noise-variance", "1", "--tears", "1"], "one latent"),
+        (["conditions", "linear:[[1, 2]]", "--noise-variance", "1", "-o", "r.npz"], "not written"),
     ],
 )
 def test_one_clear_line(

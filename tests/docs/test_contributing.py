@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
+from tests.efforts import TINY
 from theorycheck import decompose, iwae_objective, load_model
-from theorycheck.inference import ExactModel
-from theorycheck.theorems import premise_at
+from theorycheck.errors import ModelError
+from theorycheck.evaluation import Comparison, judge, own_evaluation, own_excess
+from theorycheck.inference import ExactModel, Family
+from theorycheck.optimum import Execution, SearchSettings, find_optimum
+from theorycheck.theorems import check_theorem1, check_theorem2, premise_at
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
@@ -29,16 +34,27 @@ def block(word: str) -> str:
     return str(found)
 
 
-@pytest.fixture(scope="module")
-def two_points(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    file = tmp_path_factory.mktemp("model") / "two_points.py"
-    file.write_text(block("class TwoPoints"), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("two_points", file)
+def written(word: str, folder: Path, name: str) -> Any:
+    """The block with this word in it, as a module."""
+    file = folder / f"{name}.py"
+    file.write_text(block(word), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     spec.loader.exec_module(module)
-    return module.TwoPoints
+    return module
+
+
+@pytest.fixture(scope="module")
+def two_points(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return written("class TwoPoints", tmp_path_factory.mktemp("model"), "two_points").TwoPoints
+
+
+@pytest.fixture(scope="module")
+def beta_elbo(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return written("class BetaElbo", tmp_path_factory.mktemp("objective"), "beta_elbo").BetaElbo
 
 
 def test_a_new_kind_of_model(two_points: Any) -> None:
@@ -66,6 +82,57 @@ def test_a_new_kind_of_model(two_points: Any) -> None:
     assert other.mleo.contains(mleo)
     bound = iwae_objective(line, model, samples=1)
     assert abs(bound.excess.value - other.excess.value) <= bound.excess.error + other.excess.error
+
+
+def test_what_else_takes_a_new_kind_of_model(two_points: Any) -> None:
+    model = two_points(0.25)
+    check = check_theorem2(model)
+    assert check.exact_posterior[0].contains(0.25)
+    assert check.verdict == "fails"  # q is free, so that σ² is not biased
+    found = find_optimum(model, SearchSettings(effort=TINY), execution=Execution(jobs=1))
+    assert found.first == "principal axis"
+    assert (
+        found.excess.upper
+        < decompose(load_model("expr:z", noise_variance=0.25), model).excess.lower
+    )
+    with pytest.raises(ModelError, match="knows its M-step"):
+        check_theorem1(model)
+    with pytest.raises(ModelError, match="two points: its optimal q is known as a mean-field"):
+        decompose(model, family=Family("free", "free q", "q may be anything."))
+
+
+def test_a_new_objective(beta_elbo: Any, tmp_path: Path) -> None:
+    """The line of σ² = ¼ on its own data: at β = 2 the best is the line of w² = C − ½."""
+    beta, truth = 2.0, load_model("expr:1.5*z", noise_variance=0.25)
+    objective = beta_elbo(beta)
+    entropy = 0.5 * np.log(2.0 * np.pi * np.e * 2.5)
+    least = objective.of(entropy, np.array([0.25])) - entropy
+    best = objective.evaluate(load_model("expr:sqrt(2)*z", noise_variance=0.25), truth)
+    assert best.excess.contains(least)
+    assert best.excess.error < 1e-5
+    assert objective.evaluate(truth, truth).excess.lower > least
+    effort = replace(TINY, fine_cells=200, most=40)
+    settings = SearchSettings(objective, effort=effort)
+    assert SearchSettings.from_dict(settings.to_dict()) == settings
+    found = find_optimum(truth, settings, execution=Execution(jobs=1))
+    assert -found.excess.error <= found.excess.value - least < 2e-3
+    z = np.linspace(-1.0, 1.0, 5)
+    np.testing.assert_allclose(
+        np.abs(found.model.decoder(z)[:, 0]), np.sqrt(2.0) * np.abs(z), atol=0.05
+    )
+    # Judged on it, written, read: as any other.
+    judged = judge(truth, truth, details=False)
+    predicted = {"unrestricted": found}
+    comparison = Comparison(judged, own_evaluation(judged, predicted), predicted)
+    assert comparison.to_dict()["compared_on"] == "J_β"
+    assert comparison.distances["unrestricted"].excess.lower > 0.0
+    found.save(tmp_path / "optimum.npz")
+    assert type(found).load(tmp_path / "optimum.npz", [truth]).objective == objective
+    own = own_excess(
+        truth, truth, lambda x: (x[:, 0], np.full(len(x), 0.5)), judged.decomposition.entropy,
+        objective=objective,
+    )  # fmt: skip
+    assert own.lower > comparison.evaluation.excess.upper
 
 
 #: What the page says goes into the ledger, added from outside.

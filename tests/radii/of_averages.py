@@ -21,8 +21,9 @@ def _on_boxes(function: Callable[..., Any], part: float | None = None) -> float:
     """From box errors, masses and errors of log p that are given; two boxes, two nodes each."""
     data = SimpleNamespace(
         model=PLANE, missing_mass=3e-5, log_density=lambda _: made,
-        best_q=lambda x, **_: BestQ(elbo, gap, np.zeros_like(x), np.ones_like(x), np.empty(0)),
+        best_q=lambda x, **_: BestQ(elbo, gap, np.zeros_like(x), np.ones_like(x), no_hint),
     )  # fmt: skip
+    no_hint = np.empty((0, 0, 2))
     log_p = np.log([0.1, 0.2, 0.3, 0.4])
     relative = np.array([1e-4, 2e-4, 3e-4, 4e-4])
     gap = np.array([0.02, 0.01, 0.03, 0.05])
@@ -77,7 +78,7 @@ def _on_draws(function: Callable[..., Any]) -> float:
     made = density(log_p, relative)
     model = SimpleNamespace(
         log_density=lambda _: made,
-        best_q=lambda *_, **__: BestQ(elbo, gap, np.empty(0), squares, np.empty(0)),
+        best_q=lambda *_, **__: BestQ(elbo, gap, squares, squares, np.empty((0, 0, 2))),
     )
     found = function(model, draws)
     expected = [five_standard_errors(v) for v in (elbo + log_p, squares[:, 0], squares[:, 1])]

@@ -129,10 +129,10 @@ NOISE: Table = {
         _refit_unresolved, _REFIT, "Estimate(float(v), np.inf)", "Estimate(float(v), 0.0)",
     ),
     "bias: radius of 0": (
-        _bias, theorem2.check_theorem2, "r.value - t, r.error", "r.value - t, 0.0",
+        _bias, theorem2.check_theorem2, "value=r.value - t", "value=r.value - t, error=0.0",
     ),
     "bias: unresolved f without radius": (
-        _bias, theorem2.check_theorem2, "Estimate(r.value, np.inf)", "r",
+        _bias, theorem2.check_theorem2, "replace(r, error=np.inf)", "r",
     ),
     "bias: judged by its value": (
         _bias_verdict, theorem2._verdict, "abs(b.value), b.error", "abs(b.value), 0.0",

@@ -58,7 +58,7 @@ def _all_strips(function: Callable[..., Any]) -> float:
     rounding = function(exact, np.zeros(3, bool), 0.0, np.full(2, math.inf), 1).error
     # Converged where every error is within its own tolerance.
     told = [
-        function(strips, None, 0.0, np.array(t), 1).converged
+        function(strips, np.zeros(3, bool), 0.0, np.array(t), 1).converged
         for t in ((4e-3, 0.06), (4e-3, 0.04), (2e-3, 0.06))
     ]  # fmt: skip
     return max(radii, off(rounding, [5.5e-14, 5e-14]), float(told != [True, False, False]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from types import FunctionType
@@ -26,7 +27,7 @@ def rewired(function: Any, **parts: Any) -> Callable[..., Any]:
     So each term of a radius can be given a size of its own, whatever makes it.
     """
     plain = function.func if isinstance(function, partial) else function
-    plain = getattr(plain, "py_func", plain)
+    plain = inspect.unwrap(getattr(plain, "py_func", plain))
     for name in parts:
         assert name in plain.__globals__, f"{plain.__name__} has no {name} any more"
     copy = FunctionType(

@@ -30,7 +30,7 @@ from theorycheck.rearrangements._rearrangement import (
     tail_guard,
     zero_mleo_members,
 )
-from theorycheck.rearrangements._smoothed_tears import smoothed_tear, smoothed_tears
+from theorycheck.rearrangements._smoothed_exchanges import smoothed_exchange, smoothed_exchanges
 from theorycheck.rearrangements._zero_mleo_class import survey_zero_mleo
 
 HALVES = exchange("halves", (0.0, 0.5, 1.0), (1, 0), (False, False))
@@ -193,14 +193,14 @@ def test_the_class_is_sorted_and_described() -> None:
 
 def test_mleo_of_smoothed_tears_falls_with_their_slope() -> None:
     data = model("[sin(2*Phi(z)), cos(2*Phi(z))]", 0.05)
-    rows = smoothed_tears(data, HALVES, (5.0, 20.0, 80.0), tolerance=1e-3)
+    rows = smoothed_exchanges(data, HALVES, (5.0, 20.0, 80.0), tolerance=1e-3)
     mleo = [row.mleo.value for row in rows]
     assert mleo[0] > mleo[1] > mleo[2] > 0.0
     torn = decompose(rearranged(data, HALVES), data, tolerance=1e-3)
     assert abs(rows[2].pmo.value - torn.pmo.value) < 0.3 * torn.pmo.value
     for row in rows:
         assert row.largest_slope == pytest.approx(row.slope, rel=1e-6)
-    smooth = smoothed_tear(data, HALVES, 20.0)
+    smooth = smoothed_exchange(data, HALVES, 20.0)
     z = np.linspace(-4.0, 4.0, 80_001)
     steps = np.linalg.norm(np.diff(smooth.decoder(z), axis=0), axis=1) / 1e-4
     assert steps.max() < 20.0 * (1.0 + 1e-9)
@@ -211,6 +211,6 @@ def test_bad_input() -> None:
     with pytest.raises(SettingError, match="number of tears"):
         zero_mleo_members(model("z"), tears=-2)
     with pytest.raises(SettingError, match="slope of the bridges"):
-        smoothed_tear(model("z"), HALVES, -1.0)
+        smoothed_exchange(model("z"), HALVES, -1.0)
     with pytest.raises(SettingError, match="steeper"):
-        smoothed_tear(benchmark("figure8"), HALVES, 1e-3)
+        smoothed_exchange(benchmark("figure8"), HALVES, 1e-3)

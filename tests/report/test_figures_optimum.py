@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from tests.efforts import TINY
+from tests.efforts import SMALL_CLASS, TINY
 from theorycheck.models import load_model
 from theorycheck.optimum._settings import SearchSettings
 from theorycheck.report import _representative_points as telling_points
@@ -46,7 +46,9 @@ def analysis(request: pytest.FixtureRequest) -> Iterator[ModelAnalysis]:
             # As where σ is far below the size of the curve, which takes long to search.
             patch.setattr(telling_points, "_COARSE", 0.0)
         yield analyse(
-            model, tolerance=1e-2, search=ReportSearch(SearchSettings(effort=TINY), "tiny")
+            model,
+            tolerance=1e-2,
+            search=ReportSearch(SearchSettings(effort=TINY), "tiny", surveyed=SMALL_CLASS),
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.efforts import TINY
+from tests.efforts import SMALL_CLASS, TINY
 from theorycheck import files
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
@@ -60,11 +60,13 @@ EXACT = {
     "draws",
     "mode_mass",
     "mode_prominence",
+    # Of the test of an image law.
+    "frequencies",
     # Widths and bounds that say how far the numbers reach.
     "verified_width",
     "resolution",
 }
-SEARCH = ReportSearch(SearchSettings(effort=TINY, seed=3), "tiny")
+SEARCH = ReportSearch(SearchSettings(effort=TINY, seed=3), "tiny", surveyed=SMALL_CLASS)
 
 
 class Page(HTMLParser):
@@ -232,6 +234,20 @@ def test_numbers_of_the_page_are_those_of_the_json(page: str, numbers: dict[str,
         assert shown(pmo) in text
         assert [part["eta"] for part in model["decomposition"]["eta_partition"]] == [0.05, 0.2]
     assert set(numbers["versions"]) == {"theorycheck", "python", "numpy", "scipy", "numba"}
+
+
+def test_every_verdict_shows_what_it_rests_on(page: str, numbers: dict[str, Any]) -> None:
+    badges = re.findall(r'<span class="badge \w+">([^<]*)</span>', page)
+    kinds = [badge.partition(", ")[2] for badge in badges if badge != "? not tried"]
+    # Averages over the data of the third model, D = 3, are of draws. Condition (2) of the first
+    # rests on nothing: no decoder with MLEO = 0 was looked at besides the ground truth.
+    assert set(kinds) == {"estimated", "statistical", ""}
+    assert kinds.count("") == 1
+    assert len(kinds) > 20
+    conditions = [model["conditions"] for model in numbers["models"]]
+    for name in ("stationarity", "joint", "condition_2_repaired"):
+        rests = [one[name]["rests_on"] for one in conditions]
+        assert rests == ["estimated", "estimated", "statistical", "estimated"]
 
 
 def test_what_is_open_is_visible(page: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from tests.efforts import TINY
+from tests.efforts import SMALL_CLASS, TINY
 from tests.report.conftest import Train
 from theorycheck.cli import main
 from theorycheck.errors import LoadingError, SettingError
@@ -47,7 +47,11 @@ def analysis(request: pytest.FixtureRequest, train: Train) -> Iterator[ModelAnal
     model = load_model(formula, noise_variance=noise)
     methods = ("vae", "iwae") if request.param == "D=2" else ("vae",)
     runs = [read_trained(train(formula, noise, method)) for method in methods]
-    search = ReportSearch(SearchSettings(effort=TINY), "tiny") if request.param == "D=2" else None
+    search = (
+        ReportSearch(SearchSettings(effort=TINY), "tiny", surveyed=SMALL_CLASS)
+        if request.param == "D=2"
+        else None
+    )
     with pytest.MonkeyPatch.context() as patch:
         if "coarse" in request.param:
             patch.setattr(telling_points, "_COARSE", 0.0)

@@ -46,6 +46,7 @@ RUNS = [
     ("report", *WAVE, "-o", "out", "--tolerance", "1e-2", "--search", "none"),
     ("dataset", "circle", "-o", "data", "--size", "4"),
     ("score", "expr:[z, 0*z]", "--on", "figure8", "--tolerance", "1e-2"),
+    ("show", "r.npz"),
     ("list",),
     ("prove", "gibbs"),
     ("prove",),
@@ -72,6 +73,9 @@ def test_real_output(arguments: tuple[str, ...], capfd: pytest.CaptureFixture[st
         pytest.importorskip("torch")
     if verb == "prove":
         pytest.importorskip("z3")
+    if verb == "show":
+        assert main(["decompose", *WAVE, "--tolerance", "1e-2", "-o", "r.npz"]) == 0
+        capfd.readouterr()
     assert main([*arguments, "--json"]) == 0
     entry = json.loads(capfd.readouterr().out)
     assert entry["schema"] == schema_id(verb)
@@ -90,7 +94,7 @@ def test_real_output(arguments: tuple[str, ...], capfd: pytest.CaptureFixture[st
 
 def test_claims() -> None:
     """``verify`` runs pytest: its JSON is that of a run that found nothing to check."""
-    row = {"id": "C01", "claim": "c", "verdict": "verified", "evidence": []}
+    row = {"id": "C01", "claim": "c", "verdict": "verified", "rests_on": None, "evidence": []}
     entry = {"schema": schema_id("verify"), "exit_code": 0, "claims": [row]}
     assert complaints("verify", entry | {"json": None, "html": None}) == []
     assert complaints("verify", entry)

@@ -204,7 +204,7 @@ MUTATIONS: dict[str, tuple[Callable[..., float], Any, str, str]] = {
         _one_eta, _Judge._judged, "self._meets(member, low, high)",
         "self._meets(member, 0.5, 0.5)",
     ),
-    "(2) not judged": (_one_eta, _Judge._judged, "second & ~meets", "second"),
+    "(2) not judged": (_one_eta, _Judge._judged, "second & ~meets.verdict", "second"),
     "(1) for all alternatives rather than one, or none": (
         _one_eta, _Judge._judged, "if not self._alternatives", "if self._alternatives",
     ),

@@ -13,6 +13,7 @@ from theorycheck.claims._table import claim_rows, write_tables
 from theorycheck.claims._verification_run import VerificationResult, run_verification
 from theorycheck.estimate import Estimate, Kind, Verdict
 from theorycheck.json_values import jsonable
+from theorycheck.ruling import weakest
 
 __all__ = [
     "ClaimVerdict",
@@ -132,11 +133,8 @@ class Evidence:
     def rests_on(self) -> Kind:
         """Return the kind of radius that the verdict rests on: the margin's, or the weakest."""
         given = [self.margin] if self.margin is not None else list(self.measured.values())
-        kind = Kind.EXACT
-        for figure in given:
-            if isinstance(figure, Estimate):
-                kind |= figure.kind
-        return kind
+        kinds = [figure.kind for figure in given if isinstance(figure, Estimate)]
+        return weakest(kinds) or Kind.EXACT
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evidence for JSON; a number that is not finite becomes null."""

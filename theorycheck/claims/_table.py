@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from theorycheck.claims._ledger import CLAIMS
-from theorycheck.estimate import Estimate
+from theorycheck.estimate import Estimate, Kind
 from theorycheck.files import replace_files
 from theorycheck.pages import page_environment
+from theorycheck.ruling import weakest
 
 #: Names of the two files.
 JSON_NAME = "claims.json"
@@ -32,9 +33,10 @@ def claim_rows(
     Returns
     -------
     list of dict
-        Rows in the order of CLAIMS, with keys id, where, claim, kind, verdict, evidence, failed.
-        The verdict is that of all parts: verified; verified in part, if the evidence leaves some of
-        the claim untested; refuted; inconclusive; check failed; not run; not yet checked.
+        Rows in the order of CLAIMS, with keys id, where, claim, kind, verdict, rests_on, evidence,
+        failed. The verdict is that of all parts: verified; verified in part, if the evidence
+        leaves some of the claim untested; refuted; inconclusive; check failed; not run; not yet
+        checked. It rests on the weakest kind of all its evidence, None where there is none.
     """
     rows = []
     for claim in CLAIMS:
@@ -48,6 +50,7 @@ def claim_rows(
                 "claim": claim.text,
                 "kind": claim.kind,
                 "verdict": verdict,
+                "rests_on": weakest(Kind(entry["rests_on"]) for entry in evidence),
                 "evidence": evidence,
                 "failed": list(failed),
             }

@@ -22,6 +22,7 @@ from theorycheck.cli import (
     prove,
     report,
     schema,
+    show,
     train,
     verify,
 )
@@ -250,6 +251,16 @@ _add(
     "figure8 --what kl-map -o kl.nc",
     "figure8 --what landscape --at 0,0 -o landscape.nc",
     short="write a result as netCDF, for xarray",
+)
+_add(
+    show.show,
+    "show",
+    "Print what a result file holds, as the verb that made it printed it, and what made it.\n\n"
+    "FILE is what -o of decompose, optimum, conditions, noise or judge wrote, or judged.npz in a "
+    "folder of train. Nothing is searched for; beside an optimum the ground truth is evaluated.",
+    "best.npz",
+    "best.npz --json",
+    short="a saved result, as it was printed",
 )
 _add(
     schema.schema,

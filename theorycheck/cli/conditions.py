@@ -37,13 +37,9 @@ from theorycheck.cli.search_options import (
     Seed,
     checked_search,
     checked_search_name,
-    chosen_jobs,
     chosen_settings,
 )
 from theorycheck.errors import SettingError
-
-#: What is looked at of the zero-MLEO class by default.
-_FOLDS, _TEARS, _PIECES = (2, 3), 2, 6
 
 
 def conditions(
@@ -85,7 +81,7 @@ def conditions(
             "--pieces",
             metavar="N",
             help="Include at most N decoders that run through the pieces of the curve (between its "
-            f"jumps, corners and fast stretches) in another order; by default {_PIECES}.",
+            "jumps, corners and fast stretches) in another order; by default 6.",
         ),
     ] = None,
     seed: Seed = 0,
@@ -133,47 +129,32 @@ def conditions(
             )
         others = options.load_alternatives(alternative, alternative_noise_variance, loaded)
         # Last, because it takes a second that a mistake above need not.
-        from theorycheck.objectives import decompose
-        from theorycheck.optimum import find_optimum
-        from theorycheck.rearrangements import survey_zero_mleo
-        from theorycheck.theorems import check_theorem1
+        from theorycheck.theorems import ClassSettings, examine_theorem1
 
-        progress = terminal_progress()
-        truth = decompose(loaded, eta=thresholds, tolerance=tolerance, progress=progress)
-        found = members = None
-        # Where f itself is not resolved there is nothing to search for.
-        if search != "none" and truth.resolved:
-            execution = chosen_execution(
-                progress,
-                jobs=jobs,
-                no_cache=no_cache,
-                files=files,
-                models=[] if decoder is None else [decoder],
-            )
-            found = find_optimum(
-                loaded, chosen_settings(search, seed), given=others, execution=execution
-            )
-        if surveyed and truth.resolved and decoder is not None:
-            members = survey_zero_mleo(
-                decoder,
-                truth=truth,
-                folds=branches,
-                tears=_TEARS if tears is None else tears,
-                pieces=_PIECES if pieces is None else pieces,
-                seed=seed,
-                jobs=chosen_jobs(jobs),
-                progress=progress,
-            )
-        result = check_theorem1(
+        usual = ClassSettings()
+        members = ClassSettings(
+            folds=usual.folds if branches is None else branches,
+            tears=usual.tears if tears is None else tears,
+            pieces=usual.pieces if pieces is None else pieces,
+            seed=seed,
+            screened=search != "thorough",
+        )
+        execution = chosen_execution(
+            terminal_progress(),
+            jobs=jobs,
+            no_cache=no_cache,
+            files=files,
+            models=[] if decoder is None else [decoder],
+        )
+        result = examine_theorem1(
             loaded,
             others,
-            optimum=found,
-            zero_mleo=members,
+            search=None if search == "none" else chosen_settings(search, seed),
+            surveyed=members if surveyed else None,
             eta=thresholds,
             tolerance=tolerance,
-            truth=truth,
-            progress=progress,
-        )
+            execution=execution,
+        ).check
     if output is not None:
         result.save(output)
     if as_json:
@@ -186,15 +167,15 @@ def conditions(
 
 def _checked_class(
     folds: list[str] | None, tears: int | None, pieces: int | None
-) -> tuple[int, ...]:
-    """Return the folds' branches, and refuse a class that cannot be."""
+) -> tuple[int, ...] | None:
+    """Return the folds' branches if they are given, and refuse a class that cannot be."""
     numbers = parse_numbers(folds, "--folds")
     if tears is not None and tears < -1:
         raise SettingError(f"--tears must be at least -1, not {tears}")
     if pieces is not None and pieces < 0:
         raise SettingError(f"--pieces must not be negative, not {pieces}")
     if numbers is None:
-        return _FOLDS
+        return None
     if any(number < 2.0 or number != round(number) for number in numbers):
         raise SettingError(f"--folds: a fold has 2 or more branches, not {min(numbers):g}")
     return tuple(int(number) for number in numbers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from theorycheck.cli.render import console, estimate_text, say, table, verdict_text
+from theorycheck.cli.render import console, estimate_text, ruling_text, say, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +26,7 @@ def show(result: Theorem1Check) -> None:
             estimate_text(part.high),
             estimate_text(part.low),
             estimate_text(part.margin),
-            verdict_text(part.verdict),
+            ruling_text(part.ruling),
         )
         for part in _telling(result.premise)
     ]
@@ -41,8 +41,8 @@ def show(result: Theorem1Check) -> None:
                 estimate_text(check.decomposition.mleo),
                 estimate_text(check.decomposition.pmo),
                 estimate_text(check.gain),
-                verdict_text(check.prefers),
-                verdict_text(check.verdict),
+                ruling_text(check.preferred),
+                ruling_text(check.ruling),
                 "—" if check.witness_eta is None else f"{check.witness_eta:.4g}",
             )
             for check in result.alternatives
@@ -53,27 +53,27 @@ def show(result: Theorem1Check) -> None:
         _show_class(out, result.zero_mleo)
     joint = result.joint
     verdicts = [
-        ("ground truth is stationary", verdict_text(result.stationarity.verdict), ""),
-        ("ground truth is a minimum", verdict_text(str(result.to_dict()["verdict"])), ""),
-        ("condition (2′)", verdict_text(result.condition_2_repaired), "needs no η"),
+        ("ground truth is stationary", ruling_text(result.stationarity.ruling), ""),
+        ("ground truth is a minimum", ruling_text(result.minimum_ruling), ""),
+        ("condition (2′)", ruling_text(result.repaired.ruling), "needs no η"),
         (
             "premise",
-            verdict_text(result.premise_verdict),
+            ruling_text(result.premise_ruling),
             joint.where("premise"),
         ),
         (
             "condition (1)",
-            verdict_text(result.condition_1),
+            ruling_text(result.condition_1_ruling),
             joint.where("condition_1"),
         ),
         (
             "condition (2) as it stands",
-            verdict_text(result.condition_2),
+            ruling_text(result.condition_2_check.ruling),
             joint.where("condition_2"),
         ),
         (
             "premise, (1) and (2) at one η",
-            verdict_text(joint.verdict),
+            ruling_text(joint.ruling),
             joint.where("verdict"),
         ),
     ]

@@ -156,7 +156,7 @@ def decompose(
         added = {"iwae": [one.to_dict() for one in objectives]} if objectives else {}
         print_json(result.to_dict() | added, "decompose")
     else:
-        _show(result, wanted, objectives, asked=tolerance is not None)
+        show_decomposition(result, wanted, objectives, asked=tolerance is not None)
 
 
 def _parse_samples(texts: list[str] | None) -> list[int]:
@@ -169,9 +169,20 @@ def _parse_samples(texts: list[str] | None) -> list[int]:
     return counts
 
 
-def _show(
+def show_decomposition(
     result: Decomposition, tolerance: float, objectives: list[IwaeObjective], *, asked: bool
 ) -> None:
+    """Print the tables, and what they say.
+
+    Parameters
+    ----------
+    result : Decomposition
+    tolerance : float
+        Error radius of the PMO, nats, that was worked for.
+    objectives : list of IwaeObjective
+    asked : bool
+        Whether the user named the tolerance.
+    """
     from theorycheck.cli.decompose_words import figures, in_words
     from theorycheck.cli.render import console, estimate_text, say, table
 

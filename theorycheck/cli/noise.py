@@ -186,13 +186,14 @@ def noise(
         added = {} if curve is None else {"curve": curve.to_dict()}
         print_json(result.to_dict() | added, "noise")
         return
-    _show(result)
+    show_noise(result)
     if curve is not None:
         show_curve(curve)
 
 
-def _show(result: Theorem2Check) -> None:
-    from theorycheck.cli.render import console, estimate_text, say, table, verdict_text
+def show_noise(result: Theorem2Check) -> None:
+    """Print the tables, the verdict and what they say."""
+    from theorycheck.cli.render import console, estimate_text, ruling_text, say, table
 
     out = console()
     columns = ["dimension", "true σ²", "fitted at true f", "the same, exact posterior"]
@@ -209,7 +210,7 @@ def _show(result: Theorem2Check) -> None:
         for d, true in enumerate(result.true)
     ]
     out.print(table(f"Noise variance fitted at {result.model.name}", columns, rows))
-    out.print(table("Theorem 2", ("", "verdict"), [("σ² is biased", verdict_text(result.verdict))]))
+    out.print(table("Theorem 2", ("", "verdict"), [("σ² is biased", ruling_text(result.ruling))]))
     say(out, result.summary)
     for line in in_words(result):
         say(out, line)

@@ -185,7 +185,7 @@ def optimum(
             state.unlink(missing_ok=True)
     if as_json:
         entries = [
-            _entry(result) | {"decoder": None if files[bound] is None else str(files[bound])}
+            entry_of(result) | {"decoder": None if files[bound] is None else str(files[bound])}
             for bound, result in zip(bounds, found, strict=True)
         ]
         several: dict[str, object] = {"data": data.name, "against_steepness": entries}
@@ -200,7 +200,7 @@ def optimum(
             show(found[0], files[bounds[0]], at_truth)
 
 
-def _entry(result: PredictedOptimum) -> dict[str, object]:
+def entry_of(result: PredictedOptimum) -> dict[str, object]:
     """Return a result for JSON: J of the ELBO goes with another one, under a name of its own."""
     entry = {"objective": result.objective.key} | result.to_dict() | result.evaluation.entries()
     if result.evaluation.beside:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def show(
     result: PredictedOptimum,
     path: Path | None,
-    truth: Evaluation,
+    truth: Evaluation | None,
 ) -> None:
     """Print one optimum beside the ground truth, and how it was found.
 
@@ -28,27 +28,33 @@ def show(
     result : PredictedOptimum
     path : Path or None
         File that it was written to.
-    truth : Evaluation
-        The data's own decoder under the objective that was minimised.
+    truth : Evaluation or None
+        The data's own decoder under the objective that was minimised; None where its f is not
+        known.
     """
     out = console()
     objective = result.objective
     # J of the objective has a row of its own where it is not that of the decomposition.
+    beside = result.evaluation.beside
+    at_truth = ["—"] * len(beside) if truth is None else [str(one) for one in truth.beside]
     rows = [
-        (objective.meaning, str(of_truth), str(found))
-        for of_truth, found in zip(truth.beside, result.evaluation.beside, strict=True)
+        (objective.meaning, of_truth, str(found))
+        for of_truth, found in zip(at_truth, beside, strict=True)
     ]
     title = objective.name + "," * ("," in objective.name)
-    own = truth.decomposition
     rows += [
-        (text, str(getattr(own, name)), str(getattr(result.decomposition, name)))
+        (
+            text,
+            "—" if truth is None else str(getattr(truth.decomposition, name)),
+            str(getattr(result.decomposition, name)),
+        )
         for name, text in (
             ("excess", "J = MLEO + PMO" + (" of the ELBO" if rows else "")),
             ("mleo", "MLEO = KL[p ‖ p_f]"),
             ("pmo", "PMO = E KL[q* ‖ p_f(z|x)]"),
         )
     ]
-    variances = (_numbers(own.model.noise_variance), _numbers(result.model.noise_variance))
+    variances = (_numbers(result.data.noise_variance), _numbers(result.model.noise_variance))
     rows.append(("σ²", *variances))
     columns = ("nats", "ground truth", "optimum found")
     out.print(table(f"Optimum of the {title} on the data of {result.data.name}", columns, rows))
@@ -114,15 +120,12 @@ def grouped(result: PredictedOptimum) -> list[tuple[str, list[StartOutcome], int
     ]
 
 
-def in_words(result: PredictedOptimum, truth: Evaluation) -> list[str]:
+def in_words(result: PredictedOptimum, truth: Evaluation | None) -> list[str]:
     """Say what was gained, how surely, and what the figure is."""
     name = result.objective.symbol
-    gap = truth.excess - result.excess
-    sense = "below" if gap.value >= 0.0 else "above"
     node_excess = result.convergence.node_excess
     lines = [
-        f"{name} at the optimum found is {abs(gap.value):.5g} nats {sense} the ground truth's. "
-        "It is an upper bound: another f may do better still.",
+        f"{_gain(result, truth)} It is an upper bound: another f may do better still.",
         _search_gain(result),
         f"{result.found} of {len(result.starts)} starts ended within 1e-3 nats of the best of them"
         + (f"; {_hops(result)}." if result.hops else "."),
@@ -143,6 +146,19 @@ def in_words(result: PredictedOptimum, truth: Evaluation) -> list[str]:
     if not math.isfinite(result.excess.error):
         lines.append(f"{name} is not resolved: f is too steep for σ.")
     return lines
+
+
+def _gain(result: PredictedOptimum, truth: Evaluation | None) -> str:
+    """Say how far the optimum is below the ground truth, where that one's f is known."""
+    name = result.objective.symbol
+    if truth is None:
+        return (
+            f"{name} at the optimum found is {result.excess} nats; the ground truth's f is not in "
+            "the file."
+        )
+    gap = truth.excess - result.excess
+    sense = "below" if gap.value >= 0.0 else "above"
+    return f"{name} at the optimum found is {abs(gap.value):.5g} nats {sense} the ground truth's."
 
 
 def _search_gain(result: PredictedOptimum) -> str:

@@ -97,23 +97,23 @@ def in_words(comparison: Comparison, *, where: str) -> list[str]:
 def _verdict(distance: Distance, label: str, objective: str, where: str) -> list[str]:
     from theorycheck.evaluation import NEAR_OPTIMUM
 
-    gap = distance.excess
+    gap, within = distance.excess, f"{NEAR_OPTIMUM:g} nats ({distance.near_ruling.rests_on})"
     if distance.not_below is Verdict.FAILS:
         below = f"{objective} is {Estimate(-gap.value, gap.error)} nats"
         if -gap.value < SAME_OPTIMUM:
             return [
-                f"Within {NEAR_OPTIMUM:g} nats: {below} below that of {label}; the search fell "
+                f"Within {within}: {below} below that of {label}; the search fell "
                 "short of the optimum by at least that."
             ]
         return [
-            f"{below} BELOW that of {label}: what the search found is then not the optimum. "
-            f"Search on: {where}."
+            f"{below} BELOW that of {label} ({distance.near_ruling.rests_on}): what the search "
+            f"found is then not the optimum. Search on: {where}."
         ]
     away = f"{objective} is {gap} nats above that of {label}"
     match distance.near:
         case Verdict.HOLDS:
-            return [f"Within {NEAR_OPTIMUM:g} nats: {away}."]
+            return [f"Within {within}: {away}."]
         case Verdict.FAILS:
-            return [f"NOT within {NEAR_OPTIMUM:g} nats: {away}."]
+            return [f"NOT within {within}: {away}."]
         case Verdict.INCONCLUSIVE:
-            return [f"Within {NEAR_OPTIMUM:g} nats or not is not decided: {away}."]
+            return [f"Within {within} or not is not decided: {away}."]

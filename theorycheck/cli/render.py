@@ -15,6 +15,7 @@ from rich.text import Text
 
 from theorycheck.estimate import Estimate, Verdict
 from theorycheck.json_values import jsonable
+from theorycheck.ruling import Ruling
 
 _COLOURS = {
     Verdict.HOLDS: "bold green",
@@ -73,9 +74,9 @@ def say(out: Console, text: str) -> None:
     out.print(Text(text))
 
 
-def verdict_text(verdict: Verdict | str) -> Text:
-    """Return a verdict in its colour."""
-    return Text(str(verdict), style=_COLOURS.get(Verdict(verdict), ""))
+def ruling_text(ruling: Ruling) -> Text:
+    """Return a verdict and the kind that it rests on, in the verdict's colour."""
+    return Text(str(ruling), style=_COLOURS[ruling.verdict])
 
 
 def estimate_text(estimate: Estimate) -> str:

@@ -63,7 +63,7 @@ def report(
         typer.Option(
             "--tolerance", metavar="T", help="Aim at this error radius of every PMO, nats."
         ),
-    ] = 1e-6,
+    ] = 1e-5,
     search: Annotated[
         str,
         typer.Option(
@@ -142,13 +142,15 @@ def report(
         }
         # Last, because it takes a second that a mistake above need not.
         from theorycheck.report import ReportSearch, figure_files, write_report
+        from theorycheck.theorems import ClassSettings
 
         progress, how = terminal_progress(), None
         if search != "none":
             execution = chosen_execution(
                 progress, jobs=jobs, no_cache=no_cache, files=files, models=loaded
             )
-            how = ReportSearch(chosen_settings(search, seed), search, execution)
+            members = ClassSettings(seed=seed, screened=search != "thorough")
+            how = ReportSearch(chosen_settings(search, seed), search, execution, members)
         try:
             page = write_report(
                 loaded,

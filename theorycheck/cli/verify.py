@@ -94,6 +94,12 @@ def verify(
     return int(result.exit_code)
 
 
+def _verdict(claim: dict[str, Any]) -> str:
+    """Return a claim's verdict, and the kind of its evidence where it has some."""
+    parts = (claim.get("verdict", ""), claim.get("rests_on"))
+    return ", ".join(str(part) for part in parts if part is not None)
+
+
 def _show(claims: list[dict[str, Any]], written: list[Path | None]) -> None:
     from rich.text import Text
 
@@ -113,7 +119,7 @@ def _show(claims: list[dict[str, Any]], written: list[Path | None]) -> None:
         (
             str(claim.get("id", "")),
             str(claim.get("claim", "")),
-            Text(str(claim.get("verdict", "")), style=colours.get(str(claim.get("verdict")), "")),
+            Text(_verdict(claim), style=colours.get(str(claim.get("verdict")), "")),
         )
         for claim in claims
     ]

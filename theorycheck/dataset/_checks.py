@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import sample_mean
 
 if TYPE_CHECKING:
     from theorycheck.dataset._samples import ExactSample
-
-Array = NDArray[np.float64]
 
 #: Latents of the plain sum, |z| up to which it goes, and points that it is made for.
 _LATENTS = 200_001
@@ -37,7 +35,7 @@ class Check:
     measured : float
         The discrepancy.
     allowed : float
-        How large it may be.
+        Largest discrepancy that passes.
     """
 
     name: str
@@ -46,7 +44,7 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the discrepancy is small enough."""
+        """Tell whether the discrepancy is small enough."""
         return self.measured <= self.allowed
 
     def to_dict(self) -> dict[str, object]:
@@ -59,7 +57,7 @@ class Check:
         }
 
 
-def plain_log_density(model: GenerativeModel, x: Array) -> tuple[Array, float]:
+def plain_log_density(model: GenerativeModel, x: Points) -> tuple[PerPoint, float]:
     """Return log p(x) by the trapezoid rule on even latents, and how far to trust it.
 
     It shares no code with the engine. Its own error is taken to be the change from half as many
@@ -68,11 +66,14 @@ def plain_log_density(model: GenerativeModel, x: Array) -> tuple[Array, float]:
     Parameters
     ----------
     model : GenerativeModel
+        The model.
     x : ndarray, shape (n, D)
+        Data points.
 
     Returns
     -------
     value : ndarray, shape (n,)
+        The log density, nats.
     error : float
         Nats, the largest over the points.
     """
@@ -90,7 +91,7 @@ def _trapezoid_sum(model: GenerativeModel, x: Array, z: Array) -> Array:
     return np.array([float(logsumexp(exponent)) + constant for exponent in exponents])
 
 
-def density_check(model: GenerativeModel, x: Array, log_density: Array) -> Check:
+def density_check(model: GenerativeModel, x: Points, log_density: PerPoint) -> Check:
     """Compare log p(x) at a few points with :func:`plain_log_density`."""
     few = np.linspace(0, len(x) - 1, min(_POINTS, len(x))).astype(int)
     plain, error = plain_log_density(model, x[few])
@@ -107,6 +108,7 @@ def sample_checks(sample: ExactSample) -> tuple[Check, ...]:
     Parameters
     ----------
     sample : ExactSample
+        The sample to be checked.
 
     Returns
     -------

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.dataset._samples import ExactSample, draw
 from theorycheck.errors import ModelError
 from theorycheck.inference import MeanField
 from theorycheck.models import GenerativeModel, benchmark
-
-Array = NDArray[np.float64]
 
 #: Nats within which a q counts as having found the optimum.
 _FOUND = 1e-3
@@ -32,33 +31,33 @@ class PosteriorScore:
         The draws, with the exact optimum at each.
     """
 
-    gap: Array
+    gap: PerPoint
     sample: ExactSample
 
     @property
     def mean(self) -> float:
-        """The mean gap, nats: what the method loses of the ELBO."""
+        """Return the mean gap, nats: what the method loses of the ELBO."""
         return float(self.gap.mean())
 
     @property
     def standard_error(self) -> float:
-        """The standard error of the mean gap over the draws, nats."""
+        """Return the standard error of the mean gap over the draws, nats."""
         count = len(self.gap)
         return float(self.gap.std(ddof=1)) / math.sqrt(count) if count > 1 else math.inf
 
     @property
     def largest(self) -> float:
-        """The largest gap, nats."""
+        """Return the largest gap, nats."""
         return float(self.gap.max())
 
     @property
     def share_found(self) -> float:
-        """The share of draws at which the gap is below 1e-3 nats."""
+        """Return the share of draws at which the gap is below 1e-3 nats."""
         return float(np.mean(self.gap < _FOUND))
 
     @property
     def mean_kl(self) -> float:
-        """Mean KL[q ‖ p(z|x)], nats: the gap and what no Gaussian can avoid."""
+        """Return the mean KL[q ‖ p(z|x)], nats: the gap and what no Gaussian can avoid."""
         return float((self.gap + self.sample.kl).mean())
 
     def to_dict(self) -> dict[str, object]:
@@ -76,7 +75,7 @@ class PosteriorScore:
 
 
 def score_posterior(
-    q: Callable[[Array], tuple[ArrayLike, ArrayLike]],
+    q: Callable[[Points], tuple[ArrayLike, ArrayLike]],
     name: str | GenerativeModel,
     *,
     size: int = 1000,

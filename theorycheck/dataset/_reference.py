@@ -31,14 +31,15 @@ class Reference:
     Parameters
     ----------
     name : str
+        Name of the benchmark.
     noise_variance : float
         σ² that they are for.
     entropy : Estimate
         H of the data distribution, nats.
     ground_truth : ObjectiveValue
-        At the ground truth; its MLEO is 0.
+        The objective at the ground truth; its MLEO is 0.
     optimum : ObjectiveValue
-        At the best decoder found: an upper bound on the least J that any decoder has.
+        The objective at the best decoder found: an upper bound on the least J of any decoder.
     card : mapping
         The whole card: method, effort, seed, precision, versions, checks.
     """

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import PerPoint, Points
 from theorycheck.dataset._checks import Check, sample_checks
 from theorycheck.dataset._reference import has_reference, reference
 from theorycheck.errors import SettingError
@@ -18,8 +18,6 @@ from theorycheck.inference import MeanField, log_density
 from theorycheck.json_values import jsonable
 from theorycheck.models import GenerativeModel, benchmark
 from theorycheck.versions import versions
-
-Array = NDArray[np.float64]
 
 #: What each array of the file is.
 ARRAYS = {
@@ -41,26 +39,29 @@ class ExactSample:
     Parameters
     ----------
     model : GenerativeModel
+        The model that was drawn from.
     seed : int
+        Seed of the draws.
     z, log_density, log_density_error, q_mean, q_scale, negative_elbo, kl : ndarray, shape (n,)
-        As in ``ARRAYS``.
+        What ``ARRAYS`` says of each.
     x : ndarray, shape (n, D)
+        Data points, drawn from p(x).
     """
 
     model: GenerativeModel
     seed: int
-    z: Array
-    x: Array
-    log_density: Array
-    log_density_error: Array
-    q_mean: Array
-    q_scale: Array
-    negative_elbo: Array
-    kl: Array
+    z: PerPoint
+    x: Points
+    log_density: PerPoint
+    log_density_error: PerPoint
+    q_mean: PerPoint
+    q_scale: PerPoint
+    negative_elbo: PerPoint
+    kl: PerPoint
 
     @property
     def size(self) -> int:
-        """Number of draws."""
+        """Return the number of draws."""
         return len(self.x)
 
     def card(self, checks: tuple[Check, ...]) -> dict[str, object]:
@@ -101,6 +102,7 @@ def draw(name: str | GenerativeModel, *, size: int = 1000, seed: int = 0) -> Exa
     size : int
         Number of draws.
     seed : int
+        Seed of the draws.
 
     Returns
     -------
@@ -142,13 +144,14 @@ def write_sample(sample: ExactSample, directory: str | Path) -> tuple[Path, Path
     Parameters
     ----------
     sample : ExactSample
+        The sample.
     directory : path-like
         Made if missing.
 
     Returns
     -------
     tuple of Path
-        Of the arrays and of the card.
+        The files of the arrays and of the card.
 
     Raises
     ------

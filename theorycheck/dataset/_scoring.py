@@ -6,15 +6,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Latents
 from theorycheck.dataset._reference import Reference, has_reference, reference
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import Decoder, GenerativeModel, benchmark
 from theorycheck.objectives import Decomposition, Evaluated, decompose
-
-Array = NDArray[np.float64]
+from theorycheck.ruling import Ruling
 
 #: Error radius wanted for the PMO, nats: enough to tell decoders apart.
 TOLERANCE = 1e-5
@@ -37,23 +36,33 @@ class Score(Evaluated):
 
     @property
     def above_ground_truth(self) -> Estimate:
-        """J minus the ground truth's; negative: the ELBO prefers this decoder to the truth."""
+        """Return J minus the ground truth's; negative: the ELBO prefers this decoder to it."""
         return self._above("ground_truth")
 
     @property
     def above_optimum(self) -> Estimate:
-        """J minus that of the best decoder found; negative: a new best."""
+        """Return J minus that of the best decoder found; negative: a new best."""
         return self._above("optimum")
 
     @property
     def preferred_to_ground_truth(self) -> Verdict:
-        """Whether the ELBO prefers this decoder to the ground truth."""
+        """Tell whether the ELBO prefers this decoder to the ground truth."""
         return positive(self.above_ground_truth.scaled(-1.0))
 
     @property
     def new_best(self) -> Verdict:
-        """Whether this decoder beats the best that was found, which is an upper bound only."""
+        """Tell whether this decoder beats the best that was found, an upper bound only."""
         return positive(self.above_optimum.scaled(-1.0))
+
+    @property
+    def preferred(self) -> Ruling:
+        """Whether the ELBO prefers this decoder, and the kind of the difference's radius."""
+        return Ruling.of(self.preferred_to_ground_truth, [self.above_ground_truth])
+
+    @property
+    def best(self) -> Ruling:
+        """Whether this decoder is a new best, and the kind of the difference's radius."""
+        return Ruling.of(self.new_best, [self.above_optimum])
 
     def _above(self, which: str) -> Estimate:
         if self.reference is None:
@@ -81,11 +90,13 @@ class Score(Evaluated):
             "above_optimum": self.above_optimum.to_dict_or_null(),
             "preferred_to_ground_truth": self.preferred_to_ground_truth.value,
             "new_best": self.new_best.value,
+            "preferred_rests_on": self.preferred.rests_on,
+            "new_best_rests_on": self.best.rests_on,
         }
 
 
 def score(
-    f: Callable[[Array], ArrayLike] | Decoder | GenerativeModel,
+    f: Callable[[Latents], ArrayLike] | Decoder | GenerativeModel,
     name: str,
     noise_variance: ArrayLike | None = None,
     *,
@@ -105,7 +116,7 @@ def score(
     tolerance : float
         Error radius wanted for the PMO, nats.
     vectorize : bool
-        For a function of one latent at a time.
+        Call the function once per latent: it takes one at a time.
 
     Returns
     -------

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
 from theorycheck.inference import ExactModel, MeanField, data_rule, exact_model
 from theorycheck.models import GenerativeModel
 from theorycheck.objectives import ELBO, Objective
 
-Array = NDArray[np.float64]
 #: x (n, D) to μ and s of q(z|x), each (n,).
 Encoder = Callable[[Array], tuple[Array, Array]]
 
@@ -39,7 +38,7 @@ def own_negative_elbo(
     encoder : callable
         x (n, D) to μ and s.
     seed : int
-        Of quasi-Monte Carlo, for D > 2.
+        Seed of quasi-Monte Carlo, for D > 2.
 
     Returns
     -------

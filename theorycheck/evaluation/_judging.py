@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from theorycheck.estimate import Estimate, Verdict, nonnegative, positive
 from theorycheck.evaluation._amortisation import Encoder, own_negative_elbo
 from theorycheck.evaluation._comparison import TwoSample, energy_test
@@ -23,8 +20,7 @@ from theorycheck.objectives import (
 )
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import largest_slope
-
-Array = NDArray[np.float64]
+from theorycheck.ruling import Ruling
 
 #: Error radius of the PMO, nats: a tenth of what networks are told apart by.
 TOLERANCE = 1e-3
@@ -111,7 +107,7 @@ def judge(
     details : bool
         Look at posteriors and draws too, which takes a few seconds.
     seed : int
-        Of the draws.
+        Seed of the draws.
     progress : Progress
 
     Returns
@@ -141,13 +137,19 @@ class Distance(ObjectiveValue):
     excess, mleo, pmo : Estimate
         Differences of J, or J_S, and of its parts at S = 1.
     near : Verdict
-        Whether J is within NEAR_OPTIMUM of the predicted.
+        The verdict on J being within NEAR_OPTIMUM of the predicted.
     not_below : Verdict
-        Whether J is at least the predicted: fails only below it by more than the error radius.
+        The verdict on J being at least the predicted: fails only where J is below it by more than
+        the error radius.
     """
 
     near: Verdict
     not_below: Verdict
+
+    @property
+    def near_ruling(self) -> Ruling:
+        """Whether it is near, and the kind of the difference's radius; that of `not_below` too."""
+        return Ruling.of(self.near, [self.excess])
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
@@ -155,6 +157,7 @@ class Distance(ObjectiveValue):
             **super().to_dict(),
             "near": str(self.near),
             "not_below": str(self.not_below),
+            "rests_on": self.near_ruling.rests_on,
         }
 
 

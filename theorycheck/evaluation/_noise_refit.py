@@ -37,7 +37,7 @@ def own_refit(
     negative_elbo : Estimate, optional
         −ELBO of this encoder averaged over p(x), nats, if it is known already.
     seed : int
-        Of quasi-Monte Carlo, for D > 2.
+        Seed of quasi-Monte Carlo, for D > 2.
 
     Returns
     -------

@@ -54,3 +54,4 @@ from ._posterior_modes import prominent as prominent
 from ._posterior_weights import PosteriorWeights as PosteriorWeights
 from ._posterior_weights import posterior_moments as posterior_moments
 from ._posterior_weights import posterior_weights as posterior_weights
+from ._warm_up import bounds_compiled_meanwhile as bounds_compiled_meanwhile

@@ -8,12 +8,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array, PerDimension
 from theorycheck.quadrature import LatentPanels, ScanTable
 from theorycheck.quadrature.kernels import RUN, AffineTable
-
-Array = NDArray[np.float64]
 
 #: A basin of −ELBO is about s wide in μ and 1 wide in log s, so each is hit several times. Beyond
 #: so many entries narrow q are left to the starts at posterior modes.
@@ -22,16 +21,20 @@ _TABLE = ScanTable(reach=7.5, widest=2.0, log_step=0.35, mean_step=0.6, largest=
 _NARROWEST = 0.4
 
 
-def table_entries(panels: LatentPanels) -> tuple[Array, Array, bool]:
+def table_entries(
+    panels: LatentPanels,
+) -> tuple[Float64[Array, " entries"], Float64[Array, " entries"], bool]:
     """Choose (μ, log s): all scales that the local steepness of f can ask for.
 
     Parameters
     ----------
     panels : LatentPanels
+        Panels of the model.
 
     Returns
     -------
     mean, log_scale : ndarray, shape (T,)
+        Latent μ and log s of every entry.
     complete : bool
         Whether they go down to the narrowest q that f can ask for.
     """
@@ -59,13 +62,18 @@ def table_entries(panels: LatentPanels) -> tuple[Array, Array, bool]:
 
 
 def affine_table(
-    mean: Array, log_scale: Array, first: Array, squares: Array, inverse_sigma: Array
+    mean: Float64[Array, " entries"],
+    log_scale: Float64[Array, " entries"],
+    first: Float64[Array, "entries D"],
+    squares: Float64[Array, "entries D"],
+    inverse_sigma: PerDimension,
 ) -> AffineTable:
     """Make the table from E_q f and E_q f² at its entries.
 
     Parameters
     ----------
     mean, log_scale : ndarray, shape (T,)
+        Latent μ and log s of every entry.
     first, squares : ndarray, shape (T, D)
         E_q f and E_q f².
     inverse_sigma : ndarray, shape (D,)

@@ -12,8 +12,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array, Counts, Integers, PerPoint, Points
 from theorycheck.quadrature import ORDER, LatentPanels, gauss_legendre, legendre_values
 from theorycheck.quadrature.kernels import (
     DONE,
@@ -27,8 +28,6 @@ from theorycheck.quadrature.kernels import (
     row_length,
     walk_batch,
 )
-
-Array = NDArray[np.float64]
 
 #: Half-widths in μ, and largest s, of the roots: which serve an x with −ELBO_x up to about half
 #: their square, so that what lies beyond is worse by the prior part alone.
@@ -60,11 +59,11 @@ _ASIDE = 1e-9
 class _Walks(NamedTuple):
     """What is known of every x and corrected by its walk: as :func:`walk_batch` takes it."""
 
-    root: NDArray[np.int64]
+    root: Integers
     minima: Array
-    found: NDArray[np.int64]
+    found: Integers
     gap: Array
-    state: NDArray[np.int64]
+    state: Integers
 
 
 class BoundTree:
@@ -73,8 +72,9 @@ class BoundTree:
     Parameters
     ----------
     panels : LatentPanels
+        Panels of the model.
     runs : Runs
-        Of these panels.
+        Runs of these panels.
     """
 
     def __init__(self, panels: LatentPanels, runs: Runs) -> None:
@@ -85,8 +85,8 @@ class BoundTree:
         self._most = max(_LARGEST // self._row, _FEWEST)
 
     @cached_property
-    def slack(self) -> Array:
-        """How far f goes on each panel from the value at the nearest node, in σ: shape (P,)."""
+    def slack(self) -> Float64[Array, " panels"]:
+        """Return how far f goes on each panel from the nearest node's value, in σ: shape (P,)."""
         return _slack(self._panels)
 
     @cached_property
@@ -95,27 +95,28 @@ class BoundTree:
 
     @property
     def size(self) -> int:
-        """Number of nodes made so far."""
+        """Return the number of nodes made so far."""
         return int(self._tree.size[0])
 
     @property
     def rows(self) -> Array:
-        """The nodes made so far, a row each (see quadrature/kernels/_bound_tree.py)."""
+        """Return the nodes made so far, a row each (see quadrature/kernels/_bound_tree.py)."""
         return self._tree.rows[: self.size]
 
     def settle(
         self,
-        x: Array,
-        minima: Array,
-        found: NDArray[np.int64],
-        floor: Array | None = None,
-        negligible: Array | None = None,
-    ) -> Array:
+        x: Points,
+        minima: Float64[Array, "n 8 3"],
+        found: Counts,
+        floor: PerPoint | None = None,
+        negligible: PerPoint | None = None,
+    ) -> PerPoint:
         """Look for a lower minimum for every x, and return what cannot be excluded.
 
         Parameters
         ----------
         x : ndarray, shape (n, D)
+            Data points.
         minima : ndarray, shape (n, 8, 3)
             μ, log s and −ELBO_x (without its constant) of the minima known; corrected in place.
         found : ndarray of int, shape (n,)
@@ -172,9 +173,7 @@ class BoundTree:
         )
         return Tree(rows, np.array([len(_ROOTS)]))
 
-    def _grow(
-        self, index: NDArray[np.int64], x: Array, walks: _Walks, *, patient: bool = False
-    ) -> None:
+    def _grow(self, index: Integers, x: Array, walks: _Walks, *, patient: bool = False) -> None:
         """Walk one x after the other, and make the nodes that are missing."""
         while index.size:
             done = self._on_tree(index, x, Rule(grow=True, patient=patient, budget=_BUDGET), walks)
@@ -182,12 +181,12 @@ class BoundTree:
             if index.size:
                 self._make_room()
 
-    def _walk(self, index: NDArray[np.int64], x: Array, walks: _Walks) -> None:
+    def _walk(self, index: Integers, x: Array, walks: _Walks) -> None:
         """Walk in parallel, on the tree as it is."""
         if index.size:
             self._on_tree(index, x, Rule(grow=False, patient=False, budget=_BUDGET), walks)
 
-    def _on_tree(self, index: NDArray[np.int64], x: Array, rule: Rule, walks: _Walks) -> int:
+    def _on_tree(self, index: Integers, x: Array, rule: Rule, walks: _Walks) -> int:
         """Walk for the x of `index`; return how many are done: fewer where the tree is full."""
         panels = self._panels
         done = np.zeros(index.size, dtype=np.int64)
@@ -210,7 +209,7 @@ class BoundTree:
 
 
 def _slack(panels: LatentPanels) -> Array:
-    """How far f goes on each panel from the value at the nearest node, in σ: shape (P,)."""
+    """Return how far f goes on each panel from the nearest node's value, in σ: shape (P,)."""
     scaled = panels.coefficients / panels.model.sigma[:, None]
     nodes, _ = gauss_legendre(ORDER)
     # A monotone f is furthest off half-way between two nodes.

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Counts, PerPoint
 from theorycheck.errors import SettingError
 from theorycheck.inference._marginal import as_points
 from theorycheck.inference._mean_field import MeanField, as_field
@@ -15,8 +16,6 @@ from theorycheck.inference._optimal_q import OptimalQ
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import LatentPanels
 from theorycheck.quadrature.kernels import BOX, WIDER, certify_batch
-
-Array = NDArray[np.float64]
 
 #: Quadrature error of one −ELBO relative to its size, subtracted from every bound.
 _QUADRATURE = 1e-12
@@ -36,13 +35,13 @@ class Certificate:
         Boxes of (μ, s) that were examined.
     """
 
-    lower_bound: Array
-    gap: Array
-    boxes: NDArray[np.int64]
+    lower_bound: PerPoint
+    gap: PerPoint
+    boxes: Counts
 
     @property
     def largest_gap(self) -> float:
-        """The largest gap over all x, nats."""
+        """Return the largest gap over all x, nats."""
         return float(self.gap.max())
 
 
@@ -86,7 +85,9 @@ def certify_optimal_q(
     Parameters
     ----------
     model : GenerativeModel, LatentPanels or MeanField
+        The model, or what was built for it already.
     x : array_like, shape (n, D)
+        Data points.
     optimum : OptimalQ, optional
         What :func:`optimal_q` found; computed if absent.
     gap : float

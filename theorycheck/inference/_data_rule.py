@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import PerDimension, PerPoint, Points
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference._exact_model import ExactModel
 from theorycheck.quadrature import DataSample, change_at_kinks
-
-Array = NDArray[np.float64]
 
 #: Grid step in σ at which the trapezoid rule sums what is as smooth as p(x) to rounding: it errs by
 #: 2 exp(−2π²/0.49) < 1e-17 of it.
@@ -26,24 +25,29 @@ SMOOTH_STEP = 0.7
 
 
 class DataRule(Protocol):
-    """Nodes x and their weights for averages over p(x)."""
+    """A data rule has nodes x and weights for averages over p(x)."""
 
     @property
-    def x(self) -> Array:
-        """The nodes, shape (n, D)."""
+    def x(self) -> Points:
+        """Return the nodes, shape (n, D)."""
         ...
 
     @property
-    def mass(self) -> Array:
-        """Their weights, p(x) included, shape (n,)."""
+    def mass(self) -> PerPoint:
+        """Return the nodes' weights, p(x) included, shape (n,)."""
         ...
 
-    def change(self, values: Array) -> float:
+    def change(self, values: PerPoint) -> float:
         """Return how far the rule itself may be off, for values (n,) that are exact."""
         ...
 
     def average(
-        self, values: Array, errors: ArrayLike = 0.0, *, unseen: float = 0.0, smooth: bool = False
+        self,
+        values: PerPoint,
+        errors: ArrayLike = 0.0,
+        *,
+        unseen: float = 0.0,
+        smooth: bool = False,
     ) -> Estimate:
         """Average a function of x.
 
@@ -68,33 +72,39 @@ class DataRule(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class GridRule:
-    """A trapezoid rule over p(x), D <= 2.
+    """The grid rule is a trapezoid rule over p(x), D <= 2.
 
     Parameters
     ----------
     x : ndarray, shape (n, D)
         Multiples of the spacing.
     mass : ndarray, shape (n,)
+        Weights of the nodes, p(x) included.
     spacing : ndarray, shape (D,)
-        In data units.
+        Distance of the nodes in each direction, data units.
     missing_mass : float
         Mass of p(x) that has no node.
     log_density : ndarray, shape (n,)
-        log p(x) at the nodes, nats.
+        The log density log p(x) at the nodes, nats.
     """
 
-    x: Array
-    mass: Array
-    spacing: Array
+    x: Points
+    mass: PerPoint
+    spacing: PerDimension
     missing_mass: float
-    log_density: Array
+    log_density: PerPoint
 
-    def change(self, values: Array) -> float:
+    def change(self, values: PerPoint) -> float:
         """Return what the coarser rules in it say that kinks may cost."""
         return change_at_kinks(self.x, self.spacing, self.mass * values)
 
     def average(
-        self, values: Array, errors: ArrayLike = 0.0, *, unseen: float = 0.0, smooth: bool = False
+        self,
+        values: PerPoint,
+        errors: ArrayLike = 0.0,
+        *,
+        unseen: float = 0.0,
+        smooth: bool = False,
     ) -> Estimate:
         """Average a function of x; see :class:`DataRule`."""
         known = np.minimum(np.broadcast_to(errors, values.shape), max(unseen, 1.0))
@@ -105,33 +115,34 @@ class GridRule:
 
 @dataclass(frozen=True, eq=False)
 class DrawRule:
-    """Draws from p(x), any D.
+    """The draw rule averages over draws from p(x), any D.
 
     Parameters
     ----------
     sample : DataSample
+        The draws.
     """
 
     sample: DataSample
 
     @property
-    def x(self) -> Array:
-        """The draws, shape (n, D)."""
+    def x(self) -> Points:
+        """Return the draws, shape (n, D)."""
         return self.sample.x.reshape(-1, self.sample.x.shape[2])
 
     @property
-    def mass(self) -> Array:
-        """Equal weights, shape (n,)."""
+    def mass(self) -> PerPoint:
+        """Return equal weights, shape (n,)."""
         count = len(self.x)
         return np.full(count, 1.0 / count)
 
-    def change(self, values: Array) -> float:
+    def change(self, values: PerPoint) -> float:
         """Return five standard errors."""
         return self.sample.average(values.reshape(self.sample.x.shape[:2]))[1]
 
     def average(
         self,
-        values: Array,
+        values: PerPoint,
         errors: ArrayLike = 0.0,
         *,
         unseen: float = 0.0,  # noqa: ARG002
@@ -159,9 +170,9 @@ def data_rule(
     Parameters
     ----------
     data : ExactModel
-        Whose p(x) it is.
+        The model that p(x) belongs to.
     step : float
-        Spacing of the grid, in σ.
+        Step of the grid, in σ.
     shift : float
         Where in the step the grid lies, in [0, 1).
     ignored : float

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from theorycheck.arrays import Array, PerPoint
 from theorycheck.quadrature import LatentPanels
-
-Array = NDArray[np.float64]
 
 #: Bins in z over which the largest rounding of f is taken, and how far they go.
 _BINS, _REACH = 256, 9.0
@@ -22,7 +20,7 @@ class ElboRounding:
     Parameters
     ----------
     panels : LatentPanels
-        Of the model; their `defect` bounds |δ| in σ.
+        Panels of the model; their `defect` bounds |δ| in σ.
     """
 
     def __init__(self, panels: LatentPanels) -> None:
@@ -35,7 +33,7 @@ class ElboRounding:
             np.maximum.at(largest, np.minimum(first + step, last), panels.defect)
         self.squares = largest**2
 
-    def of(self, mean: Array, scale: Array, squares: Array) -> Array:
+    def of(self, mean: PerPoint, scale: PerPoint, squares: PerPoint) -> PerPoint:
         """Bound the change of E_q |x − f|²/σ² that the rounding of f can make.
 
         Parameters

@@ -11,16 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.estimate import Estimate
 from theorycheck.inference._family import MEAN_FIELD, Family
 from theorycheck.inference._marginal import LogDensity
 from theorycheck.models import DescribedModel
 from theorycheck.quadrature import DataSample, TrapezoidGrid
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,23 +29,23 @@ class BestQ:
     Parameters
     ----------
     negative_elbo : ndarray, shape (n,)
-        −ELBO_x at the optimal q, nats.
+        The value −ELBO_x at the optimal q, nats.
     gap : ndarray, shape (n,)
         Nats by which some q could be better.
     mean_f : ndarray, shape (n, D)
-        E_q f(z).
+        Expectation E_q f(z), data units.
     squares : ndarray, shape (n, D)
-        E_q (x_d − f_d(z))², in squared data units.
+        Expectation E_q (x_d − f_d(z))², squared data units.
     hint : ndarray, shape (G, C, W)
         Candidates that serve the neighbours of each group of x, in the model's own form; C = 0
         where the model needs none.
     """
 
-    negative_elbo: Array
-    gap: Array
-    mean_f: Array
-    squares: Array
-    hint: Array
+    negative_elbo: PerPoint
+    gap: PerPoint
+    mean_f: Points
+    squares: Points
+    hint: Float64[Array, "groups candidates width"]
 
 
 @runtime_checkable
@@ -55,44 +54,44 @@ class ExactModel(Protocol):
 
     @property
     def model(self) -> DescribedModel:
-        """Name, D, K, σ², and draws."""
+        """Return what the model says of itself: name, D, K, σ², and draws."""
         ...
 
     @property
     def unresolved_mass(self) -> float:
-        """Prior mass on which f is not resolved against σ."""
+        """Return the prior mass on which f is not resolved against σ."""
         ...
 
     @property
     def missing_mass(self) -> float:
-        """Prior mass that no latent of the rule stands for, the unresolved one included."""
+        """Return the prior mass that no latent of the rule stands for, what is unresolved too."""
         ...
 
     @property
     def verified_width(self) -> float:
-        """Width from which on nothing of f was missed; inf where nothing was scanned."""
+        """Return the width from which on nothing of f was missed; inf without a scan."""
         ...
 
     @property
     def covered(self) -> float:
-        """How much room p(x) takes up in data space, about, in units of σ^D."""
+        """Return how much room p(x) takes up in data space, about, in units of σ^D."""
         ...
 
     @property
     def latent_nodes(self) -> int:
-        """How many latents stand for the prior, which is what one x costs; 1 in closed form."""
+        """Return how many latents stand for the prior: what one x costs; 1 in closed form."""
         ...
 
     @property
     def families(self) -> tuple[Family, ...]:
-        """The families of q in which the optimal q is known."""
+        """Return the families of q in which the optimal q is known."""
         ...
 
     def log_density(self, x: ArrayLike) -> LogDensity:
         """Return log p(x) for x (n, D), with its radius and E[f(z) | x]."""
         ...
 
-    def posterior_squares(self, x: ArrayLike) -> Array:
+    def posterior_squares(self, x: ArrayLike) -> Points:
         """Return E[(x_d − f_d(z))² | x] under the exact posterior for x (n, D), shape (n, D)."""
         ...
 
@@ -102,10 +101,10 @@ class ExactModel(Protocol):
         *,
         family: Family = MEAN_FIELD,
         groups: int = 0,
-        hint: Array | None = None,
+        hint: Float64[Array, "groups candidates width"] | None = None,
         fresh: bool = True,
         evidence: LogDensity | None = None,
-        negligible: Array | None = None,
+        negligible: PerPoint | None = None,
     ) -> BestQ:
         """Find the optimal q of every x.
 
@@ -157,5 +156,5 @@ class MovesItself(Protocol):
 
     @property
     def own_m_step_gain(self) -> Estimate:
-        """How far one M-step on its own p(x), at the optimal q, lowers −ELBO, nats."""
+        """Return how far one M-step on its own p(x), at the optimal q, lowers −ELBO, nats."""
         ...

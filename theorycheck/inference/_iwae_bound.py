@@ -14,8 +14,10 @@ from functools import cached_property
 from typing import SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, Booleans, Flags, PerPoint
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference._marginal import as_panels, as_points
 from theorycheck.inference._mean_field import ALL_MINIMA, MeanField, as_field
@@ -29,8 +31,6 @@ from theorycheck.quadrature.kernels import (
     importance_bound_batch,
     optimal_importance_q_batch,
 )
-
-Array = NDArray[np.float64]
 
 #: Largest S: q is cut where 2e-21 of its mass lies beyond, which S draws must not notice.
 LARGEST_SAMPLES = 10**9
@@ -58,8 +58,8 @@ class ImportanceBound:
         S.
     """
 
-    value: Array
-    error: Array
+    value: PerPoint
+    error: PerPoint
     samples: int
 
 
@@ -78,16 +78,16 @@ class OptimalImportanceQ:
         beyond.
     """
 
-    mean: Array
-    scale: Array
+    mean: PerPoint
+    scale: PerPoint
     bound: ImportanceBound
-    optima: Array
+    optima: Float64[Array, "n 4 3"]
 
     @cached_property
-    def ambiguous(self) -> NDArray[np.bool_]:
-        """Where another optimum lies within 1e-9 nats of the best."""
+    def ambiguous(self) -> Flags:
+        """Tell for each x whether another optimum lies within 1e-9 nats of the best."""
         gaps = self.optima[:, 1:, 2] - self.optima[:, :1, 2]
-        result: NDArray[np.bool_] = np.nan_to_num(gaps, nan=np.inf).min(axis=1) < 1e-9
+        result: Booleans = np.nan_to_num(gaps, nan=np.inf).min(axis=1) < 1e-9
         return result
 
 
@@ -124,6 +124,7 @@ def iwae_bound(
     model : GenerativeModel, LatentPanels or MeanField
         Pass panels or a MeanField to reuse them over many calls.
     x : array_like, shape (n, D)
+        Data points.
     mean, scale : array_like, broadcast to shape (n,)
         μ and s of q.
     samples : int
@@ -179,7 +180,9 @@ def optimal_iwae_q(
     Parameters
     ----------
     model : GenerativeModel, LatentPanels or MeanField
+        The model, or what was built for it already.
     x : array_like, shape (n, D)
+        Data points.
     samples : int
         S.
     elbo_optimum : OptimalQ, optional

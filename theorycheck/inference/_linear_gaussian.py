@@ -12,17 +12,17 @@ import math
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 from scipy.special import erfc, ndtri
 
+from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
 from theorycheck.inference._exact_model import BestQ
 from theorycheck.inference._family import MEAN_FIELD, Family, checked_family
 from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.quadrature import DataSample, TrapezoidGrid, sobol_points
-
-Array = NDArray[np.float64]
 
 #: Nats below the peak of p(x) up to which the grid goes.
 _DEPTH = 46.0
@@ -80,17 +80,17 @@ class LinearGaussianModel:
 
     @property
     def data_dim(self) -> int:
-        """D."""
+        """Return the number of data dimensions D."""
         return len(self.loadings)
 
     @property
     def latent_dim(self) -> int:
-        """K."""
+        """Return the number of latents K."""
         return int(self.loadings.shape[1])
 
     @property
-    def sigma(self) -> Array:
-        """σ, shape (D,)."""
+    def sigma(self) -> Float64[Array, " {self.data_dim}"]:
+        """Return the noise's standard deviation σ, data units, shape (D,)."""
         return np.sqrt(self.noise_variance)
 
     def same_as(self, other: LinearGaussianModel) -> bool:
@@ -102,7 +102,11 @@ class LinearGaussianModel:
     def _numbers(self) -> tuple[Array, Array, Array]:
         return self.loadings, self.offset, self.noise_variance
 
-    def sample(self, size: int, rng: np.random.Generator | int) -> tuple[Array, Array]:
+    def sample(
+        self, size: int, rng: np.random.Generator | int
+    ) -> tuple[
+        Float64[Array, "{size} {self.latent_dim}"], Float64[Array, "{size} {self.data_dim}"]
+    ]:
         """Draw z (n, K) and x (n, D) from the joint p(z, x)."""
         generator = np.random.default_rng(rng)
         z = generator.standard_normal((size, self.latent_dim))
@@ -116,6 +120,7 @@ class ExactLinearGaussian:
     Parameters
     ----------
     model : LinearGaussianModel
+        The model.
     """
 
     families = (MEAN_FIELD,)
@@ -139,13 +144,13 @@ class ExactLinearGaussian:
 
     @cached_property
     def kl(self) -> float:
-        """KL[q* ‖ p(z|x)], nats, the same for every x."""
+        """Return KL[q* ‖ p(z|x)], nats, the same for every x."""
         _, log_det = np.linalg.slogdet(self._precision)
         return max(0.5 * (float(np.log(np.diag(self._precision)).sum()) - float(log_det)), 0.0)
 
     @property
     def covered(self) -> float:
-        """The room of six standard deviations of p(x) either way, in σ^D."""
+        """Return the room of six standard deviations of p(x) either way, in σ^D."""
         inside = self._root / self.model.sigma[:, None]
         return float((12.0 * np.linalg.svd(inside, compute_uv=False)).prod())
 
@@ -164,7 +169,7 @@ class ExactLinearGaussian:
         mean_f = self.model.offset + apart @ (self.model.loadings @ self._gain).T
         return LogDensity(value, error, error, mean_f)
 
-    def posterior_squares(self, x: ArrayLike) -> Array:
+    def posterior_squares(self, x: ArrayLike) -> Points:
         """Return E[(x_d − f_d(z))² | x] under the exact posterior for x (n, D), shape (n, D)."""
         points = as_points(x, self.model.data_dim)
         w = self.model.loadings
@@ -198,10 +203,10 @@ class ExactLinearGaussian:
         *,
         family: Family = MEAN_FIELD,
         groups: int = 0,
-        hint: Array | None = None,  # noqa: ARG002
+        hint: Float64[Array, "groups candidates width"] | None = None,  # noqa: ARG002
         fresh: bool = True,  # noqa: ARG002
         evidence: LogDensity | None = None,
-        negligible: Array | None = None,  # noqa: ARG002
+        negligible: PerPoint | None = None,  # noqa: ARG002
     ) -> BestQ:
         """Return what averages need of the optimal q of every x: the one minimum there is."""
         checked_family(self, family)

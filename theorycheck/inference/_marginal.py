@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.errors import ModelError
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import LARGEST_REACH, LatentPanels, latent_panels
 from theorycheck.quadrature.kernels import log_density_batch, nearest_block_batch, place_share_batch
-
-Array = NDArray[np.float64]
 
 #: Relative error of p(x) beyond which the panels are extended to larger |z|.
 _TAIL_TOLERANCE = 1e-14
@@ -25,19 +25,19 @@ class LogDensity:
     Parameters
     ----------
     value : ndarray, shape (n,)
-        log p_θ(x), nats.
+        The log density log p_θ(x), nats.
     error : ndarray, shape (n,)
         Error radius of `value`; inf where p(x) is not resolved.
     relative_error : ndarray, shape (n,)
         Bound on the relative error of p_θ(x) itself; finite always.
     posterior_mean_f : ndarray, shape (n, D)
-        E[f(z) | x], which gives ∇ log p(x) = (E[f(z) | x] - x)/σ².
+        Expectation E[f(z) | x], data units, which gives ∇ log p(x) = (E[f(z) | x] - x)/σ².
     """
 
-    value: Array
-    error: Array
-    relative_error: Array
-    posterior_mean_f: Array
+    value: PerPoint
+    error: PerPoint
+    relative_error: PerPoint
+    posterior_mean_f: Points
 
 
 def as_panels(model: GenerativeModel | LatentPanels) -> LatentPanels:
@@ -45,14 +45,15 @@ def as_panels(model: GenerativeModel | LatentPanels) -> LatentPanels:
     return model if isinstance(model, LatentPanels) else latent_panels(model)
 
 
-def as_points(x: ArrayLike, data_dim: int) -> Array:
+def as_points(x: ArrayLike, data_dim: int) -> Float64[Array, "n {data_dim}"]:
     """Check data points and return them as a contiguous (n, D) array.
 
     Parameters
     ----------
     x : array_like, shape (n, D), (D,) for one point, or (n,) for D = 1
+        Data points.
     data_dim : int
-        D.
+        Number of data dimensions D.
 
     Returns
     -------
@@ -86,7 +87,7 @@ def log_density(model: GenerativeModel | LatentPanels, x: ArrayLike) -> LogDensi
     Returns
     -------
     LogDensity
-        Relative error of log p is about 1e-14 where the panels resolve f.
+        The values, with a relative error of about 1e-14 where the panels resolve f.
 
     Raises
     ------

@@ -11,8 +11,10 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, Counts, PerPoint, Points
 from theorycheck.inference._affine_table import affine_table, table_entries
 from theorycheck.inference._bound_tree import BoundTree
 from theorycheck.inference._elbo_rounding import ElboRounding
@@ -43,8 +45,6 @@ from theorycheck.quadrature.kernels import (
     optimal_q_batch,
 )
 
-Array = NDArray[np.float64]
-
 #: Nats above the best minimum found at which a start is given up. That no deeper basin is passed
 #: over is for the walk through the bounds to see. Where all minima within half a nat of the best
 #: are wanted: the table is up to 0.3 above its minima.
@@ -69,6 +69,7 @@ class MeanField:
     Parameters
     ----------
     model : GenerativeModel or LatentPanels
+        The model; panels of it are taken as they are.
     """
 
     families = (MEAN_FIELD,)
@@ -86,39 +87,39 @@ class MeanField:
 
     @property
     def unresolved_mass(self) -> float:
-        """Prior mass on which f is not resolved against σ."""
+        """Return the prior mass on which f is not resolved against σ."""
         return self.panels.unresolved_mass
 
     @property
     def missing_mass(self) -> float:
-        """Prior mass that is unresolved or beyond the panels' reach."""
+        """Return the prior mass that is unresolved or beyond the panels' reach."""
         return self.panels.missing_mass
 
     @property
     def verified_width(self) -> float:
-        """Width in z from which on no bump, dip or gap of f was missed."""
+        """Return the width in z from which on no bump, dip or gap of f was missed."""
         return self.panels.verified_width
 
     @property
     def latent_nodes(self) -> int:
-        """How many latents of the panels stand for the prior."""
+        """Return how many latents of the panels stand for the prior."""
         return int(self.panels.z.size)
 
     @property
     def covered(self) -> float:
-        """The curve's length times the room across it that its noise takes, in σ^D."""
+        """Return the curve's length times the room across it that its noise takes, in σ^D."""
         inner = np.abs(self.panels.left) < _COVERED_REACH
         way = float(lengths(self.panels)[inner].sum())
         return way * _ACROSS ** (self.model.data_dim - 1)
 
     @property
     def arrays(self) -> tuple[Panels, Runs]:
-        """The panels and their runs, as the kernels take them."""
+        """Return the panels and their runs, as the kernels take them."""
         return self._panels, self._runs
 
     @cached_property
     def bounds(self) -> BoundTree:
-        """The lower bounds that say whether a minimum is global, made where an x needs them."""
+        """Return the lower bounds that say whether a minimum is global, made where needed."""
         return BoundTree(self.panels, self._runs)
 
     @cached_property
@@ -127,7 +128,7 @@ class MeanField:
 
     @cached_property
     def table(self) -> AffineTable:
-        """The scan table, made at first use."""
+        """Return the scan table, made at first use."""
         means, log_scales, _ = self._table_entries
         first = np.empty((means.size, self.model.data_dim))
         squares = np.empty_like(first)
@@ -138,12 +139,12 @@ class MeanField:
         self,
         x: ArrayLike,
         *,
-        given: Array | None = None,
-        group: NDArray[np.int64] | None = None,
+        given: Float64[Array, "groups candidates 2"] | None = None,
+        group: Counts | None = None,
         use_modes: bool = True,
         certify: bool = True,
         evidence: LogDensity | None = None,
-        negligible: Array | None = None,
+        negligible: PerPoint | None = None,
         margin: float = _BEST_ONLY,
     ) -> OptimalQ:
         """Find the global optimum of −ELBO_x over q for every x.
@@ -151,6 +152,7 @@ class MeanField:
         Parameters
         ----------
         x : array_like, shape (n, D)
+            Data points.
         given : ndarray, shape (G, C, 2), optional
             Candidates (μ, log s), NaN where unused; they replace the scan of the table.
         group : ndarray of int, shape (n,)
@@ -232,10 +234,10 @@ class MeanField:
         *,
         family: Family = MEAN_FIELD,
         groups: int = 0,
-        hint: Array | None = None,
+        hint: Float64[Array, "groups candidates 2"] | None = None,
         fresh: bool = True,
         evidence: LogDensity | None = None,
-        negligible: Array | None = None,
+        negligible: PerPoint | None = None,
     ) -> BestQ:
         """Find the optimal q of every x; see :class:`theorycheck.inference.ExactModel`."""
         checked_family(self, family)
@@ -274,13 +276,15 @@ class MeanField:
         total = (squares * self._inverse_sigma**2).sum(axis=1)
         return self._off.of(np.asarray(mean), np.asarray(scale), total)
 
-    def negative_elbo(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Array:
+    def negative_elbo(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> PerPoint:
         """Return −ELBO_x(μ, s) in nats, for any q.
 
         Parameters
         ----------
         x : array_like, shape (n, D)
+            Data points.
         mean, scale : array_like, broadcast to shape (n,)
+            Mean μ and standard deviation s of q(z|x), in z.
 
         Returns
         -------
@@ -289,7 +293,7 @@ class MeanField:
         result: Array = self.derivatives(x, mean, scale)[:, 0]
         return result
 
-    def derivatives(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Array:
+    def derivatives(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Float64[Array, "n 6"]:
         """Return −ELBO_x, s∂_μ, ∂_{log s}, s²∂²_μ, s∂_μ∂_{log s}, ∂²_{log s}: shape (n, 6)."""
         points = as_points(x, self.model.data_dim)
         count = len(points)
@@ -308,7 +312,9 @@ class MeanField:
         values[:, 0] -= self.panels.peak_log_density
         return values
 
-    def expectations(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> tuple[Array, Array]:
+    def expectations(
+        self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike
+    ) -> tuple[Points, Points]:
         """Return E_q f (n, D) and E_q (x_d − f_d)² (n, D)."""
         points = as_points(x, self.model.data_dim)
         first = np.empty_like(points)
@@ -322,7 +328,7 @@ class MeanField:
         """Return log p(x); see :func:`theorycheck.inference.log_density`."""
         return log_density(self.panels, x)
 
-    def posterior_squares(self, x: ArrayLike) -> Array:
+    def posterior_squares(self, x: ArrayLike) -> Points:
         """Return E[(x_d − f_d(z))² | x] under the exact posterior for x (n, D), shape (n, D)."""
         points = as_points(x, self.model.data_dim)
         squares = np.empty_like(points)
@@ -341,7 +347,7 @@ class MeanField:
         """Return `repeats` independent sets of quasi-random draws from p(x)."""
         return quasi_monte_carlo(self.model, size=size, repeats=repeats, seed=seed)
 
-    def kl(self, x: ArrayLike, optimum: OptimalQ | None = None) -> Array:
+    def kl(self, x: ArrayLike, optimum: OptimalQ | None = None) -> PerPoint:
         """Return KL[q*(z|x) ‖ p_θ(z|x)] in nats, shape (n,)."""
         best = self.optimal_q(x) if optimum is None else optimum
         return best.negative_elbo + log_density(self.panels, x).value
@@ -386,7 +392,9 @@ def optimal_q(model: GenerativeModel | LatentPanels | MeanField, x: ArrayLike) -
     Parameters
     ----------
     model : GenerativeModel, LatentPanels or MeanField
+        The model, or what was built for it already.
     x : array_like, shape (n, D)
+        Data points.
 
     Returns
     -------

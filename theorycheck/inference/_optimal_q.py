@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
-Array = NDArray[np.float64]
+from theorycheck.arrays import Array, Booleans, Flags, PerPoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,9 +18,9 @@ class OptimalQ:
     Parameters
     ----------
     mean, scale : ndarray, shape (n,)
-        μ and s.
+        Mean μ and standard deviation s of q, in z.
     negative_elbo : ndarray, shape (n,)
-        −ELBO_x at the optimum, nats.
+        The value −ELBO_x at the optimum, nats.
     minima : ndarray, shape (n, 8, 3)
         μ, log s and −ELBO_x of the distinct local minima found, lowest first; NaN beyond. All
         that tie with the best are among them; of the others, those asked for.
@@ -31,15 +31,15 @@ class OptimalQ:
         way, and to the sum of E_q (x_d − f_d)²/σ_d².
     """
 
-    mean: Array
-    scale: Array
-    negative_elbo: Array
-    minima: Array
-    gap: Array
+    mean: PerPoint
+    scale: PerPoint
+    negative_elbo: PerPoint
+    minima: Float64[Array, "n 8 3"]
+    gap: PerPoint
 
     @cached_property
-    def ambiguous(self) -> NDArray[np.bool_]:
-        """Where a second minimum lies within 1e-9 nats of the best."""
+    def ambiguous(self) -> Flags:
+        """Tell for each x whether a second minimum lies within 1e-9 nats of the best."""
         gap = self.minima[:, 1, 2] - self.minima[:, 0, 2]
-        result: NDArray[np.bool_] = np.nan_to_num(gap, nan=np.inf) < 1e-9
+        result: Booleans = np.nan_to_num(gap, nan=np.inf) < 1e-9
         return result

@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, PerDimension
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
 from theorycheck.inference._marginal import as_panels, as_points, log_density
@@ -15,8 +17,6 @@ from theorycheck.inference._posterior_modes import MODE_MASS, local_maxima, mass
 from theorycheck.inference._posterior_weights import posterior_weights
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import ORDER, LatentPanels
-
-Array = NDArray[np.float64]
 
 #: A mode that holds less posterior mass than this is not listed: it is rounding.
 _SMALLEST_MASS = 1e-12
@@ -31,7 +31,7 @@ class Mode:
     Parameters
     ----------
     z : float
-        Where it is.
+        Latent at which it is.
     density : float
         p_θ(z|x) there.
     mass : float
@@ -50,6 +50,7 @@ class Posterior:
     Parameters
     ----------
     x : ndarray, shape (D,)
+        The data point.
     log_density_x : Estimate
         log p_θ(x), nats.
     z, weight, density : ndarray, shape (n,)
@@ -57,17 +58,17 @@ class Posterior:
     mean, variance : float
         Moments of z given x.
     entropy : Estimate
-        −E log p_θ(z|x), nats.
+        Entropy −E log p_θ(z|x), nats.
     modes : tuple of Mode
         All modes, heaviest first. How many of them count is a question of their mass:
         :func:`theorycheck.inference.count_modes`.
     """
 
-    x: Array
+    x: PerDimension
     log_density_x: Estimate
-    z: Array = field(repr=False)
-    weight: Array = field(repr=False)
-    density: Array = field(repr=False)
+    z: Float64[Array, " nodes"] = field(repr=False)
+    weight: Float64[Array, " nodes"] = field(repr=False)
+    density: Float64[Array, " nodes"] = field(repr=False)
     mean: float
     variance: float
     entropy: Estimate
@@ -75,10 +76,10 @@ class Posterior:
 
     @property
     def mode_count(self) -> int:
-        """How many modes count, by :func:`theorycheck.inference.count_modes`."""
+        """Return how many modes count, by :func:`theorycheck.inference.count_modes`."""
         return sum(mode.mass >= MODE_MASS for mode in self.modes)
 
-    def expectation(self, values: ArrayLike) -> Array:
+    def expectation(self, values: ArrayLike) -> Float64[Array, "*parts"]:
         """Return E[g(z) | x] for g given at the nodes, shape (n,) or (n, m)."""
         result: Array = (self.weight * self.density) @ np.asarray(values, dtype=float)
         return result
@@ -90,6 +91,7 @@ def posterior(model: GenerativeModel | LatentPanels, x: ArrayLike) -> Posterior:
     Parameters
     ----------
     model : GenerativeModel or LatentPanels
+        The model; panels of it are taken as they are.
     x : array_like, shape (D,)
         One data point.
 

@@ -21,15 +21,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Bool, Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, Booleans, Counts
 from theorycheck.errors import SettingError
 from theorycheck.inference._marginal import as_panels, as_points
 from theorycheck.inference._posterior_weights import posterior_weights
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import LatentPanels
-
-Array = NDArray[np.float64]
 
 #: Posterior mass from which a mode counts: a Gaussian q that leaves out a mode of less mass loses
 #: no more than −log(1 − 0.05) = 0.05 nats by it.
@@ -46,7 +46,7 @@ _DEPTH = 40.0
 
 def count_modes(
     model: GenerativeModel | LatentPanels, x: ArrayLike, *, smallest_mass: float = MODE_MASS
-) -> NDArray[np.int64]:
+) -> Counts:
     """Count the modes of p_θ(z|x) that hold enough of its mass.
 
     :func:`theorycheck.inference.posterior` lists the same modes at one x, with their
@@ -55,7 +55,9 @@ def count_modes(
     Parameters
     ----------
     model : GenerativeModel or LatentPanels
+        The model; panels of it are taken as they are.
     x : array_like, shape (n, D)
+        Data points.
     smallest_mass : float
         Posterior mass from which a mode counts, in (0, 1).
 
@@ -89,7 +91,7 @@ def count_modes(
     return result
 
 
-def local_maxima(heights: Array) -> NDArray[np.bool_]:
+def local_maxima(heights: Float64[Array, "n nodes"]) -> Bool[Booleans, "n nodes"]:
     """Tell at which nodes a function has its local maxima; of a plateau, at the last one.
 
     Parameters
@@ -103,11 +105,13 @@ def local_maxima(heights: Array) -> NDArray[np.bool_]:
     """
     edge = np.full((len(heights), 1), -np.inf)
     padded = np.concatenate([edge, heights, edge], axis=1)
-    found: NDArray[np.bool_] = (heights >= padded[:, :-2]) & (heights > padded[:, 2:])
+    found: Booleans = (heights >= padded[:, :-2]) & (heights > padded[:, 2:])
     return found
 
 
-def prominent(heights: Array, maxima: Sequence[int]) -> tuple[list[int], list[int]]:
+def prominent(
+    heights: Float64[Array, " nodes"], maxima: Sequence[int]
+) -> tuple[list[int], list[int]]:
     """Keep the maxima with a prominence of MODE_PROMINENCE, and find the minima between them.
 
     Parameters
@@ -138,7 +142,7 @@ def prominent(heights: Array, maxima: Sequence[int]) -> tuple[list[int], list[in
     return peaks, valleys
 
 
-def masses(weight: Array, valleys: Sequence[int]) -> Array:
+def masses(weight: Float64[Array, " nodes"], valleys: Sequence[int]) -> Float64[Array, " modes"]:
     """Return what a posterior holds between minima, each node's mass on the right of its own.
 
     Parameters

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, PerPoint
 from theorycheck.inference._marginal import as_panels, as_points
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import LatentPanels
-
-Array = NDArray[np.float64]
 
 #: Pairs of x and node that are held at a time: 16 MB an array.
 _PAIRS_AT_ONCE = 2_000_000
@@ -34,8 +34,8 @@ class PosteriorWeights:
     """
 
     rows: slice
-    log_joint: Array
-    weight: Array
+    log_joint: Float64[Array, "n nodes"]
+    weight: Float64[Array, "n nodes"]
 
 
 def posterior_weights(
@@ -48,11 +48,12 @@ def posterior_weights(
     model : GenerativeModel or LatentPanels
         Pass panels to reuse them over many calls.
     x : array_like, shape (n, D)
+        Data points.
 
     Yields
     ------
     PosteriorWeights
-        In the order of x. Weights are normalised by their own sum, so that mass beyond the panels
+        The weights, in the order of x, normalised by their own sum: mass beyond the panels
         is not in them: none that counts, unless x lies far from every f(z) with |z| within reach.
 
     Raises
@@ -74,17 +75,22 @@ def posterior_weights(
         yield PosteriorWeights(slice(first, first + len(chosen)), log_joint, weight)
 
 
-def posterior_moments(model: GenerativeModel | LatentPanels, x: ArrayLike) -> tuple[Array, Array]:
+def posterior_moments(
+    model: GenerativeModel | LatentPanels, x: ArrayLike
+) -> tuple[PerPoint, PerPoint]:
     """Compute mean and standard deviation of p_θ(z|x) for many x.
 
     Parameters
     ----------
     model : GenerativeModel or LatentPanels
+        The model; panels of it are taken as they are.
     x : array_like, shape (n, D)
+        Data points.
 
     Returns
     -------
     mean, scale : ndarray, shape (n,)
+        Posterior mean and standard deviation, in z.
 
     Raises
     ------

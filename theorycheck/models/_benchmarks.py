@@ -14,18 +14,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
+from theorycheck.arrays import Latents, Points
 from theorycheck.errors import LoadingError, nearest
 from theorycheck.models._decoder import Decoder
 from theorycheck.models._expression import parse_expression
 from theorycheck.models._generative import GenerativeModel
 
-Array = NDArray[np.float64]
 
-
-def figure8(z: Array) -> Array:
+def figure8(z: Latents) -> Points:
     """Figure eight, 0.9 of a turn: z = 0 is at the crossing, and both tails come near it.
 
     u = (0.6 + 1.8 Φ(z)) π;
@@ -36,18 +34,18 @@ def figure8(z: Array) -> Array:
     return np.stack([math.sqrt(2.0) / 2.0 * scale, math.sqrt(2.0) * scale * np.sin(u)], axis=-1)
 
 
-def circle(z: Array) -> Array:
+def circle(z: Latents) -> Points:
     """Unit circle at uniform speed in Φ(z): f(z) = ( cos 2πΦ(z), sin 2πΦ(z) )."""
     angle = 2.0 * np.pi * special.ndtr(z)
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
-def absolute_value(z: Array) -> Array:
+def absolute_value(z: Latents) -> Points:
     """Half a line, traced twice: f(z) = ( abs(z), abs(z) )."""
     return np.stack([np.abs(z), np.abs(z)], axis=-1)
 
 
-def clusters(z: Array) -> Array:
+def clusters(z: Latents) -> Points:
     """Four clusters on the unit circle, joined by steep arcs.
 
     u = 2π/(1 + e^{−πz/2}); t = 2 tanh(10u − 20⌊u/2⌋ − 10) + 4⌊u/2⌋ + 2; f(z) = (cos t, sin t).
@@ -58,7 +56,7 @@ def clusters(z: Array) -> Array:
     return np.stack([np.cos(t), np.sin(t)], axis=-1)
 
 
-def spiral_dots(z: Array) -> Array:
+def spiral_dots(z: Latents) -> Points:
     """Dots along a spiral, joined by steep arcs.
 
     u = 4π/(1 + e^{−πz/2}); t = tanh(10u − 20⌊u/2⌋ − 10) + 2⌊u/2⌋ + 1; f(z) = (t cos t, t sin t).
@@ -69,7 +67,7 @@ def spiral_dots(z: Array) -> Array:
     return np.stack([t * np.cos(t), t * np.sin(t)], axis=-1)
 
 
-def discrete_semi_circle(y: float, z: Array) -> Array:
+def discrete_semi_circle(y: float, z: Latents) -> Points:
     """Half a circle, traced at two speeds: a = π√Φ(z) if y = 0, πΦ(z)³ if y = 1; (cos a, sin a).
 
     y ~ Bernoulli(½).
@@ -79,7 +77,7 @@ def discrete_semi_circle(y: float, z: Array) -> Array:
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
-def continuous_semi_circle(y: float, z: Array) -> Array:
+def continuous_semi_circle(y: float, z: Latents) -> Points:
     """Half a circle at a mixture of two speeds.
 
     h = BetaQuantile(Φ(y); 0.2, 0.2); a = hπ√Φ(z) + (1−h)πΦ(z)³; f = (cos a, sin a); y ~ N(0, 1).
@@ -112,7 +110,7 @@ class Benchmark:
     """
 
     name: str
-    function: Callable[..., Array]
+    function: Callable[..., Points]
     formula: str | None
     noise_variance: float
     breakpoints: tuple[float, ...]

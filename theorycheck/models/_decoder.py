@@ -7,18 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float64
 from numpy.typing import ArrayLike, NDArray
 
+from theorycheck.arrays import Array, Latents, Points
 from theorycheck.errors import DecoderError, TheorycheckError
 
 if TYPE_CHECKING:
     from theorycheck.models._table import Table
 
-Array = NDArray[np.float64]
-
 #: Latents at which a new f_θ is tried: irrational-looking, so that shapes and NaN show.
 _PROBE = np.array([-2.7183, -1.4142, -0.5772, 0.0, 0.6931, 1.6180, 3.1416])
-
 
 #: Distance in z at which f is scanned for what the quadrature nodes may miss: 36,000 evaluations
 #: of f, some milliseconds for a formula or a small network. The prior mass of what is narrower is
@@ -39,15 +38,15 @@ class Decoder:
     function : callable
         Maps latents of shape (n,) to means of shape (n, D), float64.
     data_dim : int
-        D.
+        Number of data dimensions D.
     name : str
-        What reports call it.
+        What reports call the decoder.
     formula : str or None
         f in the expression language of :mod:`theorycheck.models._expression`, where it has one.
     breakpoints : tuple of float or None
         Latents at which f has a kink or a jump, ascending; None asks for detection.
     latent_dim : int
-        K. Only K = 1 is built.
+        Number of latents K. Only K = 1 is built.
     resolution : float
         Width in z: no bump, dip or gap of f that is wider is missed, since f is evaluated at
         latents so far apart. From 1e-6; inf asks for no such scan.
@@ -57,7 +56,7 @@ class Decoder:
         The table that f is, where it is one: result files hold it.
     """
 
-    function: Callable[[Array], Array] = field(repr=False)
+    function: Callable[[Latents], Points] = field(repr=False)
     data_dim: int
     name: str
     formula: str | None = None
@@ -88,7 +87,7 @@ class Decoder:
     @classmethod
     def from_function(
         cls,
-        function: Callable[[Array], ArrayLike],
+        function: Callable[[Latents], ArrayLike],
         *,
         name: str | None = None,
         formula: str | None = None,
@@ -104,7 +103,7 @@ class Decoder:
             z of shape (n,) to f(z) of shape (n, D), or (n,) for D = 1; with `vectorize`,
             one float to a sequence of D floats.
         name, formula, breakpoints, resolution
-            As in :class:`Decoder`.
+            Passed on to :class:`Decoder`.
         vectorize : bool
             Call `function` once per latent. Slow, but works for any scalar code.
 
@@ -154,8 +153,8 @@ class Decoder:
             single=single,
         )
 
-    def __call__(self, z: ArrayLike) -> Array:
-        """Evaluate f.
+    def __call__(self, z: ArrayLike) -> Float64[Array, "n {self.data_dim}"]:
+        """Evaluate f at many latents.
 
         Parameters
         ----------

@@ -2,58 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, Latents, PerDimension, Points
 from theorycheck.errors import ModelError
 
-Array = NDArray[np.float64]
 
-
+@runtime_checkable
 class DescribedModel(Protocol):
     """A model of data x (D,) with Gaussian noise: x | z ~ N(f(z), diag σ²)."""
 
     @property
     def name(self) -> str:
-        """What tables and reports call it."""
+        """Return what tables and reports call the model."""
         ...
 
     @property
     def data_dim(self) -> int:
-        """D."""
+        """Return the number of data dimensions D."""
         ...
 
     @property
     def latent_dim(self) -> int:
-        """K."""
+        """Return the number of latents K."""
         ...
 
     @property
-    def noise_variance(self) -> Array:
-        """σ², shape (D,)."""
+    def noise_variance(self) -> PerDimension:
+        """Return the noise variance σ², squared data units, shape (D,)."""
         ...
 
     @property
-    def sigma(self) -> Array:
-        """σ, shape (D,)."""
+    def sigma(self) -> PerDimension:
+        """Return the noise's standard deviation σ, data units, shape (D,)."""
         ...
 
-    def sample(self, size: int, rng: np.random.Generator | int) -> tuple[Array, Array]:
+    def sample(
+        self, size: int, rng: np.random.Generator | int
+    ) -> tuple[Latents | Float64[Array, "n K"], Points]:
         """Draw from the joint p(z, x).
 
         Parameters
         ----------
         size : int
-            Number of draws n.
+            Number n of draws.
         rng : numpy.random.Generator or int
             Source of randomness, or a seed.
 
         Returns
         -------
         z : ndarray, shape (n,) for K = 1, else (n, K)
+            Latents, drawn from N(0, 1).
         x : ndarray, shape (n, D)
+            Data points, the noise included.
         """
         ...
 
@@ -78,7 +83,9 @@ def same_model(one: DescribedModel, other: DescribedModel) -> bool:
     return type(one) is type(other) and same_as is not None and bool(same_as(other))
 
 
-def checked_noise_variance(noise_variance: ArrayLike, data_dim: int, name: str) -> Array:
+def checked_noise_variance(
+    noise_variance: ArrayLike, data_dim: int, name: str
+) -> Float64[Array, " {data_dim}"]:
     """Return σ² as an array of shape (D,) that nobody may write to.
 
     Parameters
@@ -86,7 +93,7 @@ def checked_noise_variance(noise_variance: ArrayLike, data_dim: int, name: str) 
     noise_variance : float or sequence of D floats
         One σ² for all data dimensions, or one each.
     data_dim : int
-        D.
+        Number of data dimensions D.
     name : str
         What the model is called, for the error.
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Points
 from theorycheck.models._decoder import Decoder
 from theorycheck.models._expression_parser import parse_components
 from theorycheck.models._expression_switches import find_switches
 from theorycheck.models._expression_tree import Node, evaluate
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Expression:
     Parameters
     ----------
     text : str
-        What was parsed.
+        What was parsed, in one spelling.
     components : tuple of Node
         One tree for each data dimension; equal subtrees are the same object.
     """
@@ -36,10 +35,10 @@ class Expression:
 
     @property
     def data_dim(self) -> int:
-        """D."""
+        """Return the number of data dimensions D."""
         return len(self.components)
 
-    def evaluate(self, z: ArrayLike) -> Array:
+    def evaluate(self, z: ArrayLike) -> Points:
         """Evaluate f in double precision.
 
         Parameters
@@ -64,7 +63,7 @@ class Expression:
         Parameters
         ----------
         lower, upper : float
-            Where to look.
+            Ends of the stretch of latents that is searched.
 
         Returns
         -------
@@ -122,7 +121,8 @@ def parse_expression(text: str) -> Expression:
     Parameters
     ----------
     text : str
-        At most 10 000 characters, nested at most 200 deep; constant exponents up to 1000.
+        The expression: at most 10 000 characters, nested at most 200 deep; constant exponents
+        up to 1000.
 
     Returns
     -------

@@ -79,7 +79,7 @@ def parse_components(text: str) -> tuple[Node, ...]:
     Raises
     ------
     ExpressionError
-        With one line that says what is wrong, where, and what is allowed.
+        If the text is no expression; one line says what is wrong, where, and what is allowed.
     """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(

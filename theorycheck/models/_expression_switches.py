@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array, Integers
 from theorycheck.errors import ExpressionError
 from theorycheck.models._expression_tree import (
     Apply,
@@ -21,8 +21,6 @@ from theorycheck.models._expression_tree import (
     evaluate,
     walk,
 )
-
-Array = NDArray[np.float64]
 
 MAX_SWITCHES = 10_000
 #: Scan points per unit of z: two roots of one g are told apart from 1/2048 ≈ 5e-4 on. A power of
@@ -49,7 +47,7 @@ def find_switches(
     components : sequence of Node
         The trees of f.
     lower, upper : float
-        Where to look.
+        Ends of the stretch of latents that is searched.
 
     Returns
     -------
@@ -149,7 +147,7 @@ def _too_many() -> None:
     )
 
 
-def _bisect(state: Callable[[Array], Array], grid: Array, starts: NDArray[np.int64]) -> Array:
+def _bisect(state: Callable[[Array], Array], grid: Array, starts: Integers) -> Array:
     """Shrink each bracket to two adjacent floats between which the state changes."""
     low, high = _ordinal(grid[starts]), _ordinal(grid[starts + 1])
     left, right = state(_float(low)), state(_float(high))
@@ -166,13 +164,13 @@ def _bisect(state: Callable[[Array], Array], grid: Array, starts: NDArray[np.int
     return np.asarray(np.where(left == 0.0, _float(low), _float(high)), dtype=np.float64) + 0.0
 
 
-def _ordinal(z: Array) -> NDArray[np.int64]:
+def _ordinal(z: Array) -> Integers:
     """Number the floats in ascending order."""
     bits = (z + 0.0).view(np.int64)
     return np.where(bits >= 0, bits, np.iinfo(np.int64).min - bits)
 
 
-def _float(ordinal: NDArray[np.int64]) -> Array:
+def _float(ordinal: Integers) -> Array:
     bits = np.where(ordinal >= 0, ordinal, np.iinfo(np.int64).min - ordinal)
     return np.ascontiguousarray(bits).view(np.float64) + 0.0
 

@@ -12,10 +12,9 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
-Array = NDArray[np.float64]
+from theorycheck.arrays import Array, Latents
 
 #: Names of constants. Ball arithmetic uses the exact numbers, floats the nearest ones.
 CONSTANTS: Mapping[str, float] = MappingProxyType({"pi": np.pi, "e": np.e})
@@ -131,7 +130,7 @@ COMPARISONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
 )
 
 
-def evaluate(node: Node, z: Array, known: dict[int, Any] | None = None) -> Any:
+def evaluate(node: Node, z: Latents, known: dict[int, Any] | None = None) -> Any:
     """Evaluate a tree in double precision.
 
     Parameters

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, PerDimension
 from theorycheck.errors import ModelError
 from theorycheck.models._decoder import Decoder
 from theorycheck.models._described import DescribedModel, checked_noise_variance
 from theorycheck.models._identity import differ_at_once, fingerprint
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +23,10 @@ class GenerativeModel:
     Parameters
     ----------
     decoder : Decoder
-        f_θ.
+        The decoder mean f_θ.
     noise_variance : float or sequence of D floats
-        σ², one for all data dimensions or one each; stored as an array of shape (D,).
+        The noise variance σ², one for all data dimensions or one each; stored as an array of
+        shape (D,).
 
     Raises
     ------
@@ -34,7 +35,7 @@ class GenerativeModel:
     """
 
     decoder: Decoder
-    noise_variance: Array
+    noise_variance: PerDimension
 
     def __init__(self, decoder: Decoder, noise_variance: ArrayLike) -> None:
         variance = checked_noise_variance(noise_variance, decoder.data_dim, decoder.name)
@@ -43,27 +44,27 @@ class GenerativeModel:
 
     @property
     def name(self) -> str:
-        """The decoder's name."""
+        """Return the decoder's name."""
         return self.decoder.name
 
     @property
     def data_dim(self) -> int:
-        """D."""
+        """Return the number of data dimensions D."""
         return self.decoder.data_dim
 
     @property
     def latent_dim(self) -> int:
-        """K."""
+        """Return the number of latents K."""
         return self.decoder.latent_dim
 
     @property
-    def sigma(self) -> Array:
-        """σ, shape (D,)."""
+    def sigma(self) -> Float64[Array, " {self.data_dim}"]:
+        """Return the noise's standard deviation σ, data units, shape (D,)."""
         return np.sqrt(self.noise_variance)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of f at fixed latents, of σ², the breakpoints and D; the name does not count."""
+        """Return the SHA-256 of f at fixed latents, of σ², breakpoints and D; no name counts."""
         return fingerprint(self.decoder, self.noise_variance)
 
     def same_as(self, other: GenerativeModel) -> bool:
@@ -72,7 +73,7 @@ class GenerativeModel:
         Parameters
         ----------
         other : GenerativeModel
-            Its name may be another.
+            The model to compare with; its name may be another.
 
         Returns
         -------
@@ -105,20 +106,24 @@ class GenerativeModel:
         """Return the same model, its f to be scanned for whatever is wider than this in z."""
         return GenerativeModel(self.decoder.with_resolution(resolution), self.noise_variance)
 
-    def sample(self, size: int, rng: np.random.Generator | int) -> tuple[Array, Array]:
+    def sample(
+        self, size: int, rng: np.random.Generator | int
+    ) -> tuple[Float64[Array, " {size}"], Float64[Array, "{size} {self.data_dim}"]]:
         """Draw from the joint p(z, x).
 
         Parameters
         ----------
         size : int
-            Number of draws n.
+            Number n of draws.
         rng : numpy.random.Generator or int
             Source of randomness, or a seed.
 
         Returns
         -------
         z : ndarray, shape (n,)
+            Latents, drawn from N(0, 1).
         x : ndarray, shape (n, D)
+            Data points, the noise included.
         """
         generator = np.random.default_rng(rng)
         z = generator.standard_normal(size)
@@ -141,6 +146,7 @@ def as_generative(model: DescribedModel) -> GenerativeModel:
     Parameters
     ----------
     model : DescribedModel
+        A model of any kind.
 
     Returns
     -------

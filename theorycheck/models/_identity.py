@@ -6,11 +6,9 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array, Latents, PerDimension
 from theorycheck.models._decoder import Decoder
-
-Array = NDArray[np.float64]
 
 #: Distance of the latents at which f is looked at, a power of two so that they are exact, and how
 #: far out: finer than the scan of the engine (`DEFAULT_SCAN`), so that whatever a decomposition
@@ -22,7 +20,7 @@ _CHUNK = 4096
 _FIRST = np.array([-1.359375, -0.53125, 0.21875, 0.84375, 2.015625])
 
 
-def probe_latents(breakpoints: Sequence[float] | None) -> Array:
+def probe_latents(breakpoints: Sequence[float] | None) -> Latents:
     """Return the latents at which f is looked at, shape (n,).
 
     Parameters
@@ -42,7 +40,7 @@ def probe_latents(breakpoints: Sequence[float] | None) -> Array:
     return np.concatenate([grid, np.nextafter(points, -np.inf), np.nextafter(points, np.inf)])
 
 
-def fingerprint(decoder: Decoder, noise_variance: Array) -> str:
+def fingerprint(decoder: Decoder, noise_variance: PerDimension) -> str:
     """Return the SHA-256 of what tells a model from others, in hexadecimal digits.
 
     The float64 values of f themselves are hashed, without rounding: two models of one fingerprint
@@ -52,7 +50,9 @@ def fingerprint(decoder: Decoder, noise_variance: Array) -> str:
     Parameters
     ----------
     decoder : Decoder
+        The model's decoder.
     noise_variance : ndarray, shape (D,)
+        The model's σ².
 
     Returns
     -------
@@ -78,6 +78,7 @@ def differ_at_once(one: Decoder, other: Decoder) -> bool:
     Parameters
     ----------
     one, other : Decoder
+        The two decoders, of one D.
 
     Returns
     -------

@@ -57,7 +57,7 @@ def load_model(
         σ². Needed where the model has none: benchmarks and trained networks have one, an ``.npz``
         table may, and a Python file may define ``NOISE_VARIANCE``. Given, it wins.
     vectorize : bool
-        For a function of one latent at a time.
+        Call the function once per latent: it takes one at a time.
     breakpoints : sequence of float, optional
         Kinks and jumps of f; replaces what the model declares.
     table_kind : {"linear", "cubic", "cells"}, optional
@@ -157,7 +157,9 @@ def object_in_file(path: Path, name: str) -> Any:
     Parameters
     ----------
     path : Path
+        The Python file.
     name : str
+        Name of the object in it; dots lead into objects.
 
     Returns
     -------

@@ -96,6 +96,7 @@ def read_network_file(path: Path, purpose: str, name: str | None = None) -> Save
     Parameters
     ----------
     path : Path
+        The file of networks.
     purpose : str
         What it is read for, as the error about a missing PyTorch says it.
     name : str, optional

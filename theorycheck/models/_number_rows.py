@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array
 from theorycheck.errors import LoadingError
-
-Array = NDArray[np.float64]
 
 __all__ = ["TEXT_SUFFIXES", "read_rows"]
 
@@ -38,7 +37,7 @@ _BLANK_CELL = re.compile(r'"[^"]*"|\S+')
 _SHOWN = 40
 
 
-def read_rows(path: Path) -> Array:
+def read_rows(path: Path) -> Float64[Array, "rows columns"]:
     """Read the rows of numbers of a text file.
 
     Empty lines, lines that begin with ``#`` and headers (lines before the first row, none of whose

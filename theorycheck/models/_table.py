@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array
 from theorycheck.errors import LoadingError, nearest
 from theorycheck.models._decoder import Decoder
-
-Array = NDArray[np.float64]
 
 Kind = Literal["linear", "cubic", "cells"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -22,24 +22,24 @@ _FEWEST = {"linear": 2, "cubic": 4, "cells": 1}
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table as it is stored.
+    """A table of z and f(z) is held as it is stored.
 
     Parameters
     ----------
     z : ndarray, shape (n,), or (n-1,) for cells
         Latents, ascending; for cells the inner edges.
     values : ndarray, shape (n, D)
-        f there, or in each cell.
+        Decoder means f there, or in each cell.
     kind : {"linear", "cubic", "cells"}
         How f goes on between the points.
     noise_variance : ndarray, shape (D,) or (1,), or None
-        σ² where the file has it.
+        The noise variance σ², where the file has it.
     """
 
-    z: Array
-    values: Array
+    z: Float64[Array, " entries"]
+    values: Float64[Array, "rows D"]
     kind: str
-    noise_variance: Array | None = None
+    noise_variance: Float64[Array, " one_or_D"] | None = None
 
 
 def decoder_from_table(
@@ -57,12 +57,13 @@ def decoder_from_table(
         ``"linear"``: straight lines; ``"cubic"``: not-a-knot cubic spline; ``"cells"``:
         constant on each cell, closed on the left. Constant beyond the ends.
     name : str
-        What reports call it.
+        What reports call the decoder.
 
     Returns
     -------
     Decoder
-        With a breakpoint at every entry of `z`; the outer ones too, since f is flat beyond them.
+        The decoder has a breakpoint at every entry of `z`; the outer ones too, since f is flat
+        beyond them.
 
     Raises
     ------

@@ -30,7 +30,7 @@ def read_table(path: str | Path, *, kind: str | None = None) -> Table:
     path : path-like
         The file.
     kind : {"linear", "cubic", "cells"}, optional
-        By default what the file says, else ``"linear"``.
+        How f goes on between the points; by default what the file says, else ``"linear"``.
 
     Returns
     -------
@@ -98,9 +98,9 @@ def write_table(
     Parameters
     ----------
     path : path-like
-        Where; overwritten if it exists.
+        The file to write; overwritten if it exists.
     z, values, kind
-        As in :func:`decoder_from_table`.
+        The table, as :func:`decoder_from_table` takes it.
     noise_variance : array_like, optional
         σ².
 
@@ -125,6 +125,7 @@ def table_arrays(table: Table) -> dict[str, Any]:
     Parameters
     ----------
     table : Table
+        The table to be stored.
 
     Returns
     -------

@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.errors import LoadingError, MissingExtraError
 from theorycheck.models._decoder import Decoder
 from theorycheck.models._network_readers import network_readers
 from theorycheck.models._torch_modules import explain_failure, mean_of_output, refuse_other_modules
 from theorycheck.models._torch_weights import hand_over, lacking
-
-Array = NDArray[np.float64]
 
 _EXPORT = (
     "export it in float64 with a free batch size: torch.export.save(torch.export.export(module"
@@ -98,7 +96,7 @@ def load_torch_file(
     Returns
     -------
     decoder : Decoder
-        Of the selected restart, where ``train`` wrote the file.
+        The decoder, that of the selected restart where ``train`` wrote the file.
     noise_variance : tuple of float or None
         σ², where the file has it.
 

@@ -23,6 +23,7 @@ def refuse_other_modules(module: Any, label: str, method: str | None = None) -> 
     Parameters
     ----------
     module : torch.nn.Module
+        The module that was given as a decoder.
     label : str
         Its name in the user's file.
     method : str, optional
@@ -70,7 +71,9 @@ def mean_of_output(torch: Any, output: Any, which: int | str | None, label: str)
     Parameters
     ----------
     torch : module
+        PyTorch itself.
     output : object
+        What the module returned.
     which : int or str or None
         Index, key or attribute of the means; None where the output is to be a tensor itself.
     label : str
@@ -148,12 +151,15 @@ def explain_failure(torch: Any, call: Any, error: Exception, module: Any, label:
     Parameters
     ----------
     torch : module
+        PyTorch itself.
     call : callable
         What was called, on a float64 tensor.
     error : Exception
         What it raised.
     module : torch.nn.Module
+        The module that was given as a decoder.
     label : str
+        What the error calls it.
 
     Returns
     -------

@@ -41,6 +41,7 @@ def lacking(path: str | Path, held: Any) -> str:
     Parameters
     ----------
     path : path-like
+        The file that was given.
     held : object
         What the file holds.
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array, PerDimension, PerPoint, Points
 from theorycheck.estimate import Kind
 from theorycheck.inference import MEAN_FIELD, ExactModel, Family
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -21,8 +21,6 @@ from theorycheck.quadrature import (
     TrapezoidGrid,
     integrate_boxes,
 )
-
-Array = NDArray[np.float64]
 
 #: Edge of the first boxes, in σ of the data.
 _BOX = 2.0
@@ -58,19 +56,19 @@ class PosteriorAverages:
     missing_mass : float
         Mass that the nodes do not represent, in absolute value.
     sampled : bool
-        Whether the nodes are a sample, so that errors are statistical.
+        True where the nodes are a sample, so that errors are statistical.
     converged : bool
-        Whether the tolerances were reached.
+        True where the tolerances were reached.
     """
 
     pmo: float
     pmo_error: float
-    residual: Array
-    residual_error: Array
-    mass: Array
-    kl: Array
-    spread: Array
-    x: Array
+    residual: PerDimension
+    residual_error: PerDimension
+    mass: PerPoint
+    kl: PerPoint
+    spread: PerPoint
+    x: Points
     missing_mass: float
     sampled: bool
     converged: bool
@@ -116,12 +114,12 @@ class PartOfData:
     Parameters
     ----------
     log_density : callable
-        Log of the part at x (n, D): an array (n,), nats.
+        Maps x (n, D) to the log of the part, (n,), nats.
     mass : float
-        Its integral.
+        Integral of the part.
     """
 
-    log_density: Callable[[Array], Array]
+    log_density: Callable[[Points], PerPoint]
     mass: float
 
 
@@ -142,11 +140,11 @@ def averages_on_boxes(
     Parameters
     ----------
     model : ExactModel
-        Whose posterior is approximated.
+        The model whose posterior is approximated.
     data : ExactModel
-        Whose p(x) it is; may be the model itself.
+        The model whose p(x) it is; may be the model itself.
     grid : TrapezoidGrid
-        Of p(x), or of the part asked for: it says where the mass is.
+        A rule over p(x), or over the part asked for: it says where the mass is.
     tolerance : float
         Error radius wanted for the PMO, nats.
     residual_tolerance : float
@@ -158,6 +156,7 @@ def averages_on_boxes(
     family : Family
         What q may be.
     progress : Progress
+        Told about every round.
 
     Returns
     -------
@@ -247,7 +246,7 @@ def averages_on_sample(
     Parameters
     ----------
     model : ExactModel
-        Whose posterior is approximated.
+        The model whose posterior is approximated.
     sample : DataSample
         Draws of x.
     family : Family

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import (
@@ -34,8 +33,6 @@ from theorycheck.objectives._price import say_price
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import DataSample, TrapezoidGrid
 
-Array = NDArray[np.float64]
-
 #: Grid steps tried for H and MLEO, in σ; each rule contains the one with twice its step.
 _STEPS = (1.0 / 3.0, 1.0 / 6.0, 1.0 / 12.0)
 #: Change between two steps at which the finer one is taken.
@@ -53,10 +50,11 @@ class Averaged:
     Parameters
     ----------
     averages : PosteriorAverages
+        The averages over p(x).
     entropy, mleo : Estimate
         Nats.
     method : str
-        In words.
+        How they were taken, in words.
     given : SampleAverages or None
         What a given table of x says, where there was one.
     """
@@ -83,10 +81,11 @@ class Averaging:
     max_nodes : int
         Nodes x at most; what needs more goes to quasi-Monte Carlo.
     size, repeats, seed : int
-        Of quasi-Monte Carlo: points a repetition, repetitions, seed.
+        Points a repetition, repetitions and seed of quasi-Monte Carlo.
     family : Family
         What q may be.
     progress : Progress
+        Told about every round.
     """
 
     model: ExactModel
@@ -108,7 +107,7 @@ class Averaging:
         draws : DataSample or None
             A given table of x.
         truth_known : bool
-            Whether the data's model was named, rather than taken to be the model itself.
+            True if the data's model was named, rather than taken to be the model itself.
 
         Returns
         -------

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from theorycheck.arrays import Array
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import MeanField, log_density
 from theorycheck.objectives._averages import (
@@ -40,8 +40,6 @@ from theorycheck.quadrature import (
     quasi_monte_carlo,
     trapezoid_grid,
 )
-
-Array = NDArray[np.float64]
 
 #: Nodes x of boxes and of grids for a piece of the curve one σ long, D = 1 and 2: boxes across 12σ
 #: of noise; grids of step σ/3 across 22σ.
@@ -69,14 +67,16 @@ class CurveAverages:
     Parameters
     ----------
     field : MeanField
+        Mean-field inference in the model.
     tolerance, residual_tolerance : float
-        As for :func:`averages_on_boxes`.
+        Error radii wanted, as :func:`averages_on_boxes` takes them.
     max_nodes : int
         Nodes x at most for boxes or strips; beyond, what is left is averaged by quasi-Monte
         Carlo, with a statistical radius.
     size, repeats, seed : int
-        Of quasi-Monte Carlo.
+        Points a repetition, repetitions and seed of quasi-Monte Carlo.
     progress : Progress
+        Told about every round.
     """
 
     field: MeanField

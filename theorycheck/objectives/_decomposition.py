@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate
@@ -37,8 +36,6 @@ from theorycheck.quadrature import (
     given_sample,
 )
 from theorycheck.results import Saved
-
-Array = NDArray[np.float64]
 
 #: Rounding: a tolerance below this is met by what comes within it.
 _SLACK = 1e-11
@@ -91,7 +88,7 @@ class Decomposition(Saved):
     certificate : CertifiedPoints or None
         How far q* can be from the global optimum, where that was asked for.
     converged : bool
-        Whether every error radius is within its tolerance.
+        True where every error radius is within its tolerance.
     averages : PosteriorAverages
         The nodes that the averages were made of.
     unresolved_mass : float
@@ -127,17 +124,17 @@ class Decomposition(Saved):
 
     @property
     def excess(self) -> Estimate:
-        """J = MLEO + PMO = −ELBO − H, by which decoders are compared; NaN where H is unknown."""
+        """Return J = MLEO + PMO = −ELBO − H, which compares decoders; NaN where H is unknown."""
         return self.mleo + self.pmo
 
     @property
     def figures(self) -> ObjectiveValue:
-        """J, MLEO and PMO together."""
+        """Return J, MLEO and PMO together."""
         return ObjectiveValue(self.excess, self.mleo, self.pmo)
 
     @property
     def negative_elbo(self) -> Estimate:
-        """−ELBO averaged over p(x), or over the given table of x."""
+        """Return −ELBO averaged over p(x), or over the given table of x, nats."""
         if self.given is not None:
             return self.given.negative_elbo
         return self.entropy + self.mleo + self.pmo

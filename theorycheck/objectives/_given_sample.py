@@ -11,16 +11,14 @@ import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import MEAN_FIELD, ExactModel, Family
 from theorycheck.objectives._averages import LARGEST_KL, PosteriorAverages
 from theorycheck.objectives._partition import KlDistribution
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import DataSample
-
-Array = NDArray[np.float64]
 
 #: What is not known at all: H of data whose distribution nobody named.
 UNKNOWN = Estimate(math.nan, math.inf, Kind.ESTIMATED)
@@ -47,7 +45,7 @@ class SampleAverages:
         The same means as estimates of the population's, nats: five standard errors, provided that
         the x are independent draws.
     truth_known : bool
-        Whether the model that the data came from was named, so that H and MLEO are known.
+        True if the model that the data came from was named, so that H and MLEO are known.
     averages : PosteriorAverages
         PMO and residuals of the table, and KL(x) at each of its points.
     """
@@ -95,7 +93,7 @@ def averages_of_table(
     draws : DataSample
         The table, one repetition: x of shape (1, n, D).
     truth_known : bool
-        As in :class:`SampleAverages`.
+        Whether the law of the table is known, as :class:`SampleAverages` says.
     family : Family
         What q may be.
     progress : Progress

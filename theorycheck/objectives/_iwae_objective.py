@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import (
@@ -33,8 +34,6 @@ from theorycheck.models import DescribedModel
 from theorycheck.objectives._given_sample import UNKNOWN
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import DataSample, LatentPanels, given_sample
-
-Array = NDArray[np.float64]
 
 #: Which q an objective is taken at.
 OPTIMAL_Q, ELBO_Q = "optimal", "elbo"
@@ -111,7 +110,7 @@ def iwae_objective(
     step : float
         Step in σ of the data grid, D <= 2.
     seed : int
-        Of the quasi-Monte Carlo points, D > 2.
+        Seed of the quasi-Monte Carlo points, D > 2.
     progress : Progress
         Told how many x are done.
 
@@ -160,11 +159,10 @@ def _averages(
     bound = _bounds(field, rule.x, samples, q, progress)
     p, p_f = data.log_density(rule.x), field.log_density(rule.x)
     errors = p.relative_error + p_f.relative_error + bound.error
-    excess, gap = (
-        rule.average(values - bound.value, errors, unseen=_LARGEST_GAP)
-        for values in (p.value, p_f.value)
-    )
-    return excess, gap
+    # Where p_f is far from p, log p − L_S has more than the gap where p(x) is next to nothing.
+    apart = float(np.abs(p.value - p_f.value).max())
+    excess = rule.average(p.value - bound.value, errors, unseen=_LARGEST_GAP + apart)
+    return excess, rule.average(p_f.value - bound.value, errors, unseen=_LARGEST_GAP)
 
 
 def _of_table(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, PerDimension
 from theorycheck.errors import ModelError
 from theorycheck.inference import (
     ALL_MINIMA,
@@ -19,8 +21,6 @@ from theorycheck.inference import (
 from theorycheck.models import DescribedModel
 from theorycheck.quadrature import LatentPanels
 
-Array = NDArray[np.float64]
-
 #: Share of the largest p(x) below which a map leaves x blank.
 _NEGLIGIBLE = 1e-4
 
@@ -32,6 +32,7 @@ class Landscape:
     Parameters
     ----------
     x : ndarray, shape (D,)
+        The data point.
     mean : ndarray, shape (m,)
         μ.
     scale : ndarray, shape (k,)
@@ -44,10 +45,10 @@ class Landscape:
         KL at the optimum, nats.
     """
 
-    x: Array
-    mean: Array
-    scale: Array
-    kl: Array
+    x: PerDimension
+    mean: Float64[Array, " means"]
+    scale: Float64[Array, " scales"]
+    kl: Float64[Array, "scales means"]
     optimum: OptimalQ
     optimal_kl: float
 
@@ -68,29 +69,29 @@ class KlMap:
         μ and s of q* on the same grid, NaN where p(x) is negligible.
     """
 
-    axes: tuple[Array, ...]
-    kl: Array
-    density: Array
-    mean: Array
-    scale: Array
+    axes: tuple[Float64[Array, " _"], ...]
+    kl: Float64[Array, "*grid"]
+    density: Float64[Array, "*grid"]
+    mean: Float64[Array, "*grid"]
+    scale: Float64[Array, "*grid"]
 
     @property
-    def x(self) -> Array:
-        """The points of the grid, shape (..., D)."""
+    def x(self) -> Float64[Array, "*grid D"]:
+        """Return the points of the grid, shape (..., D)."""
         return np.stack(np.meshgrid(*self.axes, indexing="ij"), axis=-1)
 
-    def density_of(self, panels: LatentPanels) -> Array:
+    def density_of(self, panels: LatentPanels) -> Float64[Array, "*grid"]:
         """Compute another model's p(x) on the same grid.
 
         Parameters
         ----------
         panels : LatentPanels
-            Of that model.
+            Panels of that model.
 
         Returns
         -------
         ndarray
-            As `density`.
+            Values of p(x), in the shape of `density`.
         """
         flat = log_density(panels, self.x.reshape(-1, len(self.axes))).value
         return np.asarray(np.exp(flat).reshape(self.density.shape))
@@ -108,7 +109,9 @@ def pmo_landscape(
     Parameters
     ----------
     model : GenerativeModel, LatentPanels or MeanField
+        The model whose posterior is approximated.
     x : array_like, shape (D,)
+        The data point.
     mean : array_like, shape (m,), optional
         μ; by default 161 values that cover all local minima.
     scale : array_like, shape (k,), optional
@@ -168,9 +171,9 @@ def kl_map(
     Parameters
     ----------
     model : GenerativeModel, LatentPanels or MeanField
-        Whose posterior is approximated.
+        The model whose posterior is approximated.
     data : GenerativeModel, optional
-        Whose p(x) says where to look; by default the model's own.
+        The model whose p(x) says where to look; by default the model's own.
     resolution : int
         Grid points along the longer axis.
 

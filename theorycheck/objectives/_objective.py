@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, SupportsIndex, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import PerPoint, Points
 from theorycheck.errors import SettingError, nearest
 from theorycheck.estimate import Estimate
 from theorycheck.inference import ExactModel, MeanField, checked_samples, iwae_bound
@@ -30,8 +30,6 @@ from theorycheck.objectives._iwae_objective import (
 from theorycheck.objectives._objective_value import ObjectiveValue
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.results import Named
-
-Array = NDArray[np.float64]
 
 #: Error radius wanted for a J that is only to be told from another, nats; and for J_S the grid step
 #: in σ, by which its radius is 1e-4 to 2e-3 on figure8: a third of the time of the default step.
@@ -144,8 +142,8 @@ class Objective(Named):
 
     @abstractmethod
     def negative_bound(
-        self, field: MeanField, x: Array, mean: Array, scale: Array
-    ) -> tuple[Array, Array]:
+        self, field: MeanField, x: Points, mean: PerPoint, scale: PerPoint
+    ) -> tuple[PerPoint, PerPoint]:
         """Return −bound at given Gaussians q, and its error radii: two arrays (n,), nats.
 
         Parameters
@@ -153,6 +151,7 @@ class Objective(Named):
         field : MeanField
             The decoder.
         x : ndarray, shape (n, D)
+            Data points.
         mean, scale : ndarray, shape (n,)
             μ and s of q(z|x).
         """
@@ -172,6 +171,7 @@ class Objective(Named):
         Parameters
         ----------
         entries : mapping
+            What ``to_dict`` wrote.
 
         Returns
         -------
@@ -215,12 +215,12 @@ class Evaluation:
 
     @property
     def figures(self) -> ObjectiveValue:
-        """J of the objective, beside MLEO and PMO."""
+        """Return J of the objective, beside MLEO and PMO."""
         return ObjectiveValue(self.excess, self.decomposition.mleo, self.decomposition.pmo)
 
     @property
     def beside(self) -> tuple[Estimate, ...]:
-        """J where a table needs a column for it, because it is not the decomposition's own."""
+        """Return J where a table needs a column for it: it is not the decomposition's own."""
         return () if self.objective.decomposed else (self.excess,)
 
     def entries(self) -> dict[str, object]:
@@ -263,8 +263,8 @@ class Elbo(Objective):
         return decompose(model, data, tolerance=_ROUGH_TOLERANCE if rough else PMO_TOLERANCE).excess
 
     def negative_bound(
-        self, field: MeanField, x: Array, mean: Array, scale: Array
-    ) -> tuple[Array, Array]:
+        self, field: MeanField, x: Points, mean: PerPoint, scale: PerPoint
+    ) -> tuple[PerPoint, PerPoint]:
         """Return −ELBO_x at given q; see :meth:`Objective.negative_bound`."""
         return field.negative_elbo(x, mean, scale), np.zeros(len(x))
 
@@ -302,12 +302,12 @@ class IwaeBound(Objective):
 
     @property
     def numbered(self) -> str:
-        """J with S in it."""
+        """Return J's symbol with S in it."""
         return f"J_{self.samples}"
 
     @property
     def told(self) -> str:
-        """J_S with S in words."""
+        """Return what J_S is, with S in words."""
         return f"J_S at S = {self.samples}"
 
     @property
@@ -341,8 +341,8 @@ class IwaeBound(Objective):
         return iwae_objective(model, data, samples=self.samples, step=step).excess
 
     def negative_bound(
-        self, field: MeanField, x: Array, mean: Array, scale: Array
-    ) -> tuple[Array, Array]:
+        self, field: MeanField, x: Points, mean: PerPoint, scale: PerPoint
+    ) -> tuple[PerPoint, PerPoint]:
         """Return −L_S(x) at given q; see :meth:`Objective.negative_bound`."""
         bound = iwae_bound(field, x, mean, scale, self.samples)
         return -bound.value, bound.error

@@ -73,20 +73,20 @@ class Evaluated:
 
     @property
     def excess(self) -> Estimate:
-        """J = MLEO + PMO, nats: how far −ELBO at the best q is above H."""
+        """Return J = MLEO + PMO, nats: how far −ELBO at the best q is above H."""
         return self.decomposition.excess
 
     @property
     def mleo(self) -> Estimate:
-        """KL[p ‖ p_f], nats: 0 where the data distribution is recovered."""
+        """Return the MLEO KL[p ‖ p_f], nats: 0 where the data distribution is recovered."""
         return self.decomposition.mleo
 
     @property
     def pmo(self) -> Estimate:
-        """E_p KL[q* ‖ p_f(z|x)], nats: 0 where every posterior is a mean-field Gaussian."""
+        """Return the PMO E_p KL[q* ‖ p_f(z|x)], nats: 0 where every posterior is Gaussian."""
         return self.decomposition.pmo
 
     @property
     def figures(self) -> ObjectiveValue:
-        """J, MLEO and PMO together."""
+        """Return J, MLEO and PMO together."""
         return ObjectiveValue(self.excess, self.mleo, self.pmo)

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from jaxtyping import Float64
 from numpy.typing import NDArray
 
+from theorycheck.arrays import Array, PerPoint
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate, hull
 from theorycheck.objectives._averages import PosteriorAverages
 from theorycheck.quadrature import standard_errors
-
-Array = NDArray[np.float64]
 
 #: Thresholds below this (nats) are no thresholds but rounding.
 SMALLEST_ETA = 1e-9
@@ -83,12 +83,12 @@ class KlDistribution:
     missing_mass : float
         Probability not represented.
     sampled : bool
-        Whether `mass` is a sample's; probabilities then carry a statistical radius too.
+        True where `mass` is a sample's; probabilities then carry a statistical radius too.
     """
 
-    kl: Array
-    mass: Array
-    spread: Array
+    kl: PerPoint
+    mass: PerPoint
+    spread: PerPoint
     pmo: Estimate
     missing_mass: float
     sampled: bool
@@ -125,13 +125,13 @@ class KlDistribution:
         """
         return self.partitions(np.array([eta]))[0]
 
-    def partitions(self, eta: Array) -> list[Partition]:
+    def partitions(self, eta: Float64[Array, " etas"]) -> list[Partition]:
         """Split at every η of an array, shape (m,)."""
         if not (np.isfinite(eta).all() and (np.asarray(eta) > 0.0).all()):
             raise SettingError(f"eta must be positive and finite, not {list(np.asarray(eta))}")
         return [self._partition(float(value)) for value in eta]
 
-    def eta_range(self, count: int = 200) -> Array:
+    def eta_range(self, count: int = 200) -> Float64[Array, " etas"]:
         """Return thresholds that cover the whole range of KL(x): quantiles and a log grid.
 
         Parameters
@@ -247,12 +247,12 @@ def spanning(first: Partition, last: Partition) -> Partition:
     Parameters
     ----------
     first, last : Partition
-        Of one distribution of KL(x), at η_1 <= η_2.
+        Parts of one distribution of KL(x), at η_1 <= η_2.
 
     Returns
     -------
     Partition
-        With the larger η.
+        The partition of the larger η.
     """
     figures = ("pr_lo", "pr_hi", "d_lo", "d_hi", "low", "high")
     hulls = {name: hull(getattr(first, name), getattr(last, name)) for name in figures}

@@ -15,15 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array, Booleans
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate, Kind, Verdict, positive
 from theorycheck.inference import MODE_MASS, MODE_PROMINENCE, MeanField, count_modes, log_density
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import sample_mean
-
-Array = NDArray[np.float64]
+from theorycheck.ruling import Ruling
 
 #: Shares of the data that the regions of highest density hold.
 SHARES = (0.1, 0.25, 0.5, 1.0)
@@ -92,6 +91,11 @@ class RegionComparison:
     modes_saved: Estimate
     simpler: Verdict
 
+    @property
+    def ruling(self) -> Ruling:
+        """Whether posteriors are simpler here, and the weaker kind of the two differences."""
+        return Ruling.of(self.simpler, [self.kl_saved, self.modes_saved])
+
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
         return {
@@ -103,6 +107,7 @@ class RegionComparison:
             "kl_saved": self.kl_saved.to_dict(),
             "modes_saved": self.modes_saved.to_dict(),
             "simpler": self.simpler.value,
+            "rests_on": self.ruling.rests_on,
         }
 
 
@@ -115,7 +120,7 @@ class PosteriorComparison:
     regions : tuple of RegionComparison
         In the order asked for.
     seed : int
-        Of the draws.
+        Seed of the draws.
     """
 
     regions: tuple[RegionComparison, ...]
@@ -137,17 +142,20 @@ class PosteriorComparison:
     @property
     def simpler_where_high(self) -> Verdict:
         """Whether posteriors are simpler on every region that holds at most HIGH of the data."""
-        result = Verdict.HOLDS
-        high = [region.simpler for region in self.regions if region.share <= HIGH]
-        for verdict in high or [Verdict.INCONCLUSIVE]:
-            result = result & verdict
-        return result
+        return self.ruling.verdict
+
+    @property
+    def ruling(self) -> Ruling:
+        """The same with the kind that it rests on."""
+        high = [region.ruling for region in self.regions if region.share <= HIGH]
+        return ~Ruling.some(~one for one in high or [Ruling(Verdict.INCONCLUSIVE, None)])
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
         return {
             "regions": [region.to_dict() for region in self.regions],
             "simpler_where_high": self.simpler_where_high.value,
+            "rests_on": self.ruling.rests_on,
             "mode_mass": MODE_MASS,
             "mode_prominence": MODE_PROMINENCE,
             "seed": self.seed,
@@ -216,7 +224,7 @@ def compare_posteriors(
 
 
 def _region(
-    share: float, inside: NDArray[np.bool_], kl: Sequence[Array], modes: Sequence[Array]
+    share: float, inside: Booleans, kl: Sequence[Array], modes: Sequence[Array]
 ) -> RegionComparison:
     mass = sample_mean(inside.astype(float), one_draw=1.0)
     if share == 1.0:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array, Points
 from theorycheck.inference import ExactModel, MeanField
 from theorycheck.models import GenerativeModel
 from theorycheck.progress import Progress
 from theorycheck.quadrature import LatentPanels
-
-Array = NDArray[np.float64]
 
 #: Nodes x at most to average over, unless the caller says otherwise: some two minutes.
 MAX_NODES = 3_000_000
@@ -35,16 +33,16 @@ def say_price(
     data: ExactModel,
     nodes: float,
     progress: Progress,
-    points: Array | None = None,
+    points: Points | None = None,
 ) -> None:
     """Time the optimal q at a few x, and say what all nodes will take where that is long.
 
     Parameters
     ----------
     model : ExactModel
-        Whose posterior is approximated.
+        The model whose posterior is approximated.
     data : ExactModel
-        Whose p(x) it is.
+        The model whose p(x) it is.
     nodes : float
         How many x there will be.
     progress : Progress

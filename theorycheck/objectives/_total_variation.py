@@ -34,7 +34,7 @@ def total_variation(
     Returns
     -------
     Estimate
-        In [0, 1].
+        The distance, in [0, 1].
 
     Raises
     ------

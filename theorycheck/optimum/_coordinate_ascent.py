@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array, PerDimension
 from theorycheck.errors import SettingError
 from theorycheck.optimum._e_step import EStep, Responsibilities
 from theorycheck.optimum._lipschitz import limit_steepness
-
-Array = NDArray[np.float64]
 
 #: Whether σ² is held, or fitted as one for all data dimensions, or as one each.
 NoiseFit = Literal["no", "shared", "each"]
@@ -40,15 +39,17 @@ class Ascent:
     Parameters
     ----------
     f : ndarray, shape (M, D)
+        Decoder means on the cells.
     noise_variance : ndarray, shape (D,)
+        Noise variance σ², squared data units.
     negative_elbo : float
-        On the data nodes, nats.
+        The value −ELBO on the data nodes, nats.
     responsibilities : Responsibilities
         The optimal q there.
     evaluations : int
         E-steps made.
     converged : bool
-        Whether −ELBO stood still to the tolerance.
+        True where −ELBO stood still to the tolerance.
     displacement : float
         Root mean square over the aggregated posterior of the next M-step's |f_new − f|/σ.
     gradient_norm : float
@@ -59,8 +60,8 @@ class Ascent:
         −ELBO after every accepted step, nats.
     """
 
-    f: Array
-    noise_variance: Array
+    f: Float64[Array, "cells D"]
+    noise_variance: PerDimension
     negative_elbo: float
     responsibilities: Responsibilities
     evaluations: int
@@ -78,10 +79,10 @@ class Ascent:
 
 def ascend(
     e_step: EStep,
-    f: Array,
-    noise_variance: Array,
+    f: Float64[Array, "cells D"],
+    noise_variance: PerDimension,
     *,
-    previous: Array | None = None,
+    previous: Float64[Array, "n carried 3"] | None = None,
     fit_noise: NoiseFit = "no",
     steepness: float | None = None,
     most: int = 200,

@@ -11,8 +11,9 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array, Integers, PerDimension, PerPoint
 from theorycheck.inference import MeanField, log_density
 from theorycheck.models import GenerativeModel, decoder_from_table
 from theorycheck.optimum._nodes import DataNodes
@@ -24,8 +25,6 @@ from theorycheck.quadrature.kernels import (
     cell_m_step_batch,
     cell_masses_batch,
 )
-
-Array = NDArray[np.float64]
 
 #: The scan table: coarser than that of inference/_mean_field.py, for an ascent comes by again.
 _TABLE = ScanTable(reach=6.0, widest=1.8, log_step=0.4, mean_step=0.7, largest=12_000)
@@ -56,16 +55,22 @@ class Responsibilities:
         looked (see :meth:`EStep.certified`).
     """
 
-    minima: Array
+    minima: Float64[Array, "n carried 3"]
     negative_elbo: float
-    aggregate: Array
-    target: Array
-    square: Array
+    aggregate: Float64[Array, " cells"]
+    target: Float64[Array, "cells D"]
+    square: Float64[Array, "cells D"]
     gap: float = math.inf
 
     @classmethod
     def from_sums(
-        cls, mass: Array, minima: Array, f: Array, aggregates: Array, moments: Array, squares: Array
+        cls,
+        mass: PerPoint,
+        minima: Float64[Array, "n carried 3"],
+        f: Float64[Array, "cells D"],
+        aggregates: Float64[Array, "chunks cells"],
+        moments: Float64[Array, "chunks cells D"],
+        squares: Float64[Array, "chunks cells D"],
     ) -> Responsibilities:
         """Add up the chunks that the kernels fill; cells that no q reaches keep their f."""
         aggregate = aggregates.sum(axis=0)
@@ -82,16 +87,16 @@ class Responsibilities:
         )
 
     @property
-    def mean(self) -> Array:
-        """μ of the best q, shape (n,)."""
+    def mean(self) -> PerPoint:
+        """Return μ of the best q, shape (n,)."""
         return np.ascontiguousarray(self.minima[:, 0, 0])
 
     @property
-    def scale(self) -> Array:
-        """Its s, shape (n,)."""
+    def scale(self) -> PerPoint:
+        """Return s of the best q, shape (n,)."""
         return np.exp(self.minima[:, 0, 1])
 
-    def residual_variance(self, f: Array) -> Array:
+    def residual_variance(self, f: Float64[Array, "cells D"]) -> PerDimension:
         """Return E_p E_q (x_d − f_d)², Theorem 2's σ², for an f on the cells (M, D)."""
         total = self.square - 2.0 * f * self.aggregate[:, None] * self.target
         total += self.aggregate[:, None] * f**2
@@ -108,14 +113,19 @@ class EStep:
         self._lay_table(0.1)
 
     def __call__(
-        self, f: Array, noise_variance: Array, previous: Array | None = None
+        self,
+        f: Float64[Array, "cells D"],
+        noise_variance: PerDimension,
+        previous: Float64[Array, "n carried 3"] | None = None,
     ) -> Responsibilities:
         """Find the optimal q for every data node.
 
         Parameters
         ----------
         f : ndarray, shape (M, D)
+            Decoder means on the cells.
         noise_variance : ndarray, shape (D,)
+            Noise variance σ², squared data units.
         previous : ndarray, shape (n, CARRIED, 3), optional
             The minima of the last sweep, which are among the starts of this one.
 
@@ -164,21 +174,23 @@ class EStep:
         return self._prior + second, slope
 
     def certified(
-        self, f: Array, noise_variance: Array, found: Responsibilities
+        self, f: Float64[Array, "cells D"], noise_variance: PerDimension, found: Responsibilities
     ) -> Responsibilities:
         """Look for a lower minimum at every data node, through the bounds of the exact engine.
 
         Parameters
         ----------
         f : ndarray, shape (M, D)
+            Decoder means on the cells.
         noise_variance : ndarray, shape (D,)
+            Noise variance σ², squared data units.
         found : Responsibilities
             What the E-step found for them.
 
         Returns
         -------
         Responsibilities
-            With the global minima, and with the `gap` that is left.
+            The global minima, with the `gap` that is left.
         """
         x = self.nodes.x
         decoder = decoder_from_table(self.cells.boundary, f, kind="cells")
@@ -243,7 +255,7 @@ class EStep:
         self._prior = 0.5 * (s2 + self._mean**2 - 1.0) - self._log_scale
 
 
-def _neighbours(rows: list[Array]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _neighbours(rows: list[Array]) -> tuple[Integers, Integers]:
     """Return, per entry, the nearest in μ of the row after and of the row before (or itself)."""
     starts = np.concatenate([[0], np.cumsum([row.size for row in rows])])
     sides = []

@@ -15,9 +15,10 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 from scipy.special import ndtri
 
+from theorycheck.arrays import Array, PerDimension
 from theorycheck.errors import SettingError
 from theorycheck.optimum._e_step import EStep, Responsibilities
 from theorycheck.optimum._nodes import DataNodes
@@ -27,8 +28,6 @@ from theorycheck.quadrature.kernels import (
     cell_importance_scan_batch,
     cell_importance_step_batch,
 )
-
-Array = NDArray[np.float64]
 
 _CHUNKS = 16
 #: The scan. L_S is flatter than −ELBO, and its basins are wider.
@@ -46,7 +45,9 @@ class ImportanceEStep(EStep):
     Parameters
     ----------
     nodes : DataNodes
+        Nodes of the average over p(x).
     cells : LatentCells
+        Cells on which f is constant.
     samples : int
         S, at least 2.
 
@@ -63,7 +64,10 @@ class ImportanceEStep(EStep):
         self.samples = samples
 
     def __call__(
-        self, f: Array, noise_variance: Array, previous: Array | None = None
+        self,
+        f: Float64[Array, "cells D"],
+        noise_variance: PerDimension,
+        previous: Float64[Array, "n carried 3"] | None = None,
     ) -> Responsibilities:
         """Find the q of largest L_S for every data node; as for the ELBO, with −L_S for −ELBO.
 
@@ -75,7 +79,7 @@ class ImportanceEStep(EStep):
         return self._climbed(f, noise_variance, previous[:, :, :2])
 
     def certified(
-        self, f: Array, noise_variance: Array, found: Responsibilities
+        self, f: Float64[Array, "cells D"], noise_variance: PerDimension, found: Responsibilities
     ) -> Responsibilities:
         """Look for better q by a scan over (μ, s); the `gap` is what log p(x) leaves open."""
         x = self.nodes.x

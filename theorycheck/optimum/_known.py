@@ -19,6 +19,7 @@ def known_optimum(
     Parameters
     ----------
     data : GenerativeModel
+        The ground truth.
     settings : SearchSettings
         Resolved. Effort and seed do not count.
     execution : Execution
@@ -48,11 +49,13 @@ class CachedSearch:
     Parameters
     ----------
     data : GenerativeModel
+        The ground truth.
     settings : SearchSettings
         Resolved.
     given : sequence of GenerativeModel
         Decoders that the search starts from.
     execution : Execution
+        How the search is run.
     """
 
     def __init__(
@@ -103,7 +106,7 @@ def cache_key(
     Parameters
     ----------
     data : GenerativeModel
-        By its fingerprint, and how finely it is scanned; its name does not count.
+        The ground truth: its fingerprint and how finely it is scanned count, its name does not.
     settings : SearchSettings
         Resolved.
     given : sequence of GenerativeModel

@@ -1,4 +1,4 @@
-"""The closest f whose steepness |f′| stays below a bound: finite networks cannot tear.
+"""The closest f under a Lipschitz bound on |f′|: finite networks cannot jump.
 
 Minimises Σ_j w_j (f_j − m_j)² subject to |f_{j+1} − f_j| <= B (z_{j+1} − z_j), a convex problem, by
 the alternating direction method of multipliers: a tridiagonal system for f, a projection of every
@@ -8,12 +8,11 @@ increment onto its ball, a multiplier. The straight lines through (z_j, f_j) the
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 from scipy.linalg import solveh_banded
 
+from theorycheck.arrays import Array
 from theorycheck.errors import SettingError
-
-Array = NDArray[np.float64]
 
 _ITERATIONS = 400
 #: Largest violation of an increment's bound, relative to the largest increment, at which to stop.
@@ -23,9 +22,14 @@ _LIGHTEST = 1e-6
 
 
 def limit_steepness(
-    target: Array, weight: Array, z: Array, bound: float, *, start: Array | None = None
-) -> Array:
-    """Return the f of bounded steepness that is closest to a target.
+    target: Float64[Array, "cells D"],
+    weight: Float64[Array, "cells D"],
+    z: Float64[Array, " cells"],
+    bound: float,
+    *,
+    start: Float64[Array, "cells D"] | None = None,
+) -> Float64[Array, "cells D"]:
+    """Return the f within a Lipschitz bound that is closest to a target.
 
     Parameters
     ----------
@@ -51,7 +55,7 @@ def limit_steepness(
         If the bound is not positive.
     """
     if not bound > 0.0:
-        raise SettingError(f"the bound on the steepness must be positive, not {bound}")
+        raise SettingError(f"the Lipschitz bound must be positive, not {bound}")
     radius = bound * np.diff(z)
     if np.all(np.linalg.norm(np.diff(target, axis=0), axis=1) <= radius):
         return target

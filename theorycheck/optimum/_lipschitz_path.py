@@ -1,4 +1,4 @@
-"""J at the optimum against a bound on |f′|: what a decoder that cannot tear has to pay.
+"""J at the optimum against a Lipschitz bound: what a decoder that cannot jump has to pay.
 
 The class of decoders with |f′| <= B grows with B, so that its smallest J falls. The search at each
 bound starts, among others, from the optimum at the next larger one; and where it ended above the
@@ -49,8 +49,8 @@ def excess_against_steepness(
     Returns
     -------
     tuple of PredictedOptimum
-        In the order of `bounds`; J never rises with the bound. A result taken over from a smaller
-        bound keeps the starts and the convergence of its own search.
+        Optima in the order of `bounds`; J never rises with the bound. A result taken over from a
+        smaller bound keeps the starts and the convergence of its own search.
 
     Raises
     ------

@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import PerDimension, PerPoint, Points
 from theorycheck.inference import DrawRule, ExactModel, data_rule, exact_model
 from theorycheck.models import DescribedModel
 from theorycheck.quadrature import LatentPanels
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +23,7 @@ class DataNodes:
     Parameters
     ----------
     x : ndarray, shape (n, D)
+        Nodes of the average over p(x).
     mass : ndarray, shape (n,)
         Adds up to one.
     log_density : ndarray, shape (n,)
@@ -35,14 +34,14 @@ class DataNodes:
         Grid step in σ.
     """
 
-    x: Array
-    mass: Array
-    log_density: Array
-    noise_variance: Array
+    x: Points
+    mass: PerPoint
+    log_density: PerPoint
+    noise_variance: PerDimension
     step: float = 0.4
 
     @property
-    def smallest_noise(self) -> Array:
+    def smallest_noise(self) -> PerDimension:
         """The least σ_d² that a fit may take on these nodes, shape (D,).
 
         They are point masses: an f through all of them with σ² → 0 has −ELBO → −∞ there, which no
@@ -53,7 +52,7 @@ class DataNodes:
 
     @property
     def entropy(self) -> float:
-        """H = −E_p log p(x) on these nodes, nats."""
+        """Return H = −E_p log p(x) on these nodes, nats."""
         return -float(self.mass @ self.log_density)
 
 
@@ -81,7 +80,7 @@ def data_nodes(
     most : int, optional
         Draw so many nodes from a larger grid, each standing for an equal share of its mass.
     seed : int
-        Of the quasi-Monte Carlo draws (D > 2) and of that choice.
+        Seed of the quasi-Monte Carlo draws (D > 2) and of that choice.
 
     Returns
     -------

@@ -66,7 +66,7 @@ def register_search(
     kind : type
         The class of the objective.
     e_step, quick, thorough, before
-        As in :class:`ObjectiveSearch`.
+        What :class:`ObjectiveSearch` holds.
     """
     _SEARCHES[kind] = ObjectiveSearch(e_step, quick, thorough, before)  # type: ignore[arg-type]
 
@@ -77,6 +77,7 @@ def search_of(objective: Objective) -> ObjectiveSearch:
     Parameters
     ----------
     objective : Objective
+        The objective to be searched for.
 
     Returns
     -------

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array, PerPoint
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.inference import MeanField, OptimalQ
 from theorycheck.models import Decoder, GenerativeModel
 from theorycheck.quadrature import NODES, ORDER, TRANSFORM, WEIGHTS, legendre_values, trapezoid_grid
-
-Array = NDArray[np.float64]
 
 #: What to do at x where two q are equally good: take the one of larger mean, or both by halves.
 Ties = Literal["larger", "both"]
@@ -55,7 +53,7 @@ class OwnMStep:
     model : GenerativeModel
         f_new, with the same σ².
     pmo : Estimate
-        Of the decoder before the step, whose MLEO is 0; nats.
+        The PMO of the decoder before the step, whose MLEO is 0; nats.
     gain : Estimate
         How far the step lowers −ELBO at fixed q, nats.
     mean, second_moment : float
@@ -71,7 +69,7 @@ class OwnMStep:
     gain: Estimate
     mean: float
     second_moment: float
-    aggregate: Array
+    aggregate: PerPoint
     tied_mass: float
 
 

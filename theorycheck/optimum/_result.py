@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array, PerDimension
 from theorycheck.estimate import Estimate
 from theorycheck.models import (
     DescribedModel,
@@ -24,8 +24,6 @@ from theorycheck.optimum._settings import SearchSettings
 from theorycheck.optimum._starts import GROUND_TRUTH
 from theorycheck.quadrature import LatentCells, largest_slope
 from theorycheck.results import Saved
-
-Array = NDArray[np.float64]
 
 #: Values of J, in nats, that differ by less count as the same optimum.
 SAME_OPTIMUM = 1e-3
@@ -79,7 +77,7 @@ class Convergence:
     displacement : float
         Root mean square |f_new − f|/σ of one more M-step.
     gradient_norm : float
-        Of −ELBO in the cells' f in units of σ, nats.
+        Norm of the gradient of −ELBO in the cells' f in units of σ, nats.
     q_gap : float
         Nats by which that J could be lower at q that the last E-step did not find: at rounding
         level for the ELBO, log p − L_S for the IWAE bound.
@@ -113,8 +111,9 @@ class PredictedOptimum(Saved, Evaluated):
     Parameters
     ----------
     cells : LatentCells
+        Cells of the decoder found.
     f : ndarray, shape (M, D)
-        On the cells; the decoder joins these values by straight lines.
+        Values on the cells; the decoder joins them by straight lines.
     evaluation : Evaluation
         That decoder under the objective, exactly, on nodes that the search never saw.
     first : str
@@ -136,7 +135,7 @@ class PredictedOptimum(Saved, Evaluated):
     schema: ClassVar[str] = "optimum"
 
     cells: LatentCells
-    f: Array
+    f: Float64[Array, "cells D"]
     evaluation: Evaluation
     first: str
     first_ascent: float
@@ -153,7 +152,7 @@ class PredictedOptimum(Saved, Evaluated):
 
     @property
     def decomposition(self) -> Decomposition:
-        """−ELBO of the decoder found and its parts, whatever the objective."""
+        """Return −ELBO of the decoder found and its parts, whatever the objective."""
         return self.evaluation.decomposition
 
     @property
@@ -183,7 +182,7 @@ class PredictedOptimum(Saved, Evaluated):
 
     @property
     def excess(self) -> Estimate:
-        """J of the decoder found, of the objective that was searched for."""
+        """Return J of the decoder found, of the objective that was searched for."""
         return self.evaluation.excess
 
     @property
@@ -265,21 +264,25 @@ class PredictedOptimum(Saved, Evaluated):
 
 
 def decoder_on_cells(
-    cells: LatentCells, f: Array, noise_variance: Array, name: str
+    cells: LatentCells, f: Float64[Array, "cells D"], noise_variance: PerDimension, name: str
 ) -> GenerativeModel:
     """Join the values on the cells by straight lines, flat beyond the outermost.
 
     Parameters
     ----------
     cells : LatentCells
+        Cells of the decoder found.
     f : ndarray, shape (M, D)
+        Decoder means on the cells.
     noise_variance : ndarray, shape (D,)
+        Noise variance σ², squared data units.
     name : str
+        What reports call the decoder.
 
     Returns
     -------
     GenerativeModel
-        Whose |f′| is that between neighbouring cells; its J is lower than that of the steps.
+        The model; its |f′| is that between neighbouring cells, its J lower than that of the steps.
     """
     decoder = decoder_from_table(cells.z, f, kind="linear", name=name)
     return GenerativeModel(decoder, noise_variance)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.inference import ExactModel
 from theorycheck.models import DescribedModel, GenerativeModel
 from theorycheck.optimum._coordinate_ascent import Ascent, ascend
@@ -33,8 +33,6 @@ from theorycheck.optimum._starts import (
 )
 from theorycheck.quadrature import LatentCells, adapted_cells, latent_cells
 
-Array = NDArray[np.float64]
-
 #: Where in a step the coarse grids lie; starts take turns, so that none is favoured by its grid.
 _SHIFTS = (0.0, 0.25, 0.5, 0.75)
 #: J above the best at which a coarse hop is not refined, nats: coarse values err by about this.
@@ -42,7 +40,6 @@ _PROMISING = 0.004
 
 #: Cells, in those of the middle level, on which a known f is handed over to it.
 _DENSER = 8
-
 
 #: A name, and the function and arguments whose outcome belongs to it.
 _Work = tuple[str, Callable[..., Outcome], tuple[Any, ...]]
@@ -55,12 +52,13 @@ class Found:
     Parameters
     ----------
     starts : list of Outcome
-        On coarse cells.
+        Ascents on coarse cells.
     refined : dict of int to Outcome
-        Of those that were worth it, by their place among the starts.
+        Ascents on fine cells of those that were worth it, by their place among the starts.
     hops : list of (Outcome, Outcome or None)
         Coarse, and refined where that was worth it.
     best : Outcome
+        The best of all.
     """
 
     starts: list[Outcome]

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array, PerDimension
 from theorycheck.errors import SettingError
 from theorycheck.files import replace_files
-
-Array = NDArray[np.float64]
 
 _FORMAT = "theorycheck search state 1"
 #: Seconds between two writings of the file.
@@ -39,18 +38,20 @@ class Outcome:
     value : float
         J on the data nodes of its level, nats; a guide, not a result.
     f : ndarray, shape (M, D)
+        Decoder means on the cells.
     boundary : ndarray, shape (M − 1,)
-        Of the cells of f.
+        Inner boundaries of the cells of f.
     noise_variance : ndarray, shape (D,)
+        Noise variance σ², squared data units.
     evaluations : int
         E-steps taken.
     """
 
     kind: str
     value: float
-    f: Array
-    boundary: Array
-    noise_variance: Array
+    f: Float64[Array, "cells D"]
+    boundary: Float64[Array, " inner"]
+    noise_variance: PerDimension
     evaluations: int
 
 
@@ -62,6 +63,7 @@ class SearchState:
     settings : mapping
         What the outcomes depend on. A file written under others is refused.
     path : Path, optional
+        The file of the state.
     resume : bool
         Go on from the file if it exists; otherwise it is written anew.
 
@@ -149,6 +151,7 @@ def peek(path: Path) -> Seen | None:
     Parameters
     ----------
     path : Path
+        The file of the state.
 
     Returns
     -------

@@ -10,15 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import PerDimension
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.models import GenerativeModel
 from theorycheck.optimum._own_m_step import LATENT_WEIGHTS, LATENTS, Ties, own_m_step
 from theorycheck.progress import NO_PROGRESS, Progress
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +43,7 @@ class Round:
     number: int
     pmo: Estimate
     gain: Estimate
-    slope: Array
+    slope: PerDimension
     curvature: float
     spread: float
     tied_mass: float
@@ -63,8 +61,9 @@ class SelfTraining:
     Parameters
     ----------
     rounds : tuple of Round
+        The rounds, that of the decoder given first.
     models : dict of int to GenerativeModel
-        By the number of the round; the last is always there.
+        Decoders by the number of the round; the last is always there.
     """
 
     rounds: tuple[Round, ...]
@@ -97,7 +96,7 @@ def self_train(
     Returns
     -------
     SelfTraining
-        With `rounds` + 1 entries: the last is that of the decoder that came out.
+        The `rounds` + 1 entries: the last is that of the decoder that came out.
 
     Raises
     ------
@@ -124,17 +123,18 @@ def self_train(
     return SelfTraining(tuple(history), kept)
 
 
-def distance_to_affine(model: GenerativeModel) -> tuple[Array, float, float]:
+def distance_to_affine(model: GenerativeModel) -> tuple[PerDimension, float, float]:
     """Compare f with the affine decoder closest to it under the prior.
 
     Parameters
     ----------
     model : GenerativeModel
+        The model.
 
     Returns
     -------
     slope : ndarray, shape (D,)
-        Of the affine decoder.
+        Slope of the closest affine decoder.
     curvature, spread : float
         Root mean square distance of f from it, and from its own mean; data units.
     """

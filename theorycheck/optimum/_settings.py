@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import PerDimension
 from theorycheck.errors import SettingError, nearest
 from theorycheck.models import DescribedModel, checked_noise_variance
 from theorycheck.objectives import ELBO, Objective
@@ -26,8 +27,6 @@ from theorycheck.progress import NO_PROGRESS, Progress
 if TYPE_CHECKING:
     from theorycheck.optimum._result import PredictedOptimum
     from theorycheck.results import ResultCache
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class SearchSettings:
     seed : int
         Seed of all randomness, not negative.
     fit_noise : {"no", "shared", "each"}
-        Whether to optimise σ² along with f and q: one for all data dimensions, or one for each.
+        Optimise σ² along with f and q, or not: one for all data dimensions, or one for each.
     noise_variance : array_like, optional
         σ² of the decoder, one for all data dimensions or one each: held there, or where the fit
         begins; by default the data's. Stored as a tuple.
@@ -120,8 +119,8 @@ class SearchSettings:
         return replace(self, effort=self.chosen_effort, noise_variance=variance)
 
     @property
-    def variance(self) -> Array:
-        """σ² of resolved settings, shape (D,)."""
+    def variance(self) -> PerDimension:
+        """Return σ² of resolved settings, shape (D,)."""
         return np.array(self.noise_variance, dtype=np.float64)
 
     def difference(self, other: SearchSettings) -> str | None:
@@ -163,6 +162,7 @@ class SearchSettings:
         Parameters
         ----------
         entries : Mapping
+            What ``to_dict`` wrote.
 
         Returns
         -------

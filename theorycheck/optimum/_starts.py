@@ -1,4 +1,4 @@
-"""Where the ascent starts: the ground truth, its tears and folds, and annealed random curves.
+"""Where the ascent starts: the ground truth, its interval exchanges and folds, random curves.
 
 Measured (docs/optimum.md): a random smooth curve, cooled from a large σ² down to the true one, ends
 near the best value more often than a tear of the ground truth does: at large σ² the landscape has
@@ -10,17 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 from scipy.special import ndtr
 
+from theorycheck.arrays import Array, PerDimension, PerPoint, Points
 from theorycheck.models import Decoder, GenerativeModel
 from theorycheck.optimum._coordinate_ascent import NoiseFit, ascend
 from theorycheck.optimum._e_step import EStep
 from theorycheck.rearrangements import random_exchange
 
-Array = NDArray[np.float64]
-
-#: Pieces of a tear, and half-waves of a random curve, at most.
+#: Pieces of an interval exchange, and half-waves of a random curve, at most.
 _MOST_PIECES = 5
 _MOST_WAVES = 6
 #: σ² falls by this factor from one stage of the annealing to the next, with so many E-steps each.
@@ -45,16 +44,17 @@ class Start:
     kind : str
         What a reader is told.
     f : ndarray, shape (M, D)
+        Decoder means on the cells.
     heat : float
         Factor on σ² at which annealing begins; 1: none.
     """
 
     kind: str
-    f: Array
+    f: Float64[Array, "cells D"]
     heat: float = 1.0
 
 
-def best_line(x: Array, mass: Array, noise_variance: Array) -> GenerativeModel:
+def best_line(x: Points, mass: PerPoint, noise_variance: PerDimension) -> GenerativeModel:
     """Return the line f(z) = b + w z that is the most likely for weighted points.
 
     Its data would be N(b, w wᵀ + Σ), so that in units of σ w lies along the first principal axis
@@ -85,12 +85,15 @@ def best_line(x: Array, mass: Array, noise_variance: Array) -> GenerativeModel:
     return GenerativeModel(decoder, noise_variance)
 
 
-def random_curve(rng: np.random.Generator, e_step: EStep, waves: int, amplitude: float) -> Array:
+def random_curve(
+    rng: np.random.Generator, e_step: EStep, waves: int, amplitude: float
+) -> Float64[Array, "cells D"]:
     """Draw a smooth curve with the data's mean and covariance: cosines in Φ(z).
 
     Parameters
     ----------
     rng : numpy.random.Generator
+        Source of randomness.
     e_step : EStep
         Its nodes give mean and covariance, its cells the latents.
     waves : int
@@ -114,13 +117,17 @@ def random_curve(rng: np.random.Generator, e_step: EStep, waves: int, amplitude:
     return np.asarray(mean + amplitude * curve @ root.T, dtype=np.float64)
 
 
-def random_start(rng: np.random.Generator, e_step: EStep, ground_truth: Array) -> Start:
-    """Draw a start: three times in four an annealed curve, else a tear of the ground truth.
+def random_start(
+    rng: np.random.Generator, e_step: EStep, ground_truth: Float64[Array, "cells D"]
+) -> Start:
+    """Draw a start: three times in four an annealed curve, else an exchange of the truth.
 
     Parameters
     ----------
     rng : numpy.random.Generator
+        Source of randomness.
     e_step : EStep
+        The E-step of the search.
     ground_truth : ndarray, shape (M, D)
         f of the ground truth on the cells.
 
@@ -136,7 +143,7 @@ def random_start(rng: np.random.Generator, e_step: EStep, ground_truth: Array) -
     return Start("annealed curve", random_curve(rng, e_step, waves, amplitude), heat)
 
 
-def torn(rng: np.random.Generator, e_step: EStep, f: Array, kind: str) -> Start:
+def torn(rng: np.random.Generator, e_step: EStep, f: Float64[Array, "cells D"], kind: str) -> Start:
     """Tear an f by an interval exchange, and, every second time, warm it a little."""
     pieces = int(rng.integers(2, _MOST_PIECES + 1))
     z = e_step.cells.z
@@ -145,7 +152,9 @@ def torn(rng: np.random.Generator, e_step: EStep, f: Array, kind: str) -> Start:
     return Start(kind, moved, heat)
 
 
-def anneal(e_step: EStep, start: Start, noise_variance: Array) -> tuple[Array, Array | None]:
+def anneal(
+    e_step: EStep, start: Start, noise_variance: PerDimension
+) -> tuple[Float64[Array, "cells D"], Float64[Array, "n carried 3"] | None]:
     """Cool a start down to the true σ²; return f and the minima of the last E-step."""
     f, heat = start.f, start.heat
     previous: Array | None = None
@@ -160,13 +169,13 @@ def anneal(e_step: EStep, start: Start, noise_variance: Array) -> tuple[Array, A
 def ascend_from(
     e_step: EStep,
     start: Start,
-    noise_variance: Array,
+    noise_variance: PerDimension,
     *,
     fit_noise: NoiseFit = "no",
     steepness: float | None = None,
     most: int = 100,
     tolerance: float = 1e-5,
-) -> tuple[Array, Array, float, int]:
+) -> tuple[Float64[Array, "cells D"], PerDimension, float, int]:
     """Anneal and ascend; return f, σ², −ELBO (nats) and the E-steps of the ascent."""
     f, previous = anneal(e_step, start, noise_variance)
     ended = ascend(

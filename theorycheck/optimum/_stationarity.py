@@ -12,8 +12,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate, Kind, Verdict, positive
 from theorycheck.inference import (
@@ -28,8 +28,7 @@ from theorycheck.inference import (
 from theorycheck.models import DescribedModel, same_model
 from theorycheck.quadrature import UNRESOLVED_MASS
 from theorycheck.quadrature.kernels import m_step_batch
-
-Array = NDArray[np.float64]
+from theorycheck.ruling import Ruling
 
 #: Gain of the M-step, in nats, below which f counts as unmoved whatever the radius: at a
 #: stationary f the gain is a square of rounding and grid errors, never exactly zero.
@@ -66,12 +65,17 @@ class Stationarity:
     displacement: float
     verdict: Verdict
 
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the kind of the gain's radius."""
+        return Ruling.of(self.verdict, [self.m_step_gain])
+
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
         return {
             "m_step_gain": self.m_step_gain.to_dict(),
             "displacement": self.displacement,
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
         }
 
 

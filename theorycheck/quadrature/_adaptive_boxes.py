@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from jaxtyping import Bool, Float64
 from numpy.typing import NDArray
 
+from theorycheck.arrays import Array, Booleans
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature._box_faces import hidden_at_faces
 from theorycheck.quadrature._rules import gauss_legendre, legendre_transform
-
-Array = NDArray[np.float64]
 
 #: Gauss nodes a dimension of a box.
 BOX_ORDER = 6
@@ -50,20 +50,22 @@ class BoxNodes:
         Nodes of each box, N = 6^D.
     weight : ndarray, shape (B, N)
         Their weights for ∫ dx.
-    hint : ndarray, shape (B, C, 2), or None in the first round
+    hint : ndarray, shape (B, C, W), or None in the first round
         What the integrand returned for the parent box.
     generation : int
         How many rounds of splitting came before.
     """
 
-    x: Array
-    weight: Array
-    hint: Array | None
+    x: Float64[Array, "boxes nodes D"]
+    weight: Float64[Array, "boxes nodes"]
+    hint: Float64[Array, "boxes candidates width"] | None
     generation: int
 
 
-#: An integrand: values (B, N, M) of M functions, and a hint (B, C, 2) for the children.
-Integrand = Callable[[BoxNodes], tuple[Array, Array]]
+#: An integrand: values (B, N, M) of M functions, and a hint (B, C, W) for the children.
+Integrand = Callable[
+    [BoxNodes], tuple[Float64[Array, "boxes nodes parts"], Float64[Array, "boxes candidates width"]]
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +75,13 @@ class BoxIntegral:
     Parameters
     ----------
     value, error : ndarray, shape (M,)
+        The integrals and their error radii.
     lower, upper : ndarray, shape (B, D)
         Corners of the final boxes.
     nodes : ndarray, shape (B, N, D)
+        Nodes of the final boxes.
     weight : ndarray, shape (B, N)
+        Weights of the nodes.
     values : ndarray, shape (B, N, M)
         The functions at the nodes.
     box_error : ndarray, shape (B, M)
@@ -85,14 +90,14 @@ class BoxIntegral:
         Whether the tolerances were met within the budget.
     """
 
-    value: Array
-    error: Array
-    lower: Array
-    upper: Array
-    nodes: Array
-    weight: Array
-    values: Array
-    box_error: Array
+    value: Float64[Array, " parts"]
+    error: Float64[Array, " parts"]
+    lower: Float64[Array, "boxes D"]
+    upper: Float64[Array, "boxes D"]
+    nodes: Float64[Array, "boxes nodes D"]
+    weight: Float64[Array, "boxes nodes"]
+    values: Float64[Array, "boxes nodes parts"]
+    box_error: Float64[Array, "boxes parts"]
     converged: bool
 
 
@@ -108,7 +113,7 @@ class _Boxes:
     trouble: Array
     error: Array
 
-    def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> _Boxes:
+    def take(self, index: NDArray[np.intp] | Booleans) -> _Boxes:
         return _Boxes(*(getattr(self, name)[index] for name in _FIELDS))
 
     @classmethod
@@ -121,11 +126,11 @@ _FIELDS = tuple(_Boxes.__dataclass_fields__)
 
 def integrate_boxes(
     integrand: Integrand,
-    lower: Array,
-    upper: Array,
-    tolerance: Array,
+    lower: Float64[Array, "boxes D"],
+    upper: Float64[Array, "boxes D"],
+    tolerance: Float64[Array, " parts"],
     *,
-    jumps: NDArray[np.bool_] | None = None,
+    jumps: Bool[Booleans, " parts"] | None = None,
     max_boxes: int = 60_000,
     progress: Progress = NO_PROGRESS,
 ) -> BoxIntegral:
@@ -183,7 +188,7 @@ def _radius(error: Array) -> Array:
     return radius
 
 
-def _in_full(boxes: _Boxes, error: Array, jumping: NDArray[np.bool_]) -> Array:
+def _in_full(boxes: _Boxes, error: Array, jumping: Booleans) -> Array:
     """Return the box errors of functions that jump, none of which makes up for another."""
     if boxes.lower.shape[1] == 1:
         return error[:, jumping]
@@ -218,7 +223,7 @@ def _hidden_at_edges(boxes: _Boxes) -> Array:
     return result
 
 
-def _worst(error: Array, tolerance: float) -> NDArray[np.bool_]:
+def _worst(error: Array, tolerance: float) -> Booleans:
     """Mark the boxes of largest error, so many that the others alone would do."""
     remainder = min(0.5 * tolerance / _SUM_SHARE, 0.5 * float(error.sum()))
     order = np.argsort(error)
@@ -301,9 +306,7 @@ def _trouble(values: Array, half: Array, dim: int) -> Array:
     return result
 
 
-def _finish(
-    boxes: _Boxes, error: Array, jumping: NDArray[np.bool_], converged: bool
-) -> BoxIntegral:
+def _finish(boxes: _Boxes, error: Array, jumping: Booleans, converged: bool) -> BoxIntegral:
     radius = _radius(error)
     if jumping.any():
         error = error.copy()

@@ -9,18 +9,21 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array, Integers
 from theorycheck.quadrature._rules import gauss_legendre, legendre_transform, legendre_values
-
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 #: Points of faces that are evaluated at once.
 _CHUNK = 100_000
 
 
-def hidden_at_faces(lower: Array, upper: Array, values: Array, order: int) -> Array:
+def hidden_at_faces(
+    lower: Float64[Array, "boxes D"],
+    upper: Float64[Array, "boxes D"],
+    values: Float64[Array, "boxes nodes parts"],
+    order: int,
+) -> Float64[Array, "boxes parts"]:
     """Bound what jumps between last nodes and faces add to the integral over each box.
 
     Parameters
@@ -30,6 +33,7 @@ def hidden_at_faces(lower: Array, upper: Array, values: Array, order: int) -> Ar
     values : ndarray, shape (B, N, M)
         Functions at the order^D Gauss nodes of each box.
     order : int
+        Nodes of a box in each direction.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def _coefficients(values: Array, order: int, dim: int) -> Array:
     return grid
 
 
-def _value(coefficients: Array, box: Ints, x: Array, lower: Array, width: Array) -> Array:
+def _value(coefficients: Array, box: Integers, x: Array, lower: Array, width: Array) -> Array:
     """Evaluate the series of one box at each point: (Q, M)."""
     local = np.clip(2.0 * (x - lower[box]) / width[box] - 1.0, -1.0, 1.0)
     series = coefficients[box]
@@ -95,7 +99,7 @@ class _Locator:
         self.finest = width.min(axis=0)
         self._origin = lower.min(axis=0)
         level = np.rint(np.log2(width[:, 0] / self.finest[0])).astype(np.int64)
-        self._levels: list[tuple[Array, Ints, Ints, Ints]] = []
+        self._levels: list[tuple[Array, Integers, Integers, Integers]] = []
         for one in np.unique(level):
             boxes = np.flatnonzero(level == one)
             edge = width[boxes[0]]
@@ -107,13 +111,13 @@ class _Locator:
             self._levels.append((edge, stride, key[order], boxes[order]))
 
     @staticmethod
-    def _key(cell: Ints, stride: Ints) -> Ints:
+    def _key(cell: Integers, stride: Integers) -> Integers:
         key = cell[:, 0].copy()
         for axis in range(1, cell.shape[1]):
             key = key * stride[axis] + cell[:, axis]
         return key
 
-    def box_of(self, x: Array) -> Ints:
+    def box_of(self, x: Array) -> Integers:
         """Return the box of each point (Q, D), −1 where there is none."""
         found = np.full(len(x), -1, dtype=np.int64)
         for edge, stride, keys, boxes in self._levels:

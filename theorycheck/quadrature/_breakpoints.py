@@ -10,12 +10,11 @@ clusters, are worked on together.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array, PerDimension
 from theorycheck.models import Decoder
 from theorycheck.quadrature._single_precision import SINGLE
-
-Array = NDArray[np.float64]
 
 #: Smallest jump, in σ: f off by 1e-10 σ on all of a panel moves log p by 1e-10 of a distance in σ.
 SMALLEST_JUMP = 1e-10
@@ -43,12 +42,18 @@ _SIDE_NODES = 0.5 * (1.0 - np.cos(np.pi * (np.arange(12) + 0.5) / 12))
 _SIDE_FIT = np.linalg.pinv(np.vander(_SIDE_NODES, _SIDE_DEGREE + 1, increasing=True))
 
 
-def locate_jumps(decoder: Decoder, sigma: Array, low: Array, high: Array) -> Array:
+def locate_jumps(
+    decoder: Decoder,
+    sigma: PerDimension,
+    low: Float64[Array, " jumps"],
+    high: Float64[Array, " jumps"],
+) -> Float64[Array, " jumps"]:
     """Bisect every bracket on the values of f, down to neighbouring floats.
 
     Parameters
     ----------
     decoder : Decoder
+        The decoder that jumps or bends.
     sigma : ndarray, shape (D,)
         The unit of differences of f.
     low, high : ndarray, shape (m,)
@@ -101,13 +106,17 @@ def _distance(one: Array, other: Array) -> Array:
 
 
 def locate_kinks(
-    decoder: Decoder, left: Array, right: Array, known: tuple[float, ...]
+    decoder: Decoder,
+    left: Float64[Array, " panels"],
+    right: Float64[Array, " panels"],
+    known: tuple[float, ...],
 ) -> tuple[float, ...]:
     """Locate kinks from a mesh that was refined without knowing them.
 
     Parameters
     ----------
     decoder : Decoder
+        The decoder that jumps or bends.
     left, right : ndarray, shape (P,)
         Ascending panel edges after refinement.
     known : tuple of float

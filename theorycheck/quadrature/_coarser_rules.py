@@ -10,12 +10,14 @@ wherever the kink is. In the plane a curve of kinks meets nodes at all θ.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
-Array = NDArray[np.float64]
+from theorycheck.arrays import Array, PerDimension, PerPoint, Points
 
 
-def coarser_rules(x: Array, spacing: Array, terms: Array, stride: int) -> Array:
+def coarser_rules(
+    x: Points, spacing: PerDimension, terms: PerPoint, stride: int
+) -> Float64[Array, " rules"]:
     """Sum the terms of a trapezoid rule by the rules of a multiple of its step.
 
     Parameters
@@ -23,6 +25,7 @@ def coarser_rules(x: Array, spacing: Array, terms: Array, stride: int) -> Array:
     x : ndarray, shape (n, D)
         The nodes, multiples of the spacing.
     spacing : ndarray, shape (D,)
+        Distance of the nodes in each direction, data units.
     terms : ndarray, shape (n,)
         Weight times integrand.
     stride : int
@@ -41,18 +44,19 @@ def coarser_rules(x: Array, spacing: Array, terms: Array, stride: int) -> Array:
     return result
 
 
-def change_at_kinks(x: Array, spacing: Array, terms: Array) -> float:
+def change_at_kinks(x: Points, spacing: PerDimension, terms: PerPoint) -> float:
     """Estimate what kinks cost the sum of all terms.
 
     Parameters
     ----------
     x, spacing, terms
-        As for :func:`coarser_rules`.
+        Nodes, their spacing and the terms, as :func:`coarser_rules` takes them.
 
     Returns
     -------
     float
-        On a line a quarter of the furthest rule of four times the step, in the plane the furthest
+        How far off the sum may be: on a line a quarter of the furthest rule of four times the
+        step, in the plane the furthest
         of those of twice the step.
     """
     stride, share = (4, 0.25) if x.shape[1] == 1 else (2, 1.0)

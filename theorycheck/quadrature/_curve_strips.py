@@ -13,16 +13,15 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64, Int64
 from scipy.spatial import cKDTree
 
+from theorycheck.arrays import Array, Booleans, Integers
 from theorycheck.quadrature._latent_panels import LARGEST_MOVE, LARGEST_REACH, LatentPanels
 from theorycheck.quadrature._rules import gauss_legendre
 from theorycheck.quadrature.kernels import BLOCK
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+Mask = Booleans
 
 #: Distance in σ at which another piece of the curve is out of reach: the ridge half-way is seen
 #: by noise beyond 7 standard deviations only, a mass of 3e-12.
@@ -59,13 +58,13 @@ class Strips:
         here nor to a strip.
     """
 
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
+    first: Int64[Integers, " strips"]
+    last: Int64[Integers, " strips"]
     apart: Mask
 
     @property
     def size(self) -> int:
-        """Number of strips."""
+        """Return the number of strips."""
         return int(self.first.size)
 
 
@@ -75,6 +74,7 @@ def curve_strips(panels: LatentPanels) -> Strips:
     Parameters
     ----------
     panels : LatentPanels
+        Panels of the model.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def curve_strips(panels: LatentPanels) -> Strips:
     return Strips(np.array(first, dtype=np.int64), np.array(last, dtype=np.int64), ~alone & used)
 
 
-def lengths(panels: LatentPanels) -> Array:
+def lengths(panels: LatentPanels) -> Float64[Array, " panels"]:
     """Return how far f moves on each panel, in σ: shape (P,)."""
     f = panels.f.reshape(panels.f.shape[0], panels.size, -1) / panels.model.sigma[:, None, None]
     steps: Array = np.sqrt((np.diff(f, axis=2) ** 2).sum(axis=0)).sum(axis=1)
@@ -199,7 +199,7 @@ def _is_polynomial(panels: LatentPanels, first: int, last: int) -> bool:
     return bool(off <= _INTERPOLATION)
 
 
-def strip_nodes(panels: LatentPanels, first: Ints, last: Ints) -> tuple[Array, Array]:
+def strip_nodes(panels: LatentPanels, first: Integers, last: Integers) -> tuple[Array, Array]:
     """Return the nodes z (S, 8) of strips and their weights, φ(z) included."""
     left, right = panels.left[first], panels.right[last - 1]
     nodes, weights = gauss_legendre(STRIP_ORDER)
@@ -214,7 +214,9 @@ def only(panels: LatentPanels, chosen: Mask) -> LatentPanels:
     Parameters
     ----------
     panels : LatentPanels
+        Panels of the model.
     chosen : ndarray of bool, shape (P,)
+        The panels to keep.
 
     Returns
     -------

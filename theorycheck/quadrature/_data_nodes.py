@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
+from theorycheck.arrays import Array, Flags, Integers, Latents, PerPoint, Points
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature._latent_panels import LatentPanels
-
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 #: |z| beyond which a latent does not widen the grid; its prior mass is 1e-16.
 _LATENT_REACH = 8.3
@@ -48,6 +47,7 @@ class TrapezoidGrid:
     Parameters
     ----------
     x : ndarray, shape (n, D)
+        Nodes of the grid.
     log_density : ndarray, shape (n,)
         log p(x), nats.
     volume : float
@@ -58,13 +58,13 @@ class TrapezoidGrid:
         Bound on the mass of p(x) that the grid does not see.
     """
 
-    x: Array
-    log_density: Array
+    x: Points
+    log_density: PerPoint
     volume: float
-    coarse: NDArray[np.bool_]
+    coarse: Flags
     missing_mass: float
 
-    def integrate(self, values: Array) -> tuple[float, float]:
+    def integrate(self, values: PerPoint) -> tuple[float, float]:
         """Integrate a function given at the nodes: the fine rule, and its change from the coarse.
 
         Parameters
@@ -75,6 +75,7 @@ class TrapezoidGrid:
         Returns
         -------
         value, change : float
+            The integral, and how far the rule of twice the step is from it.
         """
         fine = self.volume * float(np.sum(values))
         dim = self.x.shape[1]
@@ -88,7 +89,7 @@ def trapezoid_grid(panels: LatentPanels, step: float, shift: float = 0.0) -> Tra
     Parameters
     ----------
     panels : LatentPanels
-        Of the data's generative model, D <= 2.
+        Panels of the model that p(x) belongs to, D <= 2.
     step : float
         Grid step in σ.
     shift : float
@@ -145,7 +146,7 @@ def trapezoid_grid(panels: LatentPanels, step: float, shift: float = 0.0) -> Tra
     )
 
 
-def _touched_blocks(f: Array, spacing: Array, sigma: Array) -> tuple[Ints, Ints, Ints]:
+def _touched_blocks(f: Array, spacing: Array, sigma: Array) -> tuple[Integers, Integers, Integers]:
     """List the grid blocks within reach of a decoder mean, and the latents that touch each."""
     size = _BLOCK * spacing
     first = np.floor((f - _PAD * sigma[:, None]) / size[:, None]).astype(np.int64)
@@ -165,8 +166,8 @@ def _touched_blocks(f: Array, spacing: Array, sigma: Array) -> tuple[Ints, Ints,
 
 
 def _block_density(
-    block: Ints, f: Array, weight: Array, spacing: Array, sigma: Array
-) -> tuple[Ints, Array]:
+    block: Integers, f: Array, weight: Array, spacing: Array, sigma: Array
+) -> tuple[Integers, Array]:
     """Return grid indices (n, D) of a block and Σ weight Π_d exp(-(x_d - f_d)²/2σ_d²)."""
     axes = [b * _BLOCK + np.arange(_BLOCK) for b in block]
     factors = [
@@ -190,33 +191,37 @@ class DataSample:
         R independent repetitions; R = 1 for a given sample of independent draws.
     """
 
-    x: Array
+    x: Float64[Array, "repeats n D"]
 
-    def __iter__(self) -> Iterator[Array]:
+    def __iter__(self) -> Iterator[Points]:
         return iter(self.x)
 
-    def average(self, values: Array) -> tuple[float, float]:
+    def average(self, values: Float64[Array, "repeats n"]) -> tuple[float, float]:
         """Average a function given at the nodes, as :func:`sample_mean` does.
 
         Parameters
         ----------
         values : ndarray, shape (R, n)
+            The function at the nodes.
 
         Returns
         -------
         mean, radius : float
+            The average and its radius of STANDARD_ERRORS.
         """
         found = sample_mean(values)
         return found.value, found.error
 
 
-def sample_mean(values: Array, *, one_draw: float = 0.0, each: float = 0.0) -> Estimate:
+def sample_mean(
+    values: Float64[Array, "*repeats n"], *, one_draw: float = 0.0, each: float = 0.0
+) -> Estimate:
     """Average over draws from p(x), with a radius of STANDARD_ERRORS.
 
     Parameters
     ----------
     values : ndarray, shape (n,) or (R, n)
-        At n independent draws; or at R independent repetitions of n draws, which need not be
+        Values at n independent draws; or at R independent repetitions of n draws, which need not be
         independent of each other. R = 1 is a sample of independent draws.
     one_draw : float
         What a single draw can change the value by, 1 for a count or a share: such values may have
@@ -248,7 +253,7 @@ def standard_errors(variance: float, count: int, one_draw: float = 0.0) -> float
     Parameters
     ----------
     variance : float
-        Of one value.
+        Variance of one value.
     count : int
         Number of values.
     one_draw : float
@@ -268,7 +273,7 @@ def quasi_monte_carlo(
     size: int = 1024,
     repeats: int = 16,
     seed: int = 0,
-    latent: Callable[[Array], Array] = ndtri,
+    latent: Callable[[PerPoint], Latents] = ndtri,
 ) -> DataSample:
     """Draw from p(x) by scrambled Sobol points in (z, noise).
 
@@ -301,12 +306,15 @@ def quasi_monte_carlo(
     return DataSample(np.stack(draws))
 
 
-def sobol_points(dim: int, *, size: int, repeats: int, seed: int) -> Array:
+def sobol_points(
+    dim: int, *, size: int, repeats: int, seed: int
+) -> Float64[Array, "{repeats} n {dim}"]:
     """Return scrambled Sobol points in the open unit cube.
 
     Parameters
     ----------
     dim : int
+        Dimensions of the cube.
     size : int
         Points a repetition; rounded up to a power of two.
     repeats : int
@@ -343,6 +351,7 @@ def given_sample(x: ArrayLike, data_dim: int) -> DataSample:
     Parameters
     ----------
     x : array_like, shape (n, D)
+        Independent draws, one a row.
     data_dim : int
         D.
 

@@ -11,12 +11,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature._latent_panels import LatentPanels, latent_panels
-
-Array = NDArray[np.float64]
 
 #: |z| up to which slopes count: 6e-5 of the prior's mass is beyond, where hardly anything trains a
 #: network. One trained on absolute_value reaches |f′| = 1.3 within, and 18 between 4 and 4.9.

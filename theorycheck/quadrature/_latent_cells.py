@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from jaxtyping import Float64
 from numpy.polynomial.legendre import leggauss
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from theorycheck.arrays import Array, Latents, PerDimension, Points
 from theorycheck.errors import SettingError
 from theorycheck.quadrature.kernels import Cells
-
-Array = NDArray[np.float64]
 
 #: Standard deviation of the normal whose quantiles are the boundaries. √3 is the density ~ φ^{1/3}
 #: that is asymptotically best for a piecewise constant approximation under N(0, 1).
@@ -28,7 +27,7 @@ _ADAPTED_SHARE = 0.6
 
 @dataclass(frozen=True, eq=False)
 class LatentCells:
-    """A partition of the latent line into cells.
+    """A partition cuts the latent line into cells.
 
     Parameters
     ----------
@@ -36,16 +35,16 @@ class LatentCells:
         Inner boundaries, ascending; the first and last cell reach to infinity.
     """
 
-    boundary: Array
+    boundary: Float64[Array, " inner"]
 
     @property
     def count(self) -> int:
-        """M."""
+        """Return the number of cells M."""
         return self.boundary.size + 1
 
     @cached_property
-    def prior_mass(self) -> Array:
-        """π_j = P(z in cell j) under N(0, 1), shape (M,)."""
+    def prior_mass(self) -> Float64[Array, " cells"]:
+        """Return π_j = P(z in cell j) under N(0, 1), shape (M,)."""
         # From the side on which the tail is small, so that no mass is lost to cancellation.
         upper, lower = ndtr(-self.boundary), ndtr(self.boundary)
         left = np.concatenate([[0.0], lower])
@@ -56,8 +55,8 @@ class LatentCells:
         return mass
 
     @cached_property
-    def z(self) -> Array:
-        """A latent inside every cell, shape (M,); the middle in probability of the spread."""
+    def z(self) -> Float64[Array, " cells"]:
+        """Return a latent in every cell, shape (M,): the middle in probability of the spread."""
         edges = self._quantiles
         return np.asarray(_SPREAD * ndtri(0.5 * (edges[:-1] + edges[1:])), dtype=np.float64)
 
@@ -65,7 +64,7 @@ class LatentCells:
     def _quantiles(self) -> Array:
         return np.concatenate([[0.0], ndtr(self.boundary / _SPREAD), [1.0]])
 
-    def arrays(self, f: Array) -> Cells:
+    def arrays(self, f: Float64[Array, "cells D"]) -> Cells:
         """Return an f on these cells (M, D) as the kernels take it."""
         return Cells(
             self.boundary,
@@ -74,17 +73,17 @@ class LatentCells:
             np.ascontiguousarray(f),
         )
 
-    def interpolate(self, f: Array, z: Array) -> Array:
+    def interpolate(self, f: Float64[Array, "cells D"], z: Latents) -> Points:
         """Carry an f on these cells (M, D) over to other latents, linearly: shape (n, D)."""
         return np.stack([np.interp(z, self.z, column) for column in f.T], axis=1)
 
-    def average(self, function: Callable[[Array], Array]) -> Array:
+    def average(self, function: Callable[[Latents], Points]) -> Float64[Array, "cells D"]:
         """Average f over every cell under the prior, shape (M, D).
 
         Parameters
         ----------
         function : callable
-            f: (n,) -> (n, D).
+            Maps latents (n,) to f, (n, D).
 
         Returns
         -------
@@ -124,7 +123,9 @@ def latent_cells(count: int) -> LatentCells:
     return LatentCells(np.asarray(_SPREAD * ndtri(np.arange(1, count) / count), dtype=np.float64))
 
 
-def adapted_cells(count: int, cells: LatentCells, f: Array, noise_variance: Array) -> LatentCells:
+def adapted_cells(
+    count: int, cells: LatentCells, f: Float64[Array, "cells D"], noise_variance: PerDimension
+) -> LatentCells:
     """Lay cells where a given f needs them, a share of them everywhere.
 
     The error of a piecewise constant f is Σ π_j h_j² |f′|²/24σ²; for a given number of cells it
@@ -135,9 +136,11 @@ def adapted_cells(count: int, cells: LatentCells, f: Array, noise_variance: Arra
     count : int
         M, at least 2.
     cells : LatentCells
+        The cells on which f is given.
     f : ndarray, shape (M', D)
         The decoder on `cells`.
     noise_variance : ndarray, shape (D,)
+        Noise variance σ², squared data units.
 
     Returns
     -------

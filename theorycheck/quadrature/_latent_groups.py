@@ -9,13 +9,11 @@ runs of 2^l panels; level 0 are the panels themselves.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.quadrature._latent_panels import LatentPanels
 from theorycheck.quadrature._rules import ORDER, RUN_ORDER, gauss_legendre, legendre_values
 from theorycheck.quadrature.kernels import Runs
-
-Array = NDArray[np.float64]
 
 #: Runs wider than this serve no q: s beyond 4 does not occur.
 _WIDEST = 16.0
@@ -31,6 +29,7 @@ def latent_runs(panels: LatentPanels) -> Runs:
     Parameters
     ----------
     panels : LatentPanels
+        Panels of the model.
 
     Returns
     -------

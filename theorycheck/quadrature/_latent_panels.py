@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 from scipy.special import ndtr
 
-from theorycheck.models import GenerativeModel
+from theorycheck.arrays import Array
+from theorycheck.models import GenerativeModel, as_generative
 from theorycheck.quadrature._breakpoints import locate_kinks
 from theorycheck.quadrature._panel_edges import broken_edges, jump_steepness, place_masses
 from theorycheck.quadrature._panel_mesh import LARGEST_MOVE, Mesh, log_mass, refine
@@ -34,8 +35,6 @@ __all__ = [
     "LatentPanels",
     "latent_panels",
 ]
-
-Array = NDArray[np.float64]
 
 #: |z| up to which panels go at first; the prior mass beyond is 4e-33.
 REACH = 12.0
@@ -58,6 +57,7 @@ class LatentPanels:
     Parameters
     ----------
     model : GenerativeModel
+        The model of which f and σ² are taken.
     reach : float
         The panels cover [-reach, reach].
     left, right : ndarray, shape (P,)
@@ -95,60 +95,60 @@ class LatentPanels:
 
     model: GenerativeModel
     reach: float
-    left: Array
-    right: Array
-    z: Array
-    rule_weight: Array
-    log_weight: Array
-    f: Array
-    coefficients: Array
-    log_width: Array
-    centre: Array
-    radius: Array
-    defect: Array
-    log_mass: Array
-    block_centre: Array
-    block_radius: Array
-    block_log_mass: Array
+    left: Float64[Array, " panels"]
+    right: Float64[Array, " panels"]
+    z: Float64[Array, " nodes"]
+    rule_weight: Float64[Array, " nodes"]
+    log_weight: Float64[Array, " nodes"]
+    f: Float64[Array, "D nodes"]
+    coefficients: Float64[Array, "panels D order"]
+    log_width: Float64[Array, " nodes"]
+    centre: Float64[Array, "panels D"]
+    radius: Float64[Array, " panels"]
+    defect: Float64[Array, " panels"]
+    log_mass: Float64[Array, " panels"]
+    block_centre: Float64[Array, "blocks D"]
+    block_radius: Float64[Array, " blocks"]
+    block_log_mass: Float64[Array, " blocks"]
     unresolved_mass: float
     breakpoints: tuple[float, ...]
     verified_width: float
-    place_log_mass: Array
-    place_f: Array
+    place_log_mass: Float64[Array, " places"]
+    place_f: Float64[Array, "D places"]
 
     @property
     def size(self) -> int:
-        """Number of panels P."""
+        """Return the number of panels P."""
         return int(self.left.size)
 
     @cached_property
     def wider(self) -> LatentPanels:
-        """The same to twice the reach: made once, since many calls may ask for far x."""
+        """Return panels to twice the reach: made once, since many calls may ask for far x."""
         return latent_panels(self.model, reach=min(2.0 * self.reach, LARGEST_REACH))
 
     @property
     def arrays(self) -> Panels:
-        """The panels as the kernels take them."""
+        """Return the panels as the kernels take them."""
         return Panels(self.left, self.right, self.z, self.rule_weight, self.f, self.coefficients)
 
     @property
     def balls(self) -> Balls:
-        """What holds f on each panel."""
+        """Return balls that hold f on each panel."""
         return Balls(self.centre, self.radius, self.log_mass)
 
     @property
     def blocks(self) -> Balls:
-        """What holds f on each block of BLOCK panels."""
+        """Return balls that hold f on each block of BLOCK panels."""
         return Balls(self.block_centre, self.block_radius, self.block_log_mass)
 
     @property
     def missing_mass(self) -> float:
-        """Prior mass that is unresolved or beyond the reach."""
+        """Return the prior mass that is unresolved or beyond the reach."""
         return self.unresolved_mass + 2.0 * float(ndtr(-self.reach))
 
     @property
     def peak_log_density(self) -> float:
-        """Log of the largest value that N(x; f, σ²) takes: -(D/2) log 2π - Σ log σ_d."""
+        """Return the log of the largest N(x; f, σ²), nats: -(D/2) log 2π - Σ log σ_d."""
         sigma = self.model.sigma
         return -0.5 * sigma.size * math.log(2.0 * math.pi) - float(np.log(sigma).sum())
 
@@ -165,6 +165,7 @@ def latent_panels(
     Parameters
     ----------
     model : GenerativeModel
+        The model of which f and σ² are taken.
     reach : float
         Cover [-reach, reach]; at most 37.
     max_panels : int
@@ -183,8 +184,11 @@ def latent_panels(
         If f misbehaves at a node or has a pole, or the resolution is out of range.
     SettingError
         If the resolution asks for more of f than can be held.
+    ModelError
+        If the model is not of one latent.
     """
     reach = min(reach, LARGEST_REACH)
+    model = as_generative(model)
     if resolution is not None:
         model = model.with_resolution(resolution)
     scan = scan_decoder(model, reach)

@@ -17,15 +17,13 @@ from functools import cache
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float64
 
+from theorycheck.arrays import Array, Booleans, Integers, PerPoint, Points
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature._curve_strips import STRIP_ORDER, Strips, halves, lengths, strip_nodes
 from theorycheck.quadrature._latent_panels import LatentPanels
 from theorycheck.quadrature._rules import gauss_legendre, legendre_transform
-
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 #: Nodes in ε that a direction may have. The outermost of 12 lies at 5.5 standard deviations.
 ORDERS = (4, 6, 8, 12, 16, 22, 30)
@@ -41,7 +39,7 @@ _DISTRUST, _SHARE = 6.0, 4.2
 _BATCH = 60_000
 
 #: Values (n, M) of M functions at x (n, D).
-Integrand = Callable[[Array], Array]
+Integrand = Callable[[Points], Float64[Array, "n parts"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +49,7 @@ class NoiseIntegral:
     Parameters
     ----------
     value, error : ndarray, shape (M,)
+        The integrals and their error radii.
     x : ndarray, shape (n, D)
         Nodes.
     weight : ndarray, shape (n,)
@@ -67,24 +66,29 @@ class NoiseIntegral:
         Whether the tolerances were met.
     """
 
-    value: Array
-    error: Array
-    x: Array
-    weight: Array
-    values: Array
-    reach: Array
-    apart: NDArray[np.bool_]
+    value: Float64[Array, " parts"]
+    error: Float64[Array, " parts"]
+    x: Points
+    weight: PerPoint
+    values: Float64[Array, "n parts"]
+    reach: Float64[Array, "n D+1 D"]
+    apart: Bool[Booleans, " panels"]
     missing_mass: float
     converged: bool
 
 
 @cache
-def gauss_hermite(order: int) -> tuple[Array, Array, Array]:
+def gauss_hermite(
+    order: int,
+) -> tuple[
+    Float64[Array, " {order}"], Float64[Array, " {order}"], Float64[Array, "{order} {order}"]
+]:
     """Return nodes and weights for N(0, 1), and the matrix to normalised Hermite coefficients.
 
     Parameters
     ----------
     order : int
+        Number of nodes.
 
     Returns
     -------
@@ -118,7 +122,7 @@ def integrate_noise(
     integrand: Integrand,
     panels: LatentPanels,
     strips: Strips,
-    tolerance: Array,
+    tolerance: Float64[Array, " parts"],
     *,
     lightest: float,
     price: Callable[[float], float],
@@ -132,9 +136,9 @@ def integrate_noise(
     integrand : callable
         See :data:`Integrand`.
     panels : LatentPanels
-        Of the model that p(x) belongs to.
+        Panels of the model that p(x) belongs to.
     strips : Strips
-        Of these panels.
+        Strips of these panels.
     tolerance : ndarray, shape (M,)
         Error radius wanted for each function; inf for those that only ride along.
     lightest : float
@@ -145,6 +149,7 @@ def integrate_noise(
     max_nodes : int
         Budget of nodes x.
     progress : Progress
+        Told about every round.
 
     Returns
     -------
@@ -286,8 +291,8 @@ def _evaluate(
 def _evaluate_batch(
     integrand: Integrand,
     panels: LatentPanels,
-    first: Ints,
-    last: Ints,
+    first: Integers,
+    last: Integers,
     orders: tuple[int, ...],
 ) -> list[_Strip]:
     sigma = panels.model.sigma
@@ -383,7 +388,7 @@ def _missed(size: Array, order: int) -> Array:
 
 def _collect(
     done: list[_Strip],
-    apart: NDArray[np.bool_],
+    apart: Booleans,
     missing: float,
     tolerance: Array,
     dim: int,

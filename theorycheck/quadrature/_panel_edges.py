@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array, PerDimension
 from theorycheck.quadrature._breakpoints import SMALLEST_JUMP
 from theorycheck.quadrature._panel_mesh import Mesh, inset
 from theorycheck.quadrature._rules import ORDER
 from theorycheck.quadrature._single_precision import SINGLE
-
-Array = NDArray[np.float64]
 
 #: Difference in σ, of values or of slopes times width, from which series part at a shared edge; in
 #: slopes the rounding of f is amplified by degree², hence _BROKEN_ROUNDING of f/σ at least.
@@ -22,13 +21,13 @@ _BROKEN_ROUNDING = 1e-5
 _BROKEN_SINGLE = 500.0
 
 
-def edge_values(mesh: Mesh) -> tuple[Array, Array]:
+def edge_values(mesh: Mesh) -> tuple[Float64[Array, "panels D"], Float64[Array, "panels D"]]:
     """Continue the series of f to both edges of every panel: shapes (P, D), left and right."""
     signs = (-1.0) ** np.arange(ORDER)
     return mesh.coefficients @ signs, mesh.coefficients.sum(axis=2)
 
 
-def broken_edges(mesh: Mesh, sigma: Array, *, single: bool = False) -> set[float]:
+def broken_edges(mesh: Mesh, sigma: PerDimension, *, single: bool = False) -> set[float]:
     """Find shared edges at which the neighbours' series part, in value or slope.
 
     A panel's edge may lie on a jump by chance, as that of floor(z) at a whole number. In single
@@ -53,8 +52,8 @@ def broken_edges(mesh: Mesh, sigma: Array, *, single: bool = False) -> set[float
 
 
 def place_masses(
-    mesh: Mesh, breakpoints: tuple[float, ...], sigma: Array, *, single: bool = False
-) -> tuple[Array, Array]:
+    mesh: Mesh, breakpoints: tuple[float, ...], sigma: PerDimension, *, single: bool = False
+) -> tuple[Float64[Array, " places"], Float64[Array, "D places"]]:
     """Return the log prior mass around each jump found, and f on its two sides.
 
     Panels were checked up to :func:`inset` from their edges; between, f has either side's value.
@@ -62,9 +61,11 @@ def place_masses(
     Parameters
     ----------
     mesh : Mesh
+        The panels of f.
     breakpoints : tuple of float
         The edges to look at: those that nobody declared.
     sigma : ndarray, shape (D,)
+        Standard deviation σ of the noise, data units.
     single : bool
         Whether f takes its latents in single precision: its jump lies at the nearest such latent.
 
@@ -73,6 +74,7 @@ def place_masses(
     log_mass : ndarray, shape (2 J,)
         Twice over, for the two sides.
     f : ndarray, shape (D, 2 J)
+        The decoder means on the left of each jump, then on the right of each.
     """
     found = np.isin(mesh.left[1:], breakpoints)
     first, last = edge_values(mesh)
@@ -86,7 +88,7 @@ def place_masses(
     return np.tile(logs, 2), np.concatenate([last[right - 1], first[right]]).T.copy()
 
 
-def jump_steepness(mesh: Mesh, sigma: Array) -> Array:
+def jump_steepness(mesh: Mesh, sigma: PerDimension) -> Float64[Array, " panels"]:
     """Jumps of f at the edges of each panel, over the panels' width: shape (P,), in σ.
 
     A decoder that is constant on many cells is flat inside each, yet its posteriors are as

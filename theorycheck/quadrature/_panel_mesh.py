@@ -13,17 +13,16 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 
 import numpy as np
+from jaxtyping import Float64
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
+from theorycheck.arrays import Array, Booleans
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature._breakpoints import locate_jumps
 from theorycheck.quadrature._rules import NODES, ORDER, TRANSFORM, legendre_values
 from theorycheck.quadrature._scan import Scan
 from theorycheck.quadrature._single_precision import SINGLE, Rounding, measure_rounding
-
-Array = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 #: σ that f may move on a panel. At 3 the rule's error is below 1e-17 of the integrand's
 #: maximum, at 6 it is 3e-12 (remainder term of the 16-point Gauss rule).
@@ -52,7 +51,6 @@ _INNER_BASIS = legendre_values(_INNER, ORDER - 1)
 _SIGNS = (-1.0) ** np.arange(ORDER)
 _ASCENDING = np.argsort(np.concatenate([NODES, _INNER, [-1.0, 1.0]]))
 
-
 #: Panels too long for what is left of the budget that are halved a round, to see what of them fits.
 _HALVED = 8
 
@@ -64,26 +62,30 @@ class Mesh:
     Parameters
     ----------
     left, right : ndarray, shape (P,)
+        Edges of the panels.
     f, coefficients : ndarray, shape (P, D, N)
-        At the nodes, and as Legendre series.
+        The decoder means at the nodes, and their Legendre series.
     defect : ndarray, shape (P,)
         Size of the last Legendre coefficients, or of a larger misfit that was seen, in σ.
     resolved : ndarray of bool, shape (P,)
+        Whether a panel resolves f against σ.
     """
 
-    left: Array
-    right: Array
-    f: Array
-    coefficients: Array
-    defect: Array
-    resolved: Bools
+    left: Float64[Array, " panels"]
+    right: Float64[Array, " panels"]
+    f: Float64[Array, "panels D order"]
+    coefficients: Float64[Array, "panels D order"]
+    defect: Float64[Array, " panels"]
+    resolved: Booleans
 
-    def take(self, index: Bools | NDArray[np.intp]) -> Mesh:
+    def take(self, index: Booleans | NDArray[np.intp]) -> Mesh:
         """Return some of the panels."""
         return Mesh(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
-def inset(left: Array, right: Array) -> tuple[Array, Array]:
+def inset(
+    left: Float64[Array, " panels"], right: Float64[Array, " panels"]
+) -> tuple[Float64[Array, " panels"], Float64[Array, " panels"]]:
     """Return how far inside its edges a panel is checked: shapes (P,), for left and right."""
     most = 2.0**-11 * (right - left)
     return (
@@ -104,6 +106,7 @@ def refine(
     Parameters
     ----------
     model : GenerativeModel
+        The model of which f and σ² are taken.
     breakpoints : tuple of float
         Where panels begin and end from the first, ascending.
     reach : float
@@ -111,7 +114,7 @@ def refine(
     max_panels : int
         Budget.
     scan : Scan
-        Of the model's f.
+        The scan of the model's f.
 
     Returns
     -------
@@ -161,7 +164,7 @@ def refine(
     return whole.take(np.argsort(whole.left)), tuple(sorted(set(jumps)))
 
 
-def _affordable(split: Bools, needed: Array, mass: Array, room: int) -> Bools:
+def _affordable(split: Booleans, needed: Array, mass: Array, room: int) -> Booleans:
     """Choose the panels to cut such that those begun can be cut to the end.
 
     Those of most prior mass for the panels that they will need come first: cutting all of them
@@ -193,9 +196,9 @@ class _Trial:
     """
 
     mesh: Mesh
-    splittable: Bools
-    torn: Bools
-    smooth: Bools
+    splittable: Booleans
+    torn: Booleans
+    smooth: Booleans
     quality: Array
     samples: Array
     values: Array

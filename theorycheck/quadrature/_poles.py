@@ -15,8 +15,6 @@ from theorycheck.errors import DecoderError
 from theorycheck.models import Decoder
 from theorycheck.quadrature._scan import Scan
 
-Array = NDArray[np.float64]
-
 #: How far second differences must stand out of those so many scan points to either side. Those of
 #: a pole of order ½ fall to a fortieth over that.
 _STANDS_OUT, _AWAY = 8.0, 4
@@ -38,6 +36,7 @@ def refuse_poles(decoder: Decoder, scan: Scan) -> None:
     Parameters
     ----------
     decoder : Decoder
+        The decoder that may have a pole.
     scan : Scan
         f on a lattice of latents; without one nothing is looked for.
 

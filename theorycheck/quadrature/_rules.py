@@ -8,10 +8,10 @@ coefficients of an integrand, which say how well the rule integrates it.
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float64
 from numpy.polynomial import legendre
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from theorycheck.arrays import Array
 
 #: Nodes a panel. With f moving at most 3σ on a panel, 16 nodes integrate
 #: exp(-|x - f|²/2σ²) to 1e-17 of its maximum (remainder term of the Gauss rule).
@@ -21,7 +21,7 @@ ORDER = 16
 RUN_ORDER = 2 * ORDER
 
 
-def gauss_legendre(order: int) -> tuple[Array, Array]:
+def gauss_legendre(order: int) -> tuple[Float64[Array, " {order}"], Float64[Array, " {order}"]]:
     """Return nodes and weights of the Gauss-Legendre rule on [-1, 1].
 
     Parameters
@@ -32,18 +32,21 @@ def gauss_legendre(order: int) -> tuple[Array, Array]:
     Returns
     -------
     nodes, weights : ndarray, shape (order,)
+        Nodes in (-1, 1), ascending, and their weights.
     """
     nodes, weights = legendre.leggauss(order)
     return nodes, weights
 
 
-def legendre_values(points: Array, degree: int) -> Array:
+def legendre_values(points: Float64[Array, " n"], degree: int) -> Float64[Array, "n {degree}+1"]:
     """Return P_0 … P_degree at the points.
 
     Parameters
     ----------
     points : ndarray, shape (n,)
+        Places in [-1, 1].
     degree : int
+        The highest degree.
 
     Returns
     -------
@@ -53,7 +56,7 @@ def legendre_values(points: Array, degree: int) -> Array:
     return values
 
 
-def legendre_transform(order: int) -> Array:
+def legendre_transform(order: int) -> Float64[Array, "{order} {order}"]:
     """Return the matrix from values at the Gauss nodes to Legendre coefficients.
 
     Parameters

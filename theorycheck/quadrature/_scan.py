@@ -11,15 +11,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array, Booleans, Integers, Latents
 from theorycheck.errors import SettingError
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature._rules import ORDER
-
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 #: |z| up to which f is scanned; the prior mass beyond is 2e-19, below the rounding of any average.
 SCANNED = 9.0
@@ -41,21 +38,28 @@ class Scan:
     z : ndarray, shape (n,)
         Ascending; empty where nothing is to be scanned.
     f : ndarray, shape (D, n)
-        In σ.
+        Decoder means, in σ.
     width : float
         Their distance: nothing wider, within |z| <= SCANNED, lies between two of them.
     """
 
-    z: Array
-    f: Array
+    z: Latents
+    f: Float64[Array, "D n"]
     width: float
 
-    def misfit(self, left: Array, right: Array, series: Array, told: Bools) -> tuple[Array, Array]:
+    def misfit(
+        self,
+        left: Float64[Array, " panels"],
+        right: Float64[Array, " panels"],
+        series: Float64[Array, "panels D order"],
+        told: Booleans,
+    ) -> tuple[Float64[Array, " panels"], Float64[Array, "panels 2"]]:
         """Compare the series of panels with f, and say between which latents they part most.
 
         Parameters
         ----------
         left, right : ndarray, shape (P,)
+            Edges of the panels.
         series : ndarray, shape (P, D, N)
             Legendre series in σ.
         told : ndarray of bool, shape (P,)
@@ -67,7 +71,7 @@ class Scan:
             Largest |f − series| over data dimensions and lattice points, in σ; 0 where there
             is no point.
         step : ndarray, shape (P, 2)
-            Of two lattice points next to each other inside the panel those between which f − series
+            Two neighbouring lattice points inside the panel, those between which f − series
             changes most; NaN where there are none.
         """
         worst, step = np.zeros(left.size), np.full((left.size, 2), np.nan)
@@ -90,7 +94,7 @@ class Scan:
         return worst, step
 
     def _misfit(
-        self, first: Ints, count: Ints, centre: Array, half: Array, series: Array | None
+        self, first: Integers, count: Integers, centre: Array, half: Array, series: Array | None
     ) -> tuple[Array, Array]:
         stops = np.cumsum(count)
         starts = stops - count

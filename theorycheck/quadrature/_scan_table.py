@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
-Array = NDArray[np.float64]
+from theorycheck.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class ScanTable:
         steps = math.ceil(2.0 * self.reach / (self.mean_step * scale))
         return max(3, steps + self.posts)
 
-    def row(self, scale: float) -> Array:
+    def row(self, scale: float) -> Float64[Array, " entries"]:
         """Return the μ of the row of one s, equally spaced from −reach to reach."""
         return np.linspace(-self.reach, self.reach, self.size(scale))
 
-    def rows(self, narrowest: float) -> tuple[list[Array], list[float], bool]:
+    def rows(self, narrowest: float) -> tuple[list[Float64[Array, " _"]], list[float], bool]:
         """Return μ (a row each) and log s, down to the first row below the narrowest s.
 
         The last says whether the table goes that far: it does not where it would grow too large.
@@ -65,6 +65,8 @@ class ScanTable:
             log_scale -= self.log_step
 
     @staticmethod
-    def joined(means: list[Array], log_scales: list[float]) -> tuple[Array, Array]:
+    def joined(
+        means: list[Float64[Array, " _"]], log_scales: list[float]
+    ) -> tuple[Float64[Array, " entries"], Float64[Array, " entries"]]:
         """Return μ and log s of all entries, row after row: shape (T,) each."""
         return np.concatenate(means), np.repeat(log_scales, [row.size for row in means])

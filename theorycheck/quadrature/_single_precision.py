@@ -13,11 +13,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array
 from theorycheck.models import GenerativeModel
-
-Array = NDArray[np.float64]
 
 #: Spacing of float32 at 1.
 SINGLE = float(np.finfo(np.float32).eps)
@@ -51,10 +50,15 @@ class Rounding:
         Standard deviation of δ there, in σ.
     """
 
-    z: Array
-    roughness: Array
+    z: Float64[Array, " places"]
+    roughness: Float64[Array, " places"]
 
-    def of_panels(self, left: Array, right: Array, scaled: Array) -> Array:
+    def of_panels(
+        self,
+        left: Float64[Array, " panels"],
+        right: Float64[Array, " panels"],
+        scaled: Float64[Array, "panels D order"],
+    ) -> Float64[Array, " panels"]:
         """Bound |δ| on panels.
 
         Parameters
@@ -67,7 +71,7 @@ class Rounding:
         Returns
         -------
         ndarray, shape (P,)
-            In σ, over all data dimensions together.
+            How far f may be off, in σ, over all data dimensions together.
         """
         size = np.sqrt((np.abs(scaled).max(axis=2) ** 2).sum(axis=1))
         span = np.sqrt((np.ptp(scaled, axis=2) ** 2).sum(axis=1))
@@ -90,6 +94,7 @@ def measure_rounding(model: GenerativeModel) -> Rounding | None:
     Parameters
     ----------
     model : GenerativeModel
+        The model with an f in single precision.
 
     Returns
     -------

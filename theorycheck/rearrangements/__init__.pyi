@@ -6,7 +6,7 @@ from ._image_law import same_image_law as same_image_law
 from ._interval_exchange import exchange as exchange
 from ._interval_exchange import random_exchange as random_exchange
 from ._interval_exchange import rotation as rotation
-from ._interval_exchange import systematic_tears as systematic_tears
+from ._interval_exchange import systematic_exchanges as systematic_exchanges
 from ._measure_preserving import LatentMap as LatentMap
 from ._measure_preserving import fold as fold
 from ._measure_preserving import guarded as guarded
@@ -19,9 +19,9 @@ from ._monotone import monotone_rearrangement as monotone_rearrangement
 from ._pieces import arranged_pieces as arranged_pieces
 from ._pieces import natural_cuts as natural_cuts
 from ._rearrangement import rearranged as rearranged
-from ._smoothed_tears import SmoothedTear as SmoothedTear
-from ._smoothed_tears import smoothed_tear as smoothed_tear
-from ._smoothed_tears import smoothed_tears as smoothed_tears
+from ._smoothed_exchanges import SmoothedExchange as SmoothedExchange
+from ._smoothed_exchanges import smoothed_exchange as smoothed_exchange
+from ._smoothed_exchanges import smoothed_exchanges as smoothed_exchanges
 from ._zero_mleo_class import EvaluatedMember as EvaluatedMember
 from ._zero_mleo_class import ZeroMleoClass as ZeroMleoClass
 from ._zero_mleo_class import survey_zero_mleo as survey_zero_mleo

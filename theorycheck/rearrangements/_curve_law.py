@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from theorycheck.arrays import Array, Latents, PerPoint
 from theorycheck.rearrangements._normal_intervals import normal_mass
 from theorycheck.rearrangements._traced_curve import TracedCurve
-
-Array = NDArray[np.float64]
 
 #: Iterations of a Newton's method that falls back on bisection; bisection alone needs about 55.
 _ITERATIONS = 90
@@ -24,6 +23,7 @@ class CurveLaw:
     Parameters
     ----------
     curve : TracedCurve
+        The curve whose law it is.
     """
 
     def __init__(self, curve: TracedCurve) -> None:
@@ -39,14 +39,15 @@ class CurveLaw:
         below, above, _ = self._masses(knots)
         return knots, np.maximum.accumulate(below), np.minimum.accumulate(above)
 
-    def on_strand(self, index: int, label: Array) -> Array:
+    def on_strand(self, index: int, label: PerPoint) -> Latents:
         """Return the latents of a strand that carry the labels; its ends where none does.
 
         Parameters
         ----------
         index : int
-            Of the strand.
+            Number of the strand.
         label : ndarray, shape (n,)
+            Labels s.
 
         Returns
         -------
@@ -78,7 +79,7 @@ class CurveLaw:
             active = active[moved & (np.abs(gap) > rounding)]
         return z
 
-    def latent_at(self, label: Array) -> Array:
+    def latent_at(self, label: PerPoint) -> Latents:
         """Return a latent with each label, shape (n,), on the first strand that carries it."""
         label = np.clip(np.asarray(label, dtype=np.float64), self.low, self.high)
         result = np.full(label.shape, np.nan)
@@ -97,7 +98,7 @@ class CurveLaw:
                 result[rows] = self.on_strand(int(i), label[rows])
         return result
 
-    def quantile(self, z: Array) -> Array:
+    def quantile(self, z: Latents) -> PerPoint:
         """Return F⁻¹(Φ(z)), shape (n,), worked out in the nearer tail."""
         z = np.asarray(z, dtype=np.float64)
         knots, below, above = self._knots

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import GenerativeModel
 from theorycheck.objectives import decompose
 from theorycheck.quadrature import NOISE, LatentPanels, latent_panels
-
-Array = NDArray[np.float64]
+from theorycheck.ruling import Ruling
 
 #: Radius from which MLEO = 0, and equal characteristic functions, say something.
 SHARP = 1e-6
@@ -41,7 +41,7 @@ class ImageLawCheck:
     difference : Estimate
         The largest difference of the characteristic functions over the frequencies.
     frequencies : int
-        How many were looked at.
+        Number of frequencies t that were looked at.
     verdict : Verdict
         HOLDS where both are zero within radii below SHARP; FAILS where one is not zero.
     """
@@ -51,13 +51,18 @@ class ImageLawCheck:
     frequencies: int
     verdict: Verdict
 
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the weaker kind of the two figures' radii."""
+        return Ruling.of(self.verdict, [self.mleo, self.difference])
+
     def to_dict(self) -> dict[str, object]:
         """Return the entries for JSON."""
         return {
             "mleo": self.mleo.to_dict_or_null(),
             "characteristic_difference": self.difference.to_dict(),
             "frequencies": self.frequencies,
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
         }
 
 
@@ -69,7 +74,7 @@ def same_image_law(
     Parameters
     ----------
     model, data : GenerativeModel
-        Of one D. Where their σ² differ the laws of x are compared instead.
+        Two models of one D. Where their σ² differ the laws of x are compared instead.
     mleo : Estimate, optional
         KL[p ‖ p_f] where it is known already.
 
@@ -108,11 +113,12 @@ def characteristic_difference(
     Parameters
     ----------
     model, data : GenerativeModel
+        Two models of one D.
 
     Returns
     -------
     Estimate
-        Of max_t |E exp(i t·f(Z)) − E exp(i t·f_data(Z))|.
+        The largest |E exp(i t·f(Z)) − E exp(i t·f_data(Z))| over t.
     int
     """
     one, other = latent_panels(model), latent_panels(data)

@@ -1,4 +1,4 @@
-"""Interval exchanges with flips: tears of the latent, and the rotations of a closed curve."""
+"""Interval exchanges with flips of the latent, and the rotations of a closed curve."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def exchange(
     Parameters
     ----------
     name : str
+        What reports call it.
     edges : sequence of float
         Ends of the n intervals that are cut out: 0 = edges[0] < … < edges[n] = 1.
     order : sequence of int
@@ -43,7 +44,7 @@ def exchange(
     """
     pieces = len(edges) - 1
     if edges[0] != 0.0 or edges[-1] != 1.0 or np.any(np.diff(edges) <= 0.0):
-        raise SettingError(f"the cuts of a tear must ascend from 0 to 1, not {list(edges)}")
+        raise SettingError(f"the cuts must ascend from 0 to 1, not {list(edges)}")
     if sorted(order) != list(range(pieces)) or len(flipped) != pieces:
         raise SettingError(f"{list(order)} does not say in which order {pieces} pieces follow")
     scaled = guard + (1.0 - 2.0 * guard) * np.asarray(edges, dtype=float)
@@ -59,7 +60,7 @@ def rotation(share: float, guard: float = 0.0) -> LatentMap:
     Parameters
     ----------
     share : float
-        In (0, 1).
+        Share of the quantiles that goes to the other end, in (0, 1).
     guard : float
         Prior mass of either tail that stays where it is.
 
@@ -81,17 +82,18 @@ def rotation(share: float, guard: float = 0.0) -> LatentMap:
 def random_exchange(
     rng: np.random.Generator, pieces: int, guard: float = 0.0, *, trivial: bool = False
 ) -> LatentMap:
-    """Draw a tear into so many pieces; cuts uniform in Φ(z), order and flips at random.
+    """Draw an interval exchange of so many pieces; cuts uniform in Φ(z), order, flips at random.
 
     Parameters
     ----------
     rng : numpy.random.Generator
+        Source of randomness.
     pieces : int
-        How many, at least 2; 1 where the trivial ones may be drawn.
+        Number of intervals, at least 2; 1 where the trivial ones may be drawn.
     guard : float
         Prior mass of either tail that stays where it is.
     trivial : bool
-        Draw the identity and the reflection, too, which tear nothing.
+        Draw the identity and the reflection, too, which exchange nothing.
 
     Returns
     -------
@@ -104,7 +106,7 @@ def random_exchange(
     """
     least = 1 if trivial else 2
     if pieces < least:
-        raise SettingError(f"a tear has at least {least} pieces, not {pieces}")
+        raise SettingError(f"an interval exchange has at least {least} pieces, not {pieces}")
     edges = np.concatenate([[0.0], np.sort(rng.uniform(size=pieces - 1)), [1.0]])
     while True:
         order = rng.permutation(pieces).tolist()
@@ -118,8 +120,8 @@ def random_exchange(
     return exchange(f"tear at Φ = {cuts} to {text}", edges.tolist(), order, flipped, guard)
 
 
-def systematic_tears(guard: float = 0.0) -> list[LatentMap]:
-    """Return two tears that are no rotation: a half, and the middle half, reversed.
+def systematic_exchanges(guard: float = 0.0) -> list[LatentMap]:
+    """Return two interval exchanges, no rotations: a half, and the middle half, reversed.
 
     Parameters
     ----------

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 from scipy.special import ndtr, ndtri
 
+from theorycheck.arrays import Array, Latents
 from theorycheck.errors import SettingError
 from theorycheck.rearrangements._normal_intervals import normal_mass, normal_quantile
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,11 @@ class LatentMap:
     kind: str
 
     @property
-    def cuts(self) -> Array:
-        """Latents between the pieces, ascending."""
+    def cuts(self) -> Float64[Array, " cuts"]:
+        """Return the latents between the pieces, ascending."""
         return np.asarray(ndtri(np.array(self.edges[1:-1])), dtype=np.float64)
 
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: Latents) -> Latents:
         """Apply T.
 
         Parameters
@@ -95,12 +94,12 @@ class LatentMap:
 
 
 def reflection() -> LatentMap:
-    """T(z) = −z."""
+    """Return the reflection T(z) = −z."""
     return LatentMap("reflection", (0.0, 1.0), ((0.0, 1.0),), (True,), "reflection")
 
 
 def fold(count: int, guard: float = 0.0) -> LatentMap:
-    """T = Φ⁻¹ ∘ tent ∘ Φ with `count` monotone branches: continuous, more modes.
+    """Return T = Φ⁻¹ ∘ (tent map) ∘ Φ with `count` monotone branches: continuous, more modes.
 
     Parameters
     ----------
@@ -130,6 +129,7 @@ def uneven_fold(name: str, shares: Sequence[float], guard: float = 0.0) -> Laten
     Parameters
     ----------
     name : str
+        What reports call it.
     shares : sequence of float
         Mass of each branch; they add up to 1.
     guard : float

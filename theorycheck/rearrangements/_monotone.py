@@ -13,15 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from theorycheck.arrays import Array
 from theorycheck.models import Decoder, GenerativeModel
 from theorycheck.quadrature import UNRESOLVED_MASS, latent_panels
 from theorycheck.rearrangements._curve_law import CurveLaw
 from theorycheck.rearrangements._traced_curve import SAME_POINT, TracedCurve, trace_curve
-
-Array = NDArray[np.float64]
 
 #: Labels at which two strands are compared.
 _COMPARED = 64
@@ -51,8 +49,9 @@ class MonotoneRearrangement:
     model : GenerativeModel or None
         None where `tracing` is NONE. The model that was given where it traces its image once.
     tracing : Tracing
+        How often the curve is traced.
     reason : str
-        In plain words.
+        Why there is none, or what it is, in plain words.
     """
 
     model: GenerativeModel | None

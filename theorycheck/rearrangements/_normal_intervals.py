@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from theorycheck.arrays import Array
 from theorycheck.quadrature import gauss_legendre
-
-Array = NDArray[np.float64]
 
 #: Interval length up to which a normal mass is integrated rather than taken as a difference.
 _SHORT = 0.5

@@ -14,16 +14,15 @@ from itertools import permutations, product
 
 import numpy as np
 from numpy.polynomial import legendre
-from numpy.typing import NDArray
 from scipy.signal import find_peaks
 from scipy.special import ndtr
 
+from theorycheck.arrays import Array
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import NODES, latent_panels
 from theorycheck.rearrangements._interval_exchange import exchange
 from theorycheck.rearrangements._measure_preserving import LatentMap
 
-Array = NDArray[np.float64]
 #: The order in which pieces are traced, and which of them backwards.
 Arrangement = tuple[tuple[int, ...], tuple[bool, ...]]
 
@@ -87,13 +86,14 @@ def arranged_pieces(
     """Return the natural pieces of a curve in other orders and directions.
 
     Those without a reversed piece come first, then those with one, and of these first the ones that
-    tear the curve at the fewest places. Beyond five pieces only blocks are moved or reversed.
+    cut the curve at the fewest places. Beyond five pieces only blocks are moved or reversed.
 
     Parameters
     ----------
     model : GenerativeModel
+        The model whose decoder is cut.
     limit : int
-        How many at most.
+        Largest number of decoders.
     guard : float
         Prior mass of either tail that stays where it is.
 
@@ -101,7 +101,7 @@ def arranged_pieces(
     -------
     list of LatentMap
     int
-        How many there are, n! 2ⁿ⁻¹ − 1 for n pieces.
+        Number of arrangements that there are, n! 2ⁿ⁻¹ − 1 for n pieces.
     """
     cuts = natural_cuts(model)
     count = len(cuts) + 1

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.errors import SettingError
 from theorycheck.models import Decoder, GenerativeModel
 from theorycheck.quadrature import latent_panels
 from theorycheck.rearrangements._interval_exchange import (
     random_exchange,
     rotation,
-    systematic_tears,
+    systematic_exchanges,
 )
 from theorycheck.rearrangements._measure_preserving import (
     LatentMap,
@@ -36,8 +36,6 @@ from theorycheck.rearrangements._monotone import (
 )
 from theorycheck.rearrangements._pieces import arranged_pieces
 
-Array = NDArray[np.float64]
-
 #: Tail mass that stays in place where f is unbounded: a cut at which f runs off to infinity
 #: cannot be resolved in floating point. With 1e-5, |f∘T| keeps its slope below 1e4 |f′|.
 GUARD = 1e-5
@@ -50,7 +48,7 @@ _CONTINUOUS = 1e-6
 _ROTATIONS = (0.25, 0.5, 0.75)
 #: Mass of the short branch of an uneven fold, which is nearly f itself.
 _SMALL = 0.05
-#: Number of pieces of a random tear.
+#: Number of pieces of a random interval exchange.
 _PIECES = (2, 3, 4, 5)
 #: Orders and directions of the curve's natural pieces looked at by default; four pieces have 23
 #: orders, and 191 orders and directions.
@@ -64,6 +62,7 @@ class Member:
     Parameters
     ----------
     model : GenerativeModel
+        The model.
     kind : str
         ``"ground truth"``, ``"monotone"``, ``"fold"``, ``"rotation"``, ``"tear"`` or ``"pieces"``.
     continuous : bool
@@ -76,7 +75,7 @@ class Member:
 
     @property
     def name(self) -> str:
-        """The decoder's name."""
+        """Return the decoder's name."""
         return self.model.name
 
 
@@ -103,12 +102,12 @@ def rearranged(
     latent_map : LatentMap
         T.
     name : str, optional
-        By default that of T, and f's.
+        What reports call the decoder; by default the name of T, and f's.
 
     Returns
     -------
     GenerativeModel
-        With the image law of f.
+        The model of f ∘ T, with the image law of f.
     """
     decoder = model.decoder
     known = decoder.breakpoints
@@ -126,11 +125,12 @@ def rearranged(
 
 
 def tail_guard(model: GenerativeModel) -> float:
-    """Return the tail mass that folds and tears must leave alone: 0 where f settles in its tails.
+    """Return the tail mass that folds and exchanges leave alone: 0 where f settles in its tails.
 
     Parameters
     ----------
     model : GenerativeModel
+        The model.
 
     Returns
     -------
@@ -179,19 +179,20 @@ def zero_mleo_members(
     folds : sequence of int
         Branches of the folds, each >= 2.
     local_folds : sequence of int
-        For each n, the n-th parts of the ground truth's curve, each folded onto itself.
+        Numbers n: each n-th part of the ground truth's curve is folded onto itself.
     tears : int
         Random interval exchanges besides the systematic ones; −1: nothing is torn at all.
     pieces : int
         Orders and directions of the curve's natural pieces, at most.
     seed : int
-        Of the random ones.
+        Seed of the random ones.
 
     Returns
     -------
     tuple of Member
         The ground truth, its monotone rearrangement where that is another decoder; folds and
-        rotations of both, tears of the latter, the former's natural pieces rearranged.
+        rotations of both, interval exchanges of the latter, the former's natural pieces
+        rearranged.
     MonotoneRearrangement
         What is known of it.
 
@@ -217,7 +218,7 @@ def zero_mleo_members(
         members.append(Member(monotone.model, "monotone", smooth))
         bases.append((monotone.model, smooth))
     for base, smooth in bases:
-        # f is itself a fold of its monotone rearrangement, whose tears are the simpler ones.
+        # f is itself a fold of its monotone rearrangement, whose exchanges are the simpler ones.
         maps = _maps(base, folds, tears if base is bases[-1][0] else -1, seed)
         closed = smooth and is_continuous(base, rotation(0.5))
         if closed or tears >= 0:
@@ -249,7 +250,7 @@ def _maps(base: GenerativeModel, folds: Sequence[int], tears: int, seed: int) ->
         maps.append(uneven_fold("fold of the first 5 %", (_SMALL, big), guard))
     if tears < 0:
         return maps
-    maps += systematic_tears(guard)
+    maps += systematic_exchanges(guard)
     rng = np.random.default_rng(seed)
     return maps + [random_exchange(rng, _PIECES[i % len(_PIECES)], guard) for i in range(tears)]
 

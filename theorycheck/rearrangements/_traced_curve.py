@@ -18,10 +18,9 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from theorycheck.arrays import Array, Booleans, Latents, PerPoint
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import NODES, TRANSFORM, LatentPanels, latent_panels
-
-Array = NDArray[np.float64]
 
 #: Speed |f′|/σ below which the direction of f is rounding.
 _STILL = 1e-5
@@ -43,6 +42,7 @@ class Strand:
     left, right : float
         Latents at its ends.
     rising : bool
+        Whether the label rises with z on it.
     low, high : float
         Range of the label.
     """
@@ -67,7 +67,7 @@ class TracedCurve:
     series : ndarray, shape (P, n)
         Legendre series of the label on each panel.
     strands : tuple of Strand
-        From left to right.
+        The strands, from left to right.
     jumps : tuple of float
         Latents where f jumps.
     """
@@ -79,23 +79,23 @@ class TracedCurve:
 
     @property
     def model(self) -> GenerativeModel:
-        """Whose curve it is."""
+        """Return the model whose curve it is."""
         return self.panels.model
 
     @cached_property
     def slope_series(self) -> Array:
-        """Legendre series of ds/dz on each panel."""
+        """Return the Legendre series of ds/dz on each panel."""
         half = 0.5 * (self.panels.right - self.panels.left)
         result: Array = legendre.legder(self.series, axis=1) / half[:, None]
         return result
 
     @cached_property
     def ends(self) -> tuple[Array, Array]:
-        """The label at the left and at the right end of each panel."""
+        """Return the labels at the left and at the right end of each panel."""
         signs = (-1.0) ** np.arange(self.series.shape[1])
         return self.series @ signs, self.series.sum(axis=1)
 
-    def label(self, z: Array) -> Array:
+    def label(self, z: Latents) -> PerPoint:
         """Return s(z), shape (n,)."""
         panel = np.searchsorted(self.panels.left, z, side="right") - 1
         panel = np.clip(panel, 0, self.panels.size - 1)
@@ -164,7 +164,7 @@ def _velocity(panels: LatentPanels, at: Array) -> Array:
     return result
 
 
-def _direction(velocity: Array) -> tuple[Array, NDArray[np.bool_]]:
+def _direction(velocity: Array) -> tuple[Array, Booleans]:
     """Unit vectors, and whether f moves at all there."""
     speed = np.linalg.norm(velocity, axis=-1)
     return velocity / np.maximum(speed, 1e-300)[..., None], speed > _STILL

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from joblib import Parallel, delayed
 
-from theorycheck.estimate import Verdict
+from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import GenerativeModel
 from theorycheck.objectives import Decomposition, Evaluated, decompose
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -18,6 +18,8 @@ from theorycheck.rearrangements._rearrangement import PIECES, Member, zero_mleo_
 
 #: Error radius of a member's PMO, nats; the differences that matter are of hundredths.
 MEMBER_TOLERANCE = 1e-4
+#: Draws a repetition, of 16, to which members are screened: the second where the first do not tell.
+_SCREENING = (256, 1024)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,7 @@ class EvaluatedMember(Evaluated):
     Parameters
     ----------
     member : Member
+        The decoder.
     decomposition : Decomposition
         Against the ground truth's p(x).
     image_law : ImageLawCheck
@@ -39,7 +42,7 @@ class EvaluatedMember(Evaluated):
 
     @property
     def name(self) -> str:
-        """The decoder's name."""
+        """Return the decoder's name."""
         return self.member.name
 
     def to_dict(self) -> dict[str, object]:
@@ -65,10 +68,11 @@ class ZeroMleoClass:
     left_out : tuple of EvaluatedMember
         Those that could not be resolved well enough to pass.
     monotone : MonotoneRearrangement
+        What is known of the monotone one.
     folds, local_folds : tuple of int
         Branches of the folds, and numbers of parts that are folded onto themselves.
     tears, seed : int
-        Random tears, and their seed.
+        Number of random interval exchanges, and their seed.
     arrangements : int
         Orders and directions of the curve's natural pieces that there are.
     """
@@ -84,12 +88,12 @@ class ZeroMleoClass:
 
     @property
     def smallest(self) -> EvaluatedMember:
-        """The member of smallest PMO."""
+        """Return the member of smallest PMO."""
         return self.members[0]
 
     @property
     def continuous(self) -> tuple[EvaluatedMember, ...]:
-        """The members that are continuous functions of z."""
+        """Return the members that are continuous functions of z."""
         return tuple(m for m in self.members if m.member.continuous)
 
     @property
@@ -144,6 +148,7 @@ def survey_zero_mleo(
     pieces: int = PIECES,
     seed: int = 0,
     tolerance: float = MEMBER_TOLERANCE,
+    screened: bool = False,
     jobs: int | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> ZeroMleoClass:
@@ -154,14 +159,19 @@ def survey_zero_mleo(
     data : GenerativeModel
         The ground truth.
     truth : Decomposition, optional
-        Of the ground truth, where there is one already.
+        Decomposition of the ground truth, where there is one already.
     folds, local_folds, tears, pieces, seed
-        As for :func:`theorycheck.rearrangements._rearrangement.zero_mleo_members`.
+        What is surveyed, as
+        :func:`theorycheck.rearrangements._rearrangement.zero_mleo_members` takes it.
     tolerance : float
         Error radius wanted for every PMO, nats.
+    screened : bool
+        Average over a few thousand draws, with a statistical radius, but for members that these do
+        not tell from the ground truth, and those that may be the smallest. Needs `truth`.
     jobs : int, optional
         Processes; by default what ``joblib.parallel_config`` says.
     progress : Progress
+        Told about every decoder.
 
     Returns
     -------
@@ -183,11 +193,14 @@ def survey_zero_mleo(
             EvaluatedMember(members[0], truth, same_image_law(data, data, mleo=truth.mleo))
         )
         members = members[1:]
-    with progress.task("zero-MLEO class", len(members)) as advance:
-        parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
-        for one in parallel(delayed(_evaluate)(m, data, tolerance) for m in members):
-            found.append(one)
-            advance(1)
+    if screened and truth is not None:
+        screen = delayed(_by_draws)
+        by_draws = _evaluated([screen(m, data, truth.pmo) for m in members], jobs, progress)
+        open_still = {m.name for m in by_draws if _wants_quadrature(m, by_draws, truth.pmo)}
+        found += [m for m in by_draws if m.name not in open_still]
+        members = tuple(m for m in members if m.name in open_still)
+    exact = delayed(_by_quadrature)
+    found += _evaluated([exact(m, data, tolerance) for m in members], jobs, progress)
     passed = [m for m in found if m.image_law.verdict is Verdict.HOLDS]
     left_out = [m for m in found if m.image_law.verdict is not Verdict.HOLDS]
     return ZeroMleoClass(
@@ -207,6 +220,38 @@ def _order(one: EvaluatedMember) -> tuple[float, bool, str]:
     return round(one.pmo.value, 9), one.member.kind != "ground truth", one.name
 
 
-def _evaluate(member: Member, data: GenerativeModel, tolerance: float) -> EvaluatedMember:
+def _evaluated(
+    tasks: Sequence[object], jobs: int | None, progress: Progress
+) -> list[EvaluatedMember]:
+    found: list[EvaluatedMember] = []
+    with progress.task("zero-MLEO class", len(tasks)) as advance:
+        for one in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
+            found.append(one)
+            advance(1)
+    return found
+
+
+def _by_quadrature(member: Member, data: GenerativeModel, tolerance: float) -> EvaluatedMember:
     found = decompose(member.model, data, tolerance=tolerance)
     return EvaluatedMember(member, found, same_image_law(member.model, data, mleo=found.mleo))
+
+
+def _by_draws(member: Member, data: GenerativeModel, truth: Estimate) -> EvaluatedMember:
+    """Evaluate a member at few draws, and at more where they leave open which PMO is larger."""
+    for size in _SCREENING:
+        found = decompose(member.model, data, size=size, max_nodes=1)
+        if _apart(found.pmo, truth):
+            break
+    return EvaluatedMember(member, found, same_image_law(member.model, data, mleo=found.mleo))
+
+
+def _apart(one: Estimate, other: Estimate) -> bool:
+    return positive(one - other) is not Verdict.INCONCLUSIVE
+
+
+def _wants_quadrature(
+    one: EvaluatedMember, others: Sequence[EvaluatedMember], truth: Estimate
+) -> bool:
+    """Whether draws do not tell a member from the ground truth, or it may be the smallest."""
+    smallest = min(truth.upper, *(other.pmo.upper for other in others))
+    return not _apart(one.pmo, truth) or one.pmo.lower <= smallest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,8 @@ from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.inference import MeanField
 from theorycheck.models import GenerativeModel
-from theorycheck.objectives import PMO_TOLERANCE, Decomposition, KlMap, Landscape, Partition, kl_map
+from theorycheck.objectives import Decomposition, KlMap, Landscape, Partition, kl_map
+from theorycheck.optimum import Execution
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import LatentPanels
 from theorycheck.report._optimum_analysis import OptimumAnalysis, analyse_optimum
@@ -26,12 +27,13 @@ from theorycheck.report._search import ReportSearch
 from theorycheck.report._trained import TrainedRun
 from theorycheck.report._trained_analysis import TrainedAnalysis, analyse_trained
 from theorycheck.theorems import (
+    EXAMINED_TOLERANCE,
     Condition1At,
     Theorem1Check,
     Theorem2Check,
-    check_theorem1,
     check_theorem2,
     condition_1_at,
+    examine_theorem1,
 )
 
 Array = NDArray[np.float64]
@@ -122,7 +124,7 @@ class ModelAnalysis:
         moved = self.theorem1.stationarity
         conditions["stationarity"] = {
             "m_step_gain": moved.m_step_gain.to_dict(),
-            "verdict": moved.verdict.value,
+            **moved.ruling.to_dict(),
         }
         decomposition = self.decomposition.to_dict()
         decomposition["eta_partition"] = [part.to_dict() for part in self.partitions]
@@ -149,7 +151,7 @@ def analyse(
     *,
     alternatives: Sequence[GenerativeModel] = (),
     eta: Sequence[float] = (),
-    tolerance: float = PMO_TOLERANCE,
+    tolerance: float = EXAMINED_TOLERANCE,
     search: ReportSearch | None = None,
     trained: Sequence[TrainedRun] = (),
     progress: Progress = NO_PROGRESS,
@@ -189,12 +191,16 @@ def analyse(
     # A bad η is an error now, not after minutes.
     if any(not (np.isfinite(e) and e > 0.0) for e in eta):
         raise SettingError(f"eta must be positive and finite, not {list(eta)}")
-    predicted = None if search is None else search.run(model, alternatives, progress)
-    searched = time.perf_counter() - start
     # The scan over all η is what the figures need; the caller's η are for the table.
-    theorem1 = check_theorem1(
-        model, alternatives, optimum=predicted, tolerance=tolerance, progress=progress
+    examined = examine_theorem1(
+        model,
+        alternatives,
+        search=None if search is None else search.settings,
+        surveyed=None if search is None else search.surveyed,
+        tolerance=tolerance,
+        execution=replace(Execution() if search is None else search.execution, progress=progress),
     )
+    theorem1, predicted = examined.check, examined.optimum
     distribution = theorem1.ground_truth.kl_distribution
     largest = float(distribution.kl[-1])
     table = tuple(float(e) for e in eta) or tuple(e for e in _DEFAULT_ETA if e < largest)
@@ -214,7 +220,7 @@ def analyse(
             points,
             effort=search.name,
             seed=search.seed,
-            seconds=searched,
+            seconds=examined.search_seconds,
         )
     networks = [
         analyse_trained(run, theorem1.ground_truth, surface, predicted, progress) for run in trained

@@ -13,15 +13,16 @@ from theorycheck.estimate import Verdict, positive
 from theorycheck.files import replace_files
 from theorycheck.json_values import jsonable
 from theorycheck.models import GenerativeModel
-from theorycheck.objectives import PMO_TOLERANCE
 from theorycheck.pages import page_environment
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.report._analysis import ModelAnalysis, analyse
 from theorycheck.report._figure_files import FigureFiles
 from theorycheck.report._figures import ReportFigure, figures_of
+from theorycheck.report._follower import run_with_follower
 from theorycheck.report._numbers import shown
 from theorycheck.report._search import ReportSearch
 from theorycheck.report._trained import TrainedRun, runs_of
+from theorycheck.theorems import EXAMINED_TOLERANCE
 from theorycheck.versions import versions
 
 HTML_NAME = "report.html"
@@ -49,7 +50,7 @@ def write_report(
     *,
     alternatives: Mapping[str, Sequence[GenerativeModel]] | None = None,
     eta: Sequence[float] = (),
-    tolerance: float = PMO_TOLERANCE,
+    tolerance: float = EXAMINED_TOLERANCE,
     search: ReportSearch | None = None,
     trained: Sequence[TrainedRun] = (),
     figure_files: FigureFiles | None = None,
@@ -112,24 +113,27 @@ def write_report(
             "pending": list(pending),
         }  # fmt: skip
 
+    def analysed(model: GenerativeModel) -> ModelAnalysis:
+        return analyse(
+            model,
+            alternatives=others.get(model.name, ()),
+            eta=eta,
+            tolerance=tolerance,
+            search=search,
+            trained=networks.get(model.name, ()),
+            progress=progress,
+        )
+
+    def add_section(analysis: ModelAnalysis) -> None:
+        sections.append(_Section(analysis, figures_of(analysis)))
+        pending = [later.name for later in models[len(sections) :]]
+        if pending:
+            _write(folder, {folder / GROWING_NAME: render(sections, about(pending)).encode()})
+            if len(sections) == 1:
+                progress.say(f"Readable as it grows: {folder / GROWING_NAME}")
+
     with progress.task("report", len(models)) as advance:
-        for model in models:
-            analysis = analyse(
-                model,
-                alternatives=others.get(model.name, ()),
-                eta=eta,
-                tolerance=tolerance,
-                search=search,
-                trained=networks.get(model.name, ()),
-                progress=progress,
-            )
-            sections.append(_Section(analysis, figures_of(analysis)))
-            advance(1)
-            pending = [later.name for later in models[len(sections) :]]
-            if pending:
-                _write(folder, {folder / GROWING_NAME: render(sections, about(pending)).encode()})
-                if len(sections) == 1:
-                    progress.say(f"Readable as it grows: {folder / GROWING_NAME}")
+        run_with_follower(models, analysed, add_section, advance)
     whole = about()
     numbers = {**whole, "models": [section.analysis.to_dict() for section in sections]}
     # Both texts are complete before a file is touched.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from theorycheck.models import GenerativeModel
-from theorycheck.optimum import Execution, PredictedOptimum, SearchSettings, find_optimum
-from theorycheck.progress import Progress
+from theorycheck.optimum import Execution, SearchSettings
+from theorycheck.theorems import ClassSettings
 
 
 @dataclass(frozen=True)
@@ -21,20 +19,16 @@ class ReportSearch:
         Name of the effort for the reader, ``"quick"`` for example.
     execution : Execution
         Execution of the search; its progress is that of the report.
+    surveyed : ClassSettings
+        What is looked at of the zero-MLEO class, by default what `conditions` looks at.
     """
 
     settings: SearchSettings
     name: str
     execution: Execution = field(default_factory=Execution)
+    surveyed: ClassSettings = field(default_factory=ClassSettings)
 
     @property
     def seed(self) -> int:
         """Return the seed of the search."""
         return self.settings.seed
-
-    def run(
-        self, model: GenerativeModel, given: Sequence[GenerativeModel], progress: Progress
-    ) -> PredictedOptimum:
-        """Search, from the given decoders too."""
-        execution = replace(self.execution, progress=progress)
-        return find_optimum(model, self.settings, given=given, execution=execution)

@@ -21,8 +21,9 @@ from typing import Any, get_args, get_origin
 import numpy as np
 from numpy.typing import NDArray
 
+from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
-from theorycheck.models import GenerativeModel
+from theorycheck.models import DescribedModel, GenerativeModel
 from theorycheck.results._named import Named
 from theorycheck.results._stored_models import loaded_model, stored_model
 
@@ -89,6 +90,10 @@ class Encoder:
             parts = [self.encode(getattr(value, field.name)) for field in fields(value)]
             self.objects[number] = parts
             return {_OBJECT: number}
+        if isinstance(value, DescribedModel):
+            raise SettingError(
+                f"{value.name}: results are kept in files for decoders of one latent only"
+            )
         raise TypeError(f"a result file cannot hold a {type(value).__name__}")
 
 

@@ -9,6 +9,10 @@ from ._condition2 import check_repaired as check_repaired
 from ._condition2 import has_zero_mleo as has_zero_mleo
 from ._condition2 import largest_gain as largest_gain
 from ._eta_scan import check_one_eta as check_one_eta
+from ._examination import EXAMINED_TOLERANCE as EXAMINED_TOLERANCE
+from ._examination import ClassSettings as ClassSettings
+from ._examination import Examination as Examination
+from ._examination import examine_theorem1 as examine_theorem1
 from ._likelihood_floor import likelihood_floor as likelihood_floor
 from ._loss_noise import AssumedNoise as AssumedNoise
 from ._loss_noise import noise_from_loss as noise_from_loss

@@ -19,6 +19,7 @@ import numpy as np
 
 from theorycheck.estimate import Estimate, Verdict, nonnegative, positive
 from theorycheck.objectives import Decomposition, Partition
+from theorycheck.ruling import Ruling
 
 _FOUND = {Verdict.FAILS: "fails", Verdict.INCONCLUSIVE: "is inconclusive"}
 
@@ -43,13 +44,18 @@ class Condition1At:
     second: Estimate
     verdict: Verdict
 
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the weakest kind of the two margins' radii."""
+        return Ruling.of(self.verdict, [self.first, self.second])
+
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON; a margin that is not defined is null."""
         return {
             "eta": self.eta,
             "first": self.first.to_dict_or_null(),
             "second": self.second.to_dict_or_null(),
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
         }
 
 
@@ -60,7 +66,7 @@ class AlternativeCheck:
     Parameters
     ----------
     decomposition : Decomposition
-        Of f against the ground truth's p(x).
+        The decomposition of f on the ground truth's p(x).
     condition_1 : tuple of Condition1At
         At every η looked at.
     verdict : Verdict
@@ -70,7 +76,7 @@ class AlternativeCheck:
     gain : Estimate
         J(G) − J(f), nats.
     prefers : Verdict
-        Whether the ELBO prefers f to the ground truth, gain > 0.
+        The verdict on gain > 0: the ELBO prefers f to the ground truth.
     """
 
     decomposition: Decomposition
@@ -84,6 +90,17 @@ class AlternativeCheck:
     def name(self) -> str:
         """The alternative's name."""
         return self.decomposition.model.name
+
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the weakest kind of all margins that it was drawn from."""
+        margins = [margin for at in self.condition_1 for margin in (at.first, at.second)]
+        return Ruling.of(self.verdict, [self.gain, *margins])
+
+    @property
+    def preferred(self) -> Ruling:
+        """Whether the ELBO prefers f, and the kind of the gain's radius."""
+        return Ruling.of(self.prefers, [self.gain])
 
     @property
     def witness(self) -> dict[str, object]:
@@ -109,10 +126,11 @@ class AlternativeCheck:
         """Return the figures for JSON."""
         return {
             "name": self.name,
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
             "witness_eta": self.witness_eta,
             "gain": self.gain.to_dict(),
             "prefers": self.prefers.value,
+            "prefers_rests_on": self.preferred.rests_on,
             "mleo": self.decomposition.mleo.to_dict(),
             "pmo": self.decomposition.pmo.to_dict(),
             "eta": [c.to_dict() for c in self.condition_1],
@@ -127,7 +145,7 @@ def condition_1_at(
     Parameters
     ----------
     truth, f : Partition
-        Of the ground truth and of the alternative at the same η, both under the ground truth's
+        Parts of the ground truth and the alternative at the same η, both under the ground truth's
         p(x).
     mleo : Estimate
         MLEO(f), nats.
@@ -154,11 +172,11 @@ def check_condition_1(
     Parameters
     ----------
     truth : Decomposition
-        Of the ground truth.
+        The decomposition of the ground truth.
     parts : sequence of Partition
         Its η-partition at every η to look at.
     alternative : Decomposition
-        Of f against the ground truth's p(x).
+        The decomposition of f on the ground truth's p(x).
 
     Returns
     -------

@@ -13,12 +13,13 @@ witnesses (2′) against itself: J(f_new) <= PMO(g) − gain.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.objectives import Decomposition
 from theorycheck.optimum import Stationarity, check_stationarity
 from theorycheck.rearrangements import SHARP
+from theorycheck.ruling import Ruling, weakest
 from theorycheck.theorems._condition1 import AlternativeCheck
 
 
@@ -45,11 +46,17 @@ class Condition2Check:
         """The g of largest gain that satisfies (1) and has MLEO = 0."""
         return largest_gain(self.checks)
 
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the kind that it rests on: that of the witness, or of all checks."""
+        found = Ruling.some(check.ruling for check in self.checks)
+        return Ruling(self.verdict, found.rests_on)
+
     def to_dict(self) -> dict[str, object]:
         """Return the entries for JSON."""
         found = self.witness
         return {
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
             "asks": "whether no decoder with MLEO = 0 meets the inequalities of (1) at any η",
             "class": self.class_searched,
             "witness": None if found is None else found.witness,
@@ -63,9 +70,9 @@ class RepairedCheck:
     Parameters
     ----------
     smallest : Decomposition
-        Of the g with MLEO(g) = 0 and the smallest PMO that was found.
+        The decomposition of the g with MLEO(g) = 0 and the smallest PMO that was found.
     stationarity : Stationarity
-        Whether an M-step moves it.
+        How far an M-step moves it.
     lowest : str
         The f of smallest J that was found; the moved g where that is the better witness.
     excess : Estimate
@@ -104,10 +111,16 @@ class RepairedCheck:
             )
         return f"Condition (2′) is inconclusive: nothing was found that surely beats {name}."
 
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the weakest kind of the figures that it was drawn from."""
+        figures = [self.margin, self.smallest.pmo, self.stationarity.m_step_gain]
+        return Ruling.of(self.verdict, figures)
+
     def to_dict(self) -> dict[str, object]:
         """Return the entries for JSON."""
         return {
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
             "class": self.class_searched,
             "smallest": {"name": self.smallest.model.name, "pmo": self.smallest.pmo.to_dict()},
             "m_step_gain": self.stationarity.m_step_gain.to_dict(),
@@ -139,7 +152,7 @@ def check_condition_2(
         For all decoders with MLEO = 0 that were looked at.
     class_searched : str
     surveyed : bool
-        Whether they are a class that says something; a few given decoders are not, and then the
+        True if they are a class that says something; a few given decoders are not, and then the
         condition is never found to hold.
 
     Returns
@@ -165,12 +178,12 @@ def check_repaired(
     Parameters
     ----------
     members : sequence of Decomposition
-        Of decoders with MLEO = 0, the ground truth first.
+        Decompositions of decoders with MLEO = 0, the ground truth first.
     others : sequence of Decomposition
-        Of the decoders that may be better.
+        Decompositions of the decoders that may be better.
     class_searched : str
     truth : Stationarity
-        Of the ground truth.
+        How far an M-step moves the ground truth.
     surveyed : bool
         As for :func:`check_condition_2`.
 
@@ -189,9 +202,10 @@ def check_repaired(
     ]
     name = f"one M-step from {smallest.model.name}"
     bound = smallest.pmo - gain
-    found = [(min(margins, key=lambda m: m.lower), name, bound)]
+    found = [(_resting_on_all(min(margins, key=lambda m: m.lower), margins), name, bound)]
     for f in others:
-        closest = min((member.pmo - f.excess for member in members), key=lambda m: m.lower)
+        each = [member.pmo - f.excess for member in members]
+        closest = _resting_on_all(min(each, key=lambda m: m.lower), each)
         found.append((closest, f.model.name, f.excess))
     margin, lowest, excess = max(found, key=lambda entry: entry[0].lower)
     verdict = positive(margin)
@@ -202,6 +216,11 @@ def check_repaired(
     elif not surveyed:
         verdict = Verdict.INCONCLUSIVE
     return RepairedCheck(smallest, moved, lowest, excess, margin, verdict, class_searched)
+
+
+def _resting_on_all(least: Estimate, margins: Sequence[Estimate]) -> Estimate:
+    """Return the least margin with the weakest kind of all: each might have been the least."""
+    return replace(least, kind=weakest(margin.kind for margin in margins) or least.kind)
 
 
 def _moved(member: Decomposition) -> Stationarity:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from theorycheck.estimate import Verdict, positive
 from theorycheck.objectives import Decomposition, Partition, spanning
+from theorycheck.ruling import Ruling, weakest
 from theorycheck.theorems._condition1 import condition_1_at, some
 from theorycheck.theorems._one_eta import EtaSpan, OneEtaCheck
 from theorycheck.theorems._premise import premise_at
@@ -37,7 +38,7 @@ def check_one_eta(
     Parameters
     ----------
     truth : Decomposition
-        Of the ground truth.
+        The decomposition of the ground truth.
     alternatives : sequence of Decomposition
         Decoders to try in condition (1).
     members : sequence of Decomposition
@@ -46,10 +47,10 @@ def check_one_eta(
     eta : sequence of float
         Thresholds, ascending, nats.
     surveyed : bool
-        Whether the members are a class that says something; a few given decoders are not, and
+        True if the members are a class that says something; a few given decoders are not, and
         then (2) is never found to hold.
     between : bool
-        Whether to look at the intervals between the thresholds too, bisecting those on which the
+        Look at the intervals between the thresholds too, bisecting those on which the
         verdict changes.
 
     Returns
@@ -102,8 +103,10 @@ class _Judge:
         self._truth = truth
         self._alternatives = alternatives
         # Condition (1) implies a smaller J: the others satisfy it at no η.
-        better = [m for m in members if positive(truth.excess - m.excess) is not Verdict.FAILS]
+        gains = [(m, truth.excess - m.excess) for m in members]
+        better = [m for m, gain in gains if positive(gain) is not Verdict.FAILS]
         self._members = sorted(better, key=lambda m: m.excess.value)
+        self._others = weakest(g.kind for _, g in gains if positive(g) is Verdict.FAILS)
         self._surveyed = surveyed
         self._parts: dict[tuple[int, float], Partition] = {}
         self._spans: dict[tuple[float, float], EtaSpan] = {}
@@ -115,29 +118,33 @@ class _Judge:
         return self._spans[low, high]
 
     def _judged(self, low: float, high: float) -> EtaSpan:
-        premise = premise_at(self._part(self._truth, low, high)).verdict
+        judged = premise_at(self._part(self._truth, low, high)).ruling
+        premise, kinds = judged.verdict, [judged.rests_on, self._others]
         if not self._truth.resolved:
             premise = Verdict.INCONCLUSIVE
-        first = some(self._meets(f, low, high) for f in self._alternatives)
+        tried = [self._meets(f, low, high) for f in self._alternatives]
+        kinds += [ruling.rests_on for ruling in tried]
+        first = some(ruling.verdict for ruling in tried)
         if not self._alternatives:
             first = Verdict.INCONCLUSIVE
         second = Verdict.HOLDS if self._surveyed else Verdict.INCONCLUSIVE
         breaker = None
         for member in self._members:
             meets = self._meets(member, low, high)
-            second = second & ~meets
-            if meets is Verdict.HOLDS:
+            kinds.append(meets.rests_on)
+            second = second & ~meets.verdict
+            if meets.verdict is Verdict.HOLDS:
                 # Then it is a witness of (1) as well.
                 first, breaker = Verdict.HOLDS, member.model.name
                 break
-        return EtaSpan(low, high, premise, first, second, breaker)
+        return EtaSpan(low, high, premise, first, second, breaker, weakest(kinds))
 
-    def _meets(self, f: Decomposition, low: float, high: float) -> Verdict:
+    def _meets(self, f: Decomposition, low: float, high: float) -> Ruling:
         if not (self._truth.resolved and f.resolved):
-            return Verdict.INCONCLUSIVE
+            return Ruling.of(Verdict.INCONCLUSIVE, [self._truth.excess, f.excess])
         gain = self._truth.excess - f.excess
         truth, part = self._part(self._truth, low, high), self._part(f, low, high)
-        return condition_1_at(truth, part, f.mleo, gain).verdict
+        return condition_1_at(truth, part, f.mleo, gain).ruling
 
     def _part(self, of: Decomposition, low: float, high: float) -> Partition:
         first, last = (self._at(of, eta) for eta in (low, high))

@@ -19,16 +19,15 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.special import ndtr
 
+from theorycheck.arrays import Array, Integers
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import TrapezoidGrid, latent_panels, trapezoid_grid
 
-Array = NDArray[np.float64]
-Integers = NDArray[np.int64]
+Integers = Integers
 
 #: Grid step over x in the data's σ: a trapezoid rule on densities that are smooth on that scale
 #: errs by 2 exp(−2π²/0.49) < 1e-17.

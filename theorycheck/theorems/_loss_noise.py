@@ -35,7 +35,7 @@ class AssumedNoise:
     data_dim : int or None
         D, where it is known.
     summed : bool
-        Whether the loss is summed over a batch of unknown size B: it is B times `scale` then.
+        True if the loss is summed over a batch of unknown size B: it is B times `scale` then.
     """
 
     loss: str

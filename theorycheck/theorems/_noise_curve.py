@@ -39,7 +39,7 @@ class HeldNoise:
     noise_variance : float
         σ², the same in all data dimensions.
     falling, rising : PredictedOptimum
-        Of the search that came from the next larger σ², and from the next smaller.
+        What the search found that came from the next larger σ², and from the next smaller.
     floor : float
         No decoder with this σ² has a J below, nats; zero where nothing is known: D > 2,
         or data that are not of a decoder of one latent.

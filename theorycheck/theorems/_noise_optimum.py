@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from theorycheck.errors import ModelError, SettingError
-from theorycheck.estimate import Estimate
+from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import ExactModel
 from theorycheck.models import DescribedModel, same_model
 from theorycheck.objectives import decompose
@@ -26,6 +26,7 @@ from theorycheck.optimum import (
     find_optimum,
 )
 from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.ruling import weakest
 from theorycheck.theorems._em_rate import noise_contraction
 
 #: The distance to the fixed point over its first-order estimate was 1.12 at most where it is known
@@ -37,7 +38,9 @@ def mean_of(estimates: tuple[Estimate, ...]) -> Estimate:
     """Return the mean over data dimensions: the refit where they share one σ²."""
     count = len(estimates)
     return Estimate(
-        sum(e.value for e in estimates) / count, sum(e.error for e in estimates) / count
+        sum(e.value for e in estimates) / count,
+        sum(e.error for e in estimates) / count,
+        weakest(e.kind for e in estimates) or Kind.EXACT,
     )
 
 
@@ -77,6 +80,7 @@ class NoiseAtOptimum:
             Estimate(
                 float(v),
                 _SAFETY * (abs(e.value - float(v)) + e.error) / (1.0 - self.contraction),
+                e.kind,
             )
             for v, e in zip(self.found.model.noise_variance, wanted, strict=True)
         )
@@ -204,7 +208,7 @@ def checked_optimum(
     model : DescribedModel
         The ground truth that it must belong to.
     joint : bool
-        Whether σ² must have been optimised (otherwise held).
+        True if σ² must have been optimised, false if it must have been held.
 
     Returns
     -------

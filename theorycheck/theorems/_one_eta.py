@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from theorycheck.estimate import Estimate, Verdict
+from theorycheck.estimate import Estimate, Kind, Verdict
+from theorycheck.ruling import Ruling
 from theorycheck.theorems._condition1 import some
 
 #: What is judged over a span, by the name of its attribute.
@@ -27,13 +28,15 @@ class EtaSpan:
     low, high : float
         Its ends, nats; the same at one η.
     premise : Verdict
-        Whether Pr[X_Hi] D_Hi > Pr[X_Lo] D_Lo at the ground truth.
+        The verdict on Pr[X_Hi] D_Hi > Pr[X_Lo] D_Lo at the ground truth.
     condition_1 : Verdict
-        Whether one of the decoders looked at satisfies both inequalities of (1).
+        HOLDS where one of the decoders looked at satisfies both inequalities of (1).
     condition_2 : Verdict
-        Whether no decoder with MLEO = 0 that was looked at satisfies them.
+        HOLDS where no decoder with MLEO = 0 that was looked at satisfies them.
     breaker : str or None
         One that does.
+    rests_on : Kind or None
+        The weakest kind of the figures that the three were judged by.
     """
 
     low: float
@@ -42,11 +45,17 @@ class EtaSpan:
     condition_1: Verdict
     condition_2: Verdict
     breaker: str | None
+    rests_on: Kind | None = None
 
     @property
     def verdict(self) -> Verdict:
         """Whether all three hold."""
         return self.premise & self.condition_1 & self.condition_2
+
+    @property
+    def ruling(self) -> Ruling:
+        """Whether all three hold, and the kind that this rests on."""
+        return Ruling(self.verdict, self.rests_on)
 
     @property
     def premise_and_1(self) -> Verdict:
@@ -66,17 +75,18 @@ class EtaSpan:
             "condition_1": self.condition_1.value,
             "condition_2": self.condition_2.value,
             "breaker": self.breaker,
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
         }
 
     def joins(self, following: EtaSpan) -> bool:
         """Whether the next span is adjacent and has the same verdicts."""
-        mine = (self.high, self.premise, self.condition_1, self.condition_2)
+        mine = (self.high, self.premise, self.condition_1, self.condition_2, self.rests_on)
         return mine == (
             following.low,
             following.premise,
             following.condition_1,
             following.condition_2,
+            following.rests_on,
         )
 
 
@@ -136,6 +146,11 @@ class OneEtaCheck:
         return found
 
     @property
+    def ruling(self) -> Ruling:
+        """The verdict and the kind of what decides it: a span that meets all three, or all."""
+        return Ruling(self.verdict, Ruling.some(span.ruling for span in self.spans).rests_on)
+
+    @property
     def intervals(self) -> tuple[EtaInterval, ...]:
         """The η at which all three hold, each end with its radius."""
         return tuple(self._interval(*run) for run in self._runs(Verdict.HOLDS))
@@ -189,7 +204,7 @@ class OneEtaCheck:
     def to_dict(self) -> dict[str, object]:
         """Return the entries for JSON."""
         return {
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
             "asks": "whether premise, (1) and (2) hold at one η",
             "eta_intervals": [interval.to_dict() for interval in self.intervals],
             "undecided": [{"eta": list(ends)} for ends in self.undecided],

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.objectives import Partition
+from theorycheck.ruling import Ruling
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class PremiseAt:
     margin: Estimate
     verdict: Verdict
 
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the kind of the margin's radius."""
+        return Ruling.of(self.verdict, [self.margin])
+
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
         return {
@@ -40,7 +46,7 @@ class PremiseAt:
             "low": self.low.to_dict(),
             "high": self.high.to_dict(),
             "margin": self.margin.to_dict(),
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
         }
 
 
@@ -50,7 +56,7 @@ def premise_at(part: Partition) -> PremiseAt:
     Parameters
     ----------
     part : Partition
-        Of the ground truth.
+        The η-partition of the ground truth.
 
     Returns
     -------

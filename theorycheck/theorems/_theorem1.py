@@ -78,7 +78,7 @@ def check_theorem1(
     tolerance : float
         Error radius wanted for every PMO, nats.
     truth : Decomposition, optional
-        Of the ground truth against itself, where there is one already.
+        The decomposition of the ground truth on its own data, where there is one already.
     progress : Progress
 
     Returns

@@ -11,6 +11,7 @@ from theorycheck.objectives import Decomposition
 from theorycheck.optimum import Stationarity
 from theorycheck.rearrangements import ZeroMleoClass
 from theorycheck.results import Saved
+from theorycheck.ruling import Ruling
 from theorycheck.theorems._condition1 import AlternativeCheck
 from theorycheck.theorems._condition2 import Condition2Check, RepairedCheck, largest_gain
 from theorycheck.theorems._one_eta import OneEtaCheck
@@ -26,20 +27,20 @@ class Theorem1Check(Saved):
     ground_truth : Decomposition
     premise : tuple of PremiseAt
     premise_verdict : Verdict
-        Whether some η satisfies the premise.
+        HOLDS where some η satisfies the premise.
     alternatives : tuple of AlternativeCheck
         The given decoders, and the predicted optimum after them.
     condition_1 : Verdict
-        Whether one of the alternatives satisfies condition (1) at some η. Without alternatives, or
-        where they fail, nothing is said about decoders that were not looked at: INCONCLUSIVE.
+        HOLDS where one of the alternatives satisfies condition (1) at some η. Without alternatives,
+        or where they fail, nothing is said about decoders that were not looked at: INCONCLUSIVE.
     condition_2_check : Condition2Check
         As it stands, over the zero-MLEO class, at every η.
     repaired : RepairedCheck
         Condition (2′), over the same class.
     stationarity : Stationarity
-        Whether an M-step moves the ground truth.
+        How far an M-step moves the ground truth.
     joint : OneEtaCheck
-        Whether one η meets the premise, (1) and (2), as the theorem asks.
+        The verdict on the premise, (1) and (2) at one η, as the theorem asks.
     class_searched : str
         The decoders that were looked at.
     zero_mleo : ZeroMleoClass or None
@@ -73,6 +74,25 @@ class Theorem1Check(Saved):
     def condition_2_repaired(self) -> Verdict:
         """The verdict on (2′): HOLDS means that the minimum is no decoder of the class."""
         return self.repaired.verdict
+
+    @property
+    def premise_ruling(self) -> Ruling:
+        """The verdict on the premise, and the kind that it rests on."""
+        found = Ruling.some(at.ruling for at in self.premise)
+        return Ruling(self.premise_verdict, found.rests_on)
+
+    @property
+    def condition_1_ruling(self) -> Ruling:
+        """The verdict on condition (1), and the kind that it rests on."""
+        found = Ruling.some(check.ruling for check in self.alternatives)
+        return Ruling(self.condition_1, found.rests_on)
+
+    @property
+    def minimum_ruling(self) -> Ruling:
+        """Whether the ground truth is the minimum, and the kind that this rests on."""
+        checks = (*self.alternatives, *self.condition_2_check.checks)
+        against = [check.preferred for check in checks] + [~self.stationarity.ruling]
+        return Ruling(self.ground_truth_is_minimum, Ruling.some(against).rests_on)
 
     @property
     def witness(self) -> dict[str, object] | None:
@@ -139,9 +159,10 @@ class Theorem1Check(Saved):
             "model": self.ground_truth.model.name,
             "premise": [p.to_dict() for p in self.premise],
             "premise_verdict": self.premise_verdict.value,
+            "premise_rests_on": self.premise_ruling.rests_on,
             "premise_asks": "whether some η meets it",
             "condition_1": {
-                "verdict": self.condition_1.value,
+                **self.condition_1_ruling.to_dict(),
                 "asks": "whether an alternative meets it at some η",
                 "alternatives": [a.to_dict() for a in self.alternatives],
             },
@@ -150,7 +171,7 @@ class Theorem1Check(Saved):
             "zero_mleo_class": None if self.zero_mleo is None else self.zero_mleo.to_dict(),
             "stationarity": self.stationarity.to_dict(),
             "joint": self.joint.to_dict(),
-            "verdict": self.ground_truth_is_minimum.value,
+            **self.minimum_ruling.to_dict(),
             "summary": self.summary,
             "class_searched": self.class_searched,
             "witness": self.witness,

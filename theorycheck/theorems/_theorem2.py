@@ -7,11 +7,10 @@ from it where q is not. At the optimum of the ELBO, where f is another one, see 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate, Verdict, positive
@@ -22,9 +21,8 @@ from theorycheck.optimum import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import UNRESOLVED_MASS
 from theorycheck.results import Saved
+from theorycheck.ruling import Ruling
 from theorycheck.theorems._noise_optimum import NoiseAtOptimum, checked_optimum, mean_of, noise_at
-
-Array = NDArray[np.float64]
 
 #: Pairs of data node and latent node looked at in all.
 _MOST_PAIRS = 200_000_000
@@ -68,6 +66,11 @@ class Theorem2Check(Saved):
     verdict: Verdict
     optimum: NoiseAtOptimum | None = None
     joint: NoiseAtOptimum | None = None
+
+    @property
+    def ruling(self) -> Ruling:
+        """The verdict and the weakest kind of the biases' radii."""
+        return Ruling.of(self.verdict, self.bias)
 
     @property
     def shared(self) -> Estimate:
@@ -118,7 +121,7 @@ class Theorem2Check(Saved):
             "refit_shared": self.shared.to_dict(),
             "exact_posterior": [e.to_dict() for e in self.exact_posterior],
             "bias": [e.to_dict() for e in self.bias],
-            "verdict": self.verdict.value,
+            **self.ruling.to_dict(),
             "refit_at_optimum": _dicts(self.refit_at_optimum),
             "joint_optimum": _dicts(self.joint_optimum),
             "optimum": None if self.optimum is None else self.optimum.to_dict(),
@@ -148,7 +151,8 @@ def check_theorem2(
     tolerance : float
         Error radius wanted for the refit, relative to σ_d².
     decomposition : Decomposition, optional
-        Of this model against itself, if there is one already: its residuals are used as they are.
+        The decomposition of this model on its own data, if there is one already: its residuals are
+        used as they are.
     optimum, joint : PredictedOptimum, optional
         On this model's data, with σ² held and with σ² optimised, as from `find_noise_optima`.
     progress : Progress
@@ -177,8 +181,8 @@ def check_theorem2(
     refit = result.residual_variance
     exact = _exact_posterior_refit(known)
     if not result.resolved:
-        refit = tuple(Estimate(r.value, np.inf) for r in refit)
-    bias = tuple(Estimate(r.value - t, r.error) for r, t in zip(refit, true, strict=True))
+        refit = tuple(replace(r, error=np.inf) for r in refit)
+    bias = tuple(replace(r, value=r.value - t) for r, t in zip(refit, true, strict=True))
     at_optimum, at_joint = (
         None if found is None else noise_at(found, tolerance=10.0 * tolerance, progress=progress)
         for found in (held, together)

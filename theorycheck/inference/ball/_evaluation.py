@@ -125,7 +125,7 @@ def expected_negative_elbo_ball(
     Parameters
     ----------
     expression, noise_variance, x, precision
-        As in :func:`log_density_ball`.
+        The model, the data point and the digits, as :func:`log_density_ball` takes them.
     mean, scale : float
         μ and s > 0.
     tail : float
@@ -138,7 +138,7 @@ def expected_negative_elbo_ball(
     Raises
     ------
     ExpressionError
-        As in :func:`log_density_ball`, or if no bound on the growth of f is found.
+        If f has what :func:`log_density_ball` refuses, or no bound on the growth of f is found.
     SettingError
         If a number is out of range.
     """

@@ -61,7 +61,7 @@ class BallProblem:
         return compiled.components, compiled.pieces
 
     def misfit(self, values: list[Any]) -> Any:
-        """Σ (x_d − f_d)²/(2σ_d²), as it stands."""
+        """Return Σ (x_d − f_d)²/(2σ_d²), nats, as it stands."""
         total = 0
         for value, x, variance in zip(values, self.x, self.variance, strict=True):
             total += (x - value) ** 2 / (2 * variance)
@@ -77,7 +77,7 @@ class BallProblem:
         return total
 
     def half_log_variance(self) -> Any:
-        """½ Σ log 2πσ_d²."""
+        """Return ½ Σ log 2πσ_d², nats."""
         return sum((2 * arb.pi() * v).log() for v in self.variance) / 2
 
     def log_density(self, tail: float) -> Any:

@@ -1,7 +1,8 @@
-"""Tears that are made continuous by short steep bridges: what finite networks can reach.
+"""Interval exchanges made continuous by short steep bridges: what finite networks can reach.
 
-A tear f∘T jumps at its cuts. Straight bridges of slope B over them make a continuous decoder whose
-MLEO falls to 0 as B grows, and whose PMO goes to the tear's: whether condition (2) of Theorem 1
+An interval exchange f∘T jumps at its cuts. Straight bridges of slope B over them make a continuous
+decoder whose
+MLEO falls to 0 as B grows, and whose PMO goes to that of f∘T: whether condition (2) of Theorem 1
 holds depends on how steep the decoders of the class may be (docs/theory.md).
 """
 
@@ -12,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from theorycheck.arrays import Array
 from theorycheck.errors import SettingError
 from theorycheck.models import Decoder, GenerativeModel
 from theorycheck.objectives import Decomposition, Evaluated, decompose
@@ -24,23 +25,22 @@ from theorycheck.rearrangements._measure_preserving import LatentMap
 from theorycheck.rearrangements._rearrangement import rearranged
 from theorycheck.rearrangements._zero_mleo_class import MEMBER_TOLERANCE
 
-Array = NDArray[np.float64]
-
 #: Narrowest and widest bridge; a bridge stays within a third of the way to the next cut.
 _NARROWEST, _WIDEST, _SHARE = 1e-9, 2.0, 1.0 / 3.0
 
 
 @dataclass(frozen=True, eq=False)
-class SmoothedTear(Evaluated):
-    """A tear with bridges of one slope.
+class SmoothedExchange(Evaluated):
+    """An interval exchange is evaluated with bridges of one slope.
 
     Parameters
     ----------
     slope : float
-        B, the slope of the bridges, in units of x per unit of z.
+        Slope B of the bridges, in units of x per unit of z.
     largest_slope : float
         The largest |f′| over all latents up to |z| = 4: B, unless the torn curve is steeper.
     decomposition : Decomposition
+        J, MLEO and PMO of the decoder.
     """
 
     slope: float
@@ -56,22 +56,24 @@ class SmoothedTear(Evaluated):
         }
 
 
-def smoothed_tear(model: GenerativeModel, latent_map: LatentMap, slope: float) -> GenerativeModel:
-    """Join the pieces of a tear by straight bridges of a given slope.
+def smoothed_exchange(
+    model: GenerativeModel, latent_map: LatentMap, slope: float
+) -> GenerativeModel:
+    """Join the pieces of an interval exchange by straight bridges of a given slope.
 
     Parameters
     ----------
     model : GenerativeModel
-        f.
+        The model of which f is rearranged.
     latent_map : LatentMap
-        T.
+        The map T, an interval exchange.
     slope : float
-        B > 0.
+        Slope B > 0 of the bridges, in units of x per unit of z.
 
     Returns
     -------
     GenerativeModel
-        f∘T outside the bridges, continuous.
+        The model of f∘T outside the bridges, and continuous.
 
     Raises
     ------
@@ -96,44 +98,45 @@ def smoothed_tear(model: GenerativeModel, latent_map: LatentMap, slope: float) -
     return GenerativeModel(decoder, model.noise_variance)
 
 
-def smoothed_tears(
+def smoothed_exchanges(
     data: GenerativeModel,
     latent_map: LatentMap,
     slopes: Sequence[float],
     *,
     tolerance: float = MEMBER_TOLERANCE,
     progress: Progress = NO_PROGRESS,
-) -> tuple[SmoothedTear, ...]:
-    """Compute MLEO and PMO of a tear against the slope of its bridges.
+) -> tuple[SmoothedExchange, ...]:
+    """Compute MLEO and PMO of an interval exchange against the slope of its bridges.
 
     Parameters
     ----------
     data : GenerativeModel
-        The ground truth, which is torn.
+        The ground truth, which is rearranged.
     latent_map : LatentMap
-        T.
+        The map T, an interval exchange.
     slopes : sequence of float
-        B, each > 0.
+        Slopes B > 0 of the bridges, in units of x per unit of z.
     tolerance : float
         Error radius wanted for every PMO, nats.
     progress : Progress
+        Told about every decoder.
 
     Returns
     -------
-    tuple of SmoothedTear
-        In the order of `slopes`.
+    tuple of SmoothedExchange
+        The decoders, in the order of `slopes`.
 
     Raises
     ------
     SettingError
-        As in :func:`smoothed_tear`.
+        If :func:`smoothed_exchange` refuses a slope.
     """
-    models = [smoothed_tear(data, latent_map, slope) for slope in slopes]
+    models = [smoothed_exchange(data, latent_map, slope) for slope in slopes]
     rows = []
     with progress.task("smoothed tears", len(models)) as advance:
         for slope, model in zip(slopes, models, strict=True):
             found = decompose(model, data, tolerance=tolerance)
-            rows.append(SmoothedTear(slope, largest_slope(model), found))
+            rows.append(SmoothedExchange(slope, largest_slope(model), found))
             advance(1)
     return tuple(rows)
 
