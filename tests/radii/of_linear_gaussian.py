@@ -92,7 +92,7 @@ LINEAR_GAUSSIAN: Table = {
         _own_gain, _OWN, "_ROUNDING * condition * size * step + 1e-300", "0.0",
     ),
     "own M-step: without the condition": (
-        _own_gain, _OWN, "_ROUNDING * condition * size * step", "1e-17 * size * step",
+        _own_gain, _OWN, "_ROUNDING * condition * size * step", "1e-19 * size * step",
     ),
     "grid: nothing left out": (_left_out, _GRID, "missing_mass=tail + 1e-17", "missing_mass=0.0"),
     "grid: without rounding": (
