@@ -4,8 +4,8 @@ A letter is a length: where n or D occurs twice among the arguments and the resu
 among the fields of a result, both are the same. The tests check that (`tests/shape_checks.py`).
 
 n : points x or latents z that a function was asked about. D : dimensions of the data.
-K : latents of a model. A word such as "panels" is a length, too; {self.data_dim} is one that the
-object knows.
+K : latents of a model. C : classes of a labelled model. A word such as "panels" is a length, too;
+{self.data_dim} is one that the object knows.
 """
 
 from __future__ import annotations
@@ -33,3 +33,7 @@ Flags: TypeAlias = Bool[Booleans, " n"]
 Counts: TypeAlias = Int64[Integers, " n"]
 #: A number for each dimension of the data: σ, σ², a spacing.
 PerDimension: TypeAlias = Float64[Array, " D"]
+#: A number for each class of a labelled model and each point.
+PerClass: TypeAlias = Float64[Array, "C n"]
+#: Labels y of points.
+Labels: TypeAlias = Int64[Integers, " n"]

@@ -14,14 +14,15 @@ from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from jaxtyping import Float64
 from numpy.typing import ArrayLike, NDArray
 
+from theorycheck.arrays import Array, PerClass, PerPoint, Points
 from theorycheck.inference._affine_table import table_entries
 from theorycheck.inference._label_weights import LabelWeights
 from theorycheck.inference._mean_field import MeanField
 from theorycheck.quadrature.kernels import distinct_candidates_batch
 
-Array = NDArray[np.float64]
 #: a (C, n) and x (n, D): the best q(y|x).
 Weigh = Callable[[Array, Array], LabelWeights]
 
@@ -62,19 +63,19 @@ class SharedQ(NamedTuple):
         (μ, log s) for the neighbours of each group of x; NaN where unused.
     """
 
-    mean: Array
-    scale: Array
-    value: Array
-    bound: Array
-    class_posterior: Array
-    minima: Array
-    candidates: Array
+    mean: PerPoint
+    scale: PerPoint
+    value: PerPoint
+    bound: PerPoint
+    class_posterior: PerClass
+    minima: Float64[Array, "n starts 3"]
+    candidates: Float64[Array, "groups candidates 2"]
 
 
 class ClassCost(Protocol):
     """−ELBO of one class, at any q: what the search asks of a class."""
 
-    def derivatives(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Array:
+    def derivatives(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Float64[Array, "n 6"]:
         """Return −ELBO_x, s∂_μ, ∂_{log s}, s²∂²_μ, s∂_μ∂_{log s}, ∂²_{log s}: shape (n, 6)."""
         ...
 
@@ -90,10 +91,10 @@ class ClassTable(NamedTuple):
     slope : ndarray, shape (C, T, D)
     """
 
-    mean: Array
-    log_scale: Array
-    offset: Array
-    slope: Array
+    mean: Float64[Array, " T"]
+    log_scale: Float64[Array, " T"]
+    offset: Float64[Array, "C T"]
+    slope: Float64[Array, "C T D"]
 
 
 class _At(NamedTuple):
@@ -127,7 +128,7 @@ class SharedQSearch:
     def __init__(
         self,
         costs: Sequence[ClassCost],
-        log_prior: Array,
+        log_prior: Float64[Array, " C"],
         weigh: Weigh,
         table: Callable[[], ClassTable],
         *,
@@ -137,7 +138,12 @@ class SharedQSearch:
         self._make_table, self._reweighs = table, reweighs
 
     def run(
-        self, x: Array, *, groups: int = 0, hint: Array | None = None, fresh: bool = True
+        self,
+        x: Points,
+        *,
+        groups: int = 0,
+        hint: Float64[Array, "groups candidates 2"] | None = None,
+        fresh: bool = True,
     ) -> SharedQ:
         """Find the best q of every x.
 
@@ -170,7 +176,7 @@ class SharedQSearch:
         weights = self._weigh(self.offers(x, mean, scale), x)
         return SharedQ(mean, scale, weights.value, weights.bound, weights.r, minima, candidates)
 
-    def offers(self, x: Array, mean: Array, scale: Array) -> Array:
+    def offers(self, x: Points, mean: PerPoint, scale: PerPoint) -> PerClass:
         """Return a_y = log π_y − KL − E_q c_y at one q for every x, shape (C, n)."""
         costs = [cost.derivatives(x, mean, scale)[:, 0] for cost in self._costs]
         result: Array = self._log_prior - np.stack(costs)

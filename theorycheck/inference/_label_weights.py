@@ -15,10 +15,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp, wrightomega, xlogy
 
-Array = NDArray[np.float64]
+from theorycheck.arrays import Array, PerClass, PerPoint
 
 #: Newton's method on Σ r_y − 1, which is convex and decreasing in λ: from the left it is monotone.
 _STEPS = 200
@@ -40,13 +39,13 @@ class LabelWeights(NamedTuple):
         w with ∂r_y/∂a_y' = w_y δ_yy' − w_y w_y' / Σ w.
     """
 
-    r: Array
-    value: Array
-    bound: Array
-    bend: Array
+    r: PerClass
+    value: PerPoint
+    bound: PerPoint
+    bend: PerClass
 
 
-def label_weights(a: Array, p: Array | None = None, weight: float = 0.0) -> LabelWeights:
+def label_weights(a: PerClass, p: PerClass | None = None, weight: float = 0.0) -> LabelWeights:
     """Return the best q(y|x) for every x.
 
     Parameters

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64, Int64
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp, ndtri
 
+from theorycheck.arrays import Array, Integers, PerClass, PerPoint, Points
 from theorycheck.inference._exact_model import BestQ
 from theorycheck.inference._family import CONDITIONAL, FACTORISED, Family, checked_family
 from theorycheck.inference._label_q import SharedQ, SharedQSearch, class_table
@@ -27,8 +29,6 @@ from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.inference._mean_field import MeanField
 from theorycheck.models import LabelledModel
 from theorycheck.quadrature import DataSample, TrapezoidGrid, sobol_points
-
-Array = NDArray[np.float64]
 
 #: Errors beyond this say that nothing is known; sums of them must not overflow.
 _UNKNOWN = 1e300
@@ -50,11 +50,11 @@ class UnlabelledBound:
         μ and s of q(z|x, y); the same in every row where the family is factorised.
     """
 
-    value: Array
-    gap: Array
-    class_posterior: Array
-    mean: Array
-    scale: Array
+    value: PerPoint
+    gap: PerPoint
+    class_posterior: PerClass
+    mean: PerClass
+    scale: PerClass
 
 
 class ExactLabelled:
@@ -108,11 +108,11 @@ class ExactLabelled:
         return sum(field.latent_nodes for field in self.fields)
 
     @cached_property
-    def log_prior(self) -> Array:
+    def log_prior(self) -> Float64[Array, "C 1"]:
         """Log π as a column, shape (C, 1)."""
         return self.model.log_prior[:, None]
 
-    def log_joint(self, x: ArrayLike) -> tuple[Array, Array, list[LogDensity]]:
+    def log_joint(self, x: ArrayLike) -> tuple[PerClass, PerClass, list[LogDensity]]:
         """Return log p(x, y), a bound on its relative error, and log p(x | y) of each class.
 
         Parameters
@@ -153,7 +153,7 @@ class ExactLabelled:
             error = np.where(off < 0.5, -np.log1p(-np.minimum(off, 0.5)), math.inf)
         return LogDensity(value, error + 1e-15 * (1.0 + np.abs(value)), off, mean_f)
 
-    def class_posterior(self, x: ArrayLike) -> tuple[Array, Array]:
+    def class_posterior(self, x: ArrayLike) -> tuple[PerClass, PerClass]:
         """Return p(y | x) and its radius.
 
         Parameters
@@ -171,14 +171,14 @@ class ExactLabelled:
         error = share * (known + (share * known).sum(axis=0))
         return share, np.minimum(error, 1.0) + 1e-15
 
-    def posterior_squares(self, x: ArrayLike) -> Array:
+    def posterior_squares(self, x: ArrayLike) -> Points:
         """Return E[(x_d − f_y,d(z))² | x] under the exact p(y, z | x), shape (n, D)."""
         share, _ = self.class_posterior(x)
         squares = np.stack([field.posterior_squares(x) for field in self.fields])
         result: Array = np.einsum("cn,cnd->nd", share, squares)
         return result
 
-    def labelled_bound(self, x: ArrayLike) -> tuple[Array, Array]:
+    def labelled_bound(self, x: ArrayLike) -> tuple[PerClass, PerClass]:
         """Return L(x, y) of every class, each with its own best q(z|x, y), and how far it may rise.
 
         Parameters
@@ -242,10 +242,10 @@ class ExactLabelled:
         *,
         family: Family = CONDITIONAL,
         groups: int = 0,
-        hint: Array | None = None,
+        hint: Float64[Array, "groups candidates width"] | None = None,
         fresh: bool = True,
         evidence: LogDensity | None = None,  # noqa: ARG002
-        negligible: Array | None = None,  # noqa: ARG002
+        negligible: PerPoint | None = None,  # noqa: ARG002
     ) -> BestQ:
         """Find the best q of every x; see :class:`theorycheck.inference.ExactModel`.
 
@@ -320,7 +320,7 @@ class ExactLabelled:
 
     def labelled_draws(
         self, *, size: int, repeats: int, seed: int
-    ) -> tuple[NDArray[np.int64], Array]:
+    ) -> tuple[Int64[Integers, "repeats n"], Float64[Array, "repeats n D"]]:
         """Return quasi-random draws of y (R, n) and x (R, n, D) from p(x, y)."""
         points = sobol_points(self.model.data_dim + 2, size=size, repeats=repeats, seed=seed)
         edges = np.cumsum(self.model.prior)[:-1]

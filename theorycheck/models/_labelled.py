@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
 
+from theorycheck.arrays import Array, Labels, Latents, PerDimension, Points
 from theorycheck.errors import ModelError
 from theorycheck.models._generative import GenerativeModel
-
-Array = NDArray[np.float64]
-Labels = NDArray[np.int64]
 
 #: How far a prior given as decimals may be from a sum of 1.
 _SUM = 1e-9
@@ -40,7 +39,7 @@ class LabelledModel:
     """
 
     classes: tuple[GenerativeModel, ...]
-    prior: Array
+    prior: Float64[Array, " C"]
     name: str
 
     def __init__(
@@ -81,17 +80,17 @@ class LabelledModel:
         return self.classes[0].latent_dim
 
     @property
-    def noise_variance(self) -> Array:
+    def noise_variance(self) -> PerDimension:
         """σ², shape (D,)."""
         return self.classes[0].noise_variance
 
     @property
-    def sigma(self) -> Array:
+    def sigma(self) -> PerDimension:
         """σ, shape (D,)."""
         return self.classes[0].sigma
 
     @property
-    def log_prior(self) -> Array:
+    def log_prior(self) -> Float64[Array, " C"]:
         """Return log π, nats, shape (C,)."""
         result: Array = np.log(self.prior)
         return result
@@ -112,7 +111,7 @@ class LabelledModel:
 
     def sample_labelled(
         self, size: int, rng: np.random.Generator | int
-    ) -> tuple[Labels, Array, Array]:
+    ) -> tuple[Labels, Latents, Points]:
         """Draw from the joint p(y, z, x).
 
         Parameters
@@ -138,7 +137,7 @@ class LabelledModel:
                 x[own] += model.decoder(z[own])
         return y.astype(np.int64), z, x
 
-    def sample(self, size: int, rng: np.random.Generator | int) -> tuple[Array, Array]:
+    def sample(self, size: int, rng: np.random.Generator | int) -> tuple[Latents, Points]:
         """Draw z (n,) and x (n, D) without their labels."""
         _, z, x = self.sample_labelled(size, rng)
         return z, x

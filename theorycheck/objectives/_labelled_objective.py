@@ -21,9 +21,9 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from theorycheck.arrays import Array
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.inference import CONDITIONAL, FACTORISED, ExactLabelled, Family, data_rule
@@ -32,8 +32,6 @@ from theorycheck.objectives._averaging import PMO_TOLERANCE, divergence
 from theorycheck.objectives._decomposition import decompose
 from theorycheck.objectives._total_variation import total_variation
 from theorycheck.progress import NO_PROGRESS, Progress
-
-Array = NDArray[np.float64]
 
 #: What q(y, z | x) may be.
 LABEL_FAMILIES = (CONDITIONAL, FACTORISED)

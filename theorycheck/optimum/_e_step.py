@@ -151,17 +151,21 @@ class EStep:
         return self.sums(minima, f)
 
     @property
-    def entries(self) -> tuple[Array, Array]:
-        """The μ and log s of the scan table, shape (T,) each."""
+    def entries(self) -> tuple[Float64[Array, " T"], Float64[Array, " T"]]:
+        """Return the μ and log s of the scan table, shape (T,) each."""
         return self._mean, self._log_scale
 
-    def affine(self, f: Array, noise_variance: Array) -> tuple[Array, Array]:
+    def affine(
+        self, f: Float64[Array, "cells D"], noise_variance: PerDimension
+    ) -> tuple[Float64[Array, " T"], Float64[Array, "T D"]]:
         """Return −ELBO_x on the scan table as offset − x·slope, up to |x|²/2σ² and a constant.
 
         Parameters
         ----------
         f : ndarray, shape (M, D)
+            Decoder means on the cells.
         noise_variance : ndarray, shape (D,)
+            σ².
 
         Returns
         -------
@@ -211,7 +215,12 @@ class EStep:
         minima[lower, 0] = best.minima[lower, 0]
         return replace(self.sums(minima, f), gap=gap)
 
-    def sums(self, minima: Array, f: Array, mass: Array | None = None) -> Responsibilities:
+    def sums(
+        self,
+        minima: Float64[Array, "n carried 3"],
+        f: Float64[Array, "cells D"],
+        mass: PerPoint | None = None,
+    ) -> Responsibilities:
         """Add up what the M-step needs of the best of the minima.
 
         Parameters

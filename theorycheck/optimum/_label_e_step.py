@@ -13,8 +13,10 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float64
 from numpy.typing import ArrayLike, NDArray
 
+from theorycheck.arrays import Array, PerClass, PerDimension
 from theorycheck.inference import (
     FACTORISED,
     ClassTable,
@@ -28,8 +30,6 @@ from theorycheck.optimum._e_step import EStep, Responsibilities
 from theorycheck.optimum._nodes import DataNodes, data_nodes
 from theorycheck.quadrature import LatentCells
 from theorycheck.quadrature.kernels import CARRIED, cell_derivatives_batch
-
-Array = NDArray[np.float64]
 
 #: E-steps from one look at the table of a shared q to the next; between them the minima of the
 #: last one are followed.
@@ -52,8 +52,8 @@ class LabelledNodes:
     """
 
     nodes: DataNodes
-    class_posterior: Array
-    log_prior: Array
+    class_posterior: PerClass
+    log_prior: Float64[Array, " C"]
 
     @property
     def class_entropy(self) -> float:
@@ -84,13 +84,16 @@ class LabelResponsibilities(Responsibilities):
 
     Parameters
     ----------
+    minima : ndarray, shape (C or C + 1, n, CARRIED, 3)
+        Those of every class, and of the q(z|x) that all share.
     weight : float
         What the weights of all nodes and classes add up to: (1−ℓ) + ℓγ.
     """
 
+    minima: Float64[Array, "families n carried 3"]
     weight: float = 1.0
 
-    def residual_variance(self, f: Array) -> Array:
+    def residual_variance(self, f: Float64[Array, "cells D"]) -> PerDimension:
         """Return the weighted mean of (x_d − f_y,d)², Theorem 2's σ² for this objective."""
         return super().residual_variance(f) / self.weight
 
@@ -115,12 +118,15 @@ class LabelEStep(EStep):
         self._steps = [EStep(labelled.nodes, cells) for _ in range(self._classes)]
         self._calls = 0
 
-    def split(self, f: Array) -> list[Array]:
+    def split(self, f: Float64[Array, "rows D"]) -> list[Float64[Array, "cells D"]]:
         """Return f_y (M, D) of every class from the stacked f (C·M, D)."""
         return np.split(f, self._classes)
 
     def __call__(
-        self, f: Array, noise_variance: Array, previous: Array | None = None
+        self,
+        f: Float64[Array, "rows D"],
+        noise_variance: PerDimension,
+        previous: Float64[Array, "families n carried 3"] | None = None,
     ) -> LabelResponsibilities:
         """Find the best q for every data node.
 
@@ -150,7 +156,7 @@ class LabelEStep(EStep):
         return self._put_together(f, [one.minima for one in own], shared, noise_variance)
 
     def certified(
-        self, f: Array, noise_variance: Array, found: Responsibilities
+        self, f: Float64[Array, "rows D"], noise_variance: PerDimension, found: Responsibilities
     ) -> LabelResponsibilities:
         """Look for lower minima of the classes through their bounds, and on the table."""
         minima, gap = [], 0.0

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from theorycheck.estimate import Estimate
 from theorycheck.models import LabelledModel
 from theorycheck.objectives import LabelledObjective, LabelledValue
 from theorycheck.optimum._coordinate_ascent import NoiseFit
 from theorycheck.optimum._result import Convergence, StartOutcome
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.errors import SettingError
 from theorycheck.inference import ExactLabelled
 from theorycheck.models import LabelledModel
@@ -36,8 +36,6 @@ from theorycheck.optimum._starts import (
     torn,
 )
 from theorycheck.quadrature import LatentCells, adapted_cells, latent_cells
-
-Array = NDArray[np.float64]
 
 #: Ascents of the ELBO on p(x) alone, whose best is the collapsed start.
 _UNLABELLED = 6
