@@ -62,9 +62,7 @@ def check(found: PredictedOptimum, pieces: int, tolerance: float, jobs: int) -> 
 
 
 @pytest.fixture(scope="module")
-def theorem1(
-    predicted_optimum: Callable[[str], PredictedOptimum], jobs: int
-) -> Theorem1Check:
+def theorem1(predicted_optimum: Callable[[str], PredictedOptimum], jobs: int) -> Theorem1Check:
     return check(predicted_optimum("clusters"), _ORDERS, _MEMBER_TOLERANCE, jobs)
 
 
