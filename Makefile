@@ -36,12 +36,13 @@ check: $(VENV)/.test
 
 # A process a core, one thread each. The tests marked slow train networks for minutes: `make slow`,
 # and `make claims`, which needs what they measure.
+ONE := THEORYCHECK_JOBS=1 $(BIN)/theorycheck
 PYTEST := THEORYCHECK_JOBS=1 NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadfile
 
 # What most tests need is compiled once, before there are processes that would each do so.
 test: check
-	THEORYCHECK_JOBS=1 $(BIN)/theorycheck decompose 'expr:sin(3*z)' --noise-variance 0.04 --tolerance 1e-3 --iwae 2 --json > /dev/null
-	THEORYCHECK_JOBS=1 $(BIN)/theorycheck optimum 'expr:sin(3*z)' --noise-variance 0.04 --starts 2 --no-cache --json > /dev/null
+	$(ONE) decompose 'expr:sin(3*z)' --noise-variance 0.04 --tolerance 1e-3 --iwae 2 --certify 4 --json > /dev/null
+	$(ONE) optimum 'expr:sin(3*z)' --noise-variance 0.04 --objective iwae --samples 2 --starts 2 --no-cache --json > /dev/null
 	$(PYTEST) -m 'not slow'
 
 slow: $(VENV)/.test

@@ -48,7 +48,7 @@ if not os.environ.get("THEORYCHECK_CACHE"):
 
 _HERE = Path(__file__).resolve().parent
 _LEDGER = pytest.StashKey[Ledger]()
-#: Processes of the plain run: few, for each loads all kernels.
+#: Processes of the plain run, so that it takes minutes on a laptop.
 _PROCESSES = 2
 #: What they start with: what takes longest, so that no process is left waiting; and one search
 #: each, so that none is made twice at the same time.
