@@ -15,6 +15,14 @@ MODELS = (
     "  run/checkpoint.pt           for the network that theorycheck train selected\n"
     "  best.npz                    for the decoder that theorycheck optimum -o found"
 )
+LABELLED_MODELS = (
+    AS_IS + "MODEL is a decoder f_y for each class y = 0 to C - 1, with one noise variance σ².\n"
+    "Write\n"
+    "  discrete_semi_circle        for the benchmark\n"
+    "  decoder.py:f                for a function of (y, z) in a Python file\n"
+    "  'expr:[z, (2*y - 1)*z^2]'   for an expression in y and z\n"
+    "  a.csv+b.csv                 for a table, or any other MODEL, for each class"
+)
 TERMS = (
     AS_IS + "All numbers are in nats, averaged over the data distribution p(x):\n"
     "  H      the entropy of the data, the same for every model\n"

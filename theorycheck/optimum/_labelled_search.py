@@ -18,7 +18,7 @@ from theorycheck.arrays import Array
 from theorycheck.errors import SettingError
 from theorycheck.inference import ExactLabelled
 from theorycheck.models import LabelledModel
-from theorycheck.objectives import LabelledObjective, labelled_value
+from theorycheck.objectives import LabelledObjective, LabelledValue, labelled_value
 from theorycheck.optimum._coordinate_ascent import NoiseFit, ascend
 from theorycheck.optimum._e_step import EStep
 from theorycheck.optimum._effort import QUICK, Effort
@@ -63,6 +63,7 @@ def find_labelled_optimum(
     effort: Effort = QUICK,
     fit_noise: NoiseFit = "no",
     seed: int = 0,
+    ground_truth: LabelledValue | None = None,
     execution: Execution | None = None,
 ) -> LabelledOptimum:
     """Find the f_y that a semi-supervised objective prefers to all others.
@@ -80,6 +81,8 @@ def find_labelled_optimum(
         Whether to optimise σ² along with the f_y, one for all data dimensions or one each.
     seed : int
         Seed of the random starts.
+    ground_truth : LabelledValue, optional
+        The data's own f_y under this objective, where they were evaluated already.
     execution : Execution, optional
         Processes and progress.
 
@@ -119,7 +122,9 @@ def find_labelled_optimum(
     best = min(refined.values(), key=lambda outcome: outcome.value)
     model, convergence = _finished(data, exact, best, task, effort, run)
     found = labelled_value(model, data, chosen, tolerance=effort.tolerance, progress=run.progress)
-    truth = labelled_value(data, data, chosen, tolerance=effort.tolerance, progress=run.progress)
+    truth = ground_truth or labelled_value(
+        data, data, chosen, tolerance=effort.tolerance, progress=run.progress
+    )
     kind = best.kind
     if truth.excess.value <= found.excess.value:
         found, kind = truth, ITSELF

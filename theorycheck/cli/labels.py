@@ -1,0 +1,246 @@
+"""Runs ``theorycheck labels``: what a semi-supervised VAE learns, and whether its classes merge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from theorycheck.cli.options import (
+    AsJson,
+    Breakpoints,
+    NoiseVariance,
+    Resolution,
+    TableKind,
+    checked_directory,
+    checked_tolerance,
+    parse_numbers,
+)
+from theorycheck.cli.search_options import (
+    Jobs,
+    Seed,
+    checked_search,
+    checked_search_name,
+    chosen_jobs,
+)
+from theorycheck.errors import SettingError, nearest
+
+if TYPE_CHECKING:
+    from theorycheck.inference import Family
+    from theorycheck.models import LabelledModel
+    from theorycheck.objectives import LabelledObjective, LabelledValue
+    from theorycheck.optimum import LabelledOptimum
+    from theorycheck.progress import Progress
+
+_FAMILIES = ("conditional", "factorised", "both")
+
+
+def labels(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="The decoder of every class, with one noise variance σ², in one of the forms "
+            "above.",
+            show_default=False,
+        ),
+    ],
+    gamma: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--gamma",
+            metavar="G",
+            help="Weigh the bound of labelled x by γ = G, 0 or more; repeatable, or several "
+            "numbers separated by commas. By default 1.",
+        ),
+    ] = None,
+    alpha: Annotated[
+        float,
+        typer.Option(
+            "--alpha", metavar="A", help="Weigh E log q(y|x) of labelled x by α = A, 0 or more."
+        ),
+    ] = 0.0,
+    labelled_share: Annotated[
+        float,
+        typer.Option(
+            "--labelled-share", metavar="S", help="Give so large a share of the x a label, 0 to 1."
+        ),
+    ] = 0.1,
+    family: Annotated[
+        str,
+        typer.Option(
+            "--family",
+            metavar="F",
+            help="Let q be conditional, q(y|x) q(z|x, y), or factorised, q(y|x) q(z|x), or take "
+            "both in turn.",
+        ),
+    ] = "both",
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--prior",
+            metavar="P",
+            help="Give the classes these shares of p(x), numbers separated by commas with sum 1. "
+            "By default all are equal.",
+        ),
+    ] = None,
+    classes: Annotated[
+        int | None,
+        typer.Option(
+            "--classes",
+            metavar="C",
+            help="Take so many classes, y = 0 to C - 1, of a function or an expression. By "
+            "default 2.",
+        ),
+    ] = None,
+    search: Annotated[
+        str,
+        typer.Option(
+            "--search",
+            metavar="HOW",
+            help="Search for the decoders that the objective prefers: quick (a minute for each γ "
+            "and family), thorough (minutes) or none.",
+        ),
+    ] = "quick",
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            "--tolerance", metavar="T", help="Aim at this error radius of every PMO, nats."
+        ),
+    ] = 1e-5,
+    noise_variance: NoiseVariance = None,
+    breakpoints: Breakpoints = None,
+    table_kind: TableKind = None,
+    resolution: Resolution = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Write the figure labels.png and labels.json into this folder.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the verb."""
+    checked_tolerance(tolerance)
+    checked_search_name(search)
+    checked_search("quick", seed, jobs)
+    if family not in _FAMILIES:
+        raise SettingError(f"--family: there is no '{family}': {nearest(family, _FAMILIES)}")
+    if output is not None:
+        checked_directory(output)
+    from theorycheck.cli.render import print_json, stdout_kept_for_result
+    from theorycheck.terminal_progress import terminal_progress
+
+    with stdout_kept_for_result():
+        from theorycheck.models import load_labelled_model
+        from theorycheck.objectives import LABEL_FAMILIES, LabelledObjective
+
+        gammas = parse_numbers(gamma, "--gamma") or [1.0]
+        wanted = [one for one in LABEL_FAMILIES if family in ("both", one.key)]
+        objectives = {
+            value: [LabelledObjective(value, alpha, labelled_share, one) for one in wanted]
+            for value in gammas
+        }
+        none = [text.strip().lower() for text in breakpoints or []] == ["none"]
+        data = load_labelled_model(
+            model,
+            prior=parse_numbers(prior, "--prior"),
+            classes=classes,
+            noise_variance=parse_numbers(noise_variance, "--noise-variance"),
+            breakpoints=[] if none else parse_numbers(breakpoints, "--breakpoints"),
+            table_kind=table_kind,
+            resolution=resolution,
+        )
+        progress = terminal_progress()
+        found = _found(data, objectives, search, tolerance, seed, chosen_jobs(jobs), progress)
+        entry = _entry(data, found, alpha, labelled_share)
+        if output is not None:
+            from theorycheck.cli.labels_files import write_labels
+
+            write_labels(output, found, entry)
+    if as_json:
+        print_json(entry, "labels")
+    else:
+        from theorycheck.cli.labels_tables import show
+
+        show(data, found)
+
+
+def _found(
+    data: LabelledModel,
+    objectives: dict[float, list[LabelledObjective]],
+    search: str,
+    tolerance: float,
+    seed: int,
+    jobs: int,
+    progress: Progress,
+) -> list[tuple[LabelledValue, LabelledOptimum | None]]:
+    """Evaluate the ground truth, and find the optimum, for every γ and family."""
+    from theorycheck.objectives import labelled_value
+    from theorycheck.optimum import QUICK, THOROUGH, Execution, find_labelled_optimum
+
+    truths: dict[Family, LabelledValue] = {}
+    found: list[tuple[LabelledValue, LabelledOptimum | None]] = []
+    for group in objectives.values():
+        for objective in group:
+            # γ weighs the parts of the ground truth's J, and leaves them as they are.
+            known = truths.get(objective.family)
+            if known is None:
+                known = labelled_value(
+                    data, data, objective, tolerance=tolerance, progress=progress
+                )
+                truths[objective.family] = known
+            truth = replace(known, objective=objective)
+            optimum = None
+            if search != "none":
+                effort = replace(THOROUGH if search == "thorough" else QUICK, tolerance=tolerance)
+                optimum = find_labelled_optimum(
+                    data,
+                    objective,
+                    effort=effort,
+                    seed=seed,
+                    ground_truth=truth,
+                    execution=Execution(jobs=jobs, progress=progress),
+                )
+            found.append((truth, optimum))
+    return found
+
+
+def _entry(
+    data: LabelledModel,
+    found: list[tuple[LabelledValue, LabelledOptimum | None]],
+    alpha: float,
+    labelled_share: float,
+) -> dict[str, object]:
+    """Return the object that --json prints."""
+    gammas = list(dict.fromkeys(truth.objective.gamma for truth, _ in found))
+    rows: dict[float, list[dict[str, object]]] = {gamma: [] for gamma in gammas}
+    for truth, optimum in found:
+        row: dict[str, object] = {
+            "family": truth.objective.family.key,
+            "ground_truth": truth.to_dict(),
+            "optimum": None,
+            "collapse": None,
+        }
+        if optimum is not None:
+            row |= optimum.to_dict()
+        rows[truth.objective.gamma].append(row)
+    return {
+        "model": data.name,
+        "classes": data.count,
+        "prior": data.prior.tolist(),
+        "noise_variance": data.noise_variance.tolist(),
+        "labelled_share": labelled_share,
+        "gamma": gammas[0],
+        "alpha": alpha,
+        "data_information": found[0][0].data_information.to_dict(),
+        "families": rows[gammas[0]],
+        "against_gamma": [{"gamma": gamma, "families": rows[gamma]} for gamma in gammas],
+    }

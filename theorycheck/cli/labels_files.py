@@ -1,0 +1,55 @@
+"""Writes the files of ``theorycheck labels -o DIR``."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from theorycheck.cli.options import cannot_write
+from theorycheck.files import replace_files
+from theorycheck.json_values import jsonable
+from theorycheck.objectives import LabelledValue
+from theorycheck.optimum import LabelledOptimum
+from theorycheck.report import labels_figure
+from theorycheck.results import schema_id
+
+_DPI = 150
+
+
+def write_labels(
+    folder: Path,
+    found: Sequence[tuple[LabelledValue, LabelledOptimum | None]],
+    entry: Mapping[str, object],
+) -> None:
+    """Write labels.png and labels.json, both or neither.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it is not there.
+    found : sequence of (LabelledValue, LabelledOptimum or None)
+        The ground truth's value and the optimum for every objective.
+    entry : mapping
+        What --json prints.
+
+    Raises
+    ------
+    SettingError
+        If the folder cannot be written.
+    """
+    figure = labels_figure(found[0][0], [one.value for _, one in found if one is not None])
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=_DPI, metadata={"Software": None})
+    text = json.dumps(jsonable({"schema": schema_id("labels"), **entry}), indent=2)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_files(
+            {
+                folder / "labels.png": picture.getvalue(),
+                folder / "labels.json": (text + "\n").encode(),
+            }
+        )
+    except OSError as error:
+        raise cannot_write(folder, error) from error
