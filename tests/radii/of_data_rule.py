@@ -105,7 +105,7 @@ DATA_RULE: Table = {
         _on_grid, _GRID, "np.minimum(np.broadcast_to(errors, values.shape), max(unseen, 1.0))",
         "np.broadcast_to(errors, values.shape)",
     ),
-    "grid: without rounding": (_known_exactly, _GRID, "+ 1e-13", ""),
+    "grid: without rounding": (_known_exactly, _GRID, "radius + rounding", "radius"),
     "kinks: without p": (_of_kinks, GridRule.change, "self.mass * values", "values"),
     "kinks: none": (_of_kinks, GridRule.change, "self.mass * values", "0.0 * values"),
     "draws: without standard errors": (_over_draws, _DRAWS, "spread + float", "float"),

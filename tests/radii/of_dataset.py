@@ -15,15 +15,20 @@ from theorycheck.dataset import _checks as checks
 from theorycheck.dataset import _samples as samples
 from theorycheck.dataset._posterior_scoring import PosteriorScore
 from theorycheck.dataset._scoring import Score
-from theorycheck.estimate import Estimate, Verdict
+from theorycheck.estimate import Estimate, Kind, Verdict
 from theorycheck.models._loading import load_model
 from theorycheck.objectives._objective_value import ObjectiveValue
 from theorycheck.report import _representative_points as telling_points
+from theorycheck.ruling import Ruling
 
 
 def _printed_below(function: Callable[..., Any]) -> float:
     """What is printed of a network below the predicted optimum has the gap's radius."""
-    distance = SimpleNamespace(excess=Estimate(-0.01, 0.002), not_below=Verdict.FAILS)
+    distance = SimpleNamespace(
+        excess=Estimate(-0.01, 0.002),
+        not_below=Verdict.FAILS,
+        near_ruling=Ruling(Verdict.FAILS, Kind.ESTIMATED),
+    )
     return float("0.0100 ± 2.0e-03" not in function(distance, "", "J", "")[0])
 
 

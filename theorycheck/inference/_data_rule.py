@@ -110,7 +110,9 @@ class GridRule:
         known = np.minimum(np.broadcast_to(errors, values.shape), max(unseen, 1.0))
         change = 0.0 if smooth else self.change(values)
         radius = change + self.missing_mass * unseen + float(self.mass @ known)
-        return Estimate(float((self.mass * values).sum()), radius + 1e-13)
+        # Rounding: of what is smooth the values themselves are, to a few units of the last place.
+        rounding = 1e-13 * (float(self.mass @ np.abs(values)) if smooth else 1.0)
+        return Estimate(float((self.mass * values).sum()), radius + rounding)
 
 
 @dataclass(frozen=True, eq=False)

@@ -79,7 +79,7 @@ class Posterior:
         """Return how many modes count, by :func:`theorycheck.inference.count_modes`."""
         return sum(mode.mass >= MODE_MASS for mode in self.modes)
 
-    def expectation(self, values: ArrayLike) -> Float64[Array, "*parts"]:
+    def expectation(self, values: ArrayLike) -> Float64[Array, "*parts"] | float:
         """Return E[g(z) | x] for g given at the nodes, shape (n,) or (n, m)."""
         result: Array = (self.weight * self.density) @ np.asarray(values, dtype=float)
         return result
