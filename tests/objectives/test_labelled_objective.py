@@ -7,6 +7,7 @@ import pytest
 from scipy.special import logsumexp
 
 from theorycheck.errors import ModelError, SettingError
+from theorycheck.estimate import Kind
 from theorycheck.inference import CONDITIONAL, FACTORISED, MEAN_FIELD, ExactLabelled, Family
 from theorycheck.models import GenerativeModel, LabelledModel, load_labelled_model, load_model
 from theorycheck.objectives import LabelledObjective, LabelledValue, decompose, labelled_value
@@ -109,6 +110,20 @@ def test_a_label_term_brings_q_closer() -> None:
     assert label[1].lower > label[2].upper
     # What q(y|x) does for the label term it takes from U.
     assert values[0].pmo_u.upper < values[2].pmo_u.lower
+
+
+def test_three_dimensions_by_draws() -> None:
+    """A third dimension that is noise alone changes nothing; everything is statistical then."""
+    plane = load_labelled_model("expr:[(2*y - 1)*z + y, 0*z]", noise_variance=0.3)
+    space = load_labelled_model("expr:[(2*y - 1)*z + y, 0*z, 0*z]", noise_variance=0.3)
+    objective = LabelledObjective(family=FACTORISED)
+    one = labelled_value(plane, None, objective, tolerance=1e-4)
+    other = labelled_value(space, None, objective, size=256, tolerance=1e-4)
+    for name in ("pmo_u", "information", "total_variation", "label_kl"):
+        apart = getattr(one, name) - getattr(other, name)
+        assert apart.contains(0.0), name
+        assert apart.kind is Kind.STATISTICAL
+        assert apart.error < 0.5 * max(getattr(one, name).value, 0.2), name
 
 
 @pytest.mark.parametrize(

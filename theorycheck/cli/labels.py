@@ -65,7 +65,7 @@ def labels(
     labelled_share: Annotated[
         float,
         typer.Option(
-            "--labelled-share", metavar="S", help="Give so large a share of the x a label, 0 to 1."
+            "--labelled-share", metavar="S", help="Give this share of the x a label, 0 to 1."
         ),
     ] = 0.1,
     family: Annotated[
@@ -91,8 +91,7 @@ def labels(
         typer.Option(
             "--classes",
             metavar="C",
-            help="Take so many classes, y = 0 to C - 1, of a function or an expression. By "
-            "default 2.",
+            help="Number of classes, y = 0 to C - 1, of a function or an expression. By default 2.",
         ),
     ] = None,
     search: Annotated[
@@ -100,8 +99,8 @@ def labels(
         typer.Option(
             "--search",
             metavar="HOW",
-            help="Search for the decoders that the objective prefers: quick (a minute for each γ "
-            "and family), thorough (minutes) or none.",
+            help="Search for the decoders that the objective prefers: quick (a minute or two each), "
+            "thorough (minutes) or none; one search for each γ and family.",
         ),
     ] = "quick",
     seed: Seed = 0,
@@ -111,7 +110,7 @@ def labels(
         typer.Option(
             "--tolerance", metavar="T", help="Aim at this error radius of every PMO, nats."
         ),
-    ] = 1e-5,
+    ] = 1e-4,
     noise_variance: NoiseVariance = None,
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
@@ -161,16 +160,17 @@ def labels(
         progress = terminal_progress()
         found = _found(data, objectives, search, tolerance, seed, chosen_jobs(jobs), progress)
         entry = _entry(data, found, alpha, labelled_share)
-        if output is not None:
-            from theorycheck.cli.labels_files import write_labels
-
-            write_labels(output, found, entry)
     if as_json:
         print_json(entry, "labels")
     else:
         from theorycheck.cli.labels_tables import show
 
         show(data, found)
+    # Last: what took minutes is on the screen already.
+    if output is not None:
+        from theorycheck.cli.labels_files import write_labels
+
+        write_labels(output, found, entry)
 
 
 def _found(
@@ -184,7 +184,12 @@ def _found(
 ) -> list[tuple[LabelledValue, LabelledOptimum | None]]:
     """Evaluate the ground truth, and find the optimum, for every γ and family."""
     from theorycheck.objectives import labelled_value
-    from theorycheck.optimum import QUICK, THOROUGH, Execution, find_labelled_optimum
+    from theorycheck.optimum import (
+        LABELS_QUICK,
+        LABELS_THOROUGH,
+        Execution,
+        find_labelled_optimum,
+    )
 
     truths: dict[Family, LabelledValue] = {}
     found: list[tuple[LabelledValue, LabelledOptimum | None]] = []
@@ -200,7 +205,8 @@ def _found(
             truth = replace(known, objective=objective)
             optimum = None
             if search != "none":
-                effort = replace(THOROUGH if search == "thorough" else QUICK, tolerance=tolerance)
+                effort = LABELS_THOROUGH if search == "thorough" else LABELS_QUICK
+                effort = replace(effort, tolerance=tolerance)
                 optimum = find_labelled_optimum(
                     data,
                     objective,

@@ -55,8 +55,8 @@ class SharedQ(NamedTuple):
         V, nats: the label term included where there is one.
     bound : ndarray, shape (n,)
         U, nats.
-    class_posterior : ndarray, shape (C, n)
-        q(y|x).
+    class_posterior, log_class_posterior : ndarray, shape (C, n)
+        q(y|x) and its logarithm.
     minima : ndarray, shape (n, S, 3)
         μ, log s and −V of the local minima found, best first, NaN where unused.
     candidates : ndarray, shape (G, C, 2)
@@ -68,6 +68,7 @@ class SharedQ(NamedTuple):
     value: PerPoint
     bound: PerPoint
     class_posterior: PerClass
+    log_class_posterior: PerClass
     minima: Float64[Array, "n starts 3"]
     candidates: Float64[Array, "groups candidates 2"]
 
@@ -174,7 +175,9 @@ class SharedQSearch:
             distinct_candidates_batch(stacked, _CANDIDATE_MARGIN, candidates)
         mean, scale = minima[:, 0, 0].copy(), np.exp(minima[:, 0, 1])
         weights = self._weigh(self.offers(x, mean, scale), x)
-        return SharedQ(mean, scale, weights.value, weights.bound, weights.r, minima, candidates)
+        return SharedQ(
+            mean, scale, weights.value, weights.bound, weights.r, weights.log_r, minima, candidates
+        )
 
     def offers(self, x: Points, mean: PerPoint, scale: PerPoint) -> PerClass:
         """Return a_y = log π_y − KL − E_q c_y at one q for every x, shape (C, n)."""

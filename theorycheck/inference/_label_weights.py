@@ -22,6 +22,8 @@ from theorycheck.arrays import Array, PerClass, PerPoint
 #: Newton's method on Σ r_y − 1, which is convex and decreasing in λ: from the left it is monotone.
 _STEPS = 200
 _CLOSE = 1e-15
+#: W₀(e^t) = e^t to rounding below.
+_SMALL = -37.0
 
 
 class LabelWeights(NamedTuple):
@@ -29,8 +31,8 @@ class LabelWeights(NamedTuple):
 
     Parameters
     ----------
-    r : ndarray, shape (C, n)
-        q(y|x).
+    r, log_r : ndarray, shape (C, n)
+        q(y|x), and its logarithm, which is known where r itself is too small for a float.
     value : ndarray, shape (n,)
         What r maximises, the label term included, nats.
     bound : ndarray, shape (n,)
@@ -40,6 +42,7 @@ class LabelWeights(NamedTuple):
     """
 
     r: PerClass
+    log_r: PerClass
     value: PerPoint
     bound: PerPoint
     bend: PerClass
@@ -71,17 +74,18 @@ def label_weights(a: PerClass, p: PerClass | None = None, weight: float = 0.0) -
     top = logsumexp(a, axis=0)
     if weight == 0.0 or p is None:
         r = np.exp(a - top)
-        return LabelWeights(r, top, top, r)
+        return LabelWeights(r, a - top, top, top, r)
     if np.isinf(weight):
         r = p.copy()
         value = np.full(a.shape[1], np.nan)
-        return LabelWeights(r, value, _entropic(r, a), np.zeros_like(r))
+        with np.errstate(divide="ignore"):
+            return LabelWeights(r, np.log(r), value, _entropic(r, a), np.zeros_like(r))
     multiplier = top - 1.0
     share = weight * p
     with np.errstate(divide="ignore"):
         log_share = np.log(share)
     for _ in range(_STEPS):
-        r = _weights(a, share, log_share, multiplier)
+        r = np.exp(_log_weights(a, log_share, multiplier))
         bend = _bend(r, share)
         over = r.sum(axis=0) - 1.0
         if float(np.abs(over).max(initial=0.0)) < _CLOSE:
@@ -90,20 +94,23 @@ def label_weights(a: PerClass, p: PerClass | None = None, weight: float = 0.0) -
         if not (np.abs(step) > _CLOSE * (1.0 + np.abs(multiplier))).any():
             break
         multiplier = multiplier + step
-    r = _weights(a, share, log_share, multiplier)
-    r = r / r.sum(axis=0)
+    log_r = _log_weights(a, log_share, multiplier)
+    log_r = log_r - logsumexp(log_r, axis=0)
+    r = np.exp(log_r)
     bound = _entropic(r, a)
-    return LabelWeights(r, bound + weight * xlogy(p, r).sum(axis=0), bound, _bend(r, share))
+    with np.errstate(invalid="ignore"):
+        term = np.where(p > 0.0, p * log_r, 0.0).sum(axis=0)
+    return LabelWeights(r, log_r, bound + weight * term, bound, _bend(r, share))
 
 
-def _weights(a: Array, share: Array, log_share: Array, multiplier: Array) -> Array:
-    """r_y(λ); W₀(e^t) is the Wright omega function of t, which does not overflow."""
+def _log_weights(a: Array, log_share: Array, multiplier: Array) -> Array:
+    """Return log r_y(λ); W₀(e^t) is the Wright omega function of t, which does not overflow."""
     exponent = multiplier + 1.0 - a
+    argument = log_share + exponent
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        labelled = share / wrightomega(log_share + exponent)
-        # Without a share, and in its limit, W₀(t) = t.
-        small = log_share + exponent < -30.0
-        return np.where(small, np.exp(-exponent), labelled)
+        labelled = log_share - np.log(wrightomega(argument))
+    # Without a share, and in its limit, W₀(e^t) = e^t.
+    return np.where(argument < _SMALL, -exponent, labelled)
 
 
 def _bend(r: Array, share: Array) -> Array:

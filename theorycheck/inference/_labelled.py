@@ -44,8 +44,8 @@ class UnlabelledBound:
         U, nats: what the family's best q gives of log p(x).
     gap : ndarray, shape (n,)
         How much higher it may be, nats, as far as the search can tell.
-    class_posterior : ndarray, shape (C, n)
-        q(y|x).
+    class_posterior, log_class_posterior : ndarray, shape (C, n)
+        q(y|x) and its logarithm.
     mean, scale : ndarray, shape (C, n)
         μ and s of q(z|x, y); the same in every row where the family is factorised.
     """
@@ -53,6 +53,7 @@ class UnlabelledBound:
     value: PerPoint
     gap: PerPoint
     class_posterior: PerClass
+    log_class_posterior: PerClass
     mean: PerClass
     scale: PerClass
 
@@ -219,6 +220,7 @@ class ExactLabelled:
             ones = np.ones((len(self.fields), 1))
             return UnlabelledBound(
                 found.bound, np.zeros(len(points)), found.class_posterior,
+                found.log_class_posterior,
                 ones * found.mean, ones * found.scale,
             )  # fmt: skip
         best = [field.optimal_q(points) for field in self.fields]
@@ -228,6 +230,7 @@ class ExactLabelled:
             value=weights.bound,
             gap=_weighted(weights.r, np.stack([one.gap for one in best])),
             class_posterior=weights.r,
+            log_class_posterior=weights.log_r,
             mean=np.stack([one.mean for one in best]),
             scale=np.stack([one.scale for one in best]),
         )

@@ -25,8 +25,16 @@ from scipy.special import xlogy
 
 from theorycheck.arrays import Array
 from theorycheck.errors import ModelError, SettingError
-from theorycheck.estimate import Estimate
-from theorycheck.inference import CONDITIONAL, FACTORISED, ExactLabelled, Family, data_rule
+from theorycheck.estimate import Estimate, Kind
+from theorycheck.inference import (
+    CONDITIONAL,
+    FACTORISED,
+    DrawRule,
+    ExactLabelled,
+    Family,
+    MeanField,
+    data_rule,
+)
 from theorycheck.models import LabelledModel
 from theorycheck.objectives._averaging import PMO_TOLERANCE, divergence
 from theorycheck.objectives._decomposition import decompose
@@ -266,7 +274,7 @@ def labelled_value(
         label_kl=_label_kl(exact, source, chosen.family, draws),
         information=information,
         data_information=information if truth is model else _information(source, draws),
-        total_variation=_mean_variation(model),
+        total_variation=_mean_variation(exact, draws),
     )
 
 
@@ -297,10 +305,24 @@ def _information(mixture: ExactLabelled, draws: _Draws) -> Estimate:
     return _mean(parts, mixture.model.prior)
 
 
-def _mean_variation(model: LabelledModel) -> Estimate:
-    pairs = list(combinations(model.classes, 2))
-    values = [total_variation(one, other) for one, other in pairs]
+def _mean_variation(exact: ExactLabelled, draws: _Draws) -> Estimate:
+    pairs = list(combinations(exact.fields, 2))
+    by_grid = exact.model.data_dim <= 2
+    values = [
+        total_variation(one.panels, other.panels) if by_grid else _variation(one, other, draws)
+        for one, other in pairs
+    ]
     return _mean(values, np.full(len(pairs), 1.0 / len(pairs)))
+
+
+def _variation(one: MeanField, other: MeanField, draws: _Draws) -> Estimate:
+    """½ ∫ |p − p'| dx as an average of |p − p'|/(p + p') over draws from both."""
+    total = Estimate(0.0, 0.0, Kind.EXACT)
+    for field in (one, other):
+        rule = DrawRule(field.draws(**draws._asdict()))
+        apart = one.log_density(rule.x).value - other.log_density(rule.x).value
+        total = total + rule.average(np.abs(np.tanh(0.5 * apart))).scaled(0.5)
+    return total
 
 
 def _label_kl(
@@ -310,8 +332,7 @@ def _label_kl(
     rule = data_rule(source, step=_STEP, **draws._asdict())
     p, error = source.class_posterior(rule.x)
     found = exact.bound(rule.x, family)
-    with np.errstate(divide="ignore"):
-        log_q = np.log(found.class_posterior)
+    log_q = found.log_class_posterior
     values = (xlogy(p, p) - np.where(p > 0.0, p * log_q, 0.0)).sum(axis=0)
     # d KL = Σ dp (log p/q + 1); log q moves with the bounds, whose rounding is far below.
     slope = np.abs(np.log(np.maximum(p, 1e-300)) - log_q) + 1.0

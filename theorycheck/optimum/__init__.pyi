@@ -5,6 +5,8 @@ from ._coordinate_ascent import ascend as ascend
 from ._e_step import EStep as EStep
 from ._e_step import Responsibilities as Responsibilities
 from ._effort import IWAE_QUICK as IWAE_QUICK
+from ._effort import LABELS_QUICK as LABELS_QUICK
+from ._effort import LABELS_THOROUGH as LABELS_THOROUGH
 from ._effort import QUICK as QUICK
 from ._effort import THOROUGH as THOROUGH
 from ._effort import Effort as Effort

@@ -61,3 +61,13 @@ IWAE_THOROUGH = Effort(
     starts=48, coarse_cells=96, middle_cells=200, fine_cells=480, fine_step=0.5,
     most_nodes=800, refined=4, rounds=2, most=100, elbo=THOROUGH,
 )  # fmt: skip
+#: The same for labelled models, whose E-step has a q for each class and, where one q serves all
+#: classes, a search of its own.
+LABELS_QUICK = Effort(
+    starts=9, coarse_cells=96, middle_cells=160, fine_cells=320, fine_step=0.6,
+    most_nodes=600, refined=3, rounds=0, most=80, tolerance=1e-4,
+)  # fmt: skip
+LABELS_THOROUGH = Effort(
+    starts=48, coarse_cells=128, middle_cells=240, fine_cells=600, fine_step=0.45,
+    most_nodes=1000, refined=6, rounds=0, most=300,
+)  # fmt: skip

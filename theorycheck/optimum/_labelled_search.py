@@ -21,7 +21,7 @@ from theorycheck.models import LabelledModel
 from theorycheck.objectives import LabelledObjective, LabelledValue, labelled_value
 from theorycheck.optimum._coordinate_ascent import NoiseFit, ascend
 from theorycheck.optimum._e_step import EStep
-from theorycheck.optimum._effort import QUICK, Effort
+from theorycheck.optimum._effort import LABELS_QUICK, Effort
 from theorycheck.optimum._label_e_step import LabelEStep, LabelledNodes, labelled_nodes
 from theorycheck.optimum._labelled_result import LabelledOptimum
 from theorycheck.optimum._result import Convergence, StartOutcome, decoder_on_cells
@@ -60,7 +60,7 @@ def find_labelled_optimum(
     data: LabelledModel,
     objective: LabelledObjective | None = None,
     *,
-    effort: Effort = QUICK,
+    effort: Effort = LABELS_QUICK,
     fit_noise: NoiseFit = "no",
     seed: int = 0,
     ground_truth: LabelledValue | None = None,

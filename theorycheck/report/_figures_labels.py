@@ -89,7 +89,7 @@ def _curves(axes: Axes, value: LabelledValue, data: LabelledModel) -> None:
         axes.plot(*points, "o", color=colour, mec="white", ms=5.5, mew=0.8, zorder=10 + y)
     axes.set_xlabel("$x_1$" if plane else "$z$")
     if plane:
-        axes.set_aspect("equal", adjustable="datalim")
+        axes.set_aspect("equal", adjustable="box")
     information = 100.0 * value.collapse.value
     if np.isfinite(information) and value.model is not data:
         axes.text(0.02, 0.02, f"{information:.3g} % of I(x; y) given up", transform=axes.transAxes)
