@@ -99,8 +99,8 @@ def labels(
         typer.Option(
             "--search",
             metavar="HOW",
-            help="Search for the decoders that the objective prefers: quick (a minute or two each), "
-            "thorough (minutes) or none; one search for each γ and family.",
+            help="Search for the decoders that the objective prefers: quick (minutes), "
+            "thorough (tens of minutes) or none; one search for each γ and family.",
         ),
     ] = "quick",
     seed: Seed = 0,
