@@ -75,17 +75,21 @@ def in_words(optimum: LabelledOptimum) -> str:
     """
     gap = optimum.ground_truth.excess - optimum.excess
     collapse = optimum.collapse
-    share = f"{100.0 * collapse.value:.3g} % of the information that x has on the label"
+    share = f"I(x; y) at the optimum is {_kept(optimum)} of the data's"
     if collapse.lower > LOST:
-        what = f"functional collapse: the optimum gives up {share}; p_f(x|y) hardly depends on y"
+        what = f"Functional collapse: {share}, and p_f(x|y) hardly depends on y."
     elif collapse.upper < KEPT:
-        what = f"no functional collapse: the optimum gives up {share}"
+        what = f"No functional collapse: {share}."
     else:
-        what = f"in between: the optimum gives up {share}"
+        what = f"In between: {share}."
     return (
         f"J at the optimum found is {gap.value:.4g} nats below the ground truth's (an upper bound: "
-        f"other f_y may do better still; best start: {optimum.start}). {what[0].upper()}{what[1:]}."
+        f"other f_y may do better still; best start: {optimum.start}). {what}"
     )
+
+
+def _kept(optimum: LabelledOptimum) -> str:
+    return f"{100.0 * (1.0 - optimum.collapse.value):.3g} %"
 
 
 def verdicts(found: Sequence[tuple[LabelledValue, LabelledOptimum | None]]) -> list[str]:
@@ -107,8 +111,6 @@ def verdicts(found: Sequence[tuple[LabelledValue, LabelledOptimum | None]]) -> l
         optima = [o for t, o in found if t.objective.family == family and o is not None]
         if not optima:
             continue
-        parts = [
-            f"γ = {one.objective.gamma:g}: {100.0 * one.collapse.value:.3g} %" for one in optima
-        ]
-        lines.append(f"{family.name}: information on the label given up at {', '.join(parts)}.")
+        parts = [f"{_kept(one)} at γ = {one.objective.gamma:g}" for one in optima]
+        lines.append(f"{family.name}: I(x; y) of the optimum is {', '.join(parts)} of the data's.")
     return lines

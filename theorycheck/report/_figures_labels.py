@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from theorycheck.inference import CONDITIONAL, Family
 from theorycheck.models import LabelledModel
 from theorycheck.objectives import LabelledValue
-from theorycheck.report._figure_style import SERIES, headline, new_figure, number, plain, styled
+from theorycheck.report._figure_style import SERIES, new_figure, number, plain, styled
 
 #: Latents that a curve is drawn at: at equal steps of their probability.
 _QUANTILES = np.linspace(0.002, 0.998, 800)
@@ -49,7 +49,12 @@ def labels_figure(
     axes = rows[0].subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
     for one, panel in zip(shown, axes, strict=True):
         _curves(panel, one, truth.data)
-        panel.set_title("ground truth" if one is truth else f"optimum, {_short(one)}")
+        kept = 100.0 * (1.0 - one.collapse.value)
+        panel.set_title(
+            "ground truth\n"
+            if one is truth
+            else f"optimum, {_short(one)}\nI(x; y): {kept:.3g} % of the data's"
+        )
     axes[0].set_ylabel("$x_2$" if truth.data.data_dim > 1 else "$f_y(z)$")
     if truth.data.count <= len(SERIES):
         axes[0].legend(loc="best")
@@ -61,8 +66,6 @@ def labels_figure(
     if several:
         _trade(rows[1].subplots(1, 3), optima)
         rows[1].suptitle("what γ, the weight of the labelled bound, trades", x=0.01, ha="left")
-    else:
-        headline(figure, "")
     return figure
 
 
@@ -90,23 +93,24 @@ def _curves(axes: Axes, value: LabelledValue, data: LabelledModel) -> None:
     axes.set_xlabel("$x_1$" if plane else "$z$")
     if plane:
         axes.set_aspect("equal", adjustable="box")
-    information = 100.0 * value.collapse.value
-    if np.isfinite(information) and value.model is not data:
-        axes.text(0.02, 0.02, f"{information:.3g} % of I(x; y) given up", transform=axes.transAxes)
 
 
 def _trade(axes: Sequence[Axes], optima: Sequence[LabelledValue]) -> None:
     families: dict[Family, list[LabelledValue]] = {}
     for one in optima:
         families.setdefault(one.objective.family, []).append(one)
-    texts = ("KL[p(x) ‖ $p_f(x)$], nats", "KL[p(x, y) ‖ $p_f(x, y)$], nats", "I(x; y) given up, %")
+    texts = (
+        "KL[p(x) ‖ $p_f(x)$], nats",
+        "KL[p(x, y) ‖ $p_f(x, y)$], nats",
+        "I(x; y), % of the data's",
+    )
     for k, (colour, group) in enumerate(zip(SERIES, families.values(), strict=False)):
         group = sorted(group, key=lambda one: one.objective.gamma)
         gamma = [one.objective.gamma for one in group]
         rows = (
             [one.mleo_x.value for one in group],
             [one.mleo_xy.value for one in group],
-            [100.0 * one.collapse.value for one in group],
+            [100.0 * (1.0 - one.collapse.value) for one in group],
         )
         for panel, row in zip(axes, rows, strict=True):
             style = "o-" if k == 0 else "s--"
@@ -115,7 +119,7 @@ def _trade(axes: Sequence[Axes], optima: Sequence[LabelledValue]) -> None:
         panel.set_title(text)
         panel.set_xlabel("γ")
         panel.set_xscale("symlog", linthresh=_least(optima))
-        panel.set_ylim(bottom=min(0.0, *panel.get_ylim()))
+        panel.set_ylim(0.0, 1.08 * panel.get_ylim()[1])
     axes[0].legend(loc="best")
 
 
