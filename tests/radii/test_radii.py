@@ -29,6 +29,7 @@ from tests.radii.of_given_sample import GIVEN_SAMPLE
 from tests.radii.of_grids import GRIDS
 from tests.radii.of_importance import IMPORTANCE
 from tests.radii.of_iwae_objective import IWAE_OBJECTIVE
+from tests.radii.of_labels import LABELS
 from tests.radii.of_linear_gaussian import LINEAR_GAUSSIAN
 from tests.radii.of_loss_noise import LOSS_NOISE
 from tests.radii.of_noise import NOISE
@@ -61,6 +62,7 @@ TABLES: dict[str, Table] = {
     "grids": GRIDS,
     "importance": IMPORTANCE,
     "iwae objective": IWAE_OBJECTIVE,
+    "labels": LABELS,
     "linear-Gaussian": LINEAR_GAUSSIAN,
     "loss noise": LOSS_NOISE,
     "noise": NOISE,
@@ -77,6 +79,7 @@ ROWS = {f"{room}: {name}": row for room, table in TABLES.items() for name, row i
 #: Make no radius of their own: what they return is averaged by `DataSample.average`, or was written
 #: by somebody else.
 PASSED_ON = {
+    "theorycheck.inference._labelled.ExactLabelled.draws",
     "theorycheck.inference._linear_gaussian.ExactLinearGaussian.draws",
     "theorycheck.quadrature._data_nodes.given_sample",
     "theorycheck.results._codec.Decoder.decode",
