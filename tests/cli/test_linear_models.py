@@ -38,13 +38,13 @@ def test_on_the_data_of_another(capfd: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "verb",
-    [["conditions"], ["noise"], ["noise", "--held-noise", "0.3,0.6"], ["optimum"]],
+    [["conditions"], ["noise"], ["noise", "--held-noise", "0.8,1.2"], ["optimum"]],
 )
 def test_verbs_that_answer_for_two_latents(
     verb: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_searches_tiny(monkeypatch)
-    arguments = [*verb, "linear:[[1, 0.5], [0.2, 2]]", "--noise-variance", "0.3"]
+    arguments = [*verb, "linear:[[1, 0.5], [0.2, 1.5]]", "--noise-variance", "0.8"]
     assert main([*arguments, "--json"]) == 0
     out, _ = capfd.readouterr()
     found = json.loads(out)
