@@ -210,12 +210,17 @@ def check_repaired(
     margin, lowest, excess = max(found, key=lambda entry: entry[0].lower)
     verdict = positive(margin)
     better = [positive(smallest.pmo - f.excess) for f in others]
-    if verdict is not Verdict.HOLDS or not all(m.resolved for m in members):
+    if verdict is not Verdict.HOLDS or not all(_known(m) for m in members):
         stays = moved.verdict is Verdict.HOLDS and all(v is Verdict.FAILS for v in better)
         verdict = Verdict.FAILS if stays and smallest.resolved else Verdict.INCONCLUSIVE
     elif not surveyed:
         verdict = Verdict.INCONCLUSIVE
     return RepairedCheck(smallest, moved, lowest, excess, margin, verdict, class_searched)
+
+
+def _known(member: Decomposition) -> bool:
+    """Tell whether a member's PMO may be compared: by draws its entropy alone is known worse."""
+    return member.resolved or (member.averages.sampled and member.unresolved_mass < SHARP)
 
 
 def _resting_on_all(least: Estimate, margins: Sequence[Estimate]) -> Estimate:
