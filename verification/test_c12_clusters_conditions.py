@@ -19,6 +19,9 @@ no member of the class meets (1), refuted if at every η the premise fails or a 
 else inconclusive; each inequality beyond its radius. (2′) is verified over the class by its margin;
 "poorly" is judged on the scale of theorycheck/claims/_recovery.py, ½ ∫ |p_f − p| dx beyond its
 radius.
+Changed: without --thorough, members that a few thousand draws tell from the ground truth are left
+to draws (radii of five standard errors); all were evaluated by quadrature. The verdicts are the
+same.
 """
 
 from __future__ import annotations
@@ -46,11 +49,19 @@ _UNTESTED = "that trained networks reach such a decoder, and that IWAE learns p(
 _SEARCH = "the quick search over all decoders, seed 0"
 
 
-def check(found: PredictedOptimum, pieces: int, tolerance: float, jobs: int) -> Theorem1Check:
+def check(
+    found: PredictedOptimum, pieces: int, tolerance: float, jobs: int, *, screened: bool = False
+) -> Theorem1Check:
     data = benchmark("clusters")
     truth = decompose(data, tolerance=_TRUTH_TOLERANCE)
     members = survey_zero_mleo(
-        data, truth=truth, tears=4, pieces=pieces, tolerance=tolerance, jobs=jobs
+        data,
+        truth=truth,
+        tears=4,
+        pieces=pieces,
+        tolerance=tolerance,
+        screened=screened,
+        jobs=jobs,
     )
     return check_theorem1(
         data,
@@ -62,8 +73,14 @@ def check(found: PredictedOptimum, pieces: int, tolerance: float, jobs: int) -> 
 
 
 @pytest.fixture(scope="module")
-def theorem1(predicted_optimum: Callable[[str], PredictedOptimum], jobs: int) -> Theorem1Check:
-    return check(predicted_optimum("clusters"), _ORDERS, _MEMBER_TOLERANCE, jobs)
+def theorem1(
+    request: pytest.FixtureRequest,
+    predicted_optimum: Callable[[str], PredictedOptimum],
+    jobs: int,
+) -> Theorem1Check:
+    screened = not request.config.getoption("thorough")
+    optimum = predicted_optimum("clusters")
+    return check(optimum, _ORDERS, _MEMBER_TOLERANCE, jobs, screened=screened)
 
 
 def test_premise_and_condition_1_hold_at_one_eta(
