@@ -16,6 +16,7 @@ from theorycheck.cli.options import (
     TableKind,
     checked_directory,
     checked_tolerance,
+    parse_breakpoints,
     parse_numbers,
 )
 from theorycheck.cli.search_options import (
@@ -147,13 +148,12 @@ def labels(
             value: [LabelledObjective(value, alpha, labelled_share, one) for one in wanted]
             for value in gammas
         }
-        none = [text.strip().lower() for text in breakpoints or []] == ["none"]
         data = load_labelled_model(
             model,
             prior=parse_numbers(prior, "--prior"),
             classes=classes,
             noise_variance=parse_numbers(noise_variance, "--noise-variance"),
-            breakpoints=[] if none else parse_numbers(breakpoints, "--breakpoints"),
+            breakpoints=parse_breakpoints(breakpoints),
             table_kind=table_kind,
             resolution=resolution,
         )

@@ -132,6 +132,12 @@ def parse_numbers(texts: list[str] | None, option: str) -> list[float] | None:
     return numbers
 
 
+def parse_breakpoints(texts: list[str] | None) -> list[float] | None:
+    """Return the declared breakpoints; an empty list for 'none', None where nothing is said."""
+    none = [text.strip().lower() for text in texts or []] == ["none"]
+    return [] if none else parse_numbers(texts, "--breakpoints")
+
+
 def parse_eta(texts: list[str] | None) -> list[float]:
     """Return the thresholds; none where none is given. Their range is the engine's to check."""
     return parse_numbers(texts, "--eta") or []
@@ -174,13 +180,11 @@ class ModelOptions:
         """Load the MODEL of the command."""
         from theorycheck.models import load_model
 
-        none = [text.strip().lower() for text in self.breakpoints or []] == ["none"]
-        breakpoints = [] if none else parse_numbers(self.breakpoints, "--breakpoints")
         return load_model(
             spec,
             noise_variance=parse_numbers(self.noise_variance, "--noise-variance"),
             vectorize=self.vectorize,
-            breakpoints=breakpoints,
+            breakpoints=parse_breakpoints(self.breakpoints),
             table_kind=self._checked_kind(),
             resolution=self.resolution,
         )

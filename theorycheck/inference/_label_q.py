@@ -19,12 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from theorycheck.arrays import Array, PerClass, PerPoint, Points
 from theorycheck.inference._affine_table import table_entries
-from theorycheck.inference._label_weights import LabelWeights
+from theorycheck.inference._label_weights import LabelWeights, label_weights
 from theorycheck.inference._mean_field import MeanField
 from theorycheck.quadrature.kernels import distinct_candidates_batch
-
-#: a (C, n) and x (n, D): the best q(y|x).
-Weigh = Callable[[Array, Array], LabelWeights]
 
 #: Starts of one x at most, nats above the best table entry up to which one is followed, and how
 #: far apart in μ, in s, two starts are.
@@ -118,29 +115,26 @@ class SharedQSearch:
         One for each class.
     log_prior : ndarray, shape (C,)
         log π, nats.
-    weigh : callable
-        Makes q(y|x) of what the classes offer.
     table : callable
         Makes the table that the search begins at; called when it is first needed.
-    reweighs : bool
-        Whether q(y|x) depends on x beyond what the classes offer, as it does with a label term.
+    label_weight : float
+        c, the weight of the label term against U; 0 where there is none.
     """
 
     def __init__(
         self,
         costs: Sequence[ClassCost],
         log_prior: Float64[Array, " C"],
-        weigh: Weigh,
         table: Callable[[], ClassTable],
-        *,
-        reweighs: bool = False,
+        label_weight: float = 0.0,
     ) -> None:
-        self._costs, self._log_prior, self._weigh = costs, log_prior[:, None], weigh
-        self._make_table, self._reweighs = table, reweighs
+        self._costs, self._log_prior = costs, log_prior[:, None]
+        self._make_table, self._label_weight = table, label_weight
 
     def run(
         self,
         x: Points,
+        p: PerClass | None = None,
         *,
         groups: int = 0,
         hint: Float64[Array, "groups candidates 2"] | None = None,
@@ -152,6 +146,8 @@ class SharedQSearch:
         ----------
         x : ndarray, shape (n, D)
             G groups of n/G neighbours, one after the other, where there are groups.
+        p : ndarray, shape (C, n), optional
+            p(y|x) of the data, which a label term asks for.
         groups : int
             G; 0 asks for no candidates.
         hint : ndarray, shape (G, C, 2), optional
@@ -167,19 +163,22 @@ class SharedQSearch:
         if hint is not None:
             starts.append(np.repeat(hint, len(x) // max(groups, 1), axis=0))
         if fresh or hint is None:
-            starts.append(self._table_starts(x))
-        minima = self._descend(x, np.concatenate(starts, axis=1))
+            starts.append(self._table_starts(x, p))
+        minima = self._descend(x, p, np.concatenate(starts, axis=1))
         candidates = np.empty((groups, _CANDIDATES, 2))
         if groups:
             stacked = np.ascontiguousarray(minima.reshape(groups, -1, minima.shape[1], 3))
             distinct_candidates_batch(stacked, _CANDIDATE_MARGIN, candidates)
         mean, scale = minima[:, 0, 0].copy(), np.exp(minima[:, 0, 1])
-        weights = self._weigh(self.offers(x, mean, scale), x)
+        weights = self._weigh(self._offers(x, mean, scale), p)
         return SharedQ(
             mean, scale, weights.value, weights.bound, weights.r, weights.log_r, minima, candidates
         )
 
-    def offers(self, x: Points, mean: PerPoint, scale: PerPoint) -> PerClass:
+    def _weigh(self, a: Array, p: Array | None) -> LabelWeights:
+        return label_weights(a, p, self._label_weight)
+
+    def _offers(self, x: Array, mean: Array, scale: Array) -> Array:
         """Return a_y = log π_y − KL − E_q c_y at one q for every x, shape (C, n)."""
         costs = [cost.derivatives(x, mean, scale)[:, 0] for cost in self._costs]
         result: Array = self._log_prior - np.stack(costs)
@@ -189,7 +188,7 @@ class SharedQSearch:
     def _table(self) -> ClassTable:
         return self._make_table()
 
-    def _table_starts(self, x: Array) -> Array:
+    def _table_starts(self, x: Array, p: Array | None) -> Array:
         """Return the lowest entries of the table that are apart, (n, S, 2), NaN where unused."""
         mean, log_scale, offset, slope = self._table
         scale = np.exp(log_scale)
@@ -202,8 +201,8 @@ class SharedQSearch:
             offers = offers + np.einsum("nd,ctd->cnt", part, slope, optimize=True)
             # |x|²/2σ², the same for all entries, only shifts V.
             flat = offers.reshape(len(offers), -1)
-            points = np.repeat(part, mean.size, axis=0) if self._reweighs else part
-            values = -self._weigh(flat, points).value.reshape(len(part), -1)
+            known = None if p is None else p[:, begin : begin + block].repeat(mean.size, axis=1)
+            values = -self._weigh(flat, known).value.reshape(len(part), -1)
             limit = values.min(axis=1) + _MARGIN
             for k in range(_STARTS):
                 pick = values.argmin(axis=1)
@@ -216,11 +215,11 @@ class SharedQSearch:
                 values[np.abs(mean - mean[pick][:, None]) < width] = np.inf
         return starts
 
-    def _at(self, x: Array, mean: Array, log_scale: Array) -> _At:
+    def _at(self, x: Array, p: Array | None, mean: Array, log_scale: Array) -> _At:
         """Evaluate −V and its derivatives at one (μ, log s) for each x."""
         scale = np.exp(log_scale)
         each = np.stack([cost.derivatives(x, mean, scale) for cost in self._costs])
-        weights = self._weigh(self._log_prior - each[:, :, 0], x)
+        weights = self._weigh(self._log_prior - each[:, :, 0], p)
         r, w = weights.r, weights.bend
         mixed = np.einsum("cn,cnk->nk", r, each)
         g1, g2 = each[:, :, 1], each[:, :, 2]
@@ -237,13 +236,18 @@ class SharedQSearch:
             h22=mixed[:, 5] - (w * (g2 - m2) ** 2).sum(axis=0),
         )
 
-    def _descend(self, x: Array, starts: Array) -> Array:
+    def _descend(self, x: Array, p: Array | None, starts: Array) -> Array:
         """Follow every start to a local minimum; return them best first, (n, S, 3)."""
         count, width, _ = starts.shape
         minima = np.full((count, width, 3), np.nan)
         row, column = np.nonzero(~np.isnan(starts[:, :, 0]))
         mean, log_scale = starts[row, column].T
-        ended = _newton(lambda i, m, t: self._at(x[row[i]], m, t), mean, log_scale)
+
+        def evaluate(index: NDArray[np.int64], m: Array, t: Array) -> _At:
+            here = row[index]
+            return self._at(x[here], None if p is None else p[:, here], m, t)
+
+        ended = _newton(evaluate, mean, log_scale)
         minima[row, column] = np.stack(ended, axis=1)
         order = np.argsort(np.where(np.isnan(minima[:, :, 2]), np.inf, minima[:, :, 2]), axis=1)
         result: Array = np.take_along_axis(minima, order[:, :, None], axis=1)

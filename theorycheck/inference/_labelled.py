@@ -216,7 +216,7 @@ class ExactLabelled:
         checked_family(self, family)
         points = as_points(x, self.model.data_dim)
         if family == FACTORISED:
-            found = self._shared.run(points)
+            found = self._shared.run(points, self._known(points))
             ones = np.ones((len(self.fields), 1))
             return UnlabelledBound(
                 found.bound, np.zeros(len(points)), found.class_posterior,
@@ -237,7 +237,8 @@ class ExactLabelled:
 
     def optimal_q(self, x: ArrayLike) -> SharedQ:
         """Find the best q(z|x) q(y|x) of the factorised family for every x (n, D)."""
-        return self._shared.run(as_points(x, self.model.data_dim))
+        points = as_points(x, self.model.data_dim)
+        return self._shared.run(points, self._known(points))
 
     def best_q(
         self,
@@ -275,7 +276,7 @@ class ExactLabelled:
         )
 
     def _best_shared(self, points: Array, groups: int, hint: Array | None, fresh: bool) -> BestQ:
-        found = self._shared.run(points, groups=groups, hint=hint, fresh=fresh)
+        found = self._shared.run(points, self._known(points), groups=groups, hint=hint, fresh=fresh)
         moments = [field.expectations(points, found.mean, found.scale) for field in self.fields]
         return BestQ(
             negative_elbo=-found.bound,
@@ -288,15 +289,18 @@ class ExactLabelled:
     @cached_property
     def _shared(self) -> SharedQSearch:
         return SharedQSearch(
-            self.fields, self.model.log_prior, self._weights, lambda: class_table(self.fields),
-            reweighs=self.label_weight > 0.0,
+            self.fields, self.model.log_prior, lambda: class_table(self.fields), self.label_weight,
         )  # fmt: skip
 
-    def _weights(self, a: Array, x: Array) -> LabelWeights:
+    def _known(self, x: Array) -> Array | None:
+        """Return p(y|x) of the data where a label term asks for it."""
         if self.label_weight == 0.0:
-            return label_weights(a)
+            return None
         truth = self if self._truth is None else self._truth
-        return label_weights(a, truth.class_posterior(x)[0], self.label_weight)
+        return truth.class_posterior(x)[0]
+
+    def _weights(self, a: Array, x: Array) -> LabelWeights:
+        return label_weights(a, self._known(x), self.label_weight)
 
     def grid(self, step: float, shift: float = 0.0) -> TrapezoidGrid:
         """Return a trapezoid rule over p(x), D <= 2, of a step in σ: the classes' grids in one."""

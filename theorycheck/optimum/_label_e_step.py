@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from theorycheck.arrays import Array, PerClass, PerDimension
 from theorycheck.inference import (
     FACTORISED,
     ClassTable,
     ExactLabelled,
-    LabelWeights,
+    SharedQ,
     SharedQSearch,
     label_weights,
 )
@@ -153,7 +153,7 @@ class LabelEStep(EStep):
         if self.objective.family == FACTORISED:
             hint = None if previous is None else previous[self._classes]
             shared = self._shared(f, noise_variance, hint, fresh=fresh)
-        return self._put_together(f, [one.minima for one in own], shared, noise_variance)
+        return self._put_together(f, [one.minima for one in own], shared)
 
     def certified(
         self, f: Float64[Array, "rows D"], noise_variance: PerDimension, found: Responsibilities
@@ -169,11 +169,13 @@ class LabelEStep(EStep):
         shared = None
         if self.objective.family == FACTORISED:
             shared = self._shared(f, noise_variance, found.minima[self._classes], fresh=True)
-        result = self._put_together(f, minima, shared, noise_variance)
+        result = self._put_together(f, minima, shared)
         return replace(result, gap=gap)
 
-    def _shared(self, f: Array, noise_variance: Array, hint: Array | None, *, fresh: bool) -> Array:
-        """Find the best q(z|x) that serves all classes: minima (n, CARRIED, 3), −V for −ELBO."""
+    def _shared(
+        self, f: Array, noise_variance: Array, hint: Array | None, *, fresh: bool
+    ) -> SharedQ:
+        """Find the best q(z|x) that serves all classes."""
         costs = [_CellCost(self.cells, part, noise_variance) for part in self.split(f)]
         mean, log_scale = self.entries
 
@@ -182,67 +184,46 @@ class LabelEStep(EStep):
             offset, slope = (np.stack(part) for part in zip(*each, strict=True))
             return ClassTable(mean, log_scale, offset, slope)
 
-        search = SharedQSearch(
-            costs, self.labelled.log_prior, self._weigh, table,
-            reweighs=self.objective.label_weight > 0.0,
-        )  # fmt: skip
+        search = SharedQSearch(costs, self.labelled.log_prior, table, self.objective.label_weight)
         x = self.nodes.x
         candidates = None if hint is None else hint[:, :, :2]
-        found = search.run(x, groups=len(x), hint=candidates, fresh=fresh)
-        minima = np.full((len(x), CARRIED, 3), np.nan)
-        kept = min(CARRIED, found.minima.shape[1])
-        minima[:, :kept] = found.minima[:, :kept]
+        found = search.run(
+            x, self.labelled.class_posterior, groups=len(x), hint=candidates, fresh=fresh
+        )
         self._lay_table(float(found.scale.min()))
-        return minima
-
-    def _weigh(self, a: Array, x: Array) -> LabelWeights:
-        weight = self.objective.label_weight
-        if weight == 0.0:
-            return label_weights(a)
-        p = self.labelled.class_posterior
-        if a.shape[1] != p.shape[1]:
-            p = p[:, self._places(x)]
-        return label_weights(a, p, weight)
-
-    def _places(self, x: Array) -> NDArray[np.int64]:
-        """Find the nodes that these x are."""
-        order = np.lexsort(self.nodes.x.T)
-        rows = np.ascontiguousarray(self.nodes.x[order]).view([("", float)] * x.shape[1]).ravel()
-        wanted = np.ascontiguousarray(x).view([("", float)] * x.shape[1]).ravel()
-        return np.asarray(order[np.searchsorted(rows, wanted)], dtype=np.int64)
+        return found
 
     def _put_together(
-        self, f: Array, own: list[Array], shared: Array | None, noise_variance: Array
+        self, f: Array, own: list[Array], shared: SharedQ | None
     ) -> LabelResponsibilities:
         mass, p = self.nodes.mass, self.labelled.class_posterior
-        unlabelled, labelled, label = self.objective.weights
+        unlabelled, labelled, _ = self.objective.weights
         log_prior = self.labelled.log_prior[:, None]
         bounds = log_prior - np.stack([minima[:, 0, 2] for minima in own])
         if shared is None:
-            weights = self._weigh(bounds, self.nodes.x)
+            weights = label_weights(bounds, p, self.objective.label_weight)
+            r, best = weights.r, weights.value
+            minima = own
         else:
-            mean, scale = shared[:, 0, 0], np.exp(shared[:, 0, 1])
-            costs = [_CellCost(self.cells, part, noise_variance) for part in self.split(f)]
-            offered = [cost.derivatives(self.nodes.x, mean, scale)[:, 0] for cost in costs]
-            weights = self._weigh(log_prior - np.stack(offered), self.nodes.x)
-        value = -unlabelled * float(mass @ weights.value)
+            r, best = shared.class_posterior, shared.value
+            minima = [*own, _carried(shared.minima)]
+        value = -unlabelled * float(mass @ best)
         value -= labelled * float(mass @ (p * bounds).sum(axis=0))
-        if label and unlabelled == 0.0:
-            raise ValueError("a label term needs a share without labels")
         parts = []
         for y, part in enumerate(self.split(f)):
             step = self._steps[y]
-            q_mass = unlabelled * mass * weights.r[y]
+            q_mass = unlabelled * mass * r[y]
             l_mass = labelled * mass * p[y]
             if shared is None:
                 parts.append(step.sums(own[y], part, q_mass + l_mass))
             else:
                 parts.append(
-                    _joined(step.sums(shared, part, q_mass), step.sums(own[y], part, l_mass), part)
+                    _joined(
+                        step.sums(minima[-1], part, q_mass), step.sums(own[y], part, l_mass), part
+                    )
                 )
-        minima = np.stack([*own, *([] if shared is None else [shared])])
         return LabelResponsibilities(
-            minima=minima,
+            minima=np.stack(minima),
             negative_elbo=value,
             aggregate=np.concatenate([one.aggregate for one in parts]),
             target=np.concatenate([one.target for one in parts]),
@@ -269,6 +250,14 @@ class _CellCost:
         cell_derivatives_batch(points, means, log_scales, self._inverse_sigma, self._cells, values)
         values[:, 0] += self._constant
         return values
+
+
+def _carried(minima: Array) -> Array:
+    """Return the best of the minima, as many as an E-step carries; NaN where there are fewer."""
+    kept = np.full((len(minima), CARRIED, 3), np.nan)
+    count = min(CARRIED, minima.shape[1])
+    kept[:, :count] = minima[:, :count]
+    return kept
 
 
 def _joined(one: Responsibilities, other: Responsibilities, f: Array) -> Responsibilities:

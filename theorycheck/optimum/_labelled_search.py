@@ -208,7 +208,6 @@ def _start(
     number: int, e_step: LabelEStep, truth: list[Array], collapsed: Array, rng: np.random.Generator
 ) -> Start:
     """Return a start: the fixed ones first, then tears, and annealed curves."""
-    plain = EStep(e_step.nodes, e_step.cells)
     if number == 0:
         return Start(GROUND_TRUTH, np.concatenate(truth))
     if number == 1:
@@ -222,9 +221,9 @@ def _start(
         return Start(ONE_COLLAPSED, np.concatenate(mixed))
     way = number % 3
     if way == 0:
-        tears = [torn(rng, plain, f, TORN) for f in truth]
+        tears = [torn(rng, e_step, f, TORN) for f in truth]
         return Start(TORN, np.concatenate([one.f for one in tears]), tears[0].heat)
-    curves = [random_start(rng, plain, f) for f in truth]
+    curves = [random_start(rng, e_step, f) for f in truth]
     if way == 1:
         return Start(SHARED_CURVE, np.concatenate([curves[0].f] * len(truth)), curves[0].heat)
     return Start(OWN_CURVES, np.concatenate([one.f for one in curves]), curves[0].heat)
