@@ -23,6 +23,7 @@ from theorycheck.cli.options import (
     Model,
     ModelOptions,
     NoiseVariance,
+    PmoTolerance,
     Resolution,
     TableKind,
     Vectorize,
@@ -88,12 +89,7 @@ def conditions(
     jobs: Jobs = None,
     optimum: OptimumFiles = None,
     no_cache: NoCache = False,
-    tolerance: Annotated[
-        float,
-        typer.Option(
-            "--tolerance", metavar="T", help="Aim at this error radius of every PMO, nats."
-        ),
-    ] = 1e-5,
+    tolerance: PmoTolerance = 1e-5,
     noise_variance: NoiseVariance = None,
     alternative_noise_variance: AlternativeNoiseVariance = None,
     vectorize: Vectorize = False,

@@ -12,6 +12,7 @@ from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
     NoiseVariance,
+    PmoTolerance,
     Resolution,
     TableKind,
     checked_directory,
@@ -106,12 +107,7 @@ def labels(
     ] = "quick",
     seed: Seed = 0,
     jobs: Jobs = None,
-    tolerance: Annotated[
-        float,
-        typer.Option(
-            "--tolerance", metavar="T", help="Aim at this error radius of every PMO, nats."
-        ),
-    ] = 1e-4,
+    tolerance: PmoTolerance = 1e-4,
     noise_variance: NoiseVariance = None,
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,

@@ -99,6 +99,10 @@ Resolution = Annotated[
         "1e-6, by default 5e-4.",
     ),
 ]
+PmoTolerance = Annotated[
+    float,
+    typer.Option("--tolerance", metavar="T", help="Aim at this error radius of every PMO, nats."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 

@@ -22,6 +22,7 @@ from theorycheck.cli.options import (
     ModelOptions,
     Models,
     NoiseVariance,
+    PmoTolerance,
     Resolution,
     TableKind,
     Vectorize,
@@ -58,12 +59,7 @@ def report(
     ],
     alternative: Alternatives = None,
     eta: Eta = None,
-    tolerance: Annotated[
-        float,
-        typer.Option(
-            "--tolerance", metavar="T", help="Aim at this error radius of every PMO, nats."
-        ),
-    ] = 1e-5,
+    tolerance: PmoTolerance = 1e-5,
     search: Annotated[
         str,
         typer.Option(

@@ -10,6 +10,7 @@ or one each.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -113,12 +114,7 @@ def find_labelled_optimum(
     order = sorted(range(len(starts)), key=lambda i: starts[i].value)
     kept = sorted({0, *order[: effort.refined]})
     jobs = [delayed(_refined)(middle, starts[i], task, effort.middle_cells) for i in kept]
-    with run.progress.task("refinements", len(jobs)) as advance:
-        ended = []
-        for outcome in Parallel(n_jobs=run.jobs, return_as="generator")(jobs):
-            ended.append(outcome)
-            advance(1)
-    refined = dict(zip(kept, ended, strict=True))
+    refined = dict(zip(kept, _all_of("refinements", jobs, run), strict=True))
     best = min(refined.values(), key=lambda outcome: outcome.value)
     model, convergence = _finished(data, exact, best, task, effort, run)
     found = labelled_value(model, data, chosen, tolerance=effort.tolerance, progress=run.progress)
@@ -154,21 +150,22 @@ def _coarse_ascents(
 ) -> list[Outcome]:
     cells = latent_cells(effort.coarse_cells)
     truth = [cells.average(model.decoder) for model in data.classes]
-    with run.progress.task("one f for all classes", _UNLABELLED) as advance:
-        shared = []
-        streams = np.random.SeedSequence([seed, 0]).spawn(_UNLABELLED)
-        work = [delayed(_unlabelled)(nodes, cells, truth[0], task, one) for one in streams]
-        for f, value in Parallel(n_jobs=run.jobs, return_as="generator")(work):
-            shared.append((value, f))
-            advance(1)
-    collapsed = min(shared, key=lambda pair: pair[0])[1]
+    streams = np.random.SeedSequence([seed, 0]).spawn(_UNLABELLED)
+    work = [delayed(_unlabelled)(nodes, cells, truth[0], task, one) for one in streams]
+    shared = _all_of("one f for all classes", work, run)
+    collapsed = min(shared, key=lambda pair: pair[1])[0]
     streams = np.random.SeedSequence([seed, 1]).spawn(effort.starts)
     jobs = [
         delayed(_coarse)(i, nodes, cells, truth, collapsed, task, stream)
         for i, stream in enumerate(streams)
     ]
-    ended: list[Outcome] = []
-    with run.progress.task("starts", len(jobs)) as advance:
+    return _all_of("starts", jobs, run)
+
+
+def _all_of(description: str, jobs: list[Any], run: Execution) -> list[Any]:  # joblib has no types
+    """Carry out delayed calls in their order, and tell how many are done."""
+    ended = []
+    with run.progress.task(description, len(jobs)) as advance:
         for outcome in Parallel(n_jobs=run.jobs, return_as="generator")(jobs):
             ended.append(outcome)
             advance(1)
