@@ -22,8 +22,6 @@ from ._iwae_bound import OptimalImportanceQ as OptimalImportanceQ
 from ._iwae_bound import checked_samples as checked_samples
 from ._iwae_bound import iwae_bound as iwae_bound
 from ._iwae_bound import optimal_iwae_q as optimal_iwae_q
-from ._label_q import ClassCost as ClassCost
-from ._label_q import ClassTable as ClassTable
 from ._label_q import SharedQ as SharedQ
 from ._label_q import SharedQSearch as SharedQSearch
 from ._label_weights import LabelWeights as LabelWeights

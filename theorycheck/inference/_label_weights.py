@@ -7,7 +7,8 @@ strictly concave; stationarity in r_y gives
 
     r_y = c p_y / W₀(c p_y exp(λ + 1 − a_y)),
 
-λ the one number that makes Σ r_y = 1. For c = 0 that is the softmax; as c grows, r tends to p.
+λ the one number that makes Σ r_y = 1 (quadrature/kernels/_class_weights.py finds it). For c = 0
+that is the softmax; as c grows, r tends to p.
 """
 
 from __future__ import annotations
@@ -15,15 +16,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp, wrightomega, xlogy
+from scipy.special import logsumexp, xlogy
 
 from theorycheck.arrays import Array, PerClass, PerPoint
-
-#: Newton's method on Σ r_y − 1, which is convex and decreasing in λ: from the left it is monotone.
-_STEPS = 200
-_CLOSE = 1e-15
-#: W₀(e^t) = e^t to rounding below.
-_SMALL = -37.0
+from theorycheck.quadrature.kernels import class_weights_batch
 
 
 class LabelWeights(NamedTuple):
@@ -80,43 +76,11 @@ def label_weights(a: PerClass, p: PerClass | None = None, weight: float = 0.0) -
         value = np.full(a.shape[1], np.nan)
         with np.errstate(divide="ignore"):
             return LabelWeights(r, np.log(r), value, _entropic(r, a), np.zeros_like(r))
-    multiplier = top - 1.0
-    share = weight * p
-    with np.errstate(divide="ignore"):
-        log_share = np.log(share)
-    for _ in range(_STEPS):
-        r = np.exp(_log_weights(a, log_share, multiplier))
-        bend = _bend(r, share)
-        over = r.sum(axis=0) - 1.0
-        if float(np.abs(over).max(initial=0.0)) < _CLOSE:
-            break
-        step = over / bend.sum(axis=0)
-        if not (np.abs(step) > _CLOSE * (1.0 + np.abs(multiplier))).any():
-            break
-        multiplier = multiplier + step
-    log_r = _log_weights(a, log_share, multiplier)
-    log_r = log_r - logsumexp(log_r, axis=0)
-    r = np.exp(log_r)
-    bound = _entropic(r, a)
-    with np.errstate(invalid="ignore"):
-        term = np.where(p > 0.0, p * log_r, 0.0).sum(axis=0)
-    return LabelWeights(r, log_r, bound + weight * term, bound, _bend(r, share))
-
-
-def _log_weights(a: Array, log_share: Array, multiplier: Array) -> Array:
-    """Return log r_y(λ); W₀(e^t) is the Wright omega function of t, which does not overflow."""
-    exponent = multiplier + 1.0 - a
-    argument = log_share + exponent
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        labelled = log_share - np.log(wrightomega(argument))
-    # Without a share, and in its limit, W₀(e^t) = e^t.
-    return np.where(argument < _SMALL, -exponent, labelled)
-
-
-def _bend(r: Array, share: Array) -> Array:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        bend = r * r / (r + share)
-    return np.where(r > 0.0, bend, 0.0)
+    offer = np.ascontiguousarray(a.T)
+    log_r, bend, value = np.empty_like(offer), np.empty_like(offer), np.empty(len(offer))
+    class_weights_batch(offer, np.ascontiguousarray(weight * p.T), log_r, bend, value)
+    bound = _entropic(np.exp(log_r.T), a)
+    return LabelWeights(np.exp(log_r.T), log_r.T, value, bound, bend.T)
 
 
 def _entropic(r: Array, a: Array) -> Array:

@@ -23,7 +23,7 @@ from scipy.special import logsumexp, ndtri
 from theorycheck.arrays import Array, Integers, PerClass, PerPoint, Points
 from theorycheck.inference._exact_model import BestQ
 from theorycheck.inference._family import CONDITIONAL, FACTORISED, Family, checked_family
-from theorycheck.inference._label_q import SharedQ, SharedQSearch, class_table
+from theorycheck.inference._label_q import SharedQ, SharedQSearch, class_panels, class_table
 from theorycheck.inference._label_weights import LabelWeights, label_weights
 from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.inference._mean_field import MeanField
@@ -289,7 +289,8 @@ class ExactLabelled:
     @cached_property
     def _shared(self) -> SharedQSearch:
         return SharedQSearch(
-            self.fields, self.model.log_prior, lambda: class_table(self.fields), self.label_weight,
+            class_panels(self.fields), self.model.log_prior, self.model.noise_variance,
+            lambda: class_table(self.fields), self.label_weight,
         )  # fmt: skip
 
     def _known(self, x: Array) -> Array | None:

@@ -133,13 +133,48 @@ class EStep:
         -------
         Responsibilities
         """
+        minima = self.minima(f, noise_variance, previous)
+        self._lay_table(float(np.exp(np.min(minima[:, 0, 1]))))
+        return self.sums(minima, f)
+
+    def minima(
+        self,
+        f: Float64[Array, "cells D"],
+        noise_variance: PerDimension,
+        previous: Float64[Array, "n carried 3"] | None = None,
+        affine: tuple[Float64[Array, " T"], Float64[Array, "T D"]] | None = None,
+        *,
+        look: bool = True,
+    ) -> Float64[Array, "n carried 3"]:
+        """Find the best local minima for every data node.
+
+        Parameters
+        ----------
+        f : ndarray, shape (M, D)
+        noise_variance : ndarray, shape (D,)
+        previous : ndarray, shape (n, CARRIED, 3), optional
+            The minima of the last sweep.
+        affine : tuple of ndarray, optional
+            What :meth:`affine` returns for this f, where it is known already.
+        look : bool
+            Look at the scan table as well; without it only the previous minima are followed.
+
+        Returns
+        -------
+        ndarray, shape (n, CARRIED, 3)
+            μ, log s and −ELBO_x, nats, best first, NaN where unused.
+        """
         x = self.nodes.x
         size = len(x)
         inverse_sigma = 1.0 / np.sqrt(noise_variance)
+        none = np.empty(0)
+        nowhere = np.empty(0, dtype=np.int64)
+        table = CellTable(none, none, nowhere, nowhere, none, np.empty((x.shape[1], 0)))
+        if look or previous is None:
+            offset, slope = affine or self.affine(f, noise_variance)
+            table = CellTable(*self._table, offset, np.ascontiguousarray(slope.T))
         if previous is None:
             previous = np.full((size, CARRIED, 3), np.nan)
-        offset, slope = self.affine(f, noise_variance)
-        table = CellTable(*self._table, offset, np.ascontiguousarray(slope.T))
         minima = np.empty((size, CARRIED, 3))
         cell_e_step_batch(
             x, inverse_sigma, self.cells.arrays(f), table,
@@ -147,8 +182,7 @@ class EStep:
         )  # fmt: skip
         constant = 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
         minima[:, :, 2] += constant
-        self._lay_table(float(np.exp(np.min(minima[:, 0, 1]))))
-        return self.sums(minima, f)
+        return minima
 
     @property
     def entries(self) -> tuple[Float64[Array, " T"], Float64[Array, " T"]]:

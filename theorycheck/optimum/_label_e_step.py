@@ -14,12 +14,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64
-from numpy.typing import ArrayLike
 
 from theorycheck.arrays import Array, PerClass, PerDimension
 from theorycheck.inference import (
     FACTORISED,
-    ClassTable,
     ExactLabelled,
     SharedQ,
     SharedQSearch,
@@ -29,13 +27,15 @@ from theorycheck.objectives import LabelledObjective
 from theorycheck.optimum._e_step import EStep, Responsibilities
 from theorycheck.optimum._nodes import DataNodes, data_nodes
 from theorycheck.quadrature import LatentCells
-from theorycheck.quadrature.kernels import CARRIED, cell_derivatives_batch
+from theorycheck.quadrature.kernels import CARRIED, ClassTable
 
 #: E-steps from one look at the table of a shared q to the next; between them the minima of the
 #: last one are followed.
 _LOOKS = 4
 #: Mass of a cell from which it has a say.
 _SEEN = 1e-14
+#: Offset and slope of the scan table, where it is looked at.
+_Affine = tuple[Array, Array] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,6 @@ class LabelEStep(EStep):
         super().__init__(labelled.nodes, cells)
         self.labelled, self.objective = labelled, objective
         self._classes = len(labelled.log_prior)
-        self._steps = [EStep(labelled.nodes, cells) for _ in range(self._classes)]
         self._calls = 0
 
     def split(self, f: Float64[Array, "rows D"]) -> list[Float64[Array, "cells D"]]:
@@ -145,56 +144,68 @@ class LabelEStep(EStep):
         """
         fresh = previous is None or self._calls % _LOOKS == 0
         self._calls += 1
+        parts = self.split(f)
+        tables = [self.affine(part, noise_variance) if fresh else None for part in parts]
         own = [
-            step(part, noise_variance, None if previous is None else previous[y])
-            for y, (step, part) in enumerate(zip(self._steps, self.split(f), strict=True))
+            self.minima(
+                part, noise_variance, None if previous is None else previous[y], table, look=fresh
+            )
+            for y, (part, table) in enumerate(zip(parts, tables, strict=True))
         ]
+        narrowest = min(float(minima[:, 0, 1].min()) for minima in own)
         shared = None
         if self.objective.family == FACTORISED:
             hint = None if previous is None else previous[self._classes]
-            shared = self._shared(f, noise_variance, hint, fresh=fresh)
-        return self._put_together(f, [one.minima for one in own], shared)
+            shared = self._shared(parts, noise_variance, hint, tables)
+            narrowest = min(narrowest, float(np.log(shared.scale).min()))
+        self._lay_table(math.exp(narrowest))
+        return self._put_together(parts, own, shared)
 
     def certified(
         self, f: Float64[Array, "rows D"], noise_variance: PerDimension, found: Responsibilities
     ) -> LabelResponsibilities:
         """Look for lower minima of the classes through their bounds, and on the table."""
-        minima, gap = [], 0.0
+        own, gap = [], 0.0
         unlabelled, labelled, _ = self.objective.weights
-        for y, (step, part) in enumerate(zip(self._steps, self.split(f), strict=True)):
-            old = step.sums(found.minima[y], part)
-            best = step.certified(part, noise_variance, old)
-            minima.append(best.minima)
+        parts = self.split(f)
+        for y, part in enumerate(parts):
+            old = self.sums(found.minima[y], part)
+            best = super().certified(part, noise_variance, old)
+            own.append(best.minima)
             gap += best.gap * (unlabelled + labelled)
         shared = None
         if self.objective.family == FACTORISED:
-            shared = self._shared(f, noise_variance, found.minima[self._classes], fresh=True)
-        result = self._put_together(f, minima, shared)
-        return replace(result, gap=gap)
+            tables: list[_Affine] = [self.affine(part, noise_variance) for part in parts]
+            shared = self._shared(parts, noise_variance, found.minima[self._classes], tables)
+        return replace(self._put_together(parts, own, shared), gap=gap)
 
     def _shared(
-        self, f: Array, noise_variance: Array, hint: Array | None, *, fresh: bool
+        self, parts: list[Array], noise_variance: Array, hint: Array | None, tables: list[_Affine]
     ) -> SharedQ:
-        """Find the best q(z|x) that serves all classes."""
-        costs = [_CellCost(self.cells, part, noise_variance) for part in self.split(f)]
-        mean, log_scale = self.entries
+        """Find the best q(z|x) that serves all classes; `tables` of None are not looked at."""
 
         def table() -> ClassTable:
-            each = [self.affine(cost.f, noise_variance) for cost in costs]
-            offset, slope = (np.stack(part) for part in zip(*each, strict=True))
-            return ClassTable(mean, log_scale, offset, slope)
+            known = [one for one in tables if one is not None]
+            return ClassTable(
+                *self.entries,
+                np.stack([offset for offset, _ in known]),
+                np.stack([slope.T for _, slope in known]),
+            )
 
-        search = SharedQSearch(costs, self.labelled.log_prior, table, self.objective.label_weight)
-        x = self.nodes.x
-        candidates = None if hint is None else hint[:, :, :2]
-        found = search.run(
-            x, self.labelled.class_posterior, groups=len(x), hint=candidates, fresh=fresh
+        search = SharedQSearch(
+            self.cells.class_arrays(parts), self.labelled.log_prior, noise_variance, table,
+            self.objective.label_weight,
+        )  # fmt: skip
+        return search.run(
+            self.nodes.x,
+            self.labelled.class_posterior,
+            groups=len(self.nodes.x),
+            hint=None if hint is None else hint[:, :, :2],
+            fresh=tables[0] is not None,
         )
-        self._lay_table(float(found.scale.min()))
-        return found
 
     def _put_together(
-        self, f: Array, own: list[Array], shared: SharedQ | None
+        self, f: list[Array], own: list[Array], shared: SharedQ | None
     ) -> LabelResponsibilities:
         mass, p = self.nodes.mass, self.labelled.class_posterior
         unlabelled, labelled, _ = self.objective.weights
@@ -210,18 +221,14 @@ class LabelEStep(EStep):
         value = -unlabelled * float(mass @ best)
         value -= labelled * float(mass @ (p * bounds).sum(axis=0))
         parts = []
-        for y, part in enumerate(self.split(f)):
-            step = self._steps[y]
+        for y, part in enumerate(f):
             q_mass = unlabelled * mass * r[y]
             l_mass = labelled * mass * p[y]
             if shared is None:
-                parts.append(step.sums(own[y], part, q_mass + l_mass))
+                parts.append(self.sums(own[y], part, q_mass + l_mass))
             else:
-                parts.append(
-                    _joined(
-                        step.sums(minima[-1], part, q_mass), step.sums(own[y], part, l_mass), part
-                    )
-                )
+                unseen = self.sums(minima[-1], part, q_mass)
+                parts.append(_joined(unseen, self.sums(own[y], part, l_mass), part))
         return LabelResponsibilities(
             minima=np.stack(minima),
             negative_elbo=value,
@@ -232,32 +239,9 @@ class LabelEStep(EStep):
         )
 
 
-class _CellCost:
-    """−ELBO of one class whose f is constant on cells."""
-
-    def __init__(self, cells: LatentCells, f: Array, noise_variance: Array) -> None:
-        self.f = f
-        self._cells = cells.arrays(f)
-        self._inverse_sigma = 1.0 / np.sqrt(noise_variance)
-        self._constant = 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
-
-    def derivatives(self, x: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> Array:
-        """Return −ELBO_x and its scaled derivatives, shape (n, 6)."""
-        points = np.ascontiguousarray(x, dtype=np.float64)
-        values = np.empty((len(points), 6))
-        means = np.ascontiguousarray(mean, dtype=np.float64)
-        log_scales = np.log(np.asarray(scale, dtype=np.float64))
-        cell_derivatives_batch(points, means, log_scales, self._inverse_sigma, self._cells, values)
-        values[:, 0] += self._constant
-        return values
-
-
 def _carried(minima: Array) -> Array:
-    """Return the best of the minima, as many as an E-step carries; NaN where there are fewer."""
-    kept = np.full((len(minima), CARRIED, 3), np.nan)
-    count = min(CARRIED, minima.shape[1])
-    kept[:, :count] = minima[:, :count]
-    return kept
+    """Return the best of the minima, as many as an E-step carries."""
+    return np.ascontiguousarray(minima[:, :CARRIED])
 
 
 def _joined(one: Responsibilities, other: Responsibilities, f: Array) -> Responsibilities:

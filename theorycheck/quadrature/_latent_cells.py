@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from scipy.special import ndtr, ndtri
 
 from theorycheck.arrays import Array, Latents, PerDimension, Points
 from theorycheck.errors import SettingError
-from theorycheck.quadrature.kernels import Cells
+from theorycheck.quadrature.kernels import Cells, ClassCells
 
 #: Standard deviation of the normal whose quantiles are the boundaries. √3 is the density ~ φ^{1/3}
 #: that is asymptotically best for a piecewise constant approximation under N(0, 1).
@@ -71,6 +71,16 @@ class LatentCells:
             np.ascontiguousarray(np.diff(f, axis=0).T),
             np.ascontiguousarray(0.5 * (f[1:] + f[:-1]).T),
             np.ascontiguousarray(f),
+        )
+
+    def class_arrays(self, parts: Sequence[Float64[Array, "cells D"]]) -> ClassCells:
+        """Return the f_y of C classes on these cells (M, D) as the kernels take them."""
+        each = [self.arrays(f) for f in parts]
+        return ClassCells(
+            self.boundary,
+            np.stack([one.jump for one in each]),
+            np.stack([one.middle for one in each]),
+            np.stack([one.f for one in each]),
         )
 
     def interpolate(self, f: Float64[Array, "cells D"], z: Latents) -> Points:

@@ -11,13 +11,13 @@ from ._candidates import distinct_candidates_batch as distinct_candidates_batch
 from ._cell_iwae import cell_importance_step_batch as cell_importance_step_batch
 from ._cell_iwae_scan import cell_importance_scan_batch as cell_importance_scan_batch
 from ._cells import CARRIED as CARRIED
-from ._cells import cell_derivatives_batch as cell_derivatives_batch
 from ._cells import cell_e_step_batch as cell_e_step_batch
 from ._cells import cell_m_step_batch as cell_m_step_batch
 from ._cells import cell_masses_batch as cell_masses_batch
 from ._certificate import BOX as BOX
 from ._certificate import WIDER as WIDER
 from ._certificate import certify_batch as certify_batch
+from ._class_weights import class_weights_batch as class_weights_batch
 from ._exponential import exp_nonpositive as exp_nonpositive
 from ._iwae_bound import importance_bound_batch as importance_bound_batch
 from ._iwae_optimum import OPTIMA as OPTIMA
@@ -27,6 +27,9 @@ from ._layouts import Balls as Balls
 from ._layouts import Candidates as Candidates
 from ._layouts import Cells as Cells
 from ._layouts import CellTable as CellTable
+from ._layouts import ClassCells as ClassCells
+from ._layouts import ClassPanels as ClassPanels
+from ._layouts import ClassTable as ClassTable
 from ._layouts import Panels as Panels
 from ._layouts import Runs as Runs
 from ._layouts import Tree as Tree
@@ -40,4 +43,5 @@ from ._mean_field import expectations_batch as expectations_batch
 from ._mean_field import negative_elbo_batch as negative_elbo_batch
 from ._mean_field import optimal_q_batch as optimal_q_batch
 from ._places import place_share_batch as place_share_batch
+from ._shared_q import shared_q_batch as shared_q_batch
 from ._starts import RUN as RUN

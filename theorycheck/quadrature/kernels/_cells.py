@@ -53,23 +53,28 @@ def reach_of_q(boundary: Vector, mean: float, scale: float) -> tuple[int, int]:
     return first, last
 
 
-@scalar_kernel
-def cell_negative_elbo(
-    x: Vector, mean: float, log_scale: float, inverse_sigma: Vector, cells: Cells, work: Matrix
-) -> tuple[float, float, float, float, float, float]:
-    """Return −ELBO_x and its scaled derivatives: s∂_μ, ∂_λ, s²∂²_μ, s∂_μ∂_λ, ∂²_λ, λ = log s.
-
-    Without the constant (D/2) log 2π + Σ log σ_d, as in the kernels for panels.
-    """
-    boundary, jump, middle, f = cells.boundary, cells.jump, cells.middle, cells.f
-    s = math.exp(log_scale)
-    first, last = reach_of_q(boundary, mean, s)
-    t, tail, density, cost = work[0], work[1], work[2], work[3]
-    inverse = 1.0 / s
+@inlined_kernel
+def see_boundaries(boundary: Vector, mean: float, scale: float, work: Matrix) -> tuple[int, int]:
+    """Fill rows t, P(Z > t) and φ(t) of `work` where q sees a boundary; return their range."""
+    first, last = reach_of_q(boundary, mean, scale)
+    t = work[0]
+    inverse = 1.0 / scale
     for b in range(first, last):
         t[b] = (boundary[b] - mean) * inverse
+    fill_tail_and_density(t, first, last, work[1], work[2])
+    return first, last
+
+
+@inlined_kernel
+def seen_negative_elbo(
+    x: Vector, mean: float, log_scale: float, seen: tuple[int, int], inverse_sigma: Vector,
+    jump: Matrix, middle: Matrix, f: Matrix, work: Matrix,
+) -> tuple[float, float, float, float, float, float]:  # fmt: skip
+    """Return −ELBO_x and its derivatives for an f on cells whose boundaries were looked at."""
+    first, last = seen
+    t, tail, density, cost = work[0], work[1], work[2], work[3]
+    for b in range(first, last):
         cost[b] = 0.0
-    fill_tail_and_density(t, first, last, tail, density)
     base = 0.0
     for d in range(x.shape[0]):
         r = (x[d] - f[first, d]) * inverse_sigma[d]
@@ -93,6 +98,7 @@ def cell_negative_elbo(
         p2 += v
         v *= t[b]
         p3 += v
+    s = math.exp(log_scale)
     s2 = s * s
     return (
         0.5 * (s2 + mean * mean - 1.0) - log_scale + base + m0,
@@ -101,6 +107,20 @@ def cell_negative_elbo(
         s2 + p1,
         p2 - p0,
         2.0 * s2 + p3 - p1,
+    )
+
+
+@scalar_kernel
+def cell_negative_elbo(
+    x: Vector, mean: float, log_scale: float, inverse_sigma: Vector, cells: Cells, work: Matrix
+) -> tuple[float, float, float, float, float, float]:
+    """Return −ELBO_x and its scaled derivatives: s∂_μ, ∂_λ, s²∂²_μ, s∂_μ∂_λ, ∂²_λ, λ = log s.
+
+    Without the constant (D/2) log 2π + Σ log σ_d, as in the kernels for panels.
+    """
+    seen = see_boundaries(cells.boundary, mean, math.exp(log_scale), work)
+    return seen_negative_elbo(
+        x, mean, log_scale, seen, inverse_sigma, cells.jump, cells.middle, cells.f, work
     )
 
 
@@ -256,26 +276,6 @@ def _descend_cells(
         )
         if kept == 0 or value <= minima[0, VALUE] + _START_MARGIN:
             kept = keep(mean, log_scale, value, minima, kept, 0.0)
-
-
-@batch_kernel
-def cell_derivatives_batch(
-    part: int,
-    parts: int,
-    x: Matrix,
-    mean: Vector,
-    log_scale: Vector,
-    inverse_sigma: Vector,
-    cells: Cells,
-    values: Matrix,
-) -> None:
-    """Fill −ELBO_x and its scaled derivatives (n, 6) at one q for every x (n, D)."""
-    x, inverse_sigma, cells = borrowed((x, inverse_sigma, cells))
-    work = np.empty((4, cells.boundary.shape[0]))
-    for k in range(part, x.shape[0], parts):
-        (
-            values[k, 0], values[k, 1], values[k, 2], values[k, 3], values[k, 4], values[k, 5],
-        ) = cell_negative_elbo(x[k], mean[k], log_scale[k], inverse_sigma, cells, work)  # fmt: skip
 
 
 @batch_kernel

@@ -182,6 +182,78 @@ class CellTable(NamedTuple):
     slope: Matrix
 
 
+class ClassCells(NamedTuple):
+    """The decoders of C classes, each constant on the same M cells.
+
+    Parameters
+    ----------
+    boundary : ndarray, shape (M − 1,)
+        Ascending.
+    jump, middle : ndarray, shape (C, D, M − 1)
+        Difference and mean of every f_y across each boundary.
+    f : ndarray, shape (C, M, D)
+    """
+
+    boundary: Vector
+    jump: Cube
+    middle: Cube
+    f: Cube
+
+
+class ClassPanels(NamedTuple):
+    """The panels and runs of C classes, one class behind the other in every array.
+
+    Parameters
+    ----------
+    panel, run, level : ndarray of int, shape (C + 1,)
+        Where the panels of a class begin, its runs, and its entries of `level_start`.
+    left, right : ndarray, shape (all P,)
+    z, weight : ndarray, shape (all P N,)
+    f : ndarray, shape (D · all P N,)
+        Of each class an array (D, P N).
+    series : ndarray, shape (all P, D, N)
+    level_start : ndarray of int
+    run_left, run_right : ndarray, shape (all G,)
+    run_z, run_weight : ndarray, shape (all G, N)
+    centre : ndarray, shape (all G, D)
+    first, square : ndarray, shape (all G, D, N)
+    """
+
+    panel: IntVector
+    run: IntVector
+    level: IntVector
+    left: Vector
+    right: Vector
+    z: Vector
+    weight: Vector
+    f: Vector
+    series: Cube
+    level_start: IntVector
+    run_left: Vector
+    run_right: Vector
+    run_z: Matrix
+    run_weight: Matrix
+    centre: Matrix
+    first: Cube
+    square: Cube
+
+
+class ClassTable(NamedTuple):
+    """−ELBO_x of every class = |x|²/2σ² + offset − x·slope on one table of q.
+
+    Parameters
+    ----------
+    mean, log_scale : ndarray, shape (T,)
+    offset : ndarray, shape (C, T)
+    slope : ndarray, shape (C, D, T)
+    """
+
+    mean: Vector
+    log_scale: Vector
+    offset: Matrix
+    slope: Cube
+
+
 class Rule(NamedTuple):
     """How finely L_S is integrated (see `_iwae.py`).
 
