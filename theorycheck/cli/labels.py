@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theorycheck.cli.known_optima import NoCache, chosen_execution
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -21,20 +21,19 @@ from theorycheck.cli.options import (
     parse_numbers,
 )
 from theorycheck.cli.search_options import (
+    FitNoise,
     Jobs,
     Seed,
+    checked_fit_noise,
     checked_search,
     checked_search_name,
-    chosen_jobs,
 )
 from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
-    from theorycheck.inference import Family
     from theorycheck.models import LabelledModel
-    from theorycheck.objectives import LabelledObjective, LabelledValue
-    from theorycheck.optimum import LabelledOptimum
-    from theorycheck.progress import Progress
+    from theorycheck.objectives import LabelledValue
+    from theorycheck.optimum import CollapseOnset, LabelledOptimum
 
 _FAMILIES = ("conditional", "factorised", "both")
 
@@ -105,8 +104,27 @@ def labels(
             "thorough (tens of minutes) or none; one search for each γ and family.",
         ),
     ] = "quick",
+    onset: Annotated[
+        bool,
+        typer.Option(
+            "--onset",
+            help="Search for the weight of the labelled x at which functional collapse sets in: "
+            "some five searches more for each family. Needs alpha = 0.",
+        ),
+    ] = False,
+    fit_noise: FitNoise = "no",
+    certify: Annotated[
+        int,
+        typer.Option(
+            "--certify",
+            metavar="N",
+            help="Prove at N draws x from p(x) that no q of the family raises U by more than 1e-9 "
+            "nats, for the ground truth and the optimum.",
+        ),
+    ] = 0,
     seed: Seed = 0,
     jobs: Jobs = None,
+    no_cache: NoCache = False,
     tolerance: PmoTolerance = 1e-4,
     noise_variance: NoiseVariance = None,
     breakpoints: Breakpoints = None,
@@ -127,10 +145,13 @@ def labels(
     checked_tolerance(tolerance)
     checked_search_name(search)
     checked_search("quick", seed, jobs)
+    fit = checked_fit_noise(fit_noise)
+    _check_onset(onset, search, alpha, labelled_share)
     if family not in _FAMILIES:
         raise SettingError(f"--family: there is no '{family}': {nearest(family, _FAMILIES)}")
     if output is not None:
         checked_directory(output)
+    from theorycheck.cli.labels_search import Plan
     from theorycheck.cli.render import print_json, stdout_kept_for_result
     from theorycheck.terminal_progress import terminal_progress
 
@@ -154,70 +175,47 @@ def labels(
             resolution=resolution,
         )
         progress = terminal_progress()
-        found = _found(data, objectives, search, tolerance, seed, chosen_jobs(jobs), progress)
-        entry = _entry(data, found, alpha, labelled_share)
+        plan = Plan(
+            data=data,
+            objectives=objectives,
+            search=search,
+            fit_noise=fit,
+            tolerance=tolerance,
+            certify=certify,
+            seed=seed,
+            execution=chosen_execution(progress, jobs=jobs, no_cache=no_cache),
+        )
+        found = plan.found()
+        onsets = plan.onsets(found) if onset else []
+        entry = _entry(data, found, onsets, alpha, labelled_share)
     if as_json:
         print_json(entry, "labels")
     else:
         from theorycheck.cli.labels_tables import show
 
-        show(data, found)
+        show(data, found, onsets)
     # Last: what took minutes is on the screen already.
     if output is not None:
         from theorycheck.cli.labels_files import write_labels
 
-        write_labels(output, found, entry)
+        write_labels(output, found, onsets, entry)
 
 
-def _found(
-    data: LabelledModel,
-    objectives: dict[float, list[LabelledObjective]],
-    search: str,
-    tolerance: float,
-    seed: int,
-    jobs: int,
-    progress: Progress,
-) -> list[tuple[LabelledValue, LabelledOptimum | None]]:
-    """Evaluate the ground truth, and find the optimum, for every γ and family."""
-    from theorycheck.objectives import labelled_value
-    from theorycheck.optimum import (
-        LABELS_QUICK,
-        LABELS_THOROUGH,
-        Execution,
-        find_labelled_optimum,
-    )
-
-    truths: dict[Family, LabelledValue] = {}
-    found: list[tuple[LabelledValue, LabelledOptimum | None]] = []
-    for group in objectives.values():
-        for objective in group:
-            # γ weighs the parts of the ground truth's J, and leaves them as they are.
-            known = truths.get(objective.family)
-            if known is None:
-                known = labelled_value(
-                    data, data, objective, tolerance=tolerance, progress=progress
-                )
-                truths[objective.family] = known
-            truth = replace(known, objective=objective)
-            optimum = None
-            if search != "none":
-                effort = LABELS_THOROUGH if search == "thorough" else LABELS_QUICK
-                effort = replace(effort, tolerance=tolerance)
-                optimum = find_labelled_optimum(
-                    data,
-                    objective,
-                    effort=effort,
-                    seed=seed,
-                    ground_truth=truth,
-                    execution=Execution(jobs=jobs, progress=progress),
-                )
-            found.append((truth, optimum))
-    return found
+def _check_onset(onset: bool, search: str, alpha: float, labelled_share: float) -> None:
+    if not onset:
+        return
+    if search == "none":
+        raise SettingError("--onset searches for optima, which --search none leaves out")
+    if alpha > 0.0:
+        raise SettingError("--onset is for alpha = 0, where J depends on γ and the share as one")
+    if not 0.0 < labelled_share < 1.0:
+        raise SettingError("--onset needs a labelled share between 0 and 1")
 
 
 def _entry(
     data: LabelledModel,
     found: list[tuple[LabelledValue, LabelledOptimum | None]],
+    onsets: list[CollapseOnset],
     alpha: float,
     labelled_share: float,
 ) -> dict[str, object]:
@@ -245,4 +243,5 @@ def _entry(
         "data_information": found[0][0].data_information.to_dict(),
         "families": rows[gammas[0]],
         "against_gamma": [{"gamma": gamma, "families": rows[gamma]} for gamma in gammas],
+        "onset": [{**one.to_dict(), "gamma": list(one.gamma(labelled_share))} for one in onsets],
     }

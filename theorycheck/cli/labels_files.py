@@ -11,7 +11,7 @@ from theorycheck.cli.options import cannot_write
 from theorycheck.files import replace_files
 from theorycheck.json_values import jsonable
 from theorycheck.objectives import LabelledValue
-from theorycheck.optimum import LabelledOptimum
+from theorycheck.optimum import CollapseOnset, LabelledOptimum
 from theorycheck.report import labels_figure
 from theorycheck.results import schema_id
 
@@ -21,9 +21,10 @@ _DPI = 150
 def write_labels(
     folder: Path,
     found: Sequence[tuple[LabelledValue, LabelledOptimum | None]],
+    onsets: Sequence[CollapseOnset],
     entry: Mapping[str, object],
 ) -> None:
-    """Write labels.png and labels.json, both or neither.
+    """Write labels.png and labels.json, both or neither, and a result file for each optimum.
 
     Parameters
     ----------
@@ -31,6 +32,8 @@ def write_labels(
         Made where it is not there.
     found : sequence of (LabelledValue, LabelledOptimum or None)
         The ground truth's value and the optimum for every objective.
+    onsets : sequence of CollapseOnset
+        Where collapse sets in.
     entry : mapping
         What --json prints.
 
@@ -39,7 +42,7 @@ def write_labels(
     SettingError
         If the folder cannot be written.
     """
-    figure = labels_figure(found[0][0], [one.value for _, one in found if one is not None])
+    figure = labels_figure(found[0][0], [one.value for _, one in found if one is not None], onsets)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=_DPI, metadata={"Software": None})
     text = json.dumps(jsonable({"schema": schema_id("labels"), **entry}), indent=2)
@@ -53,3 +56,8 @@ def write_labels(
         )
     except OSError as error:
         raise cannot_write(folder, error) from error
+    for _, optimum in found:
+        if optimum is not None:
+            objective = optimum.objective
+            name = f"optimum-{objective.family.key}-gamma{objective.gamma:g}.npz"
+            optimum.save(folder / name)

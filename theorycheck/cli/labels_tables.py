@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from theorycheck.cli.render import console, say, table
 from theorycheck.models import LabelledModel
-from theorycheck.objectives import LabelledValue
-from theorycheck.optimum import LabelledOptimum
+from theorycheck.objectives import CertifiedPoints, LabelledValue
+from theorycheck.optimum import CollapseOnset, LabelledOptimum
 
 #: Shares of the information on the label between which it is neither kept nor lost.
 KEPT, LOST = 0.1, 0.9
@@ -24,7 +25,9 @@ _ROWS = (
 
 
 def show(
-    data: LabelledModel, found: Sequence[tuple[LabelledValue, LabelledOptimum | None]]
+    data: LabelledModel,
+    found: Sequence[tuple[LabelledValue, LabelledOptimum | None]],
+    onsets: Sequence[CollapseOnset] = (),
 ) -> None:
     """Print a table for every γ and family, and what they say.
 
@@ -34,6 +37,8 @@ def show(
         The ground truth.
     found : sequence of (LabelledValue, LabelledOptimum or None)
         The ground truth's value and the optimum for every objective.
+    onsets : sequence of CollapseOnset
+        Where collapse sets in, of the families where that was looked for.
     """
     out = console()
     for truth, optimum in found:
@@ -47,17 +52,23 @@ def show(
             )
             for name, text in _ROWS
         ]
-        title = (
-            f"{data.name}: {objective.family.name}, γ = {objective.gamma:g}, "
-            f"α = {objective.alpha:g}, {objective.labelled_share:.3g} of the x labelled"
-        )
+        title = f"{data.name}: {objective.described()}"
         out.print(table(title, columns, rows))
+        values = {"ground truth": truth}
+        if optimum is not None:
+            values["optimum"] = optimum.value
+        for where, value in values.items():
+            if value.certificate is not None:
+                say(out, _certified(where, value.certificate))
         if optimum is not None:
             say(out, in_words(optimum))
     if len(found) > 1:
         say(out, "")
         for line in verdicts(found):
             say(out, line)
+    share = found[0][0].objective.labelled_share
+    for onset in onsets:
+        say(out, onset_in_words(onset, share))
 
 
 def in_words(optimum: LabelledOptimum) -> str:
@@ -85,6 +96,38 @@ def in_words(optimum: LabelledOptimum) -> str:
     return (
         f"J at the optimum found is {gap.value:.4g} nats below the ground truth's (an upper bound: "
         f"other f_y may do better still; best start: {optimum.start}). {what}"
+    )
+
+
+def _certified(where: str, certificate: CertifiedPoints) -> str:
+    return (
+        f"Certified: at {certificate.points} draws no q of the family raises U of the {where} by "
+        f"more than {certificate.largest_gap:.1e} nats."
+    )
+
+
+def onset_in_words(onset: CollapseOnset, labelled_share: float) -> str:
+    """Say where collapse sets in, along γ for one labelled share.
+
+    Parameters
+    ----------
+    onset : CollapseOnset
+    labelled_share : float
+        ℓ in (0, 1).
+
+    Returns
+    -------
+    str
+    """
+    low, high = onset.gamma(labelled_share)
+    rule = f"(t = ℓγ/(1−ℓ) decides for every ℓ: {onset.low:.3g} to {onset.high:.3g})"
+    if low == 0.0:
+        return f"{onset.family.name}: no collapse was found down to γ = {high:.3g}."
+    if math.isinf(high):
+        return f"{onset.family.name}: collapse at every γ tried, up to {low:.3g}."
+    return (
+        f"{onset.family.name}: collapse sets in, as γ falls, between {high:.3g} and {low:.3g} at "
+        f"ℓ = {labelled_share:g} {rule}."
     )
 
 

@@ -26,18 +26,18 @@ from theorycheck.cli.options import (
 )
 from theorycheck.cli.search_options import (
     EffortName,
+    FitNoise,
     Jobs,
     Seed,
+    checked_fit_noise,
     checked_objective,
     checked_search,
     chosen_effort,
 )
-from theorycheck.errors import SettingError, nearest
+from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
     from theorycheck.optimum import Effort, PredictedOptimum
-
-_FITS = ("no", "shared", "each")
 
 
 def optimum(
@@ -83,15 +83,7 @@ def optimum(
             "z. Repeatable; inf is no bound. By default there is none.",
         ),
     ] = None,
-    fit_noise: Annotated[
-        str,
-        typer.Option(
-            "--fit-noise",
-            metavar="F",
-            help="Optimise σ² too: no (keep that of MODEL), shared (one for all data dimensions) "
-            "or each (one for each).",
-        ),
-    ] = "no",
+    fit_noise: FitNoise = "no",
     jobs: Jobs = None,
     output: Annotated[
         Path | None,
@@ -115,8 +107,7 @@ def optimum(
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
-    if fit_noise not in _FITS:
-        raise SettingError(f"--fit-noise: there is no '{fit_noise}': {nearest(fit_noise, _FITS)}")
+    fit = checked_fit_noise(fit_noise)
     bounds = _bounds(steepness)
     count = checked_objective(objective, samples)
     if count > 1 and len(bounds) > 1:
@@ -149,7 +140,7 @@ def optimum(
             minimised,
             effort=chosen,
             seed=seed,
-            fit_noise=fit_noise,  # type: ignore[arg-type]
+            fit_noise=fit,
         )
         progress = terminal_progress()
         execution = chosen_execution(progress, jobs=jobs, no_cache=no_cache)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -13,11 +13,18 @@ from theorycheck.errors import SettingError, nearest
 if TYPE_CHECKING:
     from theorycheck.models import GenerativeModel
     from theorycheck.objectives import Objective
-    from theorycheck.optimum import Effort, Execution, PredictedOptimum, SearchSettings
+    from theorycheck.optimum import (
+        Effort,
+        Execution,
+        NoiseFit,
+        PredictedOptimum,
+        SearchSettings,
+    )
 
 _SEARCHES = ("quick", "thorough", "none")
 _EFFORTS = ("quick", "thorough")
 _OBJECTIVES = ("elbo", "iwae")
+_FITS = ("no", "shared", "each")
 #: S where --objective iwae is given without it: the paper's, and that of ``train``.
 _IWAE_SAMPLES = 20
 
@@ -40,6 +47,15 @@ Jobs = Annotated[
         metavar="N",
         help="Number of processes. By default it is the environment variable THEORYCHECK_JOBS, or "
         "else one for each processor core.",
+    ),
+]
+FitNoise = Annotated[
+    str,
+    typer.Option(
+        "--fit-noise",
+        metavar="F",
+        help="Optimise σ² too: no (keep that of MODEL), shared (one for all data dimensions) "
+        "or each (one for each).",
     ),
 ]
 SearchName = Annotated[
@@ -92,6 +108,13 @@ def checked_search(effort: str, seed: int, jobs: int | None) -> None:
     if jobs == 0:
         raise SettingError("--jobs must not be 0")
     chosen_jobs(jobs)
+
+
+def checked_fit_noise(fit_noise: str) -> NoiseFit:
+    """Return what --fit-noise says, or say that there is no such way."""
+    if fit_noise not in _FITS:
+        raise SettingError(f"--fit-noise: there is no '{fit_noise}': {nearest(fit_noise, _FITS)}")
+    return cast("NoiseFit", fit_noise)
 
 
 def checked_search_name(search: str) -> str:

@@ -2,6 +2,7 @@
 from ._certificate import Certificate as Certificate
 from ._certificate import certify_optimal_q as certify_optimal_q
 from ._certificate import curvature_constant as curvature_constant
+from ._certified_gap import certified_gap as certified_gap
 from ._data_rule import SMOOTH_STEP as SMOOTH_STEP
 from ._data_rule import DataRule as DataRule
 from ._data_rule import DrawRule as DrawRule
@@ -22,6 +23,7 @@ from ._iwae_bound import OptimalImportanceQ as OptimalImportanceQ
 from ._iwae_bound import checked_samples as checked_samples
 from ._iwae_bound import iwae_bound as iwae_bound
 from ._iwae_bound import optimal_iwae_q as optimal_iwae_q
+from ._label_certificate import certify_shared_q as certify_shared_q
 from ._label_q import SharedQ as SharedQ
 from ._label_q import SharedQSearch as SharedQSearch
 from ._label_weights import LabelWeights as LabelWeights

@@ -18,7 +18,7 @@ from theorycheck.quadrature import LatentPanels
 from theorycheck.quadrature.kernels import BOX, WIDER, certify_batch
 
 #: Quadrature error of one −ELBO relative to its size, subtracted from every bound.
-_QUADRATURE = 1e-12
+QUADRATURE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,5 +126,5 @@ def certify_optimal_q(
         boxes,
     )
     bound = bound + constant
-    bound -= _QUADRATURE * (1.0 + np.abs(bound))
+    bound -= QUADRATURE * (1.0 + np.abs(bound))
     return Certificate(bound, best.negative_elbo - bound, boxes)

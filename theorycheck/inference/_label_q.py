@@ -122,9 +122,7 @@ class SharedQSearch:
         SharedQ
         """
         size, count = len(x), len(self._log_prior)
-        share = np.zeros((size, count))
-        if p is not None and self._label_weight > 0.0:
-            share = np.ascontiguousarray(self._label_weight * p.T)
+        share = label_shares(size, count, p, self._label_weight)
         given = Candidates(np.empty((1, 0, 2)), np.zeros(size, dtype=np.int64))
         if hint is not None:
             row = np.arange(size) // (size // max(groups, 1))
@@ -159,6 +157,27 @@ class SharedQSearch:
         count, dim = len(self._log_prior), self._inverse_sigma.size
         none = np.empty(0)
         return ClassTable(none, none, np.empty((count, 0)), np.empty((count, dim, 0)))
+
+
+def label_shares(size: int, count: int, p: PerClass | None, weight: float) -> Float64[Array, "n C"]:
+    """Return c p(y|x) for n x and C classes, as the kernels take it: 0 without a label term.
+
+    Parameters
+    ----------
+    size, count : int
+        n and C.
+    p : ndarray, shape (C, n), optional
+        p(y|x) of the data.
+    weight : float
+        c.
+
+    Returns
+    -------
+    ndarray, shape (n, C)
+    """
+    if p is None or weight == 0.0:
+        return np.zeros((size, count))
+    return np.ascontiguousarray(weight * p.T)
 
 
 def class_panels(fields: Sequence[MeanField]) -> ClassPanels:

@@ -23,7 +23,13 @@ from scipy.special import logsumexp, ndtri
 from theorycheck.arrays import Array, Integers, PerClass, PerPoint, Points
 from theorycheck.inference._exact_model import BestQ
 from theorycheck.inference._family import CONDITIONAL, FACTORISED, Family, checked_family
-from theorycheck.inference._label_q import SharedQ, SharedQSearch, class_panels, class_table
+from theorycheck.inference._label_q import (
+    SharedQ,
+    SharedQSearch,
+    class_panels,
+    class_table,
+    label_shares,
+)
 from theorycheck.inference._label_weights import LabelWeights, label_weights
 from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.inference._mean_field import MeanField
@@ -299,6 +305,11 @@ class ExactLabelled:
             return None
         truth = self if self._truth is None else self._truth
         return truth.class_posterior(x)[0]
+
+    def shares(self, x: ArrayLike) -> Float64[Array, "n C"]:
+        """Return c p(y|x) of the data, the weights of the label term: 0 where there is none."""
+        points = as_points(x, self.model.data_dim)
+        return label_shares(len(points), len(self.fields), self._known(points), self.label_weight)
 
     def _weights(self, a: Array, x: Array) -> LabelWeights:
         return label_weights(a, self._known(x), self.label_weight)

@@ -12,6 +12,7 @@ from ._iwae_objective import iwae_objective as iwae_objective
 from ._labelled_objective import LABEL_FAMILIES as LABEL_FAMILIES
 from ._labelled_objective import LabelledObjective as LabelledObjective
 from ._labelled_objective import LabelledValue as LabelledValue
+from ._labelled_objective import check_same_labels as check_same_labels
 from ._labelled_objective import labelled_value as labelled_value
 from ._landscape import KlMap as KlMap
 from ._landscape import Landscape as Landscape

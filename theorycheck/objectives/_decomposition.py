@@ -15,8 +15,7 @@ from theorycheck.inference import (
     MEAN_FIELD,
     ExactModel,
     Family,
-    MeanField,
-    certify_optimal_q,
+    certified_gap,
     checked_family,
     described_model,
     exact_model,
@@ -288,7 +287,7 @@ def decompose(
         kl_distribution=KlDistribution.from_averages(averages),
         eta=tuple(float(value) for value in eta),
         method=found.method,
-        certificate=_certify(under_test, truth, draws, certify, seed) if certify else None,
+        certificate=_certify(under_test, truth, draws, family, certify, seed) if certify else None,
         # A radius above the tolerance is no convergence, whatever the rule thought of itself.
         converged=averages.converged
         and averages.pmo_error <= max(tolerance, _SLACK)
@@ -314,9 +313,12 @@ def _with_resolution(model: DescribedModel | ExactModel, resolution: float) -> G
 
 
 def _certify(
-    model: ExactModel, data: ExactModel, given: DataSample | None, points: int, seed: int
+    model: ExactModel,
+    data: ExactModel,
+    given: DataSample | None,
+    family: Family | None,
+    points: int,
+    seed: int,
 ) -> CertifiedPoints:
-    if not isinstance(model, MeanField):
-        raise SettingError(f"{model.model.name}: only the q of one latent can be certified")
     x = data.model.sample(points, seed)[1] if given is None else given.x[0, :points]
-    return CertifiedPoints(len(x), certify_optimal_q(model, x, gap=1e-9).largest_gap)
+    return CertifiedPoints(len(x), float(certified_gap(model, x, family).max()))

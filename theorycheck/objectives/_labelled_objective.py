@@ -16,7 +16,7 @@ that the learned model keeps, against the data's (docs/labels.md).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -33,11 +33,12 @@ from theorycheck.inference import (
     ExactLabelled,
     Family,
     MeanField,
+    certified_gap,
     data_rule,
 )
 from theorycheck.models import LabelledModel
 from theorycheck.objectives._averaging import PMO_TOLERANCE, divergence
-from theorycheck.objectives._decomposition import decompose
+from theorycheck.objectives._decomposition import CertifiedPoints, decompose
 from theorycheck.objectives._total_variation import total_variation
 from theorycheck.progress import NO_PROGRESS, Progress
 
@@ -110,6 +111,13 @@ class LabelledObjective:
         share = self.labelled_share
         return 1.0 - share, share * self.gamma, share * self.alpha
 
+    def described(self) -> str:
+        """Return the objective in a few words."""
+        return (
+            f"{self.family.name}, γ = {self.gamma:g}, α = {self.alpha:g}, "
+            f"{self.labelled_share:.3g} of the x labelled"
+        )
+
     def exact(self, model: LabelledModel, truth: ExactLabelled | None = None) -> ExactLabelled:
         """Return a model whose q(y|x) serves the label term of this objective too.
 
@@ -155,6 +163,8 @@ class LabelledValue:
         I(x; y) of the model and of the data.
     total_variation : Estimate
         ½ ∫ |p_f(x|0) − p_f(x|1)| dx; the mean over pairs for more than two classes.
+    certificate : CertifiedPoints or None
+        By how much any q of the family can raise U, where that was asked for.
     """
 
     objective: LabelledObjective
@@ -168,6 +178,7 @@ class LabelledValue:
     information: Estimate
     data_information: Estimate
     total_variation: Estimate
+    certificate: CertifiedPoints | None = None
 
     @property
     def excess(self) -> Estimate:
@@ -176,6 +187,56 @@ class LabelledValue:
         total = (self.mleo_x + self.pmo_u).scaled(unlabelled)
         total = total + (self.mleo_xy + self.pmo_l).scaled(labelled)
         return total + self.label_kl.scaled(label) if label else total
+
+    def reweighted(self, objective: LabelledObjective) -> LabelledValue:
+        """Return the value of the same f_y at another γ or labelled share, which weigh its parts.
+
+        Parameters
+        ----------
+        objective : LabelledObjective
+            Of the same family, and the same c = ℓα/(1−ℓ) for q(y|x).
+
+        Returns
+        -------
+        LabelledValue
+
+        Raises
+        ------
+        SettingError
+            If the family or c differs: the parts would be others.
+        """
+        mine = self.objective
+        if mine.family != objective.family or mine.label_weight != objective.label_weight:
+            raise SettingError(
+                "the parts of J are for one family of q and one weight of the label term"
+            )
+        return replace(self, objective=objective)
+
+    def certified(self, points: int, seed: int = 0) -> LabelledValue:
+        """Return the same with a bound on what any q of the family can add to U.
+
+        Parameters
+        ----------
+        points : int
+            How many draws from p(x) are certified, by branch and bound; 15 to 80 ms each.
+        seed : int
+            Of the draws.
+
+        Returns
+        -------
+        LabelledValue
+
+        Raises
+        ------
+        SettingError
+            If there is not one point.
+        """
+        if points < 1:
+            raise SettingError(f"the number of points to certify must be positive, not {points}")
+        exact = self.objective.exact(self.model, self.objective.exact(self.data))
+        x = self.data.sample(points, seed)[1]
+        gap = float(certified_gap(exact, x, self.objective.family).max())
+        return replace(self, certificate=CertifiedPoints(points, gap))
 
     @property
     def collapse(self) -> Estimate:
@@ -201,6 +262,7 @@ class LabelledValue:
             "label_kl": self.label_kl.to_dict(),
             "information": self.information.to_dict(),
             "total_variation": self.total_variation.to_dict(),
+            "certificate": None if self.certificate is None else self.certificate.to_dict(),
         }
 
 
@@ -247,7 +309,7 @@ def labelled_value(
     """
     truth = model if data is None else data
     chosen = LabelledObjective() if objective is None else objective
-    _check(model, truth)
+    check_same_labels(model, truth)
     draws = _Draws(size, repeats, seed)
     source = chosen.exact(truth)
     exact = source if truth is model else chosen.exact(model, source)
@@ -278,7 +340,14 @@ def labelled_value(
     )
 
 
-def _check(model: LabelledModel, data: LabelledModel) -> None:
+def check_same_labels(model: LabelledModel, data: LabelledModel) -> None:
+    """Refuse a model of other classes than the data's.
+
+    Raises
+    ------
+    ModelError
+        If they differ in D, the number of classes, or the prior of the labels.
+    """
     if model.data_dim != data.data_dim:
         raise ModelError(
             f"{model.name} has {model.data_dim} data dimensions, {data.name} has {data.data_dim}"

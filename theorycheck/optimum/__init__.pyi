@@ -1,4 +1,6 @@
 # The face of this room: what other rooms and users import, each name once.
+from ._collapse_onset import CollapseOnset as CollapseOnset
+from ._collapse_onset import find_collapse_onset as find_collapse_onset
 from ._coordinate_ascent import Ascent as Ascent
 from ._coordinate_ascent import NoiseFit as NoiseFit
 from ._coordinate_ascent import ascend as ascend

@@ -17,7 +17,7 @@ from theorycheck.models import DescribedModel, GenerativeModel
 from theorycheck.optimum._effort import (
     Effort,
 )
-from theorycheck.optimum._known import CachedSearch, known_optimum
+from theorycheck.optimum._known import cached_search, known_optimum
 from theorycheck.optimum._objective_search import search_of
 from theorycheck.optimum._result import (
     SAME_OPTIMUM,
@@ -80,11 +80,12 @@ def find_optimum(
     )
     found = known_optimum(described, settings, execution)
     if found is None:
-        cached = CachedSearch(described, settings, given, execution)
+        cached = cached_search(described, settings, given, execution)
         found = cached.read()
-        if found is None:
-            found = _search(exact_model(data), settings, given, execution, state)
-            cached.write(found)
+        if found is not None:
+            return found.with_data(described)
+        found = _search(exact_model(data), settings, given, execution, state)
+        cached.write(found)
     return found
 
 

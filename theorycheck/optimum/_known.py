@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from theorycheck.errors import LoadingError, SettingError
 from theorycheck.models import GenerativeModel, same_model
 from theorycheck.optimum._result import PredictedOptimum
 from theorycheck.optimum._settings import Execution, SearchSettings
-from theorycheck.results import ResultCache, engine_digest
+from theorycheck.results import ResultCache, Saved, engine_digest
+
+_T = TypeVar("_T", bound=Saved)
 
 
 def known_optimum(
@@ -43,8 +46,69 @@ def known_optimum(
     return None
 
 
-class CachedSearch:
+class CachedResult(Generic[_T]):
     """One search's place in the cache, if there is a cache.
+
+    Parameters
+    ----------
+    kind : type
+        What the search returns.
+    key : callable
+        Returns the digest of all that it depends on; called where there is a cache.
+    what : str
+        The optimum in words.
+    models : sequence of GenerativeModel
+        Models at hand, which the file may refer to.
+    execution : Execution
+        How the search is run.
+    """
+
+    def __init__(
+        self,
+        kind: type[_T],
+        key: Callable[[], str],
+        what: str,
+        models: Sequence[GenerativeModel],
+        execution: Execution,
+    ) -> None:
+        self._kind, self._what, self._models = kind, what, models
+        self._cache, self._progress = execution.cache, execution.progress
+        self._key = "" if self._cache is None else key()
+
+    def read(self) -> _T | None:
+        """Return what an earlier search of the same found, and say so."""
+        if self._cache is None:
+            return None
+        path = self._cache.path(self._kind.schema, self._key)
+        try:
+            found = self._cache.read(self._kind, self._key, self._models)
+        except LoadingError as error:
+            self._progress.say(f"The cache has an entry that cannot be used, {error}: searching.")
+            return None
+        if found is not None:
+            self._progress.say(
+                f"The optimum of {self._what}, is that of an earlier search, in {path} "
+                "(--no-cache searches anew)."
+            )
+        return found
+
+    def write(self, found: _T) -> None:
+        """Keep what was found; where that fails, say so, and nothing else is lost."""
+        if self._cache is None:
+            return
+        try:
+            self._cache.write(found, self._key)
+        except SettingError as error:
+            self._progress.say(f"The cache was left as it was: {error}.")
+
+
+def cached_search(
+    data: GenerativeModel,
+    settings: SearchSettings,
+    given: Sequence[GenerativeModel],
+    execution: Execution,
+) -> CachedResult[PredictedOptimum]:
+    """Return the place of a search in the cache.
 
     Parameters
     ----------
@@ -56,46 +120,18 @@ class CachedSearch:
         Decoders that the search starts from.
     execution : Execution
         How the search is run.
+
+    Returns
+    -------
+    CachedResult
     """
-
-    def __init__(
-        self,
-        data: GenerativeModel,
-        settings: SearchSettings,
-        given: Sequence[GenerativeModel],
-        execution: Execution,
-    ) -> None:
-        self._data, self._settings = data, settings
-        self._cache, self._progress = execution.cache, execution.progress
-        self._key = "" if self._cache is None else cache_key(data, settings, given)
-
-    def read(self) -> PredictedOptimum | None:
-        """Return what an earlier search of the same found, and say so."""
-        if self._cache is None:
-            return None
-        path = self._cache.path(PredictedOptimum.schema, self._key)
-        try:
-            found = self._cache.read(PredictedOptimum, self._key, [self._data])
-        except LoadingError as error:
-            self._progress.say(f"The cache has an entry that cannot be used, {error}: searching.")
-            return None
-        if found is None:
-            return None
-        what = _described(self._settings)
-        self._progress.say(
-            f"The optimum of {self._data.name}, {what}, is that of an earlier search, in {path} "
-            "(--no-cache searches anew)."
-        )
-        return found.with_data(self._data)
-
-    def write(self, found: PredictedOptimum) -> None:
-        """Keep what was found; where that fails, say so, and nothing else is lost."""
-        if self._cache is None:
-            return
-        try:
-            self._cache.write(found, self._key)
-        except SettingError as error:
-            self._progress.say(f"The cache was left as it was: {error}.")
+    return CachedResult(
+        PredictedOptimum,
+        lambda: cache_key(data, settings, given),
+        f"{data.name}, {_described(settings)}",
+        [data],
+        execution,
+    )
 
 
 def cache_key(

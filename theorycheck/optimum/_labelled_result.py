@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from theorycheck.estimate import Estimate
 from theorycheck.models import LabelledModel
 from theorycheck.objectives import LabelledObjective, LabelledValue
 from theorycheck.optimum._coordinate_ascent import NoiseFit
 from theorycheck.optimum._result import Convergence, StartOutcome
+from theorycheck.results import Saved
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledOptimum:
+class LabelledOptimum(Saved):
     """What training a semi-supervised VAE should reach: an upper bound on inf J over all f_y.
 
     Parameters
@@ -34,6 +36,8 @@ class LabelledOptimum:
     seed : int
         The seed of the search.
     """
+
+    schema: ClassVar[str] = "labelled_optimum"
 
     objective: LabelledObjective
     value: LabelledValue
@@ -58,6 +62,15 @@ class LabelledOptimum:
     def collapse(self) -> Estimate:
         """The share of the information on the label that the optimum gives up."""
         return self.value.collapse
+
+    def _about(self) -> dict[str, object]:
+        return {
+            "data": self.value.data.name,
+            "fingerprint": self.value.data.fingerprint,
+            "seed": self.seed,
+            "objective": self.objective.to_dict(),
+            "excess": self.excess.to_dict_or_null(),
+        }
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures, the collapse and how they were found, for JSON."""

@@ -9,7 +9,8 @@ or one each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,16 @@ from theorycheck.arrays import Array
 from theorycheck.errors import SettingError
 from theorycheck.inference import ExactLabelled
 from theorycheck.models import LabelledModel
-from theorycheck.objectives import LabelledObjective, LabelledValue, labelled_value
+from theorycheck.objectives import (
+    LabelledObjective,
+    LabelledValue,
+    check_same_labels,
+    labelled_value,
+)
 from theorycheck.optimum._coordinate_ascent import NoiseFit, ascend
 from theorycheck.optimum._e_step import EStep
 from theorycheck.optimum._effort import LABELS_QUICK, Effort
+from theorycheck.optimum._known import CachedResult
 from theorycheck.optimum._label_e_step import LabelEStep, LabelledNodes, labelled_nodes
 from theorycheck.optimum._labelled_result import LabelledOptimum
 from theorycheck.optimum._result import Convergence, StartOutcome, decoder_on_cells
@@ -37,6 +44,7 @@ from theorycheck.optimum._starts import (
     torn,
 )
 from theorycheck.quadrature import LatentCells, adapted_cells, latent_cells
+from theorycheck.results import ResultCache, engine_digest
 
 #: Ascents of the ELBO on p(x) alone, whose best is the collapsed start.
 _UNLABELLED = 6
@@ -64,6 +72,7 @@ def find_labelled_optimum(
     effort: Effort = LABELS_QUICK,
     fit_noise: NoiseFit = "no",
     seed: int = 0,
+    given: Sequence[LabelledModel] = (),
     ground_truth: LabelledValue | None = None,
     execution: Execution | None = None,
 ) -> LabelledOptimum:
@@ -82,6 +91,8 @@ def find_labelled_optimum(
         Whether to optimise σ² along with the f_y, one for all data dimensions or one each.
     seed : int
         Seed of the random starts.
+    given : sequence of LabelledModel
+        More f_y to start from, such as optima at another γ.
     ground_truth : LabelledValue, optional
         The data's own f_y under this objective, where they were evaluated already.
     execution : Execution, optional
@@ -97,20 +108,67 @@ def find_labelled_optimum(
     ------
     SettingError
         If the seed is negative, or there is nothing to optimise.
+    ModelError
+        If a given model has other classes, another D or another prior than the data.
     """
     chosen = LabelledObjective() if objective is None else objective
     if seed < 0:
         raise SettingError(f"the seed must not be negative, not {seed}")
     if chosen.weights[0] == 0.0 and chosen.weights[1] == 0.0:
         raise SettingError("nothing is optimised: all is labelled, and gamma is 0")
+    for one in given:
+        check_same_labels(one, data)
     run = execution or Execution()
+    settings = (effort, fit_noise, seed)
+    cached = CachedResult(
+        LabelledOptimum,
+        lambda: _key(data, chosen, settings, given),
+        f"{data.name}, {chosen.described()}",
+        data.classes,
+        run,
+    )
+    found = cached.read()
+    if found is None:
+        found = _search(data, chosen, settings, given, ground_truth, run)
+        cached.write(found)
+    return found
+
+
+def _key(
+    data: LabelledModel,
+    objective: LabelledObjective,
+    settings: tuple[Effort, NoiseFit, int],
+    given: Sequence[LabelledModel],
+) -> str:
+    """Digest all that a search depends on."""
+    effort, fit_noise, seed = settings
+    return ResultCache.key(
+        {
+            "engine": engine_digest(),
+            "data": [data.fingerprint, *(one.decoder.resolution for one in data.classes)],
+            "given": [[one.name, one.fingerprint] for one in given],
+            "objective": objective.to_dict(),
+            "settings": [asdict(effort), fit_noise, seed],
+        }
+    )
+
+
+def _search(
+    data: LabelledModel,
+    chosen: LabelledObjective,
+    settings: tuple[Effort, NoiseFit, int],
+    given: Sequence[LabelledModel],
+    ground_truth: LabelledValue | None,
+    run: Execution,
+) -> LabelledOptimum:
+    effort, fit_noise, seed = settings
     exact = ExactLabelled(data)
     task = _Task(chosen, fit_noise, data.noise_variance)
     coarse = labelled_nodes(exact, effort.coarse_step, tail=1e-4, most=effort.most_nodes, seed=1)
     middle = labelled_nodes(
         exact, effort.middle_step, shift=0.5, tail=1e-5, most=4 * effort.most_nodes
     )
-    starts = _coarse_ascents(data, coarse, task, effort, seed, run)
+    starts = _coarse_ascents(data, coarse, task, effort, seed, given, run)
     order = sorted(range(len(starts)), key=lambda i: starts[i].value)
     kept = sorted({0, *order[: effort.refined]})
     jobs = [delayed(_refined)(middle, starts[i], task, effort.middle_cells) for i in kept]
@@ -146,6 +204,7 @@ def _coarse_ascents(
     task: _Task,
     effort: Effort,
     seed: int,
+    given: Sequence[LabelledModel],
     run: Execution,
 ) -> list[Outcome]:
     cells = latent_cells(effort.coarse_cells)
@@ -159,6 +218,9 @@ def _coarse_ascents(
         delayed(_coarse)(i, nodes, cells, truth, collapsed, task, stream)
         for i, stream in enumerate(streams)
     ]
+    for one in given:
+        start = Start(one.name, np.concatenate([cells.average(m.decoder) for m in one.classes]))
+        jobs.append(delayed(_from)(start, nodes, cells, task))
     return _all_of("starts", jobs, run)
 
 
@@ -198,6 +260,11 @@ def _coarse(
 ) -> Outcome:
     e_step = LabelEStep(nodes, cells, task.objective)
     start = _start(number, e_step, truth, collapsed, np.random.default_rng(seed))
+    return _ascended(e_step, start, task.noise_variance, nodes, task)
+
+
+def _from(start: Start, nodes: LabelledNodes, cells: LatentCells, task: _Task) -> Outcome:
+    e_step = LabelEStep(nodes, cells, task.objective)
     return _ascended(e_step, start, task.noise_variance, nodes, task)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from theorycheck.inference import CONDITIONAL, Family
 from theorycheck.models import LabelledModel
 from theorycheck.objectives import LabelledValue
+from theorycheck.optimum import CollapseOnset
 from theorycheck.report._figure_style import SERIES, new_figure, number, plain, styled
 
 #: Latents that a curve is drawn at: at equal steps of their probability.
@@ -25,6 +27,7 @@ _DECILES = np.linspace(0.1, 0.9, 9)
 def labels_figure(
     truth: LabelledValue,
     optima: Sequence[LabelledValue],
+    onsets: Sequence[CollapseOnset] = (),
 ) -> Figure:
     """Draw f_y of the ground truth and of each family's optimum, and the trade along γ.
 
@@ -34,6 +37,9 @@ def labels_figure(
         The ground truth's value.
     optima : sequence of LabelledValue
         Optima of one or both families, at one γ or several.
+
+    onsets : sequence of CollapseOnset
+        Where collapse sets in, drawn as bands over γ where there are several.
 
     Returns
     -------
@@ -64,7 +70,7 @@ def labels_figure(
     )
     rows[0].suptitle(title, x=0.01, ha="left")
     if several:
-        _trade(rows[1].subplots(1, 3), optima)
+        _trade(rows[1].subplots(1, 3), optima, onsets)
         rows[1].suptitle("what γ, the weight of the labelled bound, trades", x=0.01, ha="left")
     return figure
 
@@ -95,7 +101,9 @@ def _curves(axes: Axes, value: LabelledValue, data: LabelledModel) -> None:
         axes.set_aspect("equal", adjustable="box")
 
 
-def _trade(axes: Sequence[Axes], optima: Sequence[LabelledValue]) -> None:
+def _trade(
+    axes: Sequence[Axes], optima: Sequence[LabelledValue], onsets: Sequence[CollapseOnset]
+) -> None:
     families: dict[Family, list[LabelledValue]] = {}
     for one in optima:
         families.setdefault(one.objective.family, []).append(one)
@@ -115,6 +123,11 @@ def _trade(axes: Sequence[Axes], optima: Sequence[LabelledValue]) -> None:
         for panel, row in zip(axes, rows, strict=True):
             style = "o-" if k == 0 else "s--"
             panel.plot(gamma, row, style, color=colour, label=_short(group[0]))
+        for onset in onsets:
+            low, high = onset.gamma(group[0].objective.labelled_share)
+            if onset.family == group[0].objective.family and 0.0 < low < high < math.inf:
+                for panel in axes:
+                    panel.axvspan(low, high, color=colour, alpha=0.2, lw=0.0)
     for panel, text in zip(axes, texts, strict=True):
         panel.set_title(text)
         panel.set_xlabel("γ")

@@ -43,5 +43,6 @@ from ._mean_field import expectations_batch as expectations_batch
 from ._mean_field import negative_elbo_batch as negative_elbo_batch
 from ._mean_field import optimal_q_batch as optimal_q_batch
 from ._places import place_share_batch as place_share_batch
+from ._shared_certificate import certify_shared_batch as certify_shared_batch
 from ._shared_q import shared_q_batch as shared_q_batch
 from ._starts import RUN as RUN

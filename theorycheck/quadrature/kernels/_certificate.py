@@ -27,19 +27,26 @@ WIDER = 1.5
 _RATIO = (1.0 - BOX) / (1.0 + BOX)
 #: Mass of q within three s.
 _WITHIN_THREE = 0.9973
-_STACK = 4096
+#: Strips and boxes that wait, at most.
+STACK = 4096
 
 
 @scalar_kernel
-def _strip_bound(
-    low: float, high: float, top: float, left: Vector, right: Vector, least_cost: Vector
-) -> float:
-    """Bound −ELBO from below over μ in [low, high] and all s <= top."""
+def least_prior(low: float, high: float, top: float) -> float:
+    """Return the least KL[q ‖ N(0, 1)] over μ in [low, high] and all s <= top."""
     prior = 0.0 if top >= 1.0 else 0.5 * top * top - math.log(top) - 0.5
     if low > 0.0:
         prior += 0.5 * low * low
     elif high < 0.0:
         prior += 0.5 * high * high
+    return prior
+
+
+@scalar_kernel
+def least_seen(
+    low: float, high: float, top: float, left: Vector, right: Vector, least_cost: Vector
+) -> float:
+    """Bound E_q c from below over μ in [low, high] and all s <= top, by what is within 3 s."""
     cost = np.inf
     panels = left.shape[0]
     for j in range(panels):
@@ -48,7 +55,38 @@ def _strip_bound(
         b = right[j] if j < panels - 1 else np.inf
         if b > low - 3.0 * top and a < high + 3.0 * top:
             cost = min(cost, least_cost[j])
-    return prior + _WITHIN_THREE * cost
+    return _WITHIN_THREE * cost
+
+
+@scalar_kernel
+def widest_of_use(incumbent: float) -> float:
+    """Return an s so wide that KL alone is above the incumbent for all wider ones."""
+    top = 3.0
+    while 0.5 * top * top - math.log(top) - 0.5 < incumbent:
+        top *= 1.5
+    return top
+
+
+@scalar_kernel
+def push_parts(stack: Matrix, size: int, low: float, high: float, bottom: float, top: float) -> int:
+    """Put the parts of a strip (bottom 0) or box on the stack; return how high it is then."""
+    middle = 0.5 * (low + high)
+    count = 4
+    if bottom == 0.0:
+        count = 2
+    across = count == 2 and 0.5 * (high - low) <= BOX * top / (1.0 + BOX)
+    for part in range(count):
+        row = stack[size]
+        row[0], row[1], row[2], row[3] = low, high, bottom, top
+        if across:
+            # The strip's upper end is cut off as a box.
+            row[2 if part == 1 else 3] = _RATIO * top
+        else:
+            row[1 if part % 2 == 0 else 0] = middle
+            if count == 4:
+                row[3 if part < 2 else 2] = 0.5 * (bottom + top)
+        size += 1
+    return size
 
 
 @scalar_kernel
@@ -79,7 +117,6 @@ def _box_bound(
     )
 
 
-# Longer than 60 lines: what is pushed on the stack is written out for strips and for boxes.
 @scalar_kernel
 def _certify(
     x: Vector,
@@ -98,13 +135,10 @@ def _certify(
     goal = incumbent - gap
     reach = math.sqrt(max(2.0 * incumbent, 0.0)) + 1e-6
     # Rows: low μ, high μ, low s (0: a strip), high s.
-    top = 3.0
-    while 0.5 * top * top - math.log(top) - 0.5 < incumbent:
-        top *= 1.5
     stack[0, 0] = -reach
     stack[0, 1] = reach
     stack[0, 2] = 0.0
-    stack[0, 3] = top
+    stack[0, 3] = widest_of_use(incumbent)
     size = 1
     bound = incumbent
     boxes = 0
@@ -116,7 +150,8 @@ def _certify(
         top = stack[size, 3]
         here = 0.0
         if bottom == 0.0:
-            here = _strip_bound(low, high, top, panels.left, panels.right, least_cost)
+            here = least_prior(low, high, top)
+            here += least_seen(low, high, top, panels.left, panels.right, least_cost)
         else:
             boxes += 1
             here = _box_bound(
@@ -126,32 +161,7 @@ def _certify(
         if here >= goal or boxes >= budget or size + 4 >= stack.shape[0]:
             bound = min(bound, here)
             continue
-        middle = 0.5 * (low + high)
-        if bottom == 0.0 and 0.5 * (high - low) > BOX * top / (1.0 + BOX):
-            for half in range(2):
-                stack[size, 0] = low if half == 0 else middle
-                stack[size, 1] = middle if half == 0 else high
-                stack[size, 2] = 0.0
-                stack[size, 3] = top
-                size += 1
-        elif bottom == 0.0:
-            stack[size, 0] = low
-            stack[size, 1] = high
-            stack[size, 2] = 0.0
-            stack[size, 3] = _RATIO * top
-            stack[size + 1, 0] = low
-            stack[size + 1, 1] = high
-            stack[size + 1, 2] = _RATIO * top
-            stack[size + 1, 3] = top
-            size += 2
-        else:
-            centre = 0.5 * (bottom + top)
-            for part in range(4):
-                stack[size, 0] = low if part % 2 == 0 else middle
-                stack[size, 1] = middle if part % 2 == 0 else high
-                stack[size, 2] = bottom if part < 2 else centre
-                stack[size, 3] = centre if part < 2 else top
-                size += 1
+        size = push_parts(stack, size, low, high, bottom, top)
     return bound, boxes
 
 
@@ -175,7 +185,7 @@ def certify_batch(
     x, inverse_sigma, panels, runs, balls = borrowed((x, inverse_sigma, panels, runs, balls))
     for k in range(part, x.shape[0], parts):
         work = workspace(x.shape[1])
-        stack = np.empty((_STACK, 4))
+        stack = np.empty((STACK, 4))
         centre, radius = balls.centre, balls.radius
         least_cost = np.empty(radius.shape[0])
         for j in range(radius.shape[0]):
