@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from theorycheck.cohorts import Source, _sources
+
+ROOT = Path(__file__).resolve().parents[1]
+#: The published files, where they are at hand; nothing of them is in the project.
+SHARED = Path(os.environ.get("THEORYCHECK_DATA", ROOT.parent / "shared" / "data"))
+needs_files = pytest.mark.skipif(
+    not (SHARED / "titanic.dat").is_file(), reason="the published files are not at hand"
+)
 
 HEADER = """@relation titanic
 @attribute Class real[-1.87,0.965]

@@ -206,6 +206,9 @@ def _answer(url: str, opener: Opener, attempts: int, delay: float, timeout: floa
         try:
             with closing(opener(url, timeout)) as response:
                 content = response.read(_LARGEST + 1)
+                # A read of at most so many bytes does not say itself that the rest never came.
+                if len(content) <= _LARGEST and getattr(response, "length", 0):
+                    raise http.client.IncompleteRead(content)
         except _TRANSIENT as error:
             reason, final = _reason(error), False
             if isinstance(error, urllib.error.HTTPError):

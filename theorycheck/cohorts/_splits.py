@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64, Int64
 
 from theorycheck.arrays import Array, Flags, Integers, Labels, PerDimension, Points
 from theorycheck.cohorts._cohort import Cohort
@@ -45,15 +46,15 @@ class Split:
     x: Points
     y: Labels
     observed: Flags
-    test_x: Array
-    test_y: Integers
+    test_x: Float64[Array, "m D"]
+    test_y: Int64[Integers, " m"]
     mean: PerDimension
     scale: PerDimension
     constant: tuple[str, ...]
     floor: NoiseFloor
 
     @property
-    def prior(self) -> Array:
+    def prior(self) -> Float64[Array, " C"]:
         """Share of each class among the observed labels, shape (C,)."""
         counts = np.bincount(self.y[self.observed], minlength=len(self.cohort.classes))
         result: Array = counts / counts.sum()

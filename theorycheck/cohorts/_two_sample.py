@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from scipy.special import bdtrc
 
 from theorycheck.arrays import Array, Booleans, Integers, Labels, Points
@@ -57,7 +57,7 @@ def two_sample_test(
     x: Points,
     y: Labels,
     other_x: Float64[Array, "m D"],
-    other_y: Integers,
+    other_y: Int64[Integers, " m"],
     *,
     classes: int,
     seed: int = 0,
