@@ -207,7 +207,7 @@ def _answer(url: str, opener: Opener, attempts: int, delay: float, timeout: floa
             with closing(opener(url, timeout)) as response:
                 content = response.read(_LARGEST + 1)
                 # A read of at most so many bytes does not say itself that the rest never came.
-                if len(content) <= _LARGEST and getattr(response, "length", 0):
+                if len(content) <= _LARGEST and getattr(response, "length", None):
                     raise http.client.IncompleteRead(content)
         except _TRANSIENT as error:
             reason, final = _reason(error), False
