@@ -101,7 +101,8 @@ def _information(function: Callable[..., Any]) -> float:
     p, errors = np.array([[0.5, 0.9], [0.5, 0.1]]), np.array([[0.01, 0.02], [0.03, 0.05]])
     densities = SimpleNamespace(class_posterior=p, posterior_error=errors)
     model = SimpleNamespace(
-        sample=lambda *_: (None, None), densities=lambda _: densities, prior=np.array([0.5, 0.5]),
+        sample=lambda *_: (None, None), densities=lambda *_, **__: densities,
+        prior=np.array([0.5, 0.5]),
     )  # fmt: skip
     lost = 0.9 * math.log(1.8) + 0.1 * math.log(0.2)
     spread = 5.0 * math.sqrt(np.var([0.0, lost], ddof=1) / 2.0)

@@ -26,9 +26,10 @@ LabelDecoder = Callable[[int, Float64[Array, "m K"]], ArrayLike]
 
 #: Latents at which a decoder is tried first, a column for each of K.
 _PROBE = np.array([[0.0, 0.7], [-1.3, 0.2], [2.1, -1.9]])
-#: Points x that the plane is divided for at once, and the relative error of p(x) aimed at.
+#: Points x that the plane is divided for at once.
 _AT_ONCE = 512
-_TOLERANCE = 1e-4
+#: Relative error of p(x) aimed at with two latents: far below what splits differ by.
+TOLERANCE = 1e-3
 #: Errors beyond this say that nothing is known; sums of them must not overflow.
 _UNKNOWN = 1e300
 
@@ -147,12 +148,14 @@ class CohortModel:
     def _on_line(self, label: int, z: Array) -> Array:
         return self._means(label, z[:, None])
 
-    def densities(self, x: ArrayLike) -> ClassDensities:
+    def densities(self, x: ArrayLike, *, tolerance: float = TOLERANCE) -> ClassDensities:
         """Return log p(x, y), log p(x) and p(y|x) by quadrature over z.
 
         Parameters
         ----------
         x : array_like, shape (n, D)
+        tolerance : float
+            Relative error of p(x) aimed at with two latents; with one it is 1e-9 or less anyway.
 
         Returns
         -------
@@ -169,7 +172,7 @@ class CohortModel:
         if self.latent_dim == 1:
             joint, relative, _ = self._line.log_joint(points)
         else:
-            joint, relative = self._on_plane(points)
+            joint, relative = self._on_plane(points, tolerance)
         relative = np.minimum(relative, _UNKNOWN)
         density = logsumexp(joint, axis=0)
         share = np.exp(joint - density)
@@ -184,7 +187,7 @@ class CohortModel:
             posterior_error=np.minimum(share * (relative + mean), 1.0) + 1e-15,
         )
 
-    def _on_plane(self, x: Array) -> tuple[Array, Array]:
+    def _on_plane(self, x: Array, tolerance: float) -> tuple[Array, Array]:
         sigma = np.sqrt(self.noise_variance)
         joint, relative = np.empty((2, self.classes, len(x)))
         for label in range(self.classes):
@@ -192,7 +195,7 @@ class CohortModel:
             for start in range(0, len(x), _AT_ONCE):
                 part = slice(start, start + _AT_ONCE)
                 joint[label, part], relative[label, part] = plane_log_density(
-                    f, sigma, x[part], tolerance=_TOLERANCE
+                    f, sigma, x[part], tolerance=tolerance
                 )
         return joint + np.log(self.prior)[:, None], relative
 

@@ -20,6 +20,8 @@ from theorycheck.streams import spawned_seed
 
 #: Draws for the information, by the number of latents: some seconds in nineteen dimensions.
 _DRAWS = {1: 20_000, 2: 2_000}
+#: Relative error of p(x) aimed at there, which is below what the draws spread by.
+_ROUGH = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +217,7 @@ def label_information(model: CohortModel, *, draws: int | None = None, seed: int
     """
     count = _DRAWS[model.latent_dim] if draws is None else draws
     _, x = model.sample(count, seed)
-    found = model.densities(x)
+    found = model.densities(x, tolerance=_ROUGH)
     share, log_prior = found.class_posterior, np.log(model.prior)[:, None]
     # The label of a draw is averaged over, not drawn: a fraction of the spread.
     values = xlogy(share, share).sum(axis=0) - (share * log_prior).sum(axis=0)
