@@ -28,7 +28,7 @@ HOUSE = Path(__file__).resolve().parent.parent
 #: which holds the kernels back.
 TYPED = (
     *("models", "quadrature", "inference", "inference/ball", "objectives", "rearrangements"),
-    *("optimum", "theorems", "evaluation", "dataset"),
+    *("optimum", "theorems", "evaluation", "dataset", "cohorts"),
 )
 #: Names of annotations with a shape.
 SHAPED = re.compile(

@@ -25,6 +25,7 @@ ROOMS = (
     "theorycheck.theorems",
     "theorycheck.evaluation",
     "theorycheck.dataset",
+    "theorycheck.cohorts",
     "theorycheck.claims",
     "theorycheck.citation",
     "theorycheck.export",

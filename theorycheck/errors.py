@@ -31,6 +31,10 @@ class ExpressionError(TheorycheckError):
     """An expression uses something that the small language of f_θ does not have."""
 
 
+class DataError(TheorycheckError):
+    """A data set cannot be had or read: no network, a wrong checksum, a damaged file."""
+
+
 class SettingError(TheorycheckError):
     """An option has a value outside its range."""
 

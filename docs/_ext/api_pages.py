@@ -30,6 +30,7 @@ _PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "theorems": ("Theorems", ("theorycheck.theorems",)),
     "evaluation": ("Evaluation of trained networks", ("theorycheck.evaluation",)),
     "dataset": ("The benchmarks as a data set", ("theorycheck.dataset",)),
+    "cohorts": ("Public data with few labels", ("theorycheck.cohorts",)),
     "claims": ("Claims and evidence", ("theorycheck.claims", "theorycheck.citation")),
     "report": ("Report and export", ("theorycheck.report", "theorycheck.export")),
     "neural": ("Networks", ("neural",)),

@@ -17,6 +17,7 @@ from tests.radii.of_bound_tree import BOUND_TREE
 from tests.radii.of_boxes import BOXES
 from tests.radii.of_certificate import CERTIFICATE
 from tests.radii.of_coarser_rules import COARSER_RULES
+from tests.radii.of_cohorts import COHORTS
 from tests.radii.of_conditions import CONDITIONS
 from tests.radii.of_curve_averages import CURVE_AVERAGES
 from tests.radii.of_curve_entropy import CURVE_ENTROPY
@@ -50,6 +51,7 @@ TABLES: dict[str, Table] = {
     "boxes": BOXES,
     "certificate": CERTIFICATE,
     "coarser rules": COARSER_RULES,
+    "cohorts": COHORTS,
     "conditions": CONDITIONS,
     "curve averages": CURVE_AVERAGES,
     "curve entropy": CURVE_ENTROPY,

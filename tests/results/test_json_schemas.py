@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.efforts import make_searches_tiny
+from tests.small_cohorts import small_titanic
+from tests.verbs import split_verb, verbs
 from theorycheck.cli import main
-from theorycheck.cli.app import command
 from theorycheck.errors import SettingError
 from theorycheck.results._json_schemas import json_schema, schema_id, verbs_with_schema
 
@@ -47,6 +48,9 @@ RUNS = [
     ("dataset", "circle", "-o", "data", "--size", "4"),
     ("score", "expr:[z, 0*z]", "--on", "figure8", "--tolerance", "1e-2"),
     ("labels", "expr:[z + y]", "--noise-variance", "0.3", "--gamma", "0,1", "--search", "none"),
+    ("data", "fetch", "titanic", "--folder", "files"),
+    ("data", "show", "titanic", "--folder", "files"),
+    ("data", "show", "titanic", "--folder", "files", "--splits", "2", "--baseline"),
     ("show", "r.npz"),
     ("list",),
     ("prove", "gibbs"),
@@ -59,6 +63,11 @@ RUNS = [
 def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     make_searches_tiny(monkeypatch)
+    small_titanic(tmp_path / "files", monkeypatch)
+
+
+def schema_name(verb: str) -> str:
+    return verb.replace(" ", "_")
 
 
 def complaints(verb: str, entry: object) -> list[str]:
@@ -68,7 +77,8 @@ def complaints(verb: str, entry: object) -> list[str]:
 
 @pytest.mark.parametrize("arguments", RUNS, ids=lambda a: " ".join(a)[:60])
 def test_real_output(arguments: tuple[str, ...], capfd: pytest.CaptureFixture[str]) -> None:
-    verb = "from_loss" if "--from-loss" in arguments else arguments[0]
+    verb = schema_name(split_verb(list(arguments))[0])
+    verb = "from_loss" if "--from-loss" in arguments else verb
     Path("x.csv").write_text("x\n0.1\n-0.4\n1.2\n")
     if verb in ("train", "judge"):
         pytest.importorskip("torch")
@@ -102,14 +112,15 @@ def test_claims() -> None:
 
 
 def test_every_verb_with_json_has_a_schema() -> None:
-    verbs = {
-        name
-        for name, verb in command().commands.items()
+    with_json = {
+        schema_name(name)
+        for name, verb in verbs().items()
         if any("--json" in parameter.opts for parameter in verb.params)
     }
     # `noise --from-loss` prints an object of its own.
-    assert set(verbs_with_schema()) == verbs | {"from_loss"}
-    assert {arguments[0] for arguments in RUNS} | {"verify"} == verbs
+    assert set(verbs_with_schema()) == with_json | {"from_loss"}
+    run = {schema_name(split_verb(list(arguments))[0]) for arguments in RUNS}
+    assert run | {"verify"} == with_json
 
 
 @pytest.mark.parametrize("verb", verbs_with_schema())

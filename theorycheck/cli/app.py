@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from theorycheck import __version__
 from theorycheck.cli import (
     cite,
+    data,
     export,
     judge,
     labels,
@@ -45,15 +46,21 @@ class _Verbs(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-app = typer.Typer(
-    name="theorycheck",
-    cls=_Verbs,
-    add_completion=False,
-    # Plain help can be copied into a shell, and `[` in an expression is no markup there.
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+def _typer(name: str) -> typer.Typer:
+    return typer.Typer(
+        name=name,
+        cls=_Verbs,
+        add_completion=False,
+        # Plain help can be copied into a shell, and `[` in an expression is no markup there.
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+
+app = _typer("theorycheck")
+#: The verbs of two words.
+_data = _typer("data")
 
 
 def _show_version(wanted: bool) -> None:
@@ -85,10 +92,15 @@ def _root(
 
 
 def _add(verb: Callable[..., Any], name: str, text: str, *examples: str, short: str) -> None:
-    """Register a verb with its help and examples; `short` is its line among the verbs."""
+    """Register a verb with its help and examples; `short` is its line among the verbs.
+
+    A name of two words is a verb of the group that the first names.
+    """
     lines = "\n".join(f"  theorycheck {name}{' ' * bool(example)}{example}" for example in examples)
     title = "Example:" if len(examples) == 1 else "Examples:"
-    app.command(name, help=text, short_help=short, epilog=f"{AS_IS}{title}\n{lines}")(verb)
+    group = _data if name.startswith("data ") else app
+    epilog = f"{AS_IS}{title}\n{lines}"
+    group.command(name.split()[-1], help=text, short_help=short, epilog=epilog)(verb)
 
 
 _add(
@@ -267,6 +279,41 @@ _add(
     "'expr:[z, (2*y - 1)*z^2]' --noise-variance 0.1 --search none --json",
     short="what a semi-supervised VAE learns of the classes",
 )
+
+
+@_data.callback(
+    invoke_without_command=True,
+    help="Fetch and describe public data sets for semi-supervised models.",
+    short_help="fetch public data sets, say what is in them",
+    epilog=AS_IS + "Example:\n  theorycheck data fetch titanic",
+)
+def _data_root(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+_add(
+    data.fetch,
+    "data fetch",
+    "Download a public data set into the cache, or take it from a folder.\n\n"
+    "The file is the publisher's (UCI or KEEL), and is refused if its SHA-256 is not the one that "
+    "is known. It is written whole or not at all.",
+    "titanic",
+    "debrecen --folder downloads",
+    short="download a public data set, with a checksum",
+)
+_add(
+    data.show,
+    "data show",
+    "Describe a data set: classes, discrete columns, repeated rows, and its splits.\n\n"
+    "The splits are 80 % training and 20 % test rows, stratified by class, with x standardised by "
+    "the training rows. Where values occur again and again, the output says at which σ² a fit must "
+    "stop. Nothing is downloaded.",
+    "titanic",
+    "debrecen --folder downloads --splits 20 --baseline",
+    short="say what is in a data set, and how it is split",
+)
+app.add_typer(_data, name="data")
 _add(
     show.show,
     "show",

@@ -1,5 +1,6 @@
 # The face of this room: what other rooms and users import, each name once.
 from ._cache import ResultCache as ResultCache
+from ._cache import user_cache_folder as user_cache_folder
 from ._engine import engine_digest as engine_digest
 from ._head import Head as Head
 from ._head import checked_head as checked_head

@@ -25,6 +25,28 @@ VARIABLE = "THEORYCHECK_CACHE"
 _LARGEST = 2 << 30
 
 
+def user_cache_folder(part: str = "") -> Path:
+    """Return the folder in which a kind of file is kept for the user.
+
+    Parameters
+    ----------
+    part : str
+        Name of the kind; by default results.
+
+    Returns
+    -------
+    Path
+        The folder that ``THEORYCHECK_CACHE`` names, for other parts than results one of that name
+        in it; without the variable one in the user's cache. It need not exist.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named).expanduser() / part
+    import platformdirs
+
+    return platformdirs.user_cache_path("theorycheck", appauthor=False) / (part or "results")
+
+
 class ResultCache:
     """Keeps results in a folder, each under a key made of all that it depends on.
 
@@ -40,12 +62,7 @@ class ResultCache:
     @classmethod
     def of_user(cls) -> ResultCache:
         """Return the cache in the folder that ``THEORYCHECK_CACHE`` names, or else the user's."""
-        named = os.environ.get(VARIABLE)
-        if named:
-            return cls(Path(named).expanduser())
-        import platformdirs
-
-        return cls(platformdirs.user_cache_path("theorycheck", appauthor=False) / "results")
+        return cls(user_cache_folder())
 
     @staticmethod
     def key(depends_on: Mapping[str, Any]) -> str:
