@@ -20,7 +20,7 @@ Verdict rules:
     refuted if they keep more than half of I(x; y) and their J, like the ground truth's, is below
     that of the best collapsed f_y found by more than 10 % (searches give upper bounds on both
     sides, and this is no proof that no collapsed f_y is better); else inconclusive.
-(b) IWAE: as S grows the bounds of both families tend to log p(x) and log p(x, y), so that J tends to
+(b) IWAE: as S grows the bounds of both families tend to log p(x) and log p(x, y), and J to
     (1−ℓ) MLEO_x + ℓγ MLEO_xy: 0 at the ground truth and at least ℓγ I(x; y) for collapsed f_y.
     Verified if that is positive beyond the radius.
 (c) γ, under --thorough: "a larger γ makes p(x|y) better and p(x) worse" from γ = 0.1 to 10 at the
@@ -172,7 +172,7 @@ def test_the_limit_of_iwae_keeps_the_classes_apart(
             margin=least,
             verdict=claim_verdict(verdict),
             over=f"γ = {_GAMMA:g}, ℓ = {_SHARE}; S → ∞ only",
-            notes="MLEO_xy of collapsed f_y is MLEO_x + I(x; y) exactly. That IWAE overfits the few "
+            notes="MLEO_xy of collapsed f_y is MLEO_x + I(x; y). That IWAE overfits the few "
             "labels is about samples and not about this limit.",
             left_open=LeftOpen.NETWORKS,
             untested=_NETWORKS,
