@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.optimum.test_labelled_search import TINY
 from theorycheck.cli import main
 from theorycheck.models import load_labelled_model
 from theorycheck.objectives import LabelledObjective, labelled_value
+from theorycheck.optimum import LabelledOptimum
 
 CROSS = "expr:[(2*y - 1)*1.5*z + 0.2*y]"
 LINES = ["labels", CROSS, "--noise-variance", "0.2", "--search", "none"]
@@ -45,6 +47,34 @@ def test_files_and_figure(tmp_path: Path) -> None:
     assert json.loads((folder / "labels.json").read_text())["schema"].endswith("labels:1")
 
 
+def test_search_onset_and_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A whole call with searches; the second takes them from the cache, and says so."""
+    monkeypatch.setenv("THEORYCHECK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("theorycheck.cli.labels_search.LABELS_QUICK", TINY)
+    folder = tmp_path / "out"
+    line = [
+        "labels", CROSS, "--noise-variance", "0.2", "--family", "factorised", "--gamma", "1,9",
+        "--onset", "--certify", "2", "--tolerance", "1e-3", "--jobs", "1",
+    ]  # fmt: skip
+    assert main([*line, "-o", str(folder)]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "Certified: at 2 draws no q of the family raises U of the optimum" in words
+    assert "collapse sets in, as γ falls, between" in words
+    found = LabelledOptimum.load(folder / "optimum-factorised-gamma9.npz")
+    assert main([*line, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "is that of an earlier search" in captured.err
+    entry = json.loads(captured.out)
+    row = entry["against_gamma"][1]["families"][0]
+    assert row["optimum"]["excess"] == found.excess.to_dict()
+    assert row["optimum"]["certificate"]["points"] == 2
+    onset = entry["onset"][0]
+    assert 0.0 < onset["low"] < onset["high"]
+    assert onset["gamma"] == pytest.approx([9.0 * onset["low"], 9.0 * onset["high"]])
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -58,6 +88,13 @@ def test_files_and_figure(tmp_path: Path) -> None:
         ([*LINES, "--family", "both ways"], "there is no 'both ways'"),
         ([*LINES, "--prior", "0.5,0.6"], "must sum to 1"),
         ([*LINES, "--classes", "1"], "two classes or more"),
+        ([*LINES, "--onset"], "--search none leaves out"),
+        (["labels", CROSS, "--noise-variance", "0.2", "--onset", "--alpha", "1"], "for alpha = 0"),
+        (
+            ["labels", CROSS, "--noise-variance", "0.2", "--onset", "--labelled-share", "1"],
+            "between 0 and 1",
+        ),
+        ([*LINES, "--fit-noise", "all"], "--fit-noise: there is no 'all'"),
         (["labels", CROSS], "no noise variance"),
         ([*LINES, "--search", "long"], "there is no 'long'"),
     ],

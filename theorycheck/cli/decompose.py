@@ -13,6 +13,7 @@ from theorycheck.cli.linear_models import linear_model, with_decoder
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
+    Certify,
     DataNoiseVariance,
     Eta,
     Model,
@@ -71,14 +72,7 @@ def decompose(
             "a statistical error radius.",
         ),
     ] = 3_000_000,
-    certify: Annotated[
-        int,
-        typer.Option(
-            "--certify",
-            metavar="N",
-            help="Prove at N draws x from p(x) that q* is the best Gaussian q, to about 1e-9 nats.",
-        ),
-    ] = 0,
+    certify: Certify = 0,
     iwae: Annotated[
         list[str] | None,
         typer.Option(

@@ -11,6 +11,7 @@ from theorycheck.cli.known_optima import NoCache, chosen_execution
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
+    Certify,
     NoiseVariance,
     PmoTolerance,
     Resolution,
@@ -113,15 +114,7 @@ def labels(
         ),
     ] = False,
     fit_noise: FitNoise = "no",
-    certify: Annotated[
-        int,
-        typer.Option(
-            "--certify",
-            metavar="N",
-            help="Prove at N draws x from p(x) that no q of the family raises U by more than 1e-9 "
-            "nats, for the ground truth and the optimum.",
-        ),
-    ] = 0,
+    certify: Certify = 0,
     seed: Seed = 0,
     jobs: Jobs = None,
     no_cache: NoCache = False,

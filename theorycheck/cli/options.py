@@ -99,6 +99,14 @@ Resolution = Annotated[
         "1e-6, by default 5e-4.",
     ),
 ]
+Certify = Annotated[
+    int,
+    typer.Option(
+        "--certify",
+        metavar="N",
+        help="Prove at N draws x from p(x) that q* is the best Gaussian q, to about 1e-9 nats.",
+    ),
+]
 PmoTolerance = Annotated[
     float,
     typer.Option("--tolerance", metavar="T", help="Aim at this error radius of every PMO, nats."),

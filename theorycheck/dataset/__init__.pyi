@@ -3,6 +3,12 @@ from ._checks import Check as Check
 from ._checks import density_check as density_check
 from ._checks import plain_log_density as plain_log_density
 from ._checks import sample_checks as sample_checks
+from ._labelled_reference import LABELLED_REFERENCED as LABELLED_REFERENCED
+from ._labelled_reference import LabelledReference as LabelledReference
+from ._labelled_reference import class_decoder_path as class_decoder_path
+from ._labelled_reference import labelled_card_path as labelled_card_path
+from ._labelled_reference import labelled_optimum as labelled_optimum
+from ._labelled_reference import labelled_reference as labelled_reference
 from ._posterior_scoring import PosteriorScore as PosteriorScore
 from ._posterior_scoring import score_posterior as score_posterior
 from ._reference import FOLDER as FOLDER
