@@ -13,7 +13,11 @@ from theorycheck.objectives import LabelledObjective, labelled_value
 NAME = "discrete_semi_circle"
 
 
-@pytest.mark.parametrize("family", [CONDITIONAL, FACTORISED], ids=lambda one: one.key)
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(CONDITIONAL, marks=pytest.mark.slow), FACTORISED],
+    ids=lambda one: one.key,
+)
 def test_stored_decoders_have_the_stored_values(family: Family) -> None:
     stored = labelled_reference(NAME, family)
     card = stored.card
