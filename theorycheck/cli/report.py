@@ -31,6 +31,7 @@ from theorycheck.cli.options import (
     checked_directory,
     checked_tolerance,
     parse_eta,
+    parse_numbers,
 )
 from theorycheck.cli.search_options import (
     Jobs,
@@ -82,6 +83,15 @@ def report(
             "beside the ground truth and the optimum; repeatable.",
         ),
     ] = None,
+    labelled: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--labelled",
+            metavar="MODEL",
+            help="Add a section on this labelled model, as theorycheck labels takes it: what a "
+            "semi-supervised VAE learns of the classes; repeatable.",
+        ),
+    ] = None,
     figures_format: Annotated[
         str | None,
         typer.Option(
@@ -127,10 +137,17 @@ def report(
     thresholds = parse_eta(eta)
     with stdout_kept_for_result():
         loaded = [options.load(spec) for spec in models]
+        from theorycheck.models import load_labelled_model
         from theorycheck.report import read_trained, runs_of
 
         runs = [read_trained(folder) for folder in trained or ()]
         runs_of(loaded, runs)
+        with_labels = [
+            load_labelled_model(
+                spec, noise_variance=parse_numbers(noise_variance, "--noise-variance")
+            )
+            for spec in labelled or ()
+        ]
         # Each ground truth has every alternative, with its own σ² where they have none.
         others = {
             one.name: options.load_alternatives(alternative, alternative_noise_variance, one)
@@ -155,6 +172,7 @@ def report(
                 eta=thresholds,
                 tolerance=tolerance,
                 trained=runs,
+                labelled=with_labels,
                 figure_files=figure_files(figures_format, figures_columns),
                 search=how,
                 progress=progress,
@@ -166,6 +184,8 @@ def report(
             "report": str(page),
             "models": [model.name for model in loaded],
         }
+        if with_labels:
+            printed["labelled"] = [one.name for one in with_labels]
         if runs:
             printed["trained"] = [str(run.directory) for run in runs]
         print_json(printed, "report")

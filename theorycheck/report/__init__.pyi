@@ -22,6 +22,8 @@ from ._figures_optimum_posteriors import paired_posteriors_figure as paired_post
 from ._figures_search import starts_figure as starts_figure
 from ._html import render as render
 from ._html import write_report as write_report
+from ._labels_analysis import LabelsAnalysis as LabelsAnalysis
+from ._labels_analysis import analyse_labels as analyse_labels
 from ._numbers import shown as shown
 from ._plane import draw_curve as draw_curve
 from ._plane import draw_image as draw_image

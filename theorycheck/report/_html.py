@@ -12,13 +12,14 @@ from theorycheck.errors import SettingError
 from theorycheck.estimate import Verdict, positive
 from theorycheck.files import replace_files
 from theorycheck.json_values import jsonable
-from theorycheck.models import GenerativeModel
+from theorycheck.models import GenerativeModel, LabelledModel
 from theorycheck.pages import page_environment
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.report._analysis import ModelAnalysis, analyse
 from theorycheck.report._figure_files import FigureFiles
 from theorycheck.report._figures import ReportFigure, figures_of
 from theorycheck.report._follower import run_with_follower
+from theorycheck.report._labels_analysis import LabelsAnalysis, analyse_labels
 from theorycheck.report._numbers import shown
 from theorycheck.report._search import ReportSearch
 from theorycheck.report._trained import TrainedRun, runs_of
@@ -53,6 +54,7 @@ def write_report(
     tolerance: float = EXAMINED_TOLERANCE,
     search: ReportSearch | None = None,
     trained: Sequence[TrainedRun] = (),
+    labelled: Sequence[LabelledModel] = (),
     figure_files: FigureFiles | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Path:
@@ -75,6 +77,8 @@ def write_report(
         Search for the predicted optimum of each model; by default there is none.
     trained : sequence of TrainedRun
         Networks to show beside the ground truth that each was trained on.
+    labelled : sequence of LabelledModel
+        Labelled ground truths, whose sections come last.
     figure_files : FigureFiles, optional
         Write the figures as files for a paper too, into the folder ``figures``.
     progress : Progress
@@ -93,7 +97,7 @@ def write_report(
     """
     start = time.perf_counter()
     others = dict(alternatives or {})
-    if not models:
+    if not models and not labelled:
         raise SettingError("a report needs at least one model")
     unknown = set(others) - {model.name for model in models}
     if unknown:
@@ -113,6 +117,8 @@ def write_report(
             "pending": list(pending),
         }  # fmt: skip
 
+    names = [*(model.name for model in models), *(one.name for one in labelled)]
+
     def analysed(model: GenerativeModel) -> ModelAnalysis:
         return analyse(
             model,
@@ -126,7 +132,7 @@ def write_report(
 
     def add_section(analysis: ModelAnalysis) -> None:
         sections.append(_Section(analysis, figures_of(analysis)))
-        pending = [later.name for later in models[len(sections) :]]
+        pending = names[len(sections) :]
         if pending:
             _write(folder, {folder / GROWING_NAME: render(sections, about(pending)).encode()})
             if len(sections) == 1:
@@ -134,10 +140,16 @@ def write_report(
 
     with progress.task("report", len(models)) as advance:
         run_with_follower(models, analysed, add_section, advance)
+    with_labels = [
+        analyse_labels(one, tolerance=tolerance, search=search, progress=progress)
+        for one in labelled
+    ]
     whole = about()
     numbers = {**whole, "models": [section.analysis.to_dict() for section in sections]}
+    if labelled:
+        numbers["labelled"] = [one.to_dict() for one in with_labels]
     # Both texts are complete before a file is touched.
-    page = render(sections, whole)
+    page = render(sections, whole, with_labels)
     text = json.dumps(jsonable(numbers), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     contents = {folder / JSON_NAME: text.encode(), folder / HTML_NAME: page.encode()}
     if figure_files is not None:
@@ -157,7 +169,11 @@ def _write(folder: Path, contents: Mapping[Path, bytes]) -> None:
         raise SettingError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
-def render(sections: Sequence[_Section], about: Mapping[str, object]) -> str:
+def render(
+    sections: Sequence[_Section],
+    about: Mapping[str, object],
+    labelled: Sequence[LabelsAnalysis] = (),
+) -> str:
     """Return the page; every text of a user's is escaped in it.
 
     Parameters
@@ -165,6 +181,7 @@ def render(sections: Sequence[_Section], about: Mapping[str, object]) -> str:
     sections : sequence of _Section
     about : mapping
         versions, settings, seconds, and the names of models that are pending.
+    labelled : sequence of LabelsAnalysis
 
     Returns
     -------
@@ -177,7 +194,8 @@ def render(sections: Sequence[_Section], about: Mapping[str, object]) -> str:
     environment.filters["share"] = lambda e: shown(e.scaled(100.0), 1, " %")
     environment.filters["g"] = lambda value: f"{value:.4g}"
     environment.globals.update(words=_WORDS, minimum=_minimum_words)
-    return environment.get_template("report.html.j2").render(sections=sections, about=about)
+    page = environment.get_template("report.html.j2")
+    return page.render(sections=sections, about=about, labelled=labelled)
 
 
 #: Words and sign on a badge, per question and verdict. Signs, since colours may not be seen.
