@@ -1,0 +1,148 @@
+"""The best Gaussian q(y|x) for what each label offers: max_q E_q G(y) − KL[q ‖ N(0, 1)].
+
+G(y) is a bound on log p(x | y), or log p(x | y) itself: then what the best q leaves of log p(x) is
+its KL from the posterior p(y | x).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64
+
+from theorycheck.arrays import Array, PerPoint
+from theorycheck.inference._descent import Local, descend, lowest_apart
+from theorycheck.inference._label_rule import LabelRule
+
+#: Scales of the table of q, and means up to which it goes, three quarters of a scale apart.
+_SCALES = (1.0, 0.75, 0.55, 0.4, 0.3, 0.22, 0.16, 0.12)
+_FURTHEST = 4.5
+#: Starts of one x at most, and nats above the best entry up to which one is followed.
+_STARTS, _MARGIN = 6, 2.0
+#: x worked through together: arrays of labels × starts are held.
+_BLOCK = 512
+
+
+class GaussianLabelQ(NamedTuple):
+    """The best Gaussian q(y|x) of every x.
+
+    Parameters
+    ----------
+    mean, scale : ndarray, shape (n,)
+        μ and s of q(y|x).
+    value : ndarray, shape (n,)
+        E_q G − KL[q ‖ N(0, 1)], nats.
+    error : ndarray, shape (n,)
+        How far the rule over y may be off there.
+    weight : ndarray, shape (Y, n)
+        q(y|x) at the nodes times the rule's weights.
+    """
+
+    mean: PerPoint
+    scale: PerPoint
+    value: PerPoint
+    error: PerPoint
+    weight: Float64[Array, "labels n"]
+
+
+class GaussianLabelQSearch:
+    """Search for the best Gaussian q(y|x).
+
+    Parameters
+    ----------
+    rule : LabelRule
+        The nodes y at which G is known.
+    """
+
+    def __init__(self, rule: LabelRule) -> None:
+        self.rule = rule
+
+    def run(self, offers: Float64[Array, "labels n"]) -> GaussianLabelQ:
+        """Find the best q of every x.
+
+        Parameters
+        ----------
+        offers : ndarray, shape (Y, n)
+            G at the nodes, nats.
+
+        Returns
+        -------
+        GaussianLabelQ
+            Narrower than the nodes resolve no q is looked for: one that is better may be missed
+            there, not invented.
+        """
+        parts = [
+            self._run(offers[:, start : start + _BLOCK])
+            for start in range(0, offers.shape[1], _BLOCK)
+        ]
+        return GaussianLabelQ(*(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)))
+
+    def _run(self, offers: Array) -> GaussianLabelQ:
+        top = offers.max(axis=0)
+        below = offers - top
+        row, points = self._starts(below)
+        floor = math.log(self.rule.finest)
+
+        def evaluate(index: Array, at: Array) -> Local:
+            return self._local(below[:, row[index]], at)
+
+        points, value = descend(evaluate, points, floor)
+        order = np.lexsort((value, row))
+        first = order[np.r_[True, np.diff(row[order]) > 0]]
+        best = points[first]
+        weight = self._density(best)[0] * self.rule.weight[:, None]
+        error = self.rule.errors(weight * below).sum(axis=0)
+        return GaussianLabelQ(
+            best[:, 0], np.exp(best[:, 1]), top - value[first], error, weight
+        )
+
+    def _density(self, points: Array) -> tuple[Array, Array]:
+        """Return q(y) and t = (y − μ)/s at the nodes, (Y, n) each."""
+        scale = np.exp(points[:, 1])
+        t = (self.rule.y[:, None] - points[:, 0]) / scale
+        return np.exp(-0.5 * t**2) / (scale * math.sqrt(2.0 * math.pi)), t
+
+    def _local(self, below: Array, points: Array) -> Local:
+        density, t = self._density(points)
+        terms = density * self.rule.weight[:, None] * below
+        square = t**2
+        he = [
+            -np.einsum("yn,yn->n", terms, polynomial)
+            for polynomial in (
+                np.ones_like(t), t, square - 1.0, t * (square - 3.0),
+                square * (square - 6.0) + 3.0,
+            )
+        ]  # fmt: skip
+        mean, scale = points[:, 0], np.exp(points[:, 1])
+        kl = 0.5 * (scale**2 + mean**2 - 1.0) - points[:, 1]
+        gradient = np.stack([he[1] + scale * mean, he[2] + scale**2 - 1.0], axis=1)
+        hessian = np.empty((len(points), 2, 2))
+        hessian[:, 0, 0] = he[2] + scale**2
+        hessian[:, 0, 1] = hessian[:, 1, 0] = he[3]
+        hessian[:, 1, 1] = 2.0 * (he[2] + scale**2) + he[4]
+        return Local(he[0] + kl, gradient, hessian)
+
+    @cached_property
+    def _table(self) -> tuple[Array, Array, Array, Array]:
+        """Return means and scales (T, 1), KL (T,) and the weights of G at the nodes (T, Y)."""
+        finest = self.rule.finest
+        parts = [
+            (m, s)
+            for s in (*(one for one in _SCALES if one > finest), finest)
+            for m in np.arange(-_FURTHEST, _FURTHEST + 1e-9, 0.75 * s)
+        ]
+        mean, scale = np.array(parts).T
+        density, _ = self._density(np.stack([mean, np.log(scale)], axis=1))
+        kl = 0.5 * (scale**2 + mean**2 - 1.0) - np.log(scale)
+        return mean[:, None], scale[:, None], kl, (density * self.rule.weight[:, None]).T
+
+    def _starts(self, below: Array) -> tuple[Array, Array]:
+        mean, scale, kl, weight = self._table
+        values = (kl[:, None] - weight @ below).T.copy()
+        chosen = lowest_apart(values, mean, scale, _STARTS, _MARGIN)
+        row, column = np.nonzero(chosen >= 0)
+        picked = chosen[row, column]
+        return row, np.concatenate([mean[picked], np.log(scale[picked])], axis=1)
