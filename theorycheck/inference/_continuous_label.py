@@ -101,12 +101,16 @@ class ExactContinuousLabel:
     ----------
     model : ContinuousLabelModel
         f(y, z) and σ².
+    rule : LabelRule, optional
+        The rule over y; by default one that resolves p(x | y) of this model.
     """
 
     families = (NAIVE, NAIVE_CONDITIONAL, FLEXIBLE, NAIVE_IWAE)
 
-    def __init__(self, model: ContinuousLabelModel) -> None:
+    def __init__(self, model: ContinuousLabelModel, rule: LabelRule | None = None) -> None:
         self.model = model
+        self._rule = rule
+        self._fields: dict[float, MeanField] = {}
 
     @cached_property
     def boxes(self) -> LatentBoxes:
@@ -120,12 +124,10 @@ class ExactContinuousLabel:
     @cached_property
     def rule(self) -> LabelRule:
         """Return the rule over y."""
+        if self._rule is not None:
+            return self._rule
         _, x = self.model.sample(_PROBES, _SEED)
         return label_rule(lambda y: np.stack([self.given(v).log_density(x).value for v in y]))
-
-    @cached_property
-    def _known(self) -> dict[float, MeanField]:
-        return {}
 
     def given(self, y: float) -> MeanField:
         """Return p(x | y) as an exact model of z and x; it is kept.
@@ -135,10 +137,10 @@ class ExactContinuousLabel:
         y : float
             The label.
         """
-        field = self._known.get(float(y))
-        if field is None:
-            field = self._known[float(y)] = MeanField(self.model.given_label(float(y)))
-        return field
+        key = 0.0 if self.model.shared is not None else float(y)
+        if key not in self._fields:
+            self._fields[key] = MeanField(self.model.given_label(key))
+        return self._fields[key]
 
     def log_density(self, x: ArrayLike) -> LogDensity:
         """Return log p(x), with its radius and E[f(y, z) | x], by boxes in (y, z).
@@ -191,18 +193,21 @@ class ExactContinuousLabel:
         LabelOffers
         """
         points = as_points(x, self.model.data_dim)
-        known = [self.given(y).log_density(points) for y in self.rule.y]
+        # Where f does not depend on y, one label tells of all.
+        labels = self.rule.y if self.model.shared is None else self.rule.y[:1]
+        known = [self.given(y).log_density(points) for y in labels]
         given = np.stack([one.value for one in known]), np.stack([one.error for one in known])
-        if not bounds:
-            return LabelOffers(*given)
-        best = [
-            self.given(y).optimal_q(points, evidence=one)
-            for y, one in zip(self.rule.y, known, strict=True)
-        ]
-        return LabelOffers(
-            *given, -np.stack([one.negative_elbo for one in best]),
-            np.stack([np.minimum(one.gap, _UNKNOWN) for one in best]),
-        )  # fmt: skip
+        rows = given
+        if bounds:
+            best = [
+                self.given(y).optimal_q(points, evidence=one)
+                for y, one in zip(labels, known, strict=True)
+            ]
+            bound = -np.stack([one.negative_elbo for one in best])
+            gap = np.stack([np.minimum(one.gap, _UNKNOWN) for one in best])
+            rows = (*given, bound, gap)
+        shape = (self.rule.y.size, len(points))
+        return LabelOffers(*(np.broadcast_to(row, shape) for row in rows))
 
     def label_density(
         self, x: ArrayLike
@@ -281,6 +286,8 @@ class ExactContinuousLabel:
         if family not in self.families:
             offered = ", ".join(one.name for one in self.families)
             raise ModelError(f"{self.model.name}: there is no {family.name} here, but {offered}")
+        if self.model.shared is not None:
+            return self._of_shared(points, family)
         if family == NAIVE:
             found = self._naive.run(points)
             return ContinuousBound(
@@ -300,6 +307,17 @@ class ExactContinuousLabel:
         best = self._gaussian.run(bound)
         error = best.error + (best.weight * np.minimum(gap, _UNKNOWN)).sum(axis=0)
         return ContinuousBound(family, best.value, error, best.mean, best.scale)
+
+    def _of_shared(self, points: Array, family: Family) -> ContinuousBound:
+        """Return U where f does not depend on y: p(y|x) is the prior, a Gaussian."""
+        field = self.given(0.0)
+        p = field.log_density(points)
+        value, error = p.value, p.error
+        if family != NAIVE_IWAE:
+            best = field.optimal_q(points, evidence=p)
+            value, error = -best.negative_elbo, np.minimum(best.gap, _UNKNOWN)
+        ones = np.ones(len(points))
+        return ContinuousBound(family, value, error, 0.0 * ones, ones)
 
     @cached_property
     def _naive(self) -> NaiveQSearch:

@@ -38,6 +38,8 @@ class ContinuousLabelModel:
         σ², one for all data dimensions or one each.
     name : str
         What tables and reports call it.
+    shared : GenerativeModel, optional
+        The model of z and x where f does not depend on y; see :meth:`collapsed`.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class ContinuousLabelModel:
     function: Callable[[Array, Array], ArrayLike]
     noise_variance: PerDimension
     name: str
+    shared: GenerativeModel | None
     data_dim: int
 
     def __init__(
@@ -57,7 +60,9 @@ class ContinuousLabelModel:
         function: Callable[[Array, Array], ArrayLike],
         noise_variance: ArrayLike,
         name: str,
+        shared: GenerativeModel | None = None,
     ) -> None:
+        object.__setattr__(self, "shared", shared)
         object.__setattr__(self, "function", function)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "data_dim", 0)
@@ -72,6 +77,21 @@ class ContinuousLabelModel:
                 )
         variance = checked_noise_variance(noise_variance, self.data_dim, name)
         object.__setattr__(self, "noise_variance", variance)
+
+    @classmethod
+    def collapsed(cls, model: GenerativeModel) -> ContinuousLabelModel:
+        """Return the model in which the label says nothing: f(y, z) = g(z).
+
+        Parameters
+        ----------
+        model : GenerativeModel
+            g and σ².
+
+        Returns
+        -------
+        ContinuousLabelModel
+        """
+        return cls(lambda _, z: model.decoder(z), model.noise_variance, model.name, model)
 
     @property
     def latent_dim(self) -> int:
@@ -115,6 +135,8 @@ class ContinuousLabelModel:
 
     def given_label(self, y: float) -> GenerativeModel:
         """Return p(x | y): the model of z and x with the label held at y."""
+        if self.shared is not None:
+            return self.shared
         decoder = Decoder(
             function=lambda z: self.decoder(y, z),
             data_dim=self.data_dim,
@@ -147,7 +169,8 @@ class ContinuousLabelModel:
 
     def with_noise_variance(self, noise_variance: ArrayLike) -> ContinuousLabelModel:
         """Return the same f with another σ²."""
-        return ContinuousLabelModel(self.function, noise_variance, self.name)
+        shared = None if self.shared is None else self.shared.with_noise_variance(noise_variance)
+        return ContinuousLabelModel(self.function, noise_variance, self.name, shared)
 
     def sample_labelled(
         self, size: int, rng: np.random.Generator | int
