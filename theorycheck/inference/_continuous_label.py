@@ -48,6 +48,9 @@ from theorycheck.quadrature import (
 
 #: x at which the rule over y is refined, and their seed.
 _PROBES, _SEED = 128, 0
+#: Nats of U(x) that all labels together may leave open where no better q is excluded, over their
+#: number.
+_NEGLIGIBLE = 1e-9
 #: Gaps beyond this say that nothing is known.
 _UNKNOWN = 100.0
 
@@ -153,6 +156,8 @@ class ExactContinuousLabel:
         -------
         LogDensity
         """
+        if self.model.shared is not None:
+            return self.given(0.0).log_density(x)
         return log_density_on_boxes(self.boxes, x)
 
     def log_joint(self, x: ArrayLike, y: ArrayLike) -> tuple[PerPoint, PerPoint]:
@@ -200,14 +205,22 @@ class ExactContinuousLabel:
         rows = given
         if bounds:
             best = [
-                self.given(y).optimal_q(points, evidence=one)
-                for y, one in zip(labels, known, strict=True)
+                self.given(y).optimal_q(points, evidence=one, negligible=hardly)
+                for y, one, hardly in zip(labels, known, self._negligible(given[0]), strict=True)
             ]
             bound = -np.stack([one.negative_elbo for one in best])
             gap = np.stack([np.minimum(one.gap, _UNKNOWN) for one in best])
             rows = (*given, bound, gap)
         shape = (self.rule.y.size, len(points))
         return LabelOffers(*(np.broadcast_to(row, shape) for row in rows))
+
+    def _negligible(self, log_given: Array) -> Array:
+        """Return the KL that needs no bound: little of what a label's share of p(x) can add."""
+        shape = (self.rule.y.size, log_given.shape[1])
+        joint = np.broadcast_to(log_given, shape) + self.rule.log_weight[:, None]
+        log_share = joint - np.logaddexp.reduce(joint, axis=0)
+        result: Array = _NEGLIGIBLE * np.exp(np.minimum(-log_share, 600.0))
+        return result[: len(log_given)] if len(log_given) > 1 else np.zeros_like(log_given)
 
     def label_density(
         self, x: ArrayLike
@@ -335,6 +348,8 @@ class ExactContinuousLabel:
         ModelError
             If D > 2.
         """
+        if self.model.shared is not None:
+            return self.given(0.0).grid(step, shift)
         return trapezoid_grid(self.boxes, step, shift)
 
     def draws(self, *, size: int, repeats: int, seed: int) -> DataSample:

@@ -143,7 +143,7 @@ def lowest_apart(
     Parameters
     ----------
     values : ndarray, shape (n, T)
-        Overwritten.
+        One row for each x.
     mean, scale : ndarray, shape (T, K)
         The entries.
     count : int
@@ -156,18 +156,15 @@ def lowest_apart(
     ndarray of int, shape (n, count)
         Numbers of the entries, −1 where unused.
     """
-    rows = np.arange(len(values))
-    limit = values.min(axis=1) + margin
     chosen = np.full((len(values), count), -1)
-    for k in range(count):
-        pick = values.argmin(axis=1)
-        open_ = values[rows, pick] <= limit
-        if not open_.any():
-            break
-        chosen[:, k] = np.where(open_, pick, -1)
-        for row in rows[open_]:
-            one = pick[row]
-            width = 1.5 * np.maximum(scale[one], scale)
-            values[row, (np.abs(mean - mean[one]) < width).all(axis=1)] = np.inf
-        values[~open_] = np.inf
+    limit = values.min(axis=1) + margin
+    for row, (own, most) in enumerate(zip(values, limit, strict=True)):
+        near = np.flatnonzero(own <= most)
+        near = near[np.argsort(own[near])]
+        for k in range(count):
+            if not near.size:
+                break
+            one = chosen[row, k] = near[0]
+            width = 1.5 * np.maximum(scale[one], scale[near])
+            near = near[(np.abs(mean[near] - mean[one]) >= width).any(axis=1)]
     return chosen

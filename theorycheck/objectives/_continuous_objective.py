@@ -37,7 +37,7 @@ from theorycheck.progress import NO_PROGRESS, Progress
 #: What q(y, z | x) may be where the label is continuous.
 CONTINUOUS_FAMILIES = (NAIVE, NAIVE_CONDITIONAL, FLEXIBLE, NAIVE_IWAE)
 #: Grid step over x in σ, and mass of the lightest nodes that are left out.
-_STEP, _IGNORED = 0.5, 1e-7
+_STEP, _IGNORED = 0.7, 1e-8
 #: Nats that a divergence is taken to be at most where no node is.
 _UNSEEN = 100.0
 _NONE = Estimate(0.0, 0.0, Kind.EXACT)
@@ -138,12 +138,11 @@ class ContinuousValue:
 
 
 def continuous_label_values(
-    model: ContinuousLabelModel,
-    data: ContinuousLabelModel | None,
+    model: ContinuousLabelModel | ExactContinuousLabel,
+    data: ContinuousLabelModel | ExactContinuousLabel | None,
     objectives: Sequence[ContinuousObjective],
     *,
     step: float = _STEP,
-    rule: LabelRule | None = None,
     size: int = 256,
     repeats: int = 16,
     seed: int = 0,
@@ -153,16 +152,15 @@ def continuous_label_values(
 
     Parameters
     ----------
-    model : ContinuousLabelModel
+    model : ContinuousLabelModel or ExactContinuousLabel
         The f under test.
-    data : ContinuousLabelModel or None
-        The ground truth; None for the model itself, so that MLEO = 0.
+    data : ContinuousLabelModel or ExactContinuousLabel or None
+        The ground truth; None for the model itself, so that MLEO = 0. One that is exact already
+        keeps its rule over y, which should resolve the model as well (`common_rule`).
     objectives : sequence of ContinuousObjective
     step : float
         Grid step over x, in σ, for D <= 2: at half of it the work is four times as much in the
         plane, and what kinks of KL(x) cost the radii of the PMOs falls.
-    rule : LabelRule, optional
-        A rule over y that resolves both; by default one is made.
     size, repeats, seed : int
         Quasi-Monte Carlo for D > 2: points a repetition, repetitions, seed.
     progress : Progress
@@ -179,14 +177,7 @@ def continuous_label_values(
     DecoderError
         If f misbehaves at a quadrature node.
     """
-    truth = model if data is None else data
-    if model.data_dim != truth.data_dim:
-        raise ModelError(
-            f"{model.name} has {model.data_dim} data dimensions, {truth.name} has {truth.data_dim}"
-        )
-    shared_rule = common_rule(model, truth) if rule is None else rule
-    source = ExactContinuousLabel(truth, shared_rule)
-    exact = source if truth is model else ExactContinuousLabel(model, shared_rule)
+    exact, source = _exact_pair(model, model if data is None else data)
     draws = {"size": size, "repeats": repeats, "seed": seed}
     families = list(dict.fromkeys(one.family for one in objectives))
     with progress.task("labels of every x", len(families) + 2) as advance:
@@ -201,13 +192,13 @@ def continuous_label_values(
         data_information = _information(source, nodes, table.truth)
         information = (
             data_information
-            if truth is model
+            if exact is source
             else _information(exact, own, exact.offers(own.x, bounds=False))
         )
         advance(1)
     return [
         ContinuousValue(
-            one, model, truth, table.mleo_x(), table.mleo_xy(), pmo_u[one.family],
+            one, exact.model, source.model, table.mleo_x(), table.mleo_xy(), pmo_u[one.family],
             _NONE if one.family == NAIVE_IWAE else table.labelled(),
             information, data_information,
         )
@@ -259,6 +250,50 @@ def common_rule(*models: ContinuousLabelModel) -> LabelRule:
     asking = [one for one in dict.fromkeys(models) if one.shared is None] or [models[0]]
     edges = [ExactContinuousLabel(one).rule.edges for one in asking]
     return LabelRule(np.unique(np.concatenate(edges)))
+
+
+def break_even_gamma(truth: ContinuousValue, collapsed: ContinuousValue) -> Estimate | None:
+    """Return the γ at which the ground truth and a collapsed f have the same J.
+
+    Parameters
+    ----------
+    truth, collapsed : ContinuousValue
+        Of one family and labelled share.
+
+    Returns
+    -------
+    Estimate or None
+        Below it the objective prefers the collapsed f; negative where it never does. None where a
+        label costs the collapsed f nothing, or no x has one.
+    """
+    share = truth.objective.labelled_share
+    lost = (truth.mleo_x + truth.pmo_u) - (collapsed.mleo_x + collapsed.pmo_u)
+    won = (collapsed.mleo_xy + collapsed.pmo_l) - (truth.mleo_xy + truth.pmo_l)
+    if share == 0.0 or won.lower <= 0.0:
+        return None
+    ratio = lost.value / won.value
+    odds = (1.0 - share) / share
+    radius = odds * (lost.error + abs(ratio) * won.error) / won.lower
+    return Estimate(odds * ratio, radius, lost.kind | won.kind)
+
+
+def _exact_pair(
+    model: ContinuousLabelModel | ExactContinuousLabel,
+    data: ContinuousLabelModel | ExactContinuousLabel,
+) -> tuple[ExactContinuousLabel, ExactContinuousLabel]:
+    """Return both as exact models with one rule over y."""
+    one, other = (
+        each.model if isinstance(each, ExactContinuousLabel) else each for each in (model, data)
+    )
+    if one.data_dim != other.data_dim:
+        raise ModelError(
+            f"{one.name} has {one.data_dim} data dimensions, {other.name} has {other.data_dim}"
+        )
+    if isinstance(data, ExactContinuousLabel):
+        source = data
+    else:
+        source = ExactContinuousLabel(other, common_rule(one, other))
+    return source if one is other else ExactContinuousLabel(one, source.rule), source
 
 
 class _Table:
