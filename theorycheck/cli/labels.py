@@ -156,10 +156,14 @@ def labels(
             checked_directory(output)
         labels_continuous.refuse_discrete(
             {
-                "--alpha": alpha, "--prior": prior, "--classes": classes,
-                "--breakpoints": breakpoints, "--table-kind": table_kind, "--resolution": resolution,
+                "--alpha": alpha,
+                "--prior": prior,
+                "--classes": classes,
+                "--breakpoints": breakpoints,
+                "--table-kind": table_kind,
+                "--resolution": resolution,
             }
-        )  # fmt: skip
+        )
         labels_continuous.run(
             model, gamma=gamma, labelled_share=labelled_share, family=family, tolerance=tolerance,
             noise_variance=noise_variance, output=output, as_json=as_json,

@@ -123,9 +123,7 @@ def _found(
         counterpart = collapsed_counterpart(data, source.rule)
     except ModelError as error:
         return truth, [], str(error)
-    values = continuous_label_values(
-        counterpart, source, objectives, step=step, progress=progress
-    )
+    values = continuous_label_values(counterpart, source, objectives, step=step, progress=progress)
     return truth, values, None
 
 

@@ -1,4 +1,5 @@
 # The face of this room: what other rooms and users import, each name once.
+from ._boxed_marginal import grid_on_boxes as grid_on_boxes
 from ._boxed_marginal import log_density_on_boxes as log_density_on_boxes
 from ._certificate import Certificate as Certificate
 from ._certificate import certify_optimal_q as certify_optimal_q
@@ -9,6 +10,7 @@ from ._continuous_label import ExactContinuousLabel as ExactContinuousLabel
 from ._continuous_label import LabelOffers as LabelOffers
 from ._data_rule import SMOOTH_STEP as SMOOTH_STEP
 from ._data_rule import DataRule as DataRule
+from ._data_rule import DataSource as DataSource
 from ._data_rule import DrawRule as DrawRule
 from ._data_rule import GridRule as GridRule
 from ._data_rule import data_rule as data_rule
@@ -36,10 +38,10 @@ from ._iwae_bound import optimal_iwae_q as optimal_iwae_q
 from ._label_certificate import certify_shared_q as certify_shared_q
 from ._label_q import SharedQ as SharedQ
 from ._label_q import SharedQSearch as SharedQSearch
-from ._label_weights import LabelWeights as LabelWeights
-from ._label_weights import label_weights as label_weights
 from ._label_rule import LabelRule as LabelRule
 from ._label_rule import label_rule as label_rule
+from ._label_weights import LabelWeights as LabelWeights
+from ._label_weights import label_weights as label_weights
 from ._labelled import ExactLabelled as ExactLabelled
 from ._labelled import UnlabelledBound as UnlabelledBound
 from ._linear_gaussian import ExactLinearGaussian as ExactLinearGaussian

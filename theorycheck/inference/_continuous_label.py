@@ -21,9 +21,9 @@ from jaxtyping import Float64
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from theorycheck.arrays import Array, PerPoint, Points
+from theorycheck.arrays import Array, PerPoint
 from theorycheck.errors import ModelError
-from theorycheck.inference._boxed_marginal import log_density_on_boxes
+from theorycheck.inference._boxed_marginal import grid_on_boxes, log_density_on_boxes
 from theorycheck.inference._family import (
     FLEXIBLE,
     NAIVE,
@@ -43,7 +43,6 @@ from theorycheck.quadrature import (
     TrapezoidGrid,
     latent_boxes,
     sobol_points,
-    trapezoid_grid,
 )
 
 #: x at which the rule over y is refined, and their seed.
@@ -202,7 +201,7 @@ class ExactContinuousLabel:
         labels = self.rule.y if self.model.shared is None else self.rule.y[:1]
         known = [self.given(y).log_density(points) for y in labels]
         given = np.stack([one.value for one in known]), np.stack([one.error for one in known])
-        rows = given
+        rows: tuple[Array, ...] = given
         if bounds:
             best = [
                 self.given(y).optimal_q(points, evidence=one, negligible=hardly)
@@ -222,9 +221,7 @@ class ExactContinuousLabel:
         result: Array = _NEGLIGIBLE * np.exp(np.minimum(-log_share, 600.0))
         return result[: len(log_given)] if len(log_given) > 1 else np.zeros_like(log_given)
 
-    def label_density(
-        self, x: ArrayLike
-    ) -> tuple[Float64[Array, "labels n"], PerPoint, PerPoint]:
+    def label_density(self, x: ArrayLike) -> tuple[Float64[Array, "labels n"], PerPoint, PerPoint]:
         """Return p(y|x) at the nodes of the rule, and its mean and standard deviation.
 
         Parameters
@@ -317,9 +314,8 @@ class ExactContinuousLabel:
         bound, gap = (
             (given.log_given, given.log_given_error) if family == NAIVE_IWAE else _known(given)
         )
-        best = self._gaussian.run(bound)
-        error = best.error + (best.weight * np.minimum(gap, _UNKNOWN)).sum(axis=0)
-        return ContinuousBound(family, best.value, error, best.mean, best.scale)
+        best = self._gaussian.run(bound, np.minimum(gap, _UNKNOWN))
+        return ContinuousBound(family, best.value, best.error, best.mean, best.scale)
 
     def _of_shared(self, points: Array, family: Family) -> ContinuousBound:
         """Return U where f does not depend on y: p(y|x) is the prior, a Gaussian."""
@@ -350,7 +346,7 @@ class ExactContinuousLabel:
         """
         if self.model.shared is not None:
             return self.given(0.0).grid(step, shift)
-        return trapezoid_grid(self.boxes, step, shift)
+        return grid_on_boxes(self.boxes, step, shift)
 
     def draws(self, *, size: int, repeats: int, seed: int) -> DataSample:
         """Return `repeats` independent sets of `size` quasi-random draws from p(x), any D."""

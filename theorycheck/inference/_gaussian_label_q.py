@@ -13,15 +13,19 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-from theorycheck.arrays import Array, PerPoint
+from theorycheck.arrays import Array, Integers, PerPoint
 from theorycheck.inference._descent import Local, descend, lowest_apart
-from theorycheck.inference._label_rule import LabelRule
+from theorycheck.inference._label_rule import LABEL_ORDER, LabelRule
 
 #: Scales of the table of q, and means up to which it goes, three quarters of a scale apart.
-_SCALES = (1.0, 0.75, 0.55, 0.4, 0.3, 0.22, 0.16, 0.12)
+_SCALES = (1.0, 0.75, 0.55, 0.4, 0.3, 0.22, 0.16, 0.12, 0.08, 0.05, 0.03, 0.018)
 _FURTHEST = 4.5
 #: Starts of one x at most, and nats above the best entry up to which one is followed.
 _STARTS, _MARGIN = 6, 2.0
+#: Parts that panels are cut into where q is narrow, one after the other; and how near to the least
+#: scale that the nodes resolve it counts as narrow.
+_FINER = (4, 4)
+_AT_FLOOR = 1.02
 #: x worked through together: arrays of labels × starts are held.
 _BLOCK = 512
 
@@ -36,16 +40,14 @@ class GaussianLabelQ(NamedTuple):
     value : ndarray, shape (n,)
         E_q G − KL[q ‖ N(0, 1)], nats.
     error : ndarray, shape (n,)
-        How far the rule over y may be off there.
-    weight : ndarray, shape (Y, n)
-        q(y|x) at the nodes times the rule's weights.
+        How far that may be off: by the rule over y, by what G leaves open, and without bound where
+        q would be narrower than can be followed.
     """
 
     mean: PerPoint
     scale: PerPoint
     value: PerPoint
     error: PerPoint
-    weight: Float64[Array, "labels n"]
 
 
 class GaussianLabelQSearch:
@@ -57,36 +59,54 @@ class GaussianLabelQSearch:
         The nodes y at which G is known.
     """
 
-    def __init__(self, rule: LabelRule) -> None:
-        self.rule = rule
+    def __init__(self, rule: LabelRule, _depth: int = 0) -> None:
+        self.rule, self._depth = rule, _depth
 
-    def run(self, offers: Float64[Array, "labels n"]) -> GaussianLabelQ:
+    def run(
+        self, offers: Float64[Array, "labels n"], gap: Float64[Array, "labels n"]
+    ) -> GaussianLabelQ:
         """Find the best q of every x.
 
         Parameters
         ----------
-        offers : ndarray, shape (Y, n)
-            G at the nodes, nats.
+        offers, gap : ndarray, shape (Y, n)
+            G at the nodes, nats, and how far it may be off.
 
         Returns
         -------
         GaussianLabelQ
-            Narrower than the nodes resolve no q is looked for: one that is better may be missed
-            there, not invented.
         """
         parts = [
-            self._run(offers[:, start : start + _BLOCK])
+            self._run(offers[:, start : start + _BLOCK], gap[:, start : start + _BLOCK])
             for start in range(0, offers.shape[1], _BLOCK)
         ]
-        return GaussianLabelQ(*(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)))
+        return GaussianLabelQ(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
-    def _run(self, offers: Array) -> GaussianLabelQ:
+    def _run(self, offers: Array, gap: Array) -> GaussianLabelQ:
+        """Search on the nodes, then on finer ones where q is as narrow as these resolve."""
+        found = self._on_nodes(offers, gap)
+        narrow = found.scale < _AT_FLOOR * self.rule.finest
+        if not narrow.any():
+            return found
+        if self._depth == len(_FINER):
+            return found._replace(error=np.where(narrow, np.inf, found.error))
+        parts = _FINER[self._depth]
+        finer = GaussianLabelQSearch(self.rule.split(parts), self._depth + 1)
+        value, off = self.rule.interpolated(offers[:, narrow], parts)
+        most = gap[:, narrow].reshape(-1, LABEL_ORDER, int(narrow.sum())).max(axis=1)
+        open_ = np.repeat(most + off, LABEL_ORDER * parts, axis=0)
+        again = finer._run(value, open_)
+        for mine, theirs in zip(found, again, strict=True):
+            mine[narrow] = theirs
+        return found
+
+    def _on_nodes(self, offers: Array, gap: Array) -> GaussianLabelQ:
         top = offers.max(axis=0)
         below = offers - top
         row, points = self._starts(below)
         floor = math.log(self.rule.finest)
 
-        def evaluate(index: Array, at: Array) -> Local:
+        def evaluate(index: Integers, at: Array) -> Local:
             return self._local(below[:, row[index]], at)
 
         points, value = descend(evaluate, points, floor)
@@ -94,10 +114,8 @@ class GaussianLabelQSearch:
         first = order[np.r_[True, np.diff(row[order]) > 0]]
         best = points[first]
         weight = self._density(best)[0] * self.rule.weight[:, None]
-        error = self.rule.errors(weight * below).sum(axis=0)
-        return GaussianLabelQ(
-            best[:, 0], np.exp(best[:, 1]), top - value[first], error, weight
-        )
+        error = self.rule.errors(weight * below).sum(axis=0) + (weight * gap).sum(axis=0)
+        return GaussianLabelQ(best[:, 0], np.exp(best[:, 1]), top - value[first], error)
 
     def _density(self, points: Array) -> tuple[Array, Array]:
         """Return q(y) and t = (y − μ)/s at the nodes, (Y, n) each."""
@@ -139,7 +157,7 @@ class GaussianLabelQSearch:
         kl = 0.5 * (scale**2 + mean**2 - 1.0) - np.log(scale)
         return mean[:, None], scale[:, None], kl, (density * self.rule.weight[:, None]).T
 
-    def _starts(self, below: Array) -> tuple[Array, Array]:
+    def _starts(self, below: Array) -> tuple[Integers, Array]:
         mean, scale, kl, weight = self._table
         values = (kl[:, None] - weight @ below).T.copy()
         chosen = lowest_apart(values, mean, scale, _STARTS, _MARGIN)

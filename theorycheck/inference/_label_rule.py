@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from theorycheck.arrays import Array, PerPoint
-from theorycheck.quadrature import gauss_legendre, legendre_values
+from theorycheck.quadrature import gauss_legendre, legendre_transform, legendre_values
 
 #: Nodes of a panel, and |y| up to which panels go; the mass beyond is 2e-19.
 LABEL_ORDER = 12
@@ -86,6 +86,38 @@ class LabelRule:
         fall = np.minimum(high / (middle + 1e-300), 1.0)
         result: Array = 4.0 * high * fall**2
         return result
+
+    def split(self, parts: int) -> LabelRule:
+        """Return the rule with every panel cut into equal parts."""
+        share = np.arange(parts) / parts
+        inner = self.edges[:-1, None] + np.diff(self.edges)[:, None] * share
+        return LabelRule(np.append(inner.ravel(), self.edges[-1]))
+
+    def interpolated(
+        self, values: Float64[Array, "labels n"], parts: int
+    ) -> tuple[Float64[Array, "finer n"], Float64[Array, "panels n"]]:
+        """Continue a function by its Legendre series to the nodes of `split(parts)`.
+
+        Parameters
+        ----------
+        values : ndarray, shape (Y, n)
+            The function at the nodes.
+        parts : int
+            Parts of every panel.
+
+        Returns
+        -------
+        finer : ndarray, shape (Y·parts, n)
+        error : ndarray, shape (P, n)
+            How far the series may be off on a panel: its last coefficients.
+        """
+        each = values.reshape(-1, LABEL_ORDER, values.shape[1])
+        series = np.einsum("ki,pin->pkn", legendre_transform(LABEL_ORDER), each)
+        middle = (2.0 * np.arange(parts) + 1.0) / parts - 1.0
+        places = (middle[:, None] + _NODES / parts).ravel()
+        finer = np.einsum("sk,pkn->psn", legendre_values(places, LABEL_ORDER - 1), series)
+        error = 2.0 * np.abs(series[:, -2:]).sum(axis=1)
+        return finer.reshape(-1, values.shape[1]), error
 
     def log_integral(self, values: Float64[Array, "labels n"]) -> tuple[PerPoint, PerPoint]:
         """Return log ∫ φ(y) exp(values) dy, and the relative error of the integral.

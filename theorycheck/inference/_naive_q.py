@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-from theorycheck.arrays import Array, PerPoint, Points
+from theorycheck.arrays import Array, Integers, PerPoint, Points
 from theorycheck.inference._descent import Local, descend, lowest_apart
 from theorycheck.models import ContinuousLabelModel
 from theorycheck.quadrature.kernels import MOMENTS, two_latent_moments_batch
@@ -45,7 +45,7 @@ class NaiveQ(NamedTuple):
     negative_elbo : ndarray, shape (n,)
         Nats.
     error : ndarray, shape (n,)
-        What a rule of half the step changes.
+        What a rule of half the step changes; inf where q would be narrower than can be followed.
     """
 
     mean: Float64[Array, "n 2"]
@@ -89,7 +89,7 @@ class NaiveQSearch:
         scaled = np.ascontiguousarray(x / self.model.sigma)
         row, points = self._starts(scaled)
 
-        def evaluate(index: Array, at: Array) -> Local:
+        def evaluate(index: Integers, at: Array) -> Local:
             return self.local(scaled[row[index]], at)
 
         floor = math.log(_A_SCALE * float(self._grid.step.max()))
@@ -99,13 +99,12 @@ class NaiveQSearch:
         best = points[first]
         finer = self.local(scaled, best, _CHECKED).value
         constant = 0.5 * float(np.log(2.0 * np.pi * self.model.noise_variance).sum())
-        return NaiveQ(
-            best[:, :2], np.exp(best[:, 2:]), finer + constant, np.abs(finer - value[first])
-        )
+        # A q at the least scale could be narrower and better.
+        narrow = (best[:, 2:] <= floor + 0.02).any(axis=1)
+        error = np.where(narrow, np.inf, np.abs(finer - value[first]))
+        return NaiveQ(best[:, :2], np.exp(best[:, 2:]), finer + constant, error)
 
-    def local(
-        self, x: Points, points: Float64[Array, "n 4"], a_scale: float = _A_SCALE
-    ) -> Local:
+    def local(self, x: Points, points: Float64[Array, "n 4"], a_scale: float = _A_SCALE) -> Local:
         """Evaluate −ELBO_x, up to a constant, and its derivatives.
 
         Parameters
@@ -174,7 +173,7 @@ class NaiveQSearch:
         pairs = [np.stack([np.repeat(v, count), np.tile(v, count)], axis=1) for v in (mean, scale)]
         return pairs[0], pairs[1], offset.ravel(), first.reshape(count**2, -1)
 
-    def _starts(self, x: Array) -> tuple[Array, Array]:
+    def _starts(self, x: Array) -> tuple[Integers, Array]:
         """Return the x that each start is for, and the starts (k, 4)."""
         mean, scale, offset, slope = self._table
         rows, points = [], []

@@ -332,7 +332,8 @@ class _Table:
     def labelled(self) -> Estimate:
         """E KL[q(z|x, y) ‖ p_f(z|x, y)]."""
         bound, gap = self.offers.bound, self.offers.gap
-        assert bound is not None and gap is not None
+        assert bound is not None
+        assert gap is not None
         error = self.offers.log_given_error + gap
         return self._over_labels(self.offers.log_given - bound, error, smooth=False)
 

@@ -38,5 +38,6 @@ from ._rules import RUN_ORDER as RUN_ORDER
 from ._rules import TRANSFORM as TRANSFORM
 from ._rules import WEIGHTS as WEIGHTS
 from ._rules import gauss_legendre as gauss_legendre
+from ._rules import legendre_transform as legendre_transform
 from ._rules import legendre_values as legendre_values
 from ._scan_table import ScanTable as ScanTable

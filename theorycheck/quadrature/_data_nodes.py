@@ -23,7 +23,6 @@ from theorycheck.arrays import Array, Flags, Integers, Latents, PerPoint, Points
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.models import GenerativeModel
-from theorycheck.quadrature._latent_boxes import LatentBoxes
 from theorycheck.quadrature._latent_panels import LatentPanels
 
 #: |z| beyond which a latent does not widen the grid; its prior mass is 1e-16.
@@ -84,15 +83,13 @@ class TrapezoidGrid:
         return fine, abs(fine - coarse)
 
 
-def trapezoid_grid(
-    panels: LatentPanels | LatentBoxes, step: float, shift: float = 0.0
-) -> TrapezoidGrid:
+def trapezoid_grid(panels: LatentPanels, step: float, shift: float = 0.0) -> TrapezoidGrid:
     """Lay a grid around the decoder means and compute log p_θ on it.
 
     Parameters
     ----------
-    panels : LatentPanels or LatentBoxes
-        Panels of the model that p(x) belongs to, D <= 2; boxes where it has two latents.
+    panels : LatentPanels
+        Panels of the model that p(x) belongs to, D <= 2.
     step : float
         Grid step in σ.
     shift : float
@@ -109,14 +106,14 @@ def trapezoid_grid(
     SettingError
         If not even the central part of p(x) fits into MAX_GRID_NODES.
     """
-    sigma = panels.sigma
-    dim = sigma.size
+    dim = panels.model.data_dim
     if dim > 2:
         raise ModelError(f"a tensor grid needs D <= 2, not {dim}")
+    sigma = panels.model.sigma
     spacing = step * sigma
     reach = min(_LATENT_REACH, panels.reach)
     while True:
-        inner = panels.distance <= reach
+        inner = np.abs(panels.z) <= reach
         f, weight = panels.f[:, inner], np.exp(panels.log_weight[inner])
         blocks, starts, members = _touched_blocks(f, spacing, sigma)
         if len(blocks) * _BLOCK**dim <= MAX_GRID_NODES:
@@ -125,7 +122,7 @@ def trapezoid_grid(
         reach -= 0.5
         if reach < 1.0:
             raise SettingError(
-                f"{panels.name}: a grid of step {step:.3g} σ over p(x) needs more than "
+                f"{panels.model.name}: a grid of step {step:.3g} σ over p(x) needs more than "
                 f"{MAX_GRID_NODES:,} nodes"
             )
     points, densities, coarse = [], [], []

@@ -17,7 +17,8 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
+from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from theorycheck.arrays import Array, Booleans, PerDimension, Points
@@ -86,16 +87,9 @@ class LatentBoxes:
     radius: Float64[Array, " boxes"]
     defect: Float64[Array, " boxes"]
     log_mass: Float64[Array, " boxes"]
-    unresolved: Booleans
+    unresolved: Bool[Booleans, " boxes"]
     sigma: PerDimension
     name: str
-    reach: float = BOX_REACH
-
-    @property
-    def distance(self) -> Float64[Array, " nodes"]:
-        """Return how far out in the prior each node is: the larger of its two |latents|."""
-        result: Array = np.abs(self.latents).max(axis=1)
-        return result
 
     @property
     def size(self) -> int:
@@ -208,7 +202,7 @@ def _trouble(batch: _Batch) -> Array:
     return np.maximum(batch.defect, batch.radius / LARGEST_MOVE) + 1e-300
 
 
-def _taken(batch: _Batch, index: Array | Booleans) -> _Batch:
+def _taken(batch: _Batch, index: NDArray[np.intp] | Booleans) -> _Batch:
     return _Batch(*(getattr(batch, name)[index] for name in _FIELDS))
 
 

@@ -127,21 +127,6 @@ class LatentPanels:
         return latent_panels(self.model, reach=min(2.0 * self.reach, LARGEST_REACH))
 
     @property
-    def name(self) -> str:
-        """Return what the model is called."""
-        return self.model.name
-
-    @property
-    def sigma(self) -> Float64[Array, " D"]:
-        """Return σ, shape (D,)."""
-        return self.model.sigma
-
-    @property
-    def distance(self) -> Float64[Array, " nodes"]:
-        """Return how far out in the prior each node is: |z|."""
-        return np.abs(self.z)
-
-    @property
     def arrays(self) -> Panels:
         """Return the panels as the kernels take them."""
         return Panels(self.left, self.right, self.z, self.rule_weight, self.f, self.coefficients)

@@ -60,7 +60,9 @@ def collapsed_counterpart(model: ContinuousLabelModel, rule: LabelRule) -> Conti
         above += share * ndtr(-passed if onward else passed)
     moved = np.where(below < 0.5, ndtri(below), -ndtri(above))
     if not (np.isfinite(moved).all() and (np.diff(moved) > 0.0).all()):
-        raise ModelError(f"{model.name}: the law of its curve has gaps: no g with its p(x) is known")
+        raise ModelError(
+            f"{model.name}: the law of its curve has gaps: no g with its p(x) is known"
+        )
     inverse = make_interp_spline(moved, knots, k=7)
     slope = inverse.derivative()(moved[[0, -1]])
 
