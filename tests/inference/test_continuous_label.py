@@ -130,7 +130,7 @@ def test_gaussian_label_q_is_the_best(
 
 def test_bounds_of_each_label(sheet: ExactContinuousLabel, points: Array) -> None:
     """L on another rule over y: U of the two families is the same to what the rules say."""
-    finer = LabelRule(np.linspace(-7.0, 7.0, 15))
+    finer = LabelRule(np.linspace(-6.0, 6.0, 11))
     other = ExactContinuousLabel(sheet.model, finer)
     x = points[:2]
     for family in (NAIVE_CONDITIONAL, FLEXIBLE):

@@ -222,14 +222,18 @@ def in_words(pairs: list[list[ContinuousValue]], reason: str | None) -> str:
     if reason is not None:
         return f"No collapsed f with the same p(x) is known to compare with: {reason}."
     told = {
-        "collapsed": "the collapsed f, in which the label says nothing of x",
+        "collapsed": "the collapsed f",
         "ground_truth": "the ground truth",
-        "inconclusive": "neither, within the radii",
+        "inconclusive": "neither, within the radii,",
     }
-    said = [
-        f"{told[_prefers(value, other)]} at γ = {value.objective.gamma:g}" for value, other in pairs
-    ]
-    text = f"Of the two f with this p(x) the objective prefers {'; '.join(said)}."
+    said: dict[str, list[str]] = {}
+    for value, other in pairs:
+        said.setdefault(_prefers(value, other), []).append(f"{value.objective.gamma:g}")
+    parts = [f"{told[which]} at γ = {', '.join(gammas)}" for which, gammas in said.items()]
+    text = (
+        "In the collapsed f, which has the same p(x), the label says nothing of x. J prefers "
+        f"{'; '.join(parts)}."
+    )
     return f"{text} {_even(break_even_gamma(*pairs[0]))}".strip()
 
 

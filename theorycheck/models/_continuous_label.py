@@ -49,7 +49,7 @@ class ContinuousLabelModel:
         If σ² is not positive and finite, or has the wrong length.
     """
 
-    function: Callable[[Array, Array], ArrayLike]
+    function: Callable[[Latents, Latents], ArrayLike]
     noise_variance: PerDimension
     name: str
     shared: GenerativeModel | None
@@ -57,7 +57,7 @@ class ContinuousLabelModel:
 
     def __init__(
         self,
-        function: Callable[[Array, Array], ArrayLike],
+        function: Callable[[Latents, Latents], ArrayLike],
         noise_variance: ArrayLike,
         name: str,
         shared: GenerativeModel | None = None,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theorycheck.arrays import Array, Points
+from theorycheck.arrays import Array, Latents, Points
 from theorycheck.errors import ExpressionError
 from theorycheck.models._decoder import Decoder
 from theorycheck.models._expression_parser import parse_components
@@ -138,7 +138,7 @@ def parse_expression(text: str) -> Expression:
     return Expression(" ".join(text.split()), parse_components(text))
 
 
-def parse_labelled_expression(text: str) -> Callable[[Array, Array], Array]:
+def parse_labelled_expression(text: str) -> Callable[[Latents, Latents], Points]:
     """Parse f(y, z) of a continuous label y from text, in the same language with the name y.
 
     Parameters
