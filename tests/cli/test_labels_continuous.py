@@ -1,4 +1,4 @@
-"""``theorycheck labels`` with a continuous label: its JSON, its words, the one line for bad input."""
+"""``theorycheck labels`` with a continuous label: JSON, words, the one line for bad input."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def test_json_and_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert found["families"][2]["against_gamma"][0]["prefers"] == "inconclusive"
     assert found["no_counterpart"] is None
     assert json.loads((folder / "labels.json").read_text()) == found
+    assert (folder / "labels.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_words(capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,12 +49,12 @@ def _missing_share(function: Callable[..., Any]) -> float:
 
 def _grid(function: Callable[..., Any]) -> float:
     boxes = SimpleNamespace(
-        sigma=np.ones(1), f=np.zeros((1, 2)), log_weight=np.array([-1.0, -51.0]), missing_mass=1e-21,
-        name="f",
+        sigma=np.ones(1), f=np.zeros((1, 2)), log_weight=np.array([-1.0, -3.0]), name="f",
+        missing_mass=1e-3,
     )  # fmt: skip
     known = lambda _, x: SimpleNamespace(value=-0.5 * x[:, 0] ** 2)  # noqa: E731
-    found = rewired(function, log_density_on_boxes=known)(boxes, 0.5)
-    return off(found.missing_mass, 1e-21 + math.exp(-51.0) + 1e-17)
+    found = rewired(function, log_density_on_boxes=known, _LIGHT=2.0)(boxes, 0.5)
+    return off(found.missing_mass, 1e-3 + math.exp(-3.0) + 1e-17)
 
 
 @cache

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from theorycheck.cli.options import cannot_write, parse_numbers
+from theorycheck.cli.options import parse_numbers
 from theorycheck.errors import ModelError, SettingError, nearest
 from theorycheck.estimate import Estimate, Verdict, positive
 
@@ -104,7 +103,11 @@ def run(
     else:
         _show(truth, collapsed, reason)
     if output is not None:
-        _write(output, entry)
+        from theorycheck.cli.labels_files import write_figure
+        from theorycheck.report import continuous_labels_figure
+
+        figure = continuous_labels_figure(truth, collapsed)
+        write_figure(output, figure, "labels_continuous", entry)
 
 
 def _found(
@@ -243,19 +246,3 @@ def _even(even: Estimate | None) -> str:
     if even.upper <= 0.0:
         return "The ground truth is preferred for every γ."
     return f"Both are worth the same at γ = {even}."
-
-
-def _write(folder: Path, entry: dict[str, object]) -> None:
-    """Write labels.json into the folder."""
-    from theorycheck.files import replace_files
-    from theorycheck.json_values import jsonable
-    from theorycheck.results import schema_id
-
-    text = json.dumps(
-        jsonable({"schema": schema_id("labels_continuous"), **entry}), indent=2, ensure_ascii=False
-    )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_files({folder / "labels.json": (text + "\n").encode()})
-    except OSError as error:
-        raise cannot_write(folder, error) from error
