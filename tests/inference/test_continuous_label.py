@@ -114,6 +114,27 @@ def test_naive_q_is_the_best(
             assert brute.best_naive(x, k, 12) <= found.value[k] + 1e-8
 
 
+def test_derivatives_of_the_naive_elbo(sheet: ExactContinuousLabel, points: Array) -> None:
+    search = sheet._naive
+    x = points[:3] / sheet.model.sigma
+    at = np.array([[0.3, -0.2, -0.9, -0.7], [-0.5, 0.4, -0.2, -1.1], [1.2, 0.1, -1.3, -0.4]])
+    here, h = search.local(x, at), 1e-4
+    # Derivatives by μ are in units of s.
+    unit = np.concatenate([np.exp(at[:, 2:]), np.ones((3, 2))], axis=1)
+    for k in range(4):
+        shift = np.zeros(4)
+        shift[k] = h
+        ahead, behind = (search.local(x, at + side * shift) for side in (1.0, -1.0))
+        slope = (ahead.value - behind.value) / (2.0 * h) * unit[:, k]
+        assert np.allclose(here.gradient[:, k], slope, rtol=1e-5, atol=1e-5)
+        first = [
+            one.gradient / np.concatenate([np.exp(p[:, 2:]), np.ones((3, 2))], axis=1)
+            for one, p in ((ahead, at + shift), (behind, at - shift))
+        ]
+        row = (first[0] - first[1]) / (2.0 * h) * unit[:, k, None] * unit
+        assert np.allclose(here.hessian[:, k], row, rtol=1e-4, atol=1e-4)
+
+
 def test_gaussian_label_q_is_the_best(
     sheet: ExactContinuousLabel, brute: BruteContinuous, points: Array
 ) -> None:

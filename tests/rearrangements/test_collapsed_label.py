@@ -26,10 +26,10 @@ def test_a_sum_of_two_latents() -> None:
     assert np.array_equal(found.decoder(2.0, z), found.shared.decoder(z))
 
 
-def test_against_the_direction_of_the_reference() -> None:
-    """Y flips nothing here, but z runs backwards for all labels."""
-    model = load_continuous_label_model("expr:[-z - 0.75*y]", noise_variance=0.3)
-    found = collapsed_counterpart(model, RULE)
+def test_labels_that_run_against_the_reference() -> None:
+    """Half of the labels, that of the reference among them, run through the line backwards."""
+    text = "expr:[where(y < 0.5, -1, 1)*z + 0.75*y]"
+    found = collapsed_counterpart(load_continuous_label_model(text, noise_variance=0.3), RULE)
     z = np.array([-2.0, 0.5])
     assert np.allclose(found.decoder(0.0, z)[:, 0], -1.25 * z, atol=1e-7)
 
