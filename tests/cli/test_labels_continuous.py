@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
-from theorycheck.cli import main
+from theorycheck.cli import labels_continuous, main
+from theorycheck.inference import NAIVE_IWAE
+from theorycheck.models import load_continuous_label_model
+from theorycheck.objectives import ContinuousObjective
+from theorycheck.progress import NO_PROGRESS
 
 SUM = ["labels", "expr:[z + 0.75*y]", "--labels", "continuous", "--noise-variance", "0.3"]
-ROUGH = ["--tolerance", "1e-2"]
+ROUGH = ["--tolerance", "1e-2", "--search", "none"]
 
 
 def test_json_and_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,6 +39,9 @@ def test_json_and_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     # Nothing but a q that is independent of z misses anything here.
     assert found["families"][2]["against_gamma"][0]["prefers"] == "inconclusive"
     assert found["no_counterpart"] is None
+    assert naive["between"] == []
+    assert [row["best_kept"] for row in naive["against_gamma"]] == [0.0, 1.0]
+    assert naive["against_gamma"][0]["best"] == naive["against_gamma"][0]["collapsed"]
     assert json.loads((folder / "labels.json").read_text()) == found
     assert (folder / "labels.png").read_bytes()[:4] == b"\x89PNG"
 
@@ -44,6 +52,20 @@ def test_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert "naive q(y|x) q(z|x), 0.1 of the x labelled" in words
     assert "the collapsed f at γ = 0, 0.1, 9" in words
     assert "Both are worth the same at γ = " in words
+
+
+def test_a_part_of_the_label() -> None:
+    data = load_continuous_label_model(SUM[1], noise_variance=0.3)
+    objectives = [ContinuousObjective(family=NAIVE_IWAE)]
+    found = labels_continuous._found(data, objectives, (0.6,), 0.7, NO_PROGRESS)
+    (row,) = labels_continuous._entry(found)["families"]  # type: ignore[misc, attr-defined]
+    (part,) = row["between"]
+    assert part["kept"] == 0.6
+    # Given y, x is N(0.45 y, 1 + 0.36 + 0.3).
+    wanted = 0.5 * math.log(1.8625 / (1.8625 - 0.45**2))
+    assert part["information"]["value"] == pytest.approx(wanted, abs=1e-5)
+    words = labels_continuous.in_words(found, [0])
+    assert "keeps of I(x; y): 100 % at γ = 1 (κ = 1)" in words
 
 
 def test_no_counterpart(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,10 +9,10 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import betaincinv, ndtr
 
-from theorycheck.errors import ModelError
+from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference import ExactContinuousLabel, LabelRule
 from theorycheck.models import load_continuous_label_model
-from theorycheck.rearrangements import collapsed_counterpart
+from theorycheck.rearrangements import LabelCollapse, collapsed_counterpart
 
 RULE = LabelRule(np.concatenate([[-9.0, -6.0], np.arange(-4.0, 4.5, 0.5), [6.0, 9.0]]))
 
@@ -54,6 +54,21 @@ def test_the_semi_circle() -> None:
     _, x = model.sample(200, 4)
     exact, other = ExactContinuousLabel(model), ExactContinuousLabel(found, RULE)
     assert np.abs(exact.log_density(x).value - other.log_density(x).value).max() < 1e-5
+
+
+def test_a_part_of_the_label_is_kept() -> None:
+    """A sum of Gaussians: given y, x is N(κ a y, 1 + a² (1 − κ²) + σ²)."""
+    model = load_continuous_label_model("expr:[z + 0.75*y]", noise_variance=0.3)
+    way = LabelCollapse(model, RULE)
+    assert way.at(1.0) is model
+    found = way.at(0.6)
+    y, z = np.array([-1.5, 0.0, 2.0, 2.0]), np.array([0.4, -1.1, 0.0, 5.0])
+    spread = math.sqrt(1.0 + 0.75**2 * (1.0 - 0.36))
+    assert np.allclose(found.decoder(y, z)[:, 0], 0.6 * 0.75 * y + spread * z, atol=1e-6)
+    assert np.allclose(found.decoder(2.0, z)[2:], found.decoder(y, z)[2:], atol=1e-12)
+    for kept in (-0.1, 0.9999, 1.5, math.nan):
+        with pytest.raises(SettingError, match="the part kept of a label"):
+            way.at(kept)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ TRAIN = (
 
 #: Options with which a verb prints an object of its own.
 OWN = {"--from-loss": "from_loss", "continuous": "labels_continuous"}
-ROUGH = ("--tolerance", "1e-2", "--gamma", "0,1")
+ROUGH = ("--tolerance", "1e-2", "--gamma", "0,1", "--family", "naive_iwae", "--search", "none")
 
 #: Real command lines, with all that is optional in what they print, and without.
 RUNS = [
@@ -56,6 +56,7 @@ RUNS = [
     ("data", "show", "titanic", "--folder", "files"),
     ("data", "show", "titanic", "--folder", "files", "--splits", "2", "--baseline"),
     ("labels", "expr:[z + y]", "--labels", "continuous", "--noise-variance", "1", *ROUGH),
+    ("labels", "expr:[z^2 + y]", "--labels", "continuous", "--noise-variance", "1", *ROUGH),
     ("show", "r.npz"),
     ("list",),
     ("prove", "gibbs"),

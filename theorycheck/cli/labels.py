@@ -113,7 +113,8 @@ def labels(
             "--search",
             metavar="HOW",
             help="Search for the decoders that the objective prefers: quick (minutes), "
-            "thorough (tens of minutes) or none; one search for each γ and family.",
+            "thorough (tens of minutes) or none; one search for each γ and family. For a "
+            "continuous y: look at 5, 12 or no f of the same p(x) that keep a part of the label.",
         ),
     ] = "quick",
     onset: Annotated[
@@ -165,8 +166,8 @@ def labels(
             }
         )
         labels_continuous.run(
-            model, gamma=gamma, labelled_share=labelled_share, family=family, tolerance=tolerance,
-            noise_variance=noise_variance, output=output, as_json=as_json,
+            model, gamma=gamma, labelled_share=labelled_share, family=family, search=search,
+            tolerance=tolerance, noise_variance=noise_variance, output=output, as_json=as_json,
         )  # fmt: skip
         return
     if family not in _FAMILIES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,19 @@ from theorycheck.errors import ModelError, SettingError, nearest
 from theorycheck.estimate import Estimate, Verdict, positive
 
 if TYPE_CHECKING:
+    from theorycheck.models import ContinuousLabelModel
     from theorycheck.objectives import ContinuousObjective, ContinuousValue
     from theorycheck.progress import Progress
 
 KINDS = ("discrete", "continuous")
 #: Grid steps over x, in σ, by the radius that is asked for: measured on the benchmark.
 _STEPS = ((1e-3, 0.7), (1e-4, 0.5), (0.0, 0.35))
+#: Parts of the label that are tried between all of it and none of it.
+_KEPT = {
+    "none": (),
+    "quick": (0.5, 0.7, 0.8, 0.9, 0.97),
+    "thorough": (0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.94, 0.97),
+}
 _PARTS = (
     ("mleo_x", "MLEO_x = KL[p(x) ‖ p_f(x)]"),
     ("mleo_xy", "MLEO_xy = KL[p(x, y) ‖ p_f(x, y)]"),
@@ -70,6 +78,7 @@ def run(
     gamma: list[str] | None,
     labelled_share: float,
     family: str,
+    search: str,
     tolerance: float,
     noise_variance: list[str] | None,
     output: Path | None,
@@ -96,82 +105,127 @@ def run(
             model, noise_variance=parse_numbers(noise_variance, "--noise-variance")
         )
         step = next(step for least, step in _STEPS if tolerance >= least)
-        truth, collapsed, reason = _found(data, objectives, step, terminal_progress())
-        entry = _entry(truth, collapsed, reason)
+        found = _found(data, objectives, _KEPT[search], step, terminal_progress())
+        entry = _entry(found)
     if as_json:
         print_json(entry, "labels_continuous")
     else:
-        _show(truth, collapsed, reason)
+        _show(found)
     if output is not None:
         from theorycheck.cli.labels_files import write_figure
         from theorycheck.report import continuous_labels_figure
 
-        figure = continuous_labels_figure(truth, collapsed)
+        figure = continuous_labels_figure(found.truth, found.collapsed)
         write_figure(output, figure, "labels_continuous", entry)
 
 
-def _found(
-    data: object, objectives: Sequence[ContinuousObjective], step: float, progress: Progress
-) -> tuple[list[ContinuousValue], list[ContinuousValue], str | None]:
-    """Evaluate the ground truth and its collapsed counterpart, or say why there is none."""
-    from theorycheck.inference import ExactContinuousLabel
-    from theorycheck.models import ContinuousLabelModel
-    from theorycheck.objectives import continuous_label_values
-    from theorycheck.rearrangements import collapsed_counterpart
+@dataclass(frozen=True)
+class Found:
+    """Values at the ground truth, the collapsed f and those between, one for each objective.
 
-    assert isinstance(data, ContinuousLabelModel)
+    Parameters
+    ----------
+    truth : list of ContinuousValue
+    between : dict of float to list of ContinuousValue
+        By the part of the label that is kept: 0 for the collapsed f; empty where there is none.
+    reason : str or None
+        Why there is none.
+    """
+
+    truth: list[ContinuousValue]
+    between: dict[float, list[ContinuousValue]]
+    reason: str | None
+
+    @property
+    def collapsed(self) -> list[ContinuousValue]:
+        """Return the values at the collapsed f; empty where there is none."""
+        return self.between.get(0.0, [])
+
+    def best(self, number: int) -> tuple[float, ContinuousValue]:
+        """Return the part kept of the f of smallest J for an objective, and its value."""
+        each = {1.0: self.truth, **self.between}
+        kept = min(each, key=lambda one: each[one][number].excess.value)
+        return kept, each[kept][number]
+
+
+def _found(
+    data: ContinuousLabelModel,
+    objectives: Sequence[ContinuousObjective],
+    parts: Sequence[float],
+    step: float,
+    progress: Progress,
+) -> Found:
+    """Evaluate the ground truth and the f of the same p(x), or say why there are none."""
+    from theorycheck.inference import ExactContinuousLabel
+    from theorycheck.objectives import continuous_label_values
+    from theorycheck.rearrangements import LabelCollapse
+
     source = ExactContinuousLabel(data)
     truth = continuous_label_values(source, source, objectives, step=step, progress=progress)
     try:
-        counterpart = collapsed_counterpart(data, source.rule)
+        way = LabelCollapse(data, source.rule)
+        models = {kept: way.at(kept) for kept in (0.0, *parts)}
     except ModelError as error:
-        return truth, [], str(error)
-    values = continuous_label_values(counterpart, source, objectives, step=step, progress=progress)
-    return truth, values, None
+        return Found(truth, {}, str(error))
+    between = {
+        kept: continuous_label_values(model, source, objectives, step=step, progress=progress)
+        for kept, model in models.items()
+    }
+    return Found(truth, between, None)
 
 
-def _entry(
-    truth: list[ContinuousValue], collapsed: list[ContinuousValue], reason: str | None
-) -> dict[str, object]:
+def _entry(found: Found) -> dict[str, object]:
     """Return the object that --json prints."""
-    data = truth[0].data
+    data = found.truth[0].data
     families: dict[str, dict[str, object]] = {}
-    for number, value in enumerate(truth):
-        other = collapsed[number] if collapsed else None
-        row = families.setdefault(value.objective.family.key, _family(value, other))
-        at = row["against_gamma"]
-        assert isinstance(at, list)
-        at.append(
+    rows: dict[str, list[dict[str, object]]] = {}
+    for number, value in enumerate(found.truth):
+        key = value.objective.family.key
+        if key not in families:
+            rows[key] = []
+            families[key] = _family(found, number) | {"against_gamma": rows[key]}
+        other = found.collapsed[number] if found.collapsed else None
+        kept, best = found.best(number)
+        rows[key].append(
             {
                 "gamma": value.objective.gamma,
                 "ground_truth": value.excess.to_dict(),
                 "collapsed": None if other is None else other.excess.to_dict(),
                 "prefers": None if other is None else _prefers(value, other),
+                "best_kept": kept,
+                "best": best.excess.to_dict(),
+                "best_information": best.information.to_dict(),
             }
         )
     return {
         "model": data.name,
         "noise_variance": data.noise_variance.tolist(),
-        "labelled_share": truth[0].objective.labelled_share,
-        "data_information": truth[0].data_information.to_dict(),
+        "labelled_share": found.truth[0].objective.labelled_share,
+        "data_information": found.truth[0].data_information.to_dict(),
         "families": list(families.values()),
-        "no_counterpart": reason,
+        "no_counterpart": found.reason,
     }
 
 
-def _family(value: ContinuousValue, other: ContinuousValue | None) -> dict[str, object]:
+def _family(found: Found, number: int) -> dict[str, object]:
     from theorycheck.objectives import break_even_gamma
 
     def parts(one: ContinuousValue) -> dict[str, object]:
         return {key: entry for key, entry in one.to_dict().items() if key != "excess"}
 
+    value = found.truth[number]
+    other = found.collapsed[number] if found.collapsed else None
     even = None if other is None else break_even_gamma(value, other)
     return {
         "family": value.objective.family.key,
         "ground_truth": parts(value),
         "collapsed": None if other is None else parts(other),
+        "between": [
+            {"kept": kept, **parts(values[number])}
+            for kept, values in sorted(found.between.items())
+            if kept
+        ],
         "break_even_gamma": None if even is None else even.to_dict(),
-        "against_gamma": [],
     }
 
 
@@ -179,65 +233,83 @@ def _prefers(value: ContinuousValue, other: ContinuousValue) -> str:
     return _PREFERS[positive(value.excess - other.excess)]
 
 
-def _show(
-    truth: list[ContinuousValue], collapsed: list[ContinuousValue], reason: str | None
-) -> None:
+def _show(found: Found) -> None:
     """Print a table for every family, and what they say."""
     from theorycheck.cli.render import console, say, table
 
     out = console()
-    columns = ("nats", "ground truth", *(("collapsed",) if collapsed else ()))
-    pairs = [(value, [value, *collapsed[k : k + 1]]) for k, value in enumerate(truth)]
-    families = dict.fromkeys(value.objective.family for value in truth)
+    kept = sorted(found.between, reverse=True)
+    heads = {0.0: "collapsed"}
+    columns = ("nats", "ground truth", *(heads.get(one, f"κ = {one:g}") for one in kept))
+    families = dict.fromkeys(value.objective.family for value in found.truth)
     for family in families:
-        mine = [pair for pair in pairs if pair[0].objective.family == family]
-        first, both = mine[0]
-        rows = [
-            (f"J at γ = {value.objective.gamma:g}", *(str(one.excess) for one in each))
-            for value, each in mine
-        ]
-        rows += [(text, *(str(getattr(one, name)) for one in both)) for name, text in _PARTS]
+        own = [k for k, one in enumerate(found.truth) if one.objective.family == family]
+        rows = []
+        for number in own:
+            each = [found.truth[number], *(found.between[one][number] for one in kept)]
+            gamma = each[0].objective.gamma
+            rows.append((f"J at γ = {gamma:g}", *(str(one.excess) for one in each)))
+        each = [found.truth[own[0]], *(found.between[one][own[0]] for one in kept)]
+        rows += [(text, *(str(getattr(one, name)) for one in each)) for name, text in _PARTS]
+        first = each[0]
         title = (
             f"{first.data.name}: {family.name}, {first.objective.labelled_share:.3g} of the x "
             "labelled"
         )
         out.print(table(title, columns, rows))
-        say(out, in_words([each for _, each in mine], reason))
+        say(out, in_words(found, own))
 
 
-def in_words(pairs: list[list[ContinuousValue]], reason: str | None) -> str:
+def in_words(found: Found, own: Sequence[int]) -> str:
     """Say which f a family prefers, and for which γ.
 
     Parameters
     ----------
-    pairs : list of list of ContinuousValue
-        The ground truth and its collapsed counterpart for every γ.
-    reason : str or None
-        Why there is no counterpart.
+    found : Found
+        What was evaluated.
+    own : sequence of int
+        Numbers of the family's objectives.
 
     Returns
     -------
     str
-        One sentence or two.
+        Two sentences or three.
     """
     from theorycheck.objectives import break_even_gamma
 
-    if reason is not None:
-        return f"No collapsed f with the same p(x) is known to compare with: {reason}."
+    if found.reason is not None:
+        return f"No collapsed f with the same p(x) is known to compare with: {found.reason}."
     told = {
         "collapsed": "the collapsed f",
         "ground_truth": "the ground truth",
         "inconclusive": "neither, within the radii,",
     }
     said: dict[str, list[str]] = {}
-    for value, other in pairs:
+    for number in own:
+        value, other = found.truth[number], found.collapsed[number]
         said.setdefault(_prefers(value, other), []).append(f"{value.objective.gamma:g}")
     parts = [f"{told[which]} at γ = {', '.join(gammas)}" for which, gammas in said.items()]
     text = (
-        "In the collapsed f, which has the same p(x), the label says nothing of x. J prefers "
-        f"{'; '.join(parts)}."
+        "In the collapsed f, which has the same p(x), the label says nothing of x. Of the two J "
+        f"prefers {'; '.join(parts)}."
     )
-    return f"{text} {_even(break_even_gamma(*pairs[0]))}".strip()
+    even = _even(break_even_gamma(found.truth[own[0]], found.collapsed[own[0]]))
+    return " ".join(part for part in (text, even, _between(found, own)) if part)
+
+
+def _between(found: Found, own: Sequence[int]) -> str:
+    """Say how much of the information the best of all f keeps."""
+    if len(found.between) < 2:
+        return ""
+    parts = []
+    for number in own:
+        kept, best = found.best(number)
+        share = 100.0 * best.information.value / max(best.data_information.value, 1e-300)
+        parts.append(f"{share:.3g} % at γ = {best.objective.gamma:g} (κ = {kept:g})")
+    return (
+        "Of all f looked at, which take a label of correlation κ with y for y, the one of smallest "
+        f"J keeps of I(x; y): {', '.join(parts)}."
+    )
 
 
 def _even(even: Estimate | None) -> str:
