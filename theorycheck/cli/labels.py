@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from theorycheck.cli.known_optima import NoCache, chosen_execution
 from theorycheck.cli import labels_continuous
+from theorycheck.cli.known_optima import NoCache, chosen_execution
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -163,6 +163,9 @@ def labels(
                 "--breakpoints": breakpoints,
                 "--table-kind": table_kind,
                 "--resolution": resolution,
+                "--onset": onset,
+                "--certify": certify,
+                "--fit-noise": fit_noise != "no",
             }
         )
         labels_continuous.run(

@@ -46,6 +46,11 @@ def write_labels(
     """
     figure = labels_figure(found[0][0], [one.value for _, one in found if one is not None], onsets)
     write_figure(folder, figure, "labels", entry)
+    for _, optimum in found:
+        if optimum is not None:
+            objective = optimum.objective
+            name = f"optimum-{objective.family.key}-gamma{objective.gamma:g}.npz"
+            optimum.save(folder / name)
 
 
 def write_figure(folder: Path, figure: Figure, schema: str, entry: Mapping[str, object]) -> None:
@@ -79,8 +84,3 @@ def write_figure(folder: Path, figure: Figure, schema: str, entry: Mapping[str, 
         )
     except OSError as error:
         raise cannot_write(folder, error) from error
-    for _, optimum in found:
-        if optimum is not None:
-            objective = optimum.objective
-            name = f"optimum-{objective.family.key}-gamma{objective.gamma:g}.npz"
-            optimum.save(folder / name)
