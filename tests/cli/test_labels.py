@@ -79,7 +79,6 @@ def test_search_onset_and_certificate(
     ("given", "said"),
     [
         (["labels", "circle"], "there is no labelled model 'circle'"),
-        (["labels", "continuous_semi_circle"], "its label is continuous"),
         ([*LINES, "--gamma", "-1"], "gamma must be finite and not negative"),
         ([*LINES, "--gamma", "x"], "--gamma: 'x' is not a number"),
         ([*LINES, "--alpha", "-1"], "alpha must be finite and not negative"),

@@ -28,7 +28,9 @@ OTHER = Family("conditional", "conditional q", "q(y|x) q(z|x, y).")
 def test_what_a_family_says() -> None:
     assert MEAN_FIELD.to_dict() == {"family": "mean_field"}
     assert Family.from_dict(MEAN_FIELD.to_dict()) is MEAN_FIELD
-    assert set(FAMILIES) == {"mean_field", "conditional", "factorised"}
+    discrete = {"conditional", "factorised"}
+    continuous = {"naive", "naive_conditional", "flexible", "naive_iwae"}
+    assert set(FAMILIES) == {"mean_field"} | discrete | continuous
     assert all(Family.from_dict(one.to_dict()) is one for one in FAMILIES.values())
     with pytest.raises(SettingError, match="no family of q 'meanfield': did you mean 'mean_field'"):
         Family.from_dict({"family": "meanfield"})

@@ -11,9 +11,9 @@ from tests.radii.table import Table
 
 #: Classes whose instances carry an error radius, or a mass that enters one.
 CARRIERS = {
-    "Ball", "BoxIntegral", "Certificate", "DataSample", "Estimate", "GridRule",
-    "ImportanceBound",
-    "LatentPanels", "LogDensity", "PosteriorAverages", "TrapezoidGrid",
+    "Ball", "BoxIntegral", "Certificate", "ContinuousBound", "DataSample", "Estimate",
+    "GaussianLabelQ", "GridRule", "ImportanceBound", "LatentBoxes", "LatentPanels", "NaiveQ",
+    "LogDensity", "PosteriorAverages", "TrapezoidGrid",
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from tests.radii.of_certificate import CERTIFICATE
 from tests.radii.of_coarser_rules import COARSER_RULES
 from tests.radii.of_cohorts import COHORTS
 from tests.radii.of_conditions import CONDITIONS
+from tests.radii.of_continuous_labels import CONTINUOUS_LABELS
 from tests.radii.of_curve_averages import CURVE_AVERAGES
 from tests.radii.of_curve_entropy import CURVE_ENTROPY
 from tests.radii.of_data_rule import DATA_RULE
@@ -53,6 +54,7 @@ TABLES: dict[str, Table] = {
     "coarser rules": COARSER_RULES,
     "cohorts": COHORTS,
     "conditions": CONDITIONS,
+    "continuous labels": CONTINUOUS_LABELS,
     "curve averages": CURVE_AVERAGES,
     "curve entropy": CURVE_ENTROPY,
     "data rule": DATA_RULE,
@@ -81,6 +83,8 @@ ROWS = {f"{room}: {name}": row for room, table in TABLES.items() for name, row i
 #: Make no radius of their own: what they return is averaged by `DataSample.average`, or was written
 #: by somebody else.
 PASSED_ON = {
+    "theorycheck.inference._continuous_label.ExactContinuousLabel.draws",
+    "theorycheck.inference._gaussian_label_q.GaussianLabelQSearch.run",
     "theorycheck.inference._labelled.ExactLabelled.draws",
     "theorycheck.inference._linear_gaussian.ExactLinearGaussian.draws",
     "theorycheck.quadrature._data_nodes.given_sample",

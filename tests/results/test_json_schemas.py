@@ -26,6 +26,10 @@ TRAIN = (
     "--steps", "2", "--restarts", "2", "--from-truth", "0", "--batch", "8", "--hidden", "4",
 )  # fmt: skip
 
+#: Options with which a verb prints an object of its own.
+OWN = {"--from-loss": "from_loss", "continuous": "labels_continuous"}
+ROUGH = ("--tolerance", "1e-2", "--gamma", "0,1", "--family", "naive_iwae", "--search", "none")
+
 #: Real command lines, with all that is optional in what they print, and without.
 RUNS = [
     ("decompose", "circle", "--tolerance", "1e-2"),
@@ -51,6 +55,8 @@ RUNS = [
     ("data", "fetch", "titanic", "--folder", "files"),
     ("data", "show", "titanic", "--folder", "files"),
     ("data", "show", "titanic", "--folder", "files", "--splits", "2", "--baseline"),
+    ("labels", "expr:[z + y]", "--labels", "continuous", "--noise-variance", "1", *ROUGH),
+    ("labels", "expr:[z^2 + y]", "--labels", "continuous", "--noise-variance", "1", *ROUGH),
     ("show", "r.npz"),
     ("list",),
     ("prove", "gibbs"),
@@ -78,7 +84,7 @@ def complaints(verb: str, entry: object) -> list[str]:
 @pytest.mark.parametrize("arguments", RUNS, ids=lambda a: " ".join(a)[:60])
 def test_real_output(arguments: tuple[str, ...], capfd: pytest.CaptureFixture[str]) -> None:
     verb = schema_name(split_verb(list(arguments))[0])
-    verb = "from_loss" if "--from-loss" in arguments else verb
+    verb = next((name for option, name in OWN.items() if option in arguments), verb)
     Path("x.csv").write_text("x\n0.1\n-0.4\n1.2\n")
     if verb in ("train", "judge"):
         pytest.importorskip("torch")
@@ -117,8 +123,8 @@ def test_every_verb_with_json_has_a_schema() -> None:
         for name, verb in verbs().items()
         if any("--json" in parameter.opts for parameter in verb.params)
     }
-    # `noise --from-loss` prints an object of its own.
-    assert set(verbs_with_schema()) == with_json | {"from_loss"}
+    # `noise --from-loss` and `labels --labels continuous` print objects of their own.
+    assert set(verbs_with_schema()) == with_json | set(OWN.values())
     run = {schema_name(split_verb(list(arguments))[0]) for arguments in RUNS}
     assert run | {"verify"} == with_json
 

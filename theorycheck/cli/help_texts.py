@@ -21,7 +21,11 @@ LABELLED_MODELS = (
     "  discrete_semi_circle        for the benchmark\n"
     "  decoder.py:f                for a function of (y, z) in a Python file\n"
     "  'expr:[z, (2*y - 1)*z^2]'   for an expression in y and z\n"
-    "  a.csv+b.csv                 for a table, or any other MODEL, for each class"
+    "  a.csv+b.csv                 for a table, or any other MODEL, for each class\n"
+    "or, where the label y ~ N(0, 1) is continuous, f(y, z) as\n"
+    "  continuous_semi_circle      for the benchmark\n"
+    "  decoder.py:f                for a function of (y, z), with --labels continuous\n"
+    "  'expr:[z + sin(y)]'         for an expression in y and z, with --labels continuous"
 )
 TERMS = (
     AS_IS + "All numbers are in nats, averaged over the data distribution p(x):\n"

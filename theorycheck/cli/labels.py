@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theorycheck.cli import labels_continuous
 from theorycheck.cli.known_optima import NoCache, chosen_execution
 from theorycheck.cli.options import (
     AsJson,
@@ -76,7 +77,8 @@ def labels(
             "--family",
             metavar="F",
             help="Let q be conditional, q(y|x) q(z|x, y), or factorised, q(y|x) q(z|x), or take "
-            "both in turn.",
+            "both in turn. For a continuous y: naive, naive_conditional, flexible, naive_iwae or "
+            "all.",
         ),
     ] = "both",
     prior: Annotated[
@@ -96,13 +98,23 @@ def labels(
             help="Number of classes, y = 0 to C - 1, of a function or an expression. By default 2.",
         ),
     ] = None,
+    labels_are: Annotated[
+        str | None,
+        typer.Option(
+            "--labels",
+            metavar="KIND",
+            help="Take y as discrete, 0 to C - 1, or as continuous, y ~ N(0, 1). By default it is "
+            "discrete but for continuous_semi_circle.",
+        ),
+    ] = None,
     search: Annotated[
         str,
         typer.Option(
             "--search",
             metavar="HOW",
             help="Search for the decoders that the objective prefers: quick (minutes), "
-            "thorough (tens of minutes) or none; one search for each γ and family.",
+            "thorough (tens of minutes) or none; one search for each γ and family. For a "
+            "continuous y: look at 5, 12 or no f of the same p(x) that keep a part of the label.",
         ),
     ] = "quick",
     onset: Annotated[
@@ -140,6 +152,27 @@ def labels(
     checked_search("quick", seed, jobs)
     fit = checked_fit_noise(fit_noise)
     _check_onset(onset, search, alpha, labelled_share)
+    if labels_continuous.is_continuous(model, labels_are):
+        if output is not None:
+            checked_directory(output)
+        labels_continuous.refuse_discrete(
+            {
+                "--alpha": alpha,
+                "--prior": prior,
+                "--classes": classes,
+                "--breakpoints": breakpoints,
+                "--table-kind": table_kind,
+                "--resolution": resolution,
+                "--onset": onset,
+                "--certify": certify,
+                "--fit-noise": fit_noise != "no",
+            }
+        )
+        labels_continuous.run(
+            model, gamma=gamma, labelled_share=labelled_share, family=family, search=search,
+            tolerance=tolerance, noise_variance=noise_variance, output=output, as_json=as_json,
+        )  # fmt: skip
+        return
     if family not in _FAMILIES:
         raise SettingError(f"--family: there is no '{family}': {nearest(family, _FAMILIES)}")
     if output is not None:

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from theorycheck.cli.options import cannot_write
 from theorycheck.files import replace_files
 from theorycheck.json_values import jsonable
@@ -43,9 +45,35 @@ def write_labels(
         If the folder cannot be written.
     """
     figure = labels_figure(found[0][0], [one.value for _, one in found if one is not None], onsets)
+    write_figure(folder, figure, "labels", entry)
+    for _, optimum in found:
+        if optimum is not None:
+            objective = optimum.objective
+            name = f"optimum-{objective.family.key}-gamma{objective.gamma:g}.npz"
+            optimum.save(folder / name)
+
+
+def write_figure(folder: Path, figure: Figure, schema: str, entry: Mapping[str, object]) -> None:
+    """Write a figure as labels.png and an object as labels.json, both or neither.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it is not there.
+    figure : Figure
+    schema : str
+        Whose schema the object follows.
+    entry : mapping
+        What --json prints.
+
+    Raises
+    ------
+    SettingError
+        If the folder cannot be written.
+    """
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=_DPI, metadata={"Software": None})
-    text = json.dumps(jsonable({"schema": schema_id("labels"), **entry}), indent=2)
+    text = json.dumps(jsonable({"schema": schema_id(schema), **entry}), indent=2)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         replace_files(
@@ -56,8 +84,3 @@ def write_labels(
         )
     except OSError as error:
         raise cannot_write(folder, error) from error
-    for _, optimum in found:
-        if optimum is not None:
-            objective = optimum.objective
-            name = f"optimum-{objective.family.key}-gamma{objective.gamma:g}.npz"
-            optimum.save(folder / name)

@@ -1,10 +1,16 @@
 # The face of this room: what other rooms and users import, each name once.
+from ._boxed_marginal import grid_on_boxes as grid_on_boxes
+from ._boxed_marginal import log_density_on_boxes as log_density_on_boxes
 from ._certificate import Certificate as Certificate
 from ._certificate import certify_optimal_q as certify_optimal_q
 from ._certificate import curvature_constant as curvature_constant
 from ._certified_gap import certified_gap as certified_gap
+from ._continuous_label import ContinuousBound as ContinuousBound
+from ._continuous_label import ExactContinuousLabel as ExactContinuousLabel
+from ._continuous_label import LabelOffers as LabelOffers
 from ._data_rule import SMOOTH_STEP as SMOOTH_STEP
 from ._data_rule import DataRule as DataRule
+from ._data_rule import DataSource as DataSource
 from ._data_rule import DrawRule as DrawRule
 from ._data_rule import GridRule as GridRule
 from ._data_rule import data_rule as data_rule
@@ -15,9 +21,15 @@ from ._exact_of import exact_model as exact_model
 from ._family import CONDITIONAL as CONDITIONAL
 from ._family import FACTORISED as FACTORISED
 from ._family import FAMILIES as FAMILIES
+from ._family import FLEXIBLE as FLEXIBLE
 from ._family import MEAN_FIELD as MEAN_FIELD
+from ._family import NAIVE as NAIVE
+from ._family import NAIVE_CONDITIONAL as NAIVE_CONDITIONAL
+from ._family import NAIVE_IWAE as NAIVE_IWAE
 from ._family import Family as Family
 from ._family import checked_family as checked_family
+from ._gaussian_label_q import GaussianLabelQ as GaussianLabelQ
+from ._gaussian_label_q import GaussianLabelQSearch as GaussianLabelQSearch
 from ._iwae_bound import ImportanceBound as ImportanceBound
 from ._iwae_bound import OptimalImportanceQ as OptimalImportanceQ
 from ._iwae_bound import checked_samples as checked_samples
@@ -26,6 +38,8 @@ from ._iwae_bound import optimal_iwae_q as optimal_iwae_q
 from ._label_certificate import certify_shared_q as certify_shared_q
 from ._label_q import SharedQ as SharedQ
 from ._label_q import SharedQSearch as SharedQSearch
+from ._label_rule import LabelRule as LabelRule
+from ._label_rule import label_rule as label_rule
 from ._label_weights import LabelWeights as LabelWeights
 from ._label_weights import label_weights as label_weights
 from ._labelled import ExactLabelled as ExactLabelled
@@ -41,6 +55,8 @@ from ._mean_field import MeanField as MeanField
 from ._mean_field import as_field as as_field
 from ._mean_field import described_model as described_model
 from ._mean_field import optimal_q as optimal_q
+from ._naive_q import NaiveQ as NaiveQ
+from ._naive_q import NaiveQSearch as NaiveQSearch
 from ._optimal_q import OptimalQ as OptimalQ
 from ._posterior import Mode as Mode
 from ._posterior import Posterior as Posterior

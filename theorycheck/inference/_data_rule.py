@@ -16,12 +16,29 @@ from numpy.typing import ArrayLike
 
 from theorycheck.arrays import PerDimension, PerPoint, Points
 from theorycheck.estimate import Estimate, Kind
-from theorycheck.inference._exact_model import ExactModel
-from theorycheck.quadrature import DataSample, change_at_kinks
+from theorycheck.models import DescribedModel
+from theorycheck.quadrature import DataSample, TrapezoidGrid, change_at_kinks
 
 #: Grid step in σ at which the trapezoid rule sums what is as smooth as p(x) to rounding: it errs by
 #: 2 exp(−2π²/0.49) < 1e-17 of it.
 SMOOTH_STEP = 0.7
+
+
+class DataSource(Protocol):
+    """A data source has a p(x) that nodes can be laid over: every exact model, and others."""
+
+    @property
+    def model(self) -> DescribedModel:
+        """Return what the model says of itself."""
+        ...
+
+    def grid(self, step: float, shift: float = 0.0) -> TrapezoidGrid:
+        """Return a trapezoid rule over p(x), D <= 2, of a step in σ."""
+        ...
+
+    def draws(self, *, size: int, repeats: int, seed: int) -> DataSample:
+        """Return `repeats` independent sets of `size` quasi-random draws from p(x), any D."""
+        ...
 
 
 class DataRule(Protocol):
@@ -157,7 +174,7 @@ class DrawRule:
 
 
 def data_rule(
-    data: ExactModel,
+    data: DataSource,
     *,
     step: float,
     shift: float = 0.0,
@@ -171,7 +188,7 @@ def data_rule(
 
     Parameters
     ----------
-    data : ExactModel
+    data : DataSource
         The model that p(x) belongs to.
     step : float
         Step of the grid, in σ.

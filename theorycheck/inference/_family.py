@@ -72,8 +72,37 @@ FACTORISED = Family(
     "q(y|x) is any distribution over the classes, q(z|x) one Gaussian for each x, whatever y is.",
 )
 
+#: The families of models with a continuous label.
+NAIVE = Family(
+    "naive",
+    "naive q(y|x) q(z|x)",
+    "q(y|x) is one Gaussian, q(z|x) another, whatever y is.",
+)
+NAIVE_CONDITIONAL = Family(
+    "naive_conditional",
+    "naive q(y|x) q(z|x, y)",
+    "q(y|x) is one Gaussian, q(z|x, y) a Gaussian for each y and each x.",
+)
+FLEXIBLE = Family(
+    "flexible",
+    "flexible q(y|x) q(z|x, y)",
+    "q(y|x) is any density, q(z|x, y) a Gaussian for each y and each x.",
+)
+NAIVE_IWAE = Family(
+    "naive_iwae",
+    "naive q(y|x), IWAE over z",
+    "q(y|x) is one Gaussian; the importance average over z, inside the expectation over y, is "
+    "taken to its limit of infinitely many samples, log p(x, y).",
+)
+
 #: All families, by their keys.
-FAMILIES = {family.key: family for family in (MEAN_FIELD, CONDITIONAL, FACTORISED)}
+FAMILIES = {
+    family.key: family
+    for family in (
+        *(MEAN_FIELD, CONDITIONAL, FACTORISED),
+        *(NAIVE, NAIVE_CONDITIONAL, FLEXIBLE, NAIVE_IWAE),
+    )
+}
 
 
 def checked_family(model: ExactModel, family: Family) -> Family:

@@ -9,6 +9,9 @@ from ._benchmarks import continuous_semi_circle as continuous_semi_circle
 from ._benchmarks import discrete_semi_circle as discrete_semi_circle
 from ._benchmarks import figure8 as figure8
 from ._benchmarks import spiral_dots as spiral_dots
+from ._continuous_label import ContinuousLabelModel as ContinuousLabelModel
+from ._continuous_loading import CONTINUOUS_BENCHMARK as CONTINUOUS_BENCHMARK
+from ._continuous_loading import load_continuous_label_model as load_continuous_label_model
 from ._decoder import DEFAULT_SCAN as DEFAULT_SCAN
 from ._decoder import Decoder as Decoder
 from ._described import DescribedModel as DescribedModel
@@ -16,6 +19,7 @@ from ._described import checked_noise_variance as checked_noise_variance
 from ._described import same_model as same_model
 from ._expression import Expression as Expression
 from ._expression import parse_expression as parse_expression
+from ._expression import parse_labelled_expression as parse_labelled_expression
 from ._expression_parser import parse_components as parse_components
 from ._expression_tree import CONSTANTS as CONSTANTS
 from ._expression_tree import FUNCTIONS as FUNCTIONS

@@ -6,16 +6,18 @@ dimensions, and a fixed set of functions. The text is parsed and walked, never r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theorycheck.arrays import Points
+from theorycheck.arrays import Array, Latents, Points
+from theorycheck.errors import ExpressionError
 from theorycheck.models._decoder import Decoder
 from theorycheck.models._expression_parser import parse_components
 from theorycheck.models._expression_switches import find_switches
-from theorycheck.models._expression_tree import Node, evaluate
+from theorycheck.models._expression_tree import Label, Node, evaluate, walk
 
 
 @dataclass(frozen=True)
@@ -134,3 +136,38 @@ def parse_expression(text: str) -> Expression:
         One line that says what is not allowed, where, and what is.
     """
     return Expression(" ".join(text.split()), parse_components(text))
+
+
+def parse_labelled_expression(text: str) -> Callable[[Latents, Latents], Points]:
+    """Parse f(y, z) of a continuous label y from text, in the same language with the name y.
+
+    Parameters
+    ----------
+    text : str
+        The expression; y has to occur in it.
+
+    Returns
+    -------
+    callable
+        Maps y and z, shape (n,) each, to f, shape (n, D).
+
+    Raises
+    ------
+    ExpressionError
+        One line that says what is not allowed, where, and what is; or that there is no y.
+    """
+    components = parse_components(text, label=True)
+    labels = [node for node in walk(*components) if isinstance(node, Label)]
+    if not labels:
+        raise ExpressionError(
+            f"expr:{text}: without y the label says nothing of x; write y for the label, a real "
+            "number, as in expr:[z, y*z]"
+        )
+
+    def function(y: Array, z: Array) -> Array:
+        known: dict[int, object] = {id(labels[0]): y}
+        with np.errstate(all="ignore"):
+            columns = [evaluate(component, z, known) for component in components]
+        return np.stack([np.broadcast_to(c, z.shape) for c in columns], axis=-1)
+
+    return function

@@ -18,6 +18,7 @@ from theorycheck.models._expression_tree import (
     Apply,
     Comparison,
     Constant,
+    Label,
     Latent,
     Node,
     Number,
@@ -63,13 +64,15 @@ _ARITY = {
 _ARITY |= {name: _ARITY[meant] for name, meant in ALIASES.items()}
 
 
-def parse_components(text: str) -> tuple[Node, ...]:
+def parse_components(text: str, *, label: bool = False) -> tuple[Node, ...]:
     """Parse ``[f1, f2, ...]`` or one expression into trees, equal subtrees shared.
 
     Parameters
     ----------
     text : str
         The expression.
+    label : bool
+        Read y as well, the value of a continuous label.
 
     Returns
     -------
@@ -101,7 +104,7 @@ def parse_components(text: str) -> tuple[Node, ...]:
     except (ValueError, MemoryError, RecursionError) as error:
         reason = str(error) or "it is nested too deeply"
         raise ExpressionError(f"the expression cannot be read: {reason}; {ALLOWED}") from None
-    reader = _Reader(source, written)
+    reader = _Reader(source, written, label)
     if isinstance(body, ast.List):
         if not body.elts:
             raise ExpressionError(f"the list [] has no data dimension; {ALLOWED}")
@@ -124,9 +127,10 @@ def _column(written: str, column: int) -> int:
 class _Reader:
     """One pass over Python's syntax tree."""
 
-    def __init__(self, source: str, written: str) -> None:
+    def __init__(self, source: str, written: str, label: bool) -> None:
         self.source = source
         self.written = written
+        self.label = label
         self.shared: dict[tuple[object, ...], Node] = {}
 
     def refuse(self, where: ast.AST, what: str, hint: str = ALLOWED) -> NoReturn:
@@ -150,6 +154,8 @@ class _Reader:
                 return self.number(node)
             case ast.Name(id="z"):
                 return self.share("z", Latent())
+            case ast.Name(id="y") if self.label:
+                return self.share("y", Label())
             case ast.Name(id=name) if name in CONSTANTS:
                 return self.share(name, Constant(name))
             case ast.Name(id=name):

@@ -40,6 +40,11 @@ class Latent:
 
 
 @dataclass(frozen=True)
+class Label(Latent):
+    """The variable y of a continuous label; `known` has its values when a tree is evaluated."""
+
+
+@dataclass(frozen=True)
 class Comparison:
     """``left < right`` and so on, one of ``< <= > >=``."""
 

@@ -106,8 +106,8 @@ def _count(prior: ArrayLike | None, classes: int | None) -> int | None:
 def _of_benchmark(text: str, prior: ArrayLike | None, given: dict[str, Any]) -> LabelledModel:
     if text != "discrete_semi_circle":
         raise LoadingError(
-            f"{text}: its label is continuous; labels y = 0 … C − 1 are computed, so far: "
-            "discrete_semi_circle"
+            f"{text}: its label is continuous: --labels continuous "
+            "(load_continuous_label_model in Python)"
         )
     models = [benchmark(f"{text}:y={y}") for y in (0, 1)]
     return LabelledModel([load_model(model, **given) for model in models], prior, text)
@@ -138,7 +138,7 @@ def _of_file(
         count = _count(prior, count)
     if not callable(found) or isinstance(found, type):
         raise LoadingError(f"{path}: '{name}' is not a function of (y, z)")
-    if _takes(found) == 1:
+    if arguments_of(found) == 1:
         raise LoadingError(
             f"{path}: '{name}' takes z alone; a labelled model is a function of (y, z)"
         )
@@ -158,7 +158,7 @@ def _with_label(
     return lambda z: function(y, z)
 
 
-def _takes(function: Callable[..., Any]) -> int | None:
+def arguments_of(function: Callable[..., Any]) -> int | None:
     """Count the arguments that a function must be given; None where nobody can say."""
     try:
         parameters = inspect.signature(function).parameters.values()

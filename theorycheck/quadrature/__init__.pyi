@@ -16,6 +16,8 @@ from ._data_nodes import sobol_points as sobol_points
 from ._data_nodes import standard_errors as standard_errors
 from ._data_nodes import trapezoid_grid as trapezoid_grid
 from ._largest_slope import largest_slope as largest_slope
+from ._latent_boxes import LatentBoxes as LatentBoxes
+from ._latent_boxes import latent_boxes as latent_boxes
 from ._latent_cells import LatentCells as LatentCells
 from ._latent_cells import adapted_cells as adapted_cells
 from ._latent_cells import latent_cells as latent_cells
@@ -36,5 +38,6 @@ from ._rules import RUN_ORDER as RUN_ORDER
 from ._rules import TRANSFORM as TRANSFORM
 from ._rules import WEIGHTS as WEIGHTS
 from ._rules import gauss_legendre as gauss_legendre
+from ._rules import legendre_transform as legendre_transform
 from ._rules import legendre_values as legendre_values
 from ._scan_table import ScanTable as ScanTable

@@ -1,4 +1,6 @@
 # The face of this room: what other rooms and users import, each name once.
+from ._collapsed_label import LabelCollapse as LabelCollapse
+from ._collapsed_label import collapsed_counterpart as collapsed_counterpart
 from ._image_law import SHARP as SHARP
 from ._image_law import ImageLawCheck as ImageLawCheck
 from ._image_law import characteristic_difference as characteristic_difference

@@ -3,6 +3,8 @@ from ._bound_tree import LOW as LOW
 from ._bound_tree import TOP as TOP
 from ._bound_tree import fill_roots as fill_roots
 from ._bound_tree import row_length as row_length
+from ._box_density import BOX_RULE as BOX_RULE
+from ._box_density import box_density_batch as box_density_batch
 from ._branch_and_bound import DONE as DONE
 from ._branch_and_bound import MISSING as MISSING
 from ._branch_and_bound import Rule as Rule
@@ -46,3 +48,5 @@ from ._places import place_share_batch as place_share_batch
 from ._shared_certificate import certify_shared_batch as certify_shared_batch
 from ._shared_q import shared_q_batch as shared_q_batch
 from ._starts import RUN as RUN
+from ._two_latent_moments import MOMENTS as MOMENTS
+from ._two_latent_moments import two_latent_moments_batch as two_latent_moments_batch

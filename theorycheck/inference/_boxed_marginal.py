@@ -1,0 +1,114 @@
+"""log p(x) of a model of two latents, from boxes, with an error radius for every x."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from theorycheck.arrays import Array
+from theorycheck.errors import ModelError, SettingError
+from theorycheck.inference._marginal import LogDensity, as_points
+from theorycheck.quadrature import LatentBoxes, TrapezoidGrid
+from theorycheck.quadrature.kernels import box_density_batch
+
+#: Latents of less weight than this, in nats below 1, lay no nodes of a grid.
+_LIGHT = 50.0
+#: Distance in σ to which nodes lie around f, and how far in nats below the peak p(x) is looked at.
+_AROUND, _DEPTH = 9.6, 46.0
+_MOST_NODES = 4_000_000
+
+
+def log_density_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> LogDensity:
+    """Compute log p(x) = log ∫∫ φ(u) φ(v) N(x; f(u, v), σ²) du dv by quadrature.
+
+    Parameters
+    ----------
+    boxes : LatentBoxes
+        f on boxes of its two latents.
+    x : array_like, shape (n, D)
+        Data points.
+
+    Returns
+    -------
+    LogDensity
+        The values, with a relative error of about 1e-14 where the boxes resolve f.
+
+    Raises
+    ------
+    ModelError
+        If x has the wrong shape or is not finite.
+    """
+    points = as_points(x, boxes.sigma.size)
+    count = len(points)
+    value, relative, mean_f = np.empty(count), np.empty(count), np.empty_like(points)
+    # Neighbours share the boxes that can matter to them.
+    order = np.lexsort(np.floor(points / (3.0 * boxes.sigma)).T)
+    box_density_batch(
+        points[order], 1.0 / boxes.sigma, boxes.log_weight, boxes.f, boxes.defect, boxes.balls,
+        value, relative, mean_f,
+    )  # fmt: skip
+    back = np.empty_like(order)
+    back[order] = np.arange(count)
+    value, relative, mean_f = value[back] + boxes.peak_log_density, relative[back], mean_f[back]
+    relative += _missing_share(boxes, value)
+    error = np.where(relative < 0.5, -np.log1p(-np.minimum(relative, 0.5)), np.inf)
+    return LogDensity(value, error, relative, mean_f)
+
+
+def _missing_share(boxes: LatentBoxes, value: Array) -> Array:
+    """Bound the share of p(x) that prior mass without nodes could add."""
+    exponent = np.log(boxes.missing_mass) + boxes.peak_log_density - value
+    share: Array = np.exp(np.minimum(exponent, 700.0))
+    return share
+
+
+def grid_on_boxes(boxes: LatentBoxes, step: float, shift: float = 0.0) -> TrapezoidGrid:
+    """Lay a trapezoid rule over p(x) of a model of two latents, D <= 2.
+
+    Parameters
+    ----------
+    boxes : LatentBoxes
+        f on boxes of its two latents.
+    step : float
+        Grid step in σ.
+    shift : float
+        Where in the step the grid lies, in [0, 1).
+
+    Returns
+    -------
+    TrapezoidGrid
+
+    Raises
+    ------
+    ModelError
+        If D > 2.
+    SettingError
+        If p(x) is so wide against σ that the grid has too many nodes.
+    """
+    dim = boxes.sigma.size
+    if dim > 2:
+        raise ModelError(f"a tensor grid needs D <= 2, not {dim}")
+    spacing = step * boxes.sigma
+    counts = boxes.log_weight > -_LIGHT
+    index = np.unique(np.floor(boxes.f[:, counts].T / spacing - shift).astype(np.int64), axis=0)
+    around = math.ceil(_AROUND / step)
+    for axis in range(dim):
+        offsets = np.zeros((2 * around + 2, dim), dtype=np.int64)
+        offsets[:, axis] = np.arange(-around, around + 2)
+        if len(index) * len(offsets) > _MOST_NODES:
+            raise SettingError(
+                f"{boxes.name}: a grid of step {step:.3g} σ over p(x) needs too many nodes"
+            )
+        index = np.unique((index[:, None, :] + offsets).reshape(-1, dim), axis=0)
+    log_p = log_density_on_boxes(boxes, (index + shift) * spacing).value
+    kept = log_p > log_p.max() - _DEPTH
+    tail = float(np.exp(boxes.log_weight[~counts]).sum()) + boxes.missing_mass
+    return TrapezoidGrid(
+        x=(index[kept] + shift) * spacing,
+        log_density=log_p[kept],
+        volume=float(spacing.prod()),
+        coarse=np.all(index[kept] % 2 == 0, axis=1),
+        missing_mass=tail + 1e-17,
+    )

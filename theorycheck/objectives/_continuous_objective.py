@@ -1,0 +1,379 @@
+"""What a semi-supervised VAE with a continuous label minimises, exactly, and its parts.
+
+With the labelled share ℓ and the weight γ of the labelled bound, per observation
+
+    J = (1−ℓ)(MLEO_x + PMO_U) + ℓγ (MLEO_xy + PMO_L),
+
+as for discrete labels (`_labelled_objective.py`); there is no classification term here. All
+families and all γ share one table of what every label offers at every x.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from theorycheck.arrays import Array
+from theorycheck.errors import ModelError, SettingError
+from theorycheck.estimate import Estimate, Kind
+from theorycheck.inference import (
+    FLEXIBLE,
+    NAIVE,
+    NAIVE_CONDITIONAL,
+    NAIVE_IWAE,
+    DataRule,
+    ExactContinuousLabel,
+    Family,
+    LabelOffers,
+    LabelRule,
+    data_rule,
+)
+from theorycheck.models import ContinuousLabelModel
+from theorycheck.progress import NO_PROGRESS, Progress
+
+#: What q(y, z | x) may be where the label is continuous.
+CONTINUOUS_FAMILIES = (NAIVE, NAIVE_CONDITIONAL, FLEXIBLE, NAIVE_IWAE)
+#: Grid step over x in σ, and mass of the lightest nodes that are left out.
+_STEP, _IGNORED = 0.7, 1e-8
+#: Nats that a divergence is taken to be at most where no node is.
+_UNSEEN = 100.0
+_NONE = Estimate(0.0, 0.0, Kind.EXACT)
+
+
+@dataclass(frozen=True)
+class ContinuousObjective:
+    """The objective of a semi-supervised VAE whose label is continuous.
+
+    Parameters
+    ----------
+    gamma : float
+        γ >= 0, weight of the labelled bound.
+    labelled_share : float
+        ℓ in [0, 1], the share of observations that have a label.
+    family : Family
+        One of CONTINUOUS_FAMILIES.
+
+    Raises
+    ------
+    SettingError
+        If γ is negative or not finite, the share is not in [0, 1], or the family is not one of
+        models with a continuous label.
+    """
+
+    gamma: float = 1.0
+    labelled_share: float = 0.1
+    family: Family = NAIVE_CONDITIONAL
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.gamma) and self.gamma >= 0.0):
+            raise SettingError(f"gamma must be finite and not negative, not {self.gamma}")
+        if not 0.0 <= self.labelled_share <= 1.0:
+            raise SettingError(f"the labelled share must be in [0, 1], not {self.labelled_share}")
+        if self.family not in CONTINUOUS_FAMILIES:
+            raise SettingError(
+                f"a model with a continuous label has no {self.family.name} family of q"
+            )
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        """Weights of the unlabelled and of the labelled bound."""
+        return 1.0 - self.labelled_share, self.labelled_share * self.gamma
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the three settings for JSON."""
+        return {
+            "family": self.family.key,
+            "gamma": self.gamma,
+            "labelled_share": self.labelled_share,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class ContinuousValue:
+    """The exact value of an objective with a continuous label at a given f, and its parts, in nats.
+
+    Parameters
+    ----------
+    objective : ContinuousObjective
+    model, data : ContinuousLabelModel
+        The f under test, and the ground truth.
+    mleo_x, mleo_xy : Estimate
+        KL[p(x) ‖ p_f(x)] and KL[p(x, y) ‖ p_f(x, y)].
+    pmo_u, pmo_l : Estimate
+        What the best q misses of log p_f(x), and of log p_f(x | y).
+    information, data_information : Estimate
+        I(x; y) of the model and of the data.
+    """
+
+    objective: ContinuousObjective
+    model: ContinuousLabelModel
+    data: ContinuousLabelModel
+    mleo_x: Estimate
+    mleo_xy: Estimate
+    pmo_u: Estimate
+    pmo_l: Estimate
+    information: Estimate
+    data_information: Estimate
+
+    @property
+    def excess(self) -> Estimate:
+        """J: the objective less the entropies of the data."""
+        unlabelled, labelled = self.objective.weights
+        total = (self.mleo_x + self.pmo_u).scaled(unlabelled)
+        return total + (self.mleo_xy + self.pmo_l).scaled(labelled)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the excess, its parts and the information for JSON."""
+        return {
+            "excess": self.excess.to_dict(),
+            "mleo_x": self.mleo_x.to_dict(),
+            "mleo_xy": self.mleo_xy.to_dict(),
+            "pmo_u": self.pmo_u.to_dict(),
+            "pmo_l": self.pmo_l.to_dict(),
+            "information": self.information.to_dict(),
+        }
+
+
+def continuous_label_values(
+    model: ContinuousLabelModel | ExactContinuousLabel,
+    data: ContinuousLabelModel | ExactContinuousLabel | None,
+    objectives: Sequence[ContinuousObjective],
+    *,
+    step: float = _STEP,
+    size: int = 256,
+    repeats: int = 16,
+    seed: int = 0,
+    progress: Progress = NO_PROGRESS,
+) -> list[ContinuousValue]:
+    """Evaluate several objectives at one f, at the best q of each family.
+
+    Parameters
+    ----------
+    model : ContinuousLabelModel or ExactContinuousLabel
+        The f under test.
+    data : ContinuousLabelModel or ExactContinuousLabel or None
+        The ground truth; None for the model itself, so that MLEO = 0. One that is exact already
+        keeps its rule over y, which should resolve the model as well (`common_rule`).
+    objectives : sequence of ContinuousObjective
+    step : float
+        Grid step over x, in σ, for D <= 2: at half of it the work is four times as much in the
+        plane, and what kinks of KL(x) cost the radii of the PMOs falls.
+    size, repeats, seed : int
+        Quasi-Monte Carlo for D > 2: points a repetition, repetitions, seed.
+    progress : Progress
+        What is told how far the work is.
+
+    Returns
+    -------
+    list of ContinuousValue
+
+    Raises
+    ------
+    ModelError
+        If model and data differ in D.
+    DecoderError
+        If f misbehaves at a quadrature node.
+    """
+    exact, source = _exact_pair(model, model if data is None else data)
+    draws = {"size": size, "repeats": repeats, "seed": seed}
+    families = list(dict.fromkeys(one.family for one in objectives))
+    with progress.task("labels of every x", len(families) + 2) as advance:
+        nodes = data_rule(source, step=step, ignored=_IGNORED, **draws)
+        # IWAE's limit asks for no q of z, which is most of the work.
+        bounds = any(family != NAIVE_IWAE for family in families)
+        table = _Table(exact, source, nodes, bounds)
+        advance(1)
+        pmo_u = {}
+        for family in families:
+            pmo_u[family] = table.unlabelled(family)
+            advance(1)
+        own = data_rule(exact, step=step, ignored=_IGNORED, **draws)
+        data_information = _information(source, nodes, table.truth)
+        information = (
+            data_information
+            if exact is source
+            else _information(exact, own, exact.offers(own.x, bounds=False))
+        )
+        advance(1)
+    return [
+        ContinuousValue(
+            one, exact.model, source.model, table.mleo_x(), table.mleo_xy(), pmo_u[one.family],
+            _NONE if one.family == NAIVE_IWAE else table.labelled(),
+            information, data_information,
+        )
+        for one in objectives
+    ]  # fmt: skip
+
+
+def continuous_label_value(
+    model: ContinuousLabelModel,
+    data: ContinuousLabelModel | None = None,
+    objective: ContinuousObjective | None = None,
+    *,
+    step: float = _STEP,
+) -> ContinuousValue:
+    """Evaluate an objective with a continuous label exactly, at the best q of its family.
+
+    Parameters
+    ----------
+    model : ContinuousLabelModel
+        The f under test.
+    data : ContinuousLabelModel, optional
+        The ground truth; by default the model itself.
+    objective : ContinuousObjective, optional
+        γ, the labelled share and the family; by default γ = 1, one in ten labelled, a Gaussian
+        q(y|x) and a q(z|x, y) for each y.
+    step : float
+        As for :func:`continuous_label_values`, which evaluates several for hardly more.
+
+    Returns
+    -------
+    ContinuousValue
+    """
+    chosen = ContinuousObjective() if objective is None else objective
+    return continuous_label_values(model, data, [chosen], step=step)[0]
+
+
+def common_rule(*models: ContinuousLabelModel) -> LabelRule:
+    """Return a rule over y that resolves p(x | y) of all models.
+
+    Parameters
+    ----------
+    *models : ContinuousLabelModel
+        Those whose f does not depend on y ask for nothing.
+
+    Returns
+    -------
+    LabelRule
+    """
+    asking = [one for one in dict.fromkeys(models) if one.shared is None] or [models[0]]
+    edges = [ExactContinuousLabel(one).rule.edges for one in asking]
+    return LabelRule(np.unique(np.concatenate(edges)))
+
+
+def break_even_gamma(truth: ContinuousValue, collapsed: ContinuousValue) -> Estimate | None:
+    """Return the γ at which the ground truth and a collapsed f have the same J.
+
+    Parameters
+    ----------
+    truth, collapsed : ContinuousValue
+        Of one family and labelled share.
+
+    Returns
+    -------
+    Estimate or None
+        Below it the objective prefers the collapsed f; negative where it never does. None where a
+        label costs the collapsed f nothing, or no x has one.
+    """
+    share = truth.objective.labelled_share
+    lost = (truth.mleo_x + truth.pmo_u) - (collapsed.mleo_x + collapsed.pmo_u)
+    won = (collapsed.mleo_xy + collapsed.pmo_l) - (truth.mleo_xy + truth.pmo_l)
+    if share == 0.0 or won.lower <= 0.0:
+        return None
+    ratio = lost.value / won.value
+    odds = (1.0 - share) / share
+    radius = odds * (lost.error + abs(ratio) * won.error) / won.lower
+    return Estimate(odds * ratio, radius, lost.kind | won.kind)
+
+
+def _exact_pair(
+    model: ContinuousLabelModel | ExactContinuousLabel,
+    data: ContinuousLabelModel | ExactContinuousLabel,
+) -> tuple[ExactContinuousLabel, ExactContinuousLabel]:
+    """Return both as exact models with one rule over y."""
+    one, other = (
+        each.model if isinstance(each, ExactContinuousLabel) else each for each in (model, data)
+    )
+    if one.data_dim != other.data_dim:
+        raise ModelError(
+            f"{one.name} has {one.data_dim} data dimensions, {other.name} has {other.data_dim}"
+        )
+    if isinstance(data, ExactContinuousLabel):
+        source = data
+    else:
+        source = ExactContinuousLabel(other, common_rule(one, other))
+    return source if one is other else ExactContinuousLabel(one, source.rule), source
+
+
+class _Table:
+    """What every label offers at every node x, of the data and of the model under test."""
+
+    def __init__(
+        self,
+        exact: ExactContinuousLabel,
+        source: ExactContinuousLabel,
+        nodes: DataRule,
+        bounds: bool,
+    ) -> None:
+        self.exact, self.nodes, self.rule = exact, nodes, source.rule
+        self.offers = exact.offers(nodes.x, bounds=bounds)
+        same = exact is source
+        self.truth = self.offers if same else source.offers(nodes.x, bounds=False)
+        self.p_f = exact.log_density(nodes.x)
+        self.p = self.p_f if same else source.log_density(nodes.x)
+        self.same = same
+        #: p(y|x) of the data at the nodes of the rule, its weights included.
+        self.share = _label_mass(self.rule, self.truth, self.p.value)
+
+    def mleo_x(self) -> Estimate:
+        """KL[p(x) ‖ p_f(x)]."""
+        if self.same:
+            return _NONE
+        value = self.p.value - self.p_f.value
+        # log p is in the value, p(x) the weight that it has.
+        error = self.p.error + self.p_f.error + np.abs(value) * self.p.relative_error
+        return self.nodes.average(value, error, unseen=_UNSEEN, smooth=True)
+
+    def mleo_xy(self) -> Estimate:
+        """KL[p(x, y) ‖ p_f(x, y)]."""
+        if self.same:
+            return _NONE
+        apart = self.truth.log_given - self.offers.log_given
+        error = self.truth.log_given_error + self.offers.log_given_error
+        return self._over_labels(apart, error, smooth=True)
+
+    def labelled(self) -> Estimate:
+        """E KL[q(z|x, y) ‖ p_f(z|x, y)]."""
+        bound, gap = self.offers.bound, self.offers.gap
+        assert bound is not None
+        assert gap is not None
+        error = self.offers.log_given_error + gap
+        return self._over_labels(self.offers.log_given - bound, error, smooth=False)
+
+    def unlabelled(self, family: Family) -> Estimate:
+        """E KL[q(y, z|x) ‖ p_f(y, z|x)]."""
+        found = self.exact.bound(self.nodes.x, family, self.offers)
+        value = self.p_f.value - found.value
+        error = self.p_f.error + found.error + np.abs(value) * self.p.relative_error
+        return self.nodes.average(value, error, unseen=_UNSEEN)
+
+    def _over_labels(self, values: Array, errors: Array, *, smooth: bool) -> Estimate:
+        return _over_labels(self.nodes, self.rule, self.share, values, errors, smooth=smooth)
+
+
+def _label_mass(rule: LabelRule, offers: LabelOffers, log_p: Array) -> Array:
+    mass: Array = np.exp(offers.log_given + rule.log_weight[:, None] - log_p)
+    return mass
+
+
+def _over_labels(
+    nodes: DataRule, rule: LabelRule, share: Array, values: Array, errors: Array, *, smooth: bool
+) -> Estimate:
+    """Average values (Y, n) over p(y|x) and x; what the rule over y leaves is in the radius."""
+    terms = share * values
+    lost = np.abs(1.0 - share.sum(axis=0)) * np.abs(values).max(axis=0)
+    error = rule.errors(terms).sum(axis=0) + (share * np.minimum(errors, _UNSEEN)).sum(axis=0)
+    return nodes.average(terms.sum(axis=0), error + lost, unseen=_UNSEEN, smooth=smooth)
+
+
+def _information(exact: ExactContinuousLabel, nodes: DataRule, offers: LabelOffers) -> Estimate:
+    """I(x; y) = E KL[p(x|y) ‖ p(x)]."""
+    if exact.model.shared is not None:
+        return _NONE
+    p = exact.log_density(nodes.x)
+    share = _label_mass(exact.rule, offers, p.value)
+    values, errors = offers.log_given - p.value, offers.log_given_error + p.error
+    return _over_labels(nodes, exact.rule, share, values, errors, smooth=True)
