@@ -18,6 +18,7 @@ from tests.radii.of_boxes import BOXES
 from tests.radii.of_certificate import CERTIFICATE
 from tests.radii.of_coarser_rules import COARSER_RULES
 from tests.radii.of_cohorts import COHORTS
+from tests.radii.of_collapse import COLLAPSE
 from tests.radii.of_conditions import CONDITIONS
 from tests.radii.of_curve_averages import CURVE_AVERAGES
 from tests.radii.of_curve_entropy import CURVE_ENTROPY
@@ -52,6 +53,7 @@ TABLES: dict[str, Table] = {
     "certificate": CERTIFICATE,
     "coarser rules": COARSER_RULES,
     "cohorts": COHORTS,
+    "collapse": COLLAPSE,
     "conditions": CONDITIONS,
     "curve averages": CURVE_AVERAGES,
     "curve entropy": CURVE_ENTROPY,
