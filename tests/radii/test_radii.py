@@ -31,6 +31,7 @@ from tests.radii.of_given_sample import GIVEN_SAMPLE
 from tests.radii.of_grids import GRIDS
 from tests.radii.of_importance import IMPORTANCE
 from tests.radii.of_iwae_objective import IWAE_OBJECTIVE
+from tests.radii.of_label_iwae import LABEL_IWAE
 from tests.radii.of_labels import LABELS
 from tests.radii.of_linear_gaussian import LINEAR_GAUSSIAN
 from tests.radii.of_loss_noise import LOSS_NOISE
@@ -66,6 +67,7 @@ TABLES: dict[str, Table] = {
     "grids": GRIDS,
     "importance": IMPORTANCE,
     "iwae objective": IWAE_OBJECTIVE,
+    "label IWAE": LABEL_IWAE,
     "labels": LABELS,
     "linear-Gaussian": LINEAR_GAUSSIAN,
     "loss noise": LOSS_NOISE,
