@@ -51,6 +51,7 @@ RUNS = [
     ("data", "fetch", "titanic", "--folder", "files"),
     ("data", "show", "titanic", "--folder", "files"),
     ("data", "show", "titanic", "--folder", "files", "--splits", "2", "--baseline"),
+    ("labels", "expr:[z + y]", "--noise-variance", "0.3", "--search", "none", "--iwae", "2"),
     ("show", "r.npz"),
     ("list",),
     ("prove", "gibbs"),
