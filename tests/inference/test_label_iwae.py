@@ -18,6 +18,7 @@ from theorycheck.inference import (
     iwae_bound,
     joint_iwae_bound,
     labelled_iwae_bound,
+    shared_iwae_bound,
 )
 from theorycheck.models import LabelledModel, load_labelled_model
 
@@ -166,6 +167,36 @@ def test_one_q_for_all_classes() -> None:
     log_prior = np.repeat(BENT.log_prior[:, None], len(x), axis=1)
     joint = joint_iwae_bound(twice, x, 4, log_prior, 0.1, 0.7)
     assert joint.value == pytest.approx(wanted, abs=1e-11)
+
+
+@every_model
+def test_the_best_q_for_all_classes(model: LabelledModel) -> None:
+    """No random q is better, nor a neighbour; S = 1 is U of the factorised family."""
+    rng = np.random.default_rng(18)
+    x = model.sample(8, rng)[1]
+    log_p = exact(model).log_density(x).value
+    below = exact(model).bound(x, FACTORISED).value
+    for samples in (1, 2, 20):
+        best = shared_iwae_bound(exact(model), x, samples)
+        assert (best.mean == best.mean[0]).all()
+        value = inside_iwae_bound(best).value
+        if samples == 1:
+            assert value == pytest.approx(below, abs=1e-9)
+        assert (value >= below - 1e-9).all()
+        apart = inside_iwae_bound(labelled_iwae_bound(exact(model), x, samples)).value
+        assert (value <= apart + 1e-9).all()
+        assert (apart <= log_p + 1e-9).all()
+        tries = [
+            (rng.normal(scale=1.3, size=8), np.exp(rng.uniform(-3.5, 0.7, size=8)))
+            for _ in range(60)
+        ]
+        mean, scale = best.mean[0], best.scale[0]
+        tries += [(mean + shift * scale, scale) for shift in (-0.02, 0.02)]
+        tries += [(mean, scale * factor) for factor in (0.98, 1.02)]
+        for m, s in tries:
+            tried = inside_iwae_bound(labelled_iwae_bound(exact(model), x, samples, m, s)).value
+            assert (tried <= value + 1e-8).all()
+        below = value
 
 
 def test_a_class_that_is_never_drawn() -> None:

@@ -9,13 +9,21 @@ from scipy.special import logsumexp
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Kind
 from theorycheck.inference import (
+    FACTORISED,
+    MEAN_FIELD,
     ExactLabelled,
     inside_iwae_bound,
     joint_iwae_bound,
     labelled_iwae_bound,
+    shared_iwae_bound,
 )
 from theorycheck.models import LabelledModel, load_labelled_model
-from theorycheck.objectives import LabelledIwae, labelled_iwae, labelled_value
+from theorycheck.objectives import (
+    LabelledIwae,
+    LabelledObjective,
+    labelled_iwae,
+    labelled_value,
+)
 
 BENT = load_labelled_model("expr:[sin(z) + y*z**2/3]", noise_variance=0.2, prior=[0.3, 0.7])
 #: The optimal q of each class is its posterior, so that nothing is missed at any S.
@@ -62,6 +70,21 @@ def test_one_draw_is_the_elbo_and_more_draws_miss_less(two: LabelledIwae) -> Non
     assert two.to_dict()["samples"] == 2
 
 
+def test_one_q_for_all_classes_misses_more(two: LabelledIwae) -> None:
+    """By a plain average as above; at S = 1 it is PMO_U of the factorised family."""
+    found = labelled_iwae(LINES, samples=2, family=FACTORISED)
+    one = labelled_iwae(LINES, samples=1, family=FACTORISED, step=0.5)
+    plain = labelled_value(LINES, None, LabelledObjective(family=FACTORISED), tolerance=1e-4)
+    assert (one.pmo_u_inside - plain.pmo_u).contains(0.0)
+    assert 0.05 < found.pmo_u_inside.upper < one.pmo_u_inside.lower
+    assert found.pmo_l.contains(0.0)
+    assert found.to_dict()["family"] == "factorised"
+    assert two.to_dict()["family"] == "conditional"
+    exact, x = ExactLabelled(LINES), LINES.sample(2000, 19)[1]
+    gap = exact.log_density(x).value - inside_iwae_bound(shared_iwae_bound(exact, x, 2)).value
+    assert abs(gap.mean() - found.pmo_u_inside.value) < 5.0 * gap.std() / np.sqrt(len(x))
+
+
 def test_lines_miss_nothing() -> None:
     found = labelled_iwae(LINES, samples=3)
     for part in (found.pmo_u_inside, found.pmo_u_joint, found.pmo_l):
@@ -86,3 +109,5 @@ def test_what_does_not_fit() -> None:
         labelled_iwae(BENT, samples=0)
     with pytest.raises(ModelError, match="has 3 classes"):
         labelled_iwae(LabelledModel([BENT.classes[0]] * 3, None, "three"), BENT, samples=2)
+    with pytest.raises(ModelError, match="its optimal q is known as"):
+        labelled_iwae(BENT, samples=2, family=MEAN_FIELD)

@@ -108,8 +108,7 @@ def _bound_batch(function: Callable[..., Any]) -> float:
 def _joint_batch(function: Callable[..., Any]) -> float:
     return _told(
         function,
-        (np.zeros((1, 1)), np.zeros((1, 1, 3)), None, 5.0, None, None, np.array([0, 1]),
-         np.zeros(1), 0.0),
+        (np.zeros((1, 1)), np.zeros((1, 1, 3)), None, 5.0, None, None, np.zeros(1), 0.0),
         joint_nodes=lambda *given: _filled(given[-3], given[-1]),
         node_buffers=lambda *_: None,
     )  # fmt: skip
@@ -117,16 +116,14 @@ def _joint_batch(function: Callable[..., Any]) -> float:
 
 def _joint_nodes(function: Callable[..., Any]) -> float:
     """Two classes of two nodes each: every node keeps its doubt."""
-    panels = SimpleNamespace(
-        left=np.zeros(2), right=np.zeros(2), z=None, weight=None, f=None, series=np.zeros((2, 1, 1))
-    )
     nodes = np.empty((4, 4))
     count = rewired(
-        function, importance_nodes=lambda *given: _filled(given[-2], given[-1].nodes)
+        function, importance_nodes=lambda *given: _filled(given[-2], given[-1].nodes),
+        panels_of=lambda *_: None,
     )(
-        None, np.array([[math.log(0.25), 0.0, 0.0], [math.log(0.75), 0.0, 0.0]]),
-        np.log([0.5, 0.5]), None, panels, np.array([0, 1, 2]), np.zeros(2), 0.0, 5.0,
-        importance.RESULT.accuracy, NodeBuffers(np.empty((4, 8)), None, None), nodes,
+        np.zeros(1), np.array([[math.log(0.25), 0.0, 0.0], [math.log(0.75), 0.0, 0.0]]),
+        np.log([0.5, 0.5]), None, SimpleNamespace(panel=np.array([0, 1, 2])), np.zeros(2), 0.0,
+        5.0, importance.RESULT.accuracy, NodeBuffers(np.empty((4, 8)), None, None), nodes,
     )  # fmt: skip
     assert count == 4
     mass = np.concatenate([0.25 * _MASS, 0.75 * _MASS])

@@ -12,7 +12,7 @@ import numpy as np
 from tests.radii.parts import density
 from tests.radii.table import Table, off, rewired
 from theorycheck.estimate import Estimate
-from theorycheck.inference import ImportanceBound, inside_iwae_bound
+from theorycheck.inference import CONDITIONAL, ImportanceBound, inside_iwae_bound
 from theorycheck.objectives import _labelled_iwae as iwae
 from theorycheck.progress import NO_PROGRESS
 
@@ -73,7 +73,7 @@ def _what_is_averaged(function: Callable[..., Any]) -> float:
         log_joint=lambda _: (log_joint, known, None),
     )
     source = SimpleNamespace(class_posterior=lambda _: (share, off_share))
-    found = bare(exact, source, SimpleNamespace(x=None, average=average), 5, None)
+    found = bare(exact, source, SimpleNamespace(x=None, average=average), CONDITIONAL, 5, None)
     gaps = log_joint - own
     labelled = (share * (known + class_errors) + off_share * np.abs(gaps)).sum(axis=0)
     radii = [errors[2] + errors[0], errors[2] + errors[1], labelled]
@@ -106,7 +106,7 @@ def _all_errors(function: Callable[..., Any]) -> float:
         labelled_iwae_bound=own,
         inside_iwae_bound=lambda one: bound(1, one.here),
         joint_iwae_bound=lambda _e, _x, _s, here, *_: bound(2, here),
-    )(None, np.arange(300.0)[:, None], 5, NO_PROGRESS)
+    )(None, np.arange(300.0)[:, None], CONDITIONAL, 5, NO_PROGRESS)
     return max(off(found[1][0], error[0]), off(found[2].error, error[1]),
                off(found[3].error, error[2]))  # fmt: skip
 

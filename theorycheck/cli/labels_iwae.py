@@ -23,16 +23,16 @@ def show_draws(data: LabelledModel, draws: Sequence[LabelledIwae]) -> None:
     data : LabelledModel
         The ground truth.
     draws : sequence of LabelledIwae
-        One for each S; none prints nothing.
+        One for each family and S; none prints nothing.
     """
     if not draws:
         return
     out = console()
-    columns = ("nats", *(f"S = {one.samples}" for one in draws))
-    rows = [(text, *(str(getattr(one, name)) for one in draws)) for name, text in _ROWS]
-    out.print(
-        table(f"{data.name}: IWAE bounds at the ground truth, q(y|x) q(z|x, y)", columns, rows)
-    )
+    for family in dict.fromkeys(one.family for one in draws):
+        own = [one for one in draws if one.family == family]
+        columns = ("nats", *(f"S = {one.samples}" for one in own))
+        rows = [(text, *(str(getattr(one, name)) for one in own)) for name, text in _ROWS]
+        out.print(table(f"{data.name}: ground truth by IWAE, {family.name}", columns, rows))
     say(
         out,
         "The two bounds on log p(x) are not the same: inside, S samples of z for every label; "

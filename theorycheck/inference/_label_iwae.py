@@ -29,9 +29,13 @@ from theorycheck.inference._iwae_bound import (
     optimal_iwae_q,
     settled_bound,
 )
+from theorycheck.inference._label_q import class_panels
 from theorycheck.inference._labelled import ExactLabelled
 from theorycheck.inference._marginal import as_points
-from theorycheck.quadrature.kernels import Panels, joint_importance_bound_batch
+from theorycheck.quadrature.kernels import (
+    ClassPanels,
+    joint_importance_bound_batch,
+)
 
 #: How far given q(y|x) may be from a sum of 1.
 _SUM = 1e-9
@@ -197,30 +201,24 @@ def joint_iwae_bound(
     means, scales = _given(exact, len(points), mean, scale)
     log_r = np.array(log_class_posterior, dtype=np.float64)
     _checked_shares(np.exp(log_r), means.shape)
-    panels = [field.panels for field in exact.fields]
     results = np.empty((len(points), 5))
     joint_importance_bound_batch(
         points,
         np.ascontiguousarray(np.stack([log_r, means, np.log(scales)], axis=-1).swapaxes(0, 1)),
         exact.model.log_prior,
         float(count),
-        1.0 / exact.model.sigma,
-        _joined([one.arrays for one in panels]),
-        np.cumsum([0, *(one.size for one in panels)], dtype=np.int64),
-        np.concatenate([one.defect for one in panels]),
-        panels[0].peak_log_density,
+        *class_arrays(exact),
         results,
     )
     return settled_bound(results, count)
 
 
-def _joined(panels: list[Panels]) -> Panels:
-    """Return the panels of all classes, one after the other, for the kernel: no nodes of them."""
-    left, right, series = (
-        np.concatenate([getattr(one, name) for one in panels])
-        for name in ("left", "right", "series")
-    )
-    return panels[0]._replace(left=left, right=right, series=series)
+def class_arrays(exact: ExactLabelled) -> tuple[Array, ClassPanels, Array, float]:
+    """Return 1/σ, the panels of all classes, their defects and the log of the peak density."""
+    panels = [field.panels for field in exact.fields]
+    defect = np.concatenate([one.defect for one in panels])
+    sigma = exact.model.sigma
+    return 1.0 / sigma, class_panels(exact.fields), defect, panels[0].peak_log_density
 
 
 def _given(

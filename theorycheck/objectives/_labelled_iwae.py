@@ -2,8 +2,8 @@
 
 PMO_L is E[log p_f(x, y) − L_S(x, y)], PMO_U is E[log p_f(x) − U_S(x)] for two different U_S
 (`theorycheck.inference.labelled_iwae_bound`): with the importance average inside the sum over y, at
-its best q, and over pairs (y, z) drawn together, at the same q. At S = 1 all are those of the
-conditional family.
+the best q of a family, and over pairs (y, z) drawn together, at the same q. At S = 1 all are those
+of the ELBO.
 """
 
 from __future__ import annotations
@@ -16,14 +16,19 @@ import numpy as np
 from theorycheck.arrays import Array
 from theorycheck.estimate import Estimate
 from theorycheck.inference import (
+    CONDITIONAL,
+    FACTORISED,
     DataRule,
     ExactLabelled,
+    Family,
     ImportanceBound,
+    checked_family,
     checked_samples,
     data_rule,
     inside_iwae_bound,
     joint_iwae_bound,
     labelled_iwae_bound,
+    shared_iwae_bound,
 )
 from theorycheck.models import LabelledModel
 from theorycheck.objectives._iwae_objective import (
@@ -45,9 +50,11 @@ class LabelledIwae:
     ----------
     samples : int
         S.
+    family : Family
+        What q may be in U_S.
     pmo_u_inside : Estimate
         E[log p_f(x) − U_S(x)], the importance average inside the sum over y: U_S = log Σ exp L_S
-        at its best q(y|x) and q(z|x, y). An upper bound in so far as the search for q is no proof.
+        at its best q of the family. An upper bound in so far as the search for q is no proof.
     pmo_u_joint : Estimate
         The same for S draws of (y, z), at the q that is best for the other: an upper bound of what
         its own best q would leave.
@@ -56,6 +63,7 @@ class LabelledIwae:
     """
 
     samples: int
+    family: Family
     pmo_u_inside: Estimate
     pmo_u_joint: Estimate
     pmo_l: Estimate
@@ -64,6 +72,7 @@ class LabelledIwae:
         """Return the figures for JSON."""
         return {
             "samples": self.samples,
+            **self.family.to_dict(),
             "pmo_u_inside": self.pmo_u_inside.to_dict(),
             "pmo_u_joint": self.pmo_u_joint.to_dict(),
             "pmo_l": self.pmo_l.to_dict(),
@@ -75,6 +84,7 @@ def labelled_iwae(
     data: LabelledModel | None = None,
     *,
     samples: SupportsIndex,
+    family: Family = CONDITIONAL,
     step: float = STEP,
     size: int = 128,
     repeats: int = 16,
@@ -91,6 +101,8 @@ def labelled_iwae(
         The ground truth; by default the model itself.
     samples : int
         S.
+    family : Family
+        What q may be in U_S: CONDITIONAL or FACTORISED.
     step : float
         Step in σ of the data grid, D <= 2.
     size, repeats, seed : int
@@ -107,7 +119,8 @@ def labelled_iwae(
     Raises
     ------
     ModelError
-        If model and data differ in D, the number of classes, or the prior of the labels.
+        If model and data differ in D, the number of classes, or the prior of the labels, or the
+        family is not one of labelled models.
     SettingError
         If S is no integer from 1 to 10⁹.
     DecoderError
@@ -118,15 +131,17 @@ def labelled_iwae(
     check_same_labels(model, truth)
     source = ExactLabelled(truth)
     exact = source if truth is model else ExactLabelled(model)
+    checked_family(exact, family)
     rule = data_rule(source, step=step, ignored=IGNORED_MASS, size=size, repeats=repeats, seed=seed)
-    return _averages(exact, source, rule, count, progress)
+    return _averages(exact, source, rule, family, count, progress)
 
 
 def _averages(
-    exact: ExactLabelled, source: ExactLabelled, rule: DataRule, samples: int, progress: Progress
-) -> LabelledIwae:
+    exact: ExactLabelled, source: ExactLabelled, rule: DataRule, family: Family, samples: int,
+    progress: Progress,
+) -> LabelledIwae:  # fmt: skip
     """Average log p_f − U_S of either kind, and log p_f(x, y) − L_S of every class by p(y|x)."""
-    classes, class_errors, inside, joint = _bounds(exact, rule.x, samples, progress)
+    classes, class_errors, inside, joint = _bounds(exact, rule.x, family, samples, progress)
     p_f = exact.log_density(rule.x)
     log_joint, relative, _ = exact.log_joint(rule.x)
     share, off = source.class_posterior(rule.x)
@@ -138,11 +153,11 @@ def _averages(
         for bound in (inside, joint)
     ]
     labelled = rule.average((share * gaps).sum(axis=0), errors.sum(axis=0), unseen=LARGEST_GAP)
-    return LabelledIwae(samples, unlabelled[0], unlabelled[1], labelled)
+    return LabelledIwae(samples, family, unlabelled[0], unlabelled[1], labelled)
 
 
 def _bounds(
-    exact: ExactLabelled, x: Array, samples: int, progress: Progress
+    exact: ExactLabelled, x: Array, family: Family, samples: int, progress: Progress
 ) -> tuple[Array, Array, ImportanceBound, ImportanceBound]:
     """Compute L_S of all classes (C, n) with errors, and both U_S, in batches."""
     classes, inside, joint = [], [], []
@@ -151,11 +166,12 @@ def _bounds(
             batch = x[start : start + BATCH]
             own = labelled_iwae_bound(exact, batch, samples)
             classes.append(own)
-            inside.append(inside_iwae_bound(own))
+            q = own
+            if family == FACTORISED:
+                q = shared_iwae_bound(exact, batch, samples, own=own)
+            inside.append(inside_iwae_bound(q))
             joint.append(
-                joint_iwae_bound(
-                    exact, batch, samples, own.log_class_posterior, own.mean, own.scale
-                )
+                joint_iwae_bound(exact, batch, samples, q.log_class_posterior, q.mean, q.scale)
             )
             advance(len(batch))
     value = np.concatenate([part.value for part in classes], axis=1)
