@@ -168,5 +168,6 @@ DERIVATION = Derivation(
     "decoder of a plain VAE's optimum on p(x), whatever γ, ℓ and the family of q. Where two "
     "classes have the same image, p(x) can be had by one g that runs along it once, and e is small "
     "where σ is; then all depends on u (collapse_floor). γ_c compares with the ground truth: below "
-    "it the truth is not optimal, above it another decoder that is not collapsed may still be.",
+    "it the truth is not optimal, above it another decoder that is not collapsed may still be. No "
+    "step asks what E is: with L_S in its place the same holds for IWAE bounds of S draws.",
 )

@@ -11,7 +11,7 @@ from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate, Verdict
 from theorycheck.inference import CONDITIONAL, FACTORISED, Family
 from theorycheck.models import LabelledModel, load_labelled_model, load_model
-from theorycheck.objectives import LabelledObjective, labelled_value
+from theorycheck.objectives import LabelledObjective, labelled_iwae, labelled_value
 from theorycheck.theorems import CollapseThreshold, collapse_threshold
 
 #: Two curves with one image, which they run along at different z.
@@ -66,6 +66,22 @@ def test_another_decoder_and_a_known_value(found: CollapseThreshold) -> None:
     entry = other.to_dict()
     assert entry["threshold"] == other.threshold.to_dict()
     assert entry["merged"] == line.name
+
+
+def test_with_more_draws(found: CollapseThreshold) -> None:
+    """S = 3: the parts are the IWAE's own, and the collapsed model's U_S is L_S of g."""
+    many = collapse_threshold(DATA, found.merged, samples=3, ground_truth=found.ground_truth)
+    assert many.samples == 3
+    assert many.pmo_u.upper < found.pmo_u.lower
+    assert many.merged_excess.upper < found.merged_excess.lower
+    merged = LabelledModel([found.merged] * 2, DATA.prior, "merged")
+    family = found.ground_truth.objective.family
+    collapsed = labelled_iwae(merged, DATA, samples=3, family=family)
+    for part in (collapsed.pmo_u_inside, collapsed.pmo_u_joint, collapsed.pmo_l):
+        # Averages of log p_f − L_S, and MLEO is next to nothing.
+        assert abs(part.value - many.merged_excess.value) < 1e-4 + part.error
+    with pytest.raises(SettingError, match="number of samples S"):
+        collapse_threshold(DATA, found.merged, samples=0, ground_truth=found.ground_truth)
 
 
 def test_without_labels_there_is_no_threshold(found: CollapseThreshold) -> None:
