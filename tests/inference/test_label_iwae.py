@@ -188,7 +188,7 @@ def test_the_best_q_for_all_classes(model: LabelledModel) -> None:
         assert (apart <= log_p + 1e-9).all()
         tries = [
             (rng.normal(scale=1.3, size=8), np.exp(rng.uniform(-3.5, 0.7, size=8)))
-            for _ in range(60)
+            for _ in range(30)
         ]
         mean, scale = best.mean[0], best.scale[0]
         tries += [(mean + shift * scale, scale) for shift in (-0.02, 0.02)]

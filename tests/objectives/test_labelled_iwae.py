@@ -36,7 +36,7 @@ def two() -> LabelledIwae:
 
 
 def test_a_plain_average(two: LabelledIwae) -> None:
-    x = np.linspace(-4.0, 14.0, 1801)[:, None]
+    x = np.linspace(-4.0, 14.0, 601)[:, None]
     exact = ExactLabelled(BENT)
     log_joint, _, _ = exact.log_joint(x)
     log_p = logsumexp(log_joint, axis=0)
@@ -72,15 +72,15 @@ def test_one_draw_is_the_elbo_and_more_draws_miss_less(two: LabelledIwae) -> Non
 
 def test_one_q_for_all_classes_misses_more(two: LabelledIwae) -> None:
     """By a plain average as above; at S = 1 it is PMO_U of the factorised family."""
-    found = labelled_iwae(LINES, samples=2, family=FACTORISED)
-    one = labelled_iwae(LINES, samples=1, family=FACTORISED, step=0.5)
+    found = labelled_iwae(LINES, samples=2, family=FACTORISED, step=1.0)
+    one = labelled_iwae(LINES, samples=1, family=FACTORISED, step=1.0)
     plain = labelled_value(LINES, None, LabelledObjective(family=FACTORISED), tolerance=1e-4)
     assert (one.pmo_u_inside - plain.pmo_u).contains(0.0)
     assert 0.05 < found.pmo_u_inside.upper < one.pmo_u_inside.lower
     assert found.pmo_l.contains(0.0)
     assert found.to_dict()["family"] == "factorised"
     assert two.to_dict()["family"] == "conditional"
-    exact, x = ExactLabelled(LINES), LINES.sample(2000, 19)[1]
+    exact, x = ExactLabelled(LINES), LINES.sample(400, 19)[1]
     gap = exact.log_density(x).value - inside_iwae_bound(shared_iwae_bound(exact, x, 2)).value
     assert abs(gap.mean() - found.pmo_u_inside.value) < 5.0 * gap.std() / np.sqrt(len(x))
 
@@ -96,12 +96,12 @@ def test_three_dimensions_by_draws(two: LabelledIwae) -> None:
     space = load_labelled_model(
         "expr:[sin(z) + y*z**2/3, 0*z, 0*z]", noise_variance=0.2, prior=[0.3, 0.7]
     )
-    found = labelled_iwae(space, samples=2, size=64)
+    found = labelled_iwae(space, samples=2, size=64, repeats=8)
     for name in ("pmo_u_inside", "pmo_u_joint", "pmo_l"):
         apart = getattr(found, name) - getattr(two, name)
         assert apart.contains(0.0), name
         assert apart.kind is Kind.STATISTICAL
-        assert apart.error < 0.02
+        assert apart.error < 0.03
 
 
 def test_what_does_not_fit() -> None:
