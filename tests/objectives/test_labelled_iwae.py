@@ -72,8 +72,8 @@ def test_one_draw_is_the_elbo_and_more_draws_miss_less(two: LabelledIwae) -> Non
 
 def test_one_q_for_all_classes_misses_more(two: LabelledIwae) -> None:
     """By a plain average as above; at S = 1 it is PMO_U of the factorised family."""
-    found = labelled_iwae(LINES, samples=2, family=FACTORISED, step=1.0)
-    one = labelled_iwae(LINES, samples=1, family=FACTORISED, step=1.0)
+    found = labelled_iwae(LINES, samples=2, family=FACTORISED)
+    one = labelled_iwae(LINES, samples=1, family=FACTORISED)
     plain = labelled_value(LINES, None, LabelledObjective(family=FACTORISED), tolerance=1e-4)
     assert (one.pmo_u_inside - plain.pmo_u).contains(0.0)
     assert 0.05 < found.pmo_u_inside.upper < one.pmo_u_inside.lower
