@@ -39,6 +39,10 @@ NAMES = (
     "iwae_limits",
     "semi_supervised_bounds",
     "semi_supervised_softmax",
+    "semi_supervised_families",
+    "semi_supervised_label_term",
+    "collapse_threshold",
+    "collapse_floor",
 )
 #: Those that need the second prover, the extra `proofs`.
 NEEDS_SOLVER = frozenset({"theorem1_solver"})

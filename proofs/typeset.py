@@ -23,6 +23,7 @@ _PROSE = {
     "∝": r"\propto", "×": r"\times", "‖": r"\Vert", "·": r"\cdot", "°": r"^\circ", "…": r"\ldots",
     "α": r"\alpha", "δ": r"\delta", "ε": r"\varepsilon", "η": r"\eta", "θ": r"\theta",
     "κ": r"\kappa", "λ": r"\lambda", "μ": r"\mu", "π": r"\pi", "ρ": r"\rho", "σ": r"\sigma",
+    "γ": r"\gamma", "ℓ": r"\ell", "τ": r"\tau",
     "φ": r"\varphi", "χ": r"\chi", "Δ": r"\Delta", "Λ": r"\Lambda", "Φ": r"\Phi",
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ import pytest
 from tests.optimum.test_labelled_search import TINY
 from theorycheck.cli import main
 from theorycheck.models import load_labelled_model
-from theorycheck.objectives import LabelledObjective, labelled_value
+from theorycheck.objectives import LabelledObjective, labelled_iwae, labelled_value
 from theorycheck.optimum import LabelledOptimum
 
 CROSS = "expr:[(2*y - 1)*1.5*z + 0.2*y]"
@@ -37,6 +37,25 @@ def test_words(capsys: pytest.CaptureFixture[str]) -> None:
     words = " ".join(out.split())
     assert "factorised q(y|x) q(z|x), γ = 1, α = 0, 0.1 of the x labelled" in words
     assert "MLEO_xy" in out
+
+
+def test_iwae(capsys: pytest.CaptureFixture[str]) -> None:
+    """Straight lines: the best q of a class is its posterior, and nothing is missed at any S."""
+    given = [*LINES, "--family", "conditional", "--iwae", "2,5"]
+    assert main([*given, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    wanted = labelled_iwae(load_labelled_model(CROSS, noise_variance=0.2), samples=5)
+    assert [(row["samples"], row["family"]) for row in found["iwae"]] == [
+        (2, "conditional"),
+        (5, "conditional"),
+    ]
+    assert found["iwae"][1] == wanted.to_dict()
+    assert wanted.pmo_u_joint.contains(0.0)
+    assert main(given) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "S = 2" in words
+    assert "averaged inside the sum over y" in words
+    assert "averaged over pairs (y, z)" in words
 
 
 def test_files_and_figure(tmp_path: Path) -> None:
@@ -96,6 +115,7 @@ def test_search_onset_and_certificate(
         ([*LINES, "--fit-noise", "all"], "--fit-noise: there is no 'all'"),
         (["labels", CROSS], "no noise variance"),
         ([*LINES, "--search", "long"], "there is no 'long'"),
+        ([*LINES, "--iwae", "0"], "--iwae: the number of samples must be an integer >= 1"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from tests.radii.table import Table, off, rewired, shortfall
 from theorycheck.inference import _iwae_bound as iwae
 from theorycheck.quadrature.kernels import _iwae as importance
 from theorycheck.quadrature.kernels import _iwae_bound as importance_bound
+from theorycheck.quadrature.kernels import _iwae_joint as joint
 from theorycheck.quadrature.kernels import _iwae_nodes as importance_nodes
 from theorycheck.quadrature.kernels import _iwae_steps as importance_steps
 from theorycheck.quadrature.kernels._layouts import NodeBuffers, Rule
@@ -29,71 +31,106 @@ def _bound_results(function: Callable[..., Any]) -> float:
         [-1.9, 50.0, -2.0, 0.01, -0.5], [-9.0, 0.3, -2.0, 0.01, -0.5],
     ])  # fmt: skip
 
-    def batch(*arguments: Any) -> None:
-        arguments[-1][:] = results
-
-    bare = rewired(
-        function, importance_bound_batch=batch, _kernel_arrays=lambda _: (None,),
-        as_panels=lambda m: m,
-    )  # fmt: skip
-    panels = PROBLEMS["linear_wide"].panels
-    many = bare(panels, np.zeros((4, 1)), 0.0, 1.0, 5)
-    one = bare(panels, np.zeros((4, 1)), 0.0, 1.0, 1)
+    many, one = function(results, 5), function(results, 1)
     return max(
         off(many.error, [0.1, 1.01, 1.41, 0.3]), off(one.error, [0.01] * 4),
         off(many.value, [-1.0, -1.0, -1.9, -2.01]),
     )  # fmt: skip
 
 
-def _bound_batch(function: Callable[..., Any]) -> float:
+_LOG_W, _DOUBT, _MASS = np.array([0.0, 1.5]), np.array([0.003, 0.0002]), np.array([0.7, 0.3])
+_LOG_MEAN = math.log(0.7 + 0.3 * math.exp(1.5))
+_BY_Q = float(_MASS @ _DOUBT)
+_BY_POSTERIOR = float((_MASS * np.exp(_LOG_W - _LOG_MEAN)) @ _DOUBT)
+
+
+def _rows(shift: float = 0.0) -> Any:
+    """Two nodes; log w of the first is shifted."""
+    rows = np.zeros((4, 2))
+    rows[importance_nodes.MASS], rows[importance_nodes.DOUBT] = _MASS, _DOUBT
+    rows[importance_nodes.LOG_W] = _LOG_W + np.array([shift, 0.0])
+    return rows
+
+
+def _written(function: Callable[..., Any]) -> float:
     """The radius of L_S from two nodes whose weights and doubts are given."""
-    log_w, doubt, mass = np.array([0.0, 1.5]), np.array([0.003, 0.0002]), np.array([0.7, 0.3])
-    log_mean = math.log(0.7 + 0.3 * math.exp(1.5))
-
-    def nodes(_x: Any, _m: Any, _s: Any, _i: Any, _p: Any, _d: Any, _k: Any, _n: Any,
-              tolerance: float, buffers: Any) -> int:  # fmt: skip
-        rows = buffers[0]
-        rows[importance_nodes.MASS, :2], rows[importance_nodes.LOG_W, :2] = mass, log_w
-        rows[importance_nodes.DOUBT, :2] = doubt
-        # The coarser nodes have another mean of log w.
-        rows[importance_nodes.LOG_W, 0] += 0.01 if tolerance == importance.CHECK.accuracy else 0.0
-        return 2
-
-    def integral(_m: Any, _w: Any, _c: int, _s: float, rule: Any, *_: Any) -> Any:
-        if rule == importance.CHECK:
-            return 0.45, log_mean, 1.0, 5
-        return 0.4, log_mean, 0.0007, 30
-
-    results = np.empty((1, 5))
-    rewired(
-        function,
-        importance_nodes=nodes,
-        log_mean_weight=integral,
-        node_buffers=lambda *_: NodeBuffers(np.empty((4, 8)), None, None),
-        integral_buffers=lambda _: None,
-    )(np.zeros((1, 1)), np.zeros(1), np.zeros(1), 5.0, None, None, np.zeros(1), 0.0, results)
-    by_q = float(mass @ doubt)
-    by_posterior = float((mass * np.exp(log_w - log_mean)) @ doubt)
-    error = 0.05 + 0.0007 + by_q + by_posterior
-    return off(results[0, [1, 3]], [error, 0.7 * 0.01 + by_q])
+    result = np.empty(5)
+    function(_rows(), 2, 0.4, 0.06, 30, _LOG_MEAN, float(_MASS @ _LOG_W) + 0.007, result)
+    return off(result[[1, 3]], [0.06 + _BY_Q + _BY_POSTERIOR, 0.007 + _BY_Q])
 
 
 def _rounding_of_bound(function: Callable[..., Any]) -> float:
     """Sixteen units of rounding for each nat of log t, where nothing else is off."""
+    result = np.empty(5)
+    function(np.array([[0.0], [1.0], [0.0], [0.0]]), 1, 0.5, 0.0, 30, 2.5, 0.0, result)
+    return off(result[[1, 3]], [16.0 * EPS * (4.0 + 2.0 + 30.0 / 3.0), 16.0 * EPS])
 
-    def nodes(*arguments: Any) -> int:
-        arguments[-1][0][:] = np.array([[0.0], [1.0], [0.0], [0.0]])
-        return 1
 
-    results = np.empty((1, 5))
+def _told(function: Callable[..., Any], arguments: Any, **parts: Any) -> float:
+    """What a batch tells of its rules: change from coarse to fine, and what is left out."""
+    told: list[Any] = []
+
+    def integral(_m: Any, _w: Any, _c: int, _s: float, rule: Any, *_: Any) -> Any:
+        if rule == importance.CHECK:
+            return 0.45, _LOG_MEAN, 1.0, 5
+        return 0.4, _LOG_MEAN, 0.0007, 30
+
+    def write(nodes: Any, count: int, *others: Any) -> None:
+        told.extend([nodes.copy(), count, *others[:-1]])
+
     rewired(
+        function, log_mean_weight=integral, integral_buffers=lambda _: None, write_bound=write,
+        **parts,
+    )(*arguments, np.empty((1, 5)))  # fmt: skip
+    nodes, count, bound, rules, steps, log_mean, coarse_mean = told
+    assert (count, steps) == (2, 30)
+    wanted = [0.4, 0.05 + 0.0007, _LOG_MEAN, float(_MASS @ _LOG_W) + 0.7 * 0.01]
+    return max(
+        off([bound, rules, log_mean, coarse_mean], wanted),
+        off(nodes[importance_nodes.DOUBT, :2], _DOUBT),
+    )
+
+
+def _filled(tolerance: float, rows: Any) -> int:
+    """The coarser nodes have another mean of log w."""
+    rows[:, :2] = _rows(0.01 if tolerance == importance.CHECK.accuracy else 0.0)
+    return 2
+
+
+def _bound_batch(function: Callable[..., Any]) -> float:
+    return _told(
+        function, (np.zeros((1, 1)), np.zeros(1), np.zeros(1), 5.0, None, None, np.zeros(1), 0.0),
+        importance_nodes=lambda *given: _filled(given[-2], given[-1].nodes),
+        node_buffers=lambda *_: NodeBuffers(np.empty((4, 8)), None, None),
+    )  # fmt: skip
+
+
+def _joint_batch(function: Callable[..., Any]) -> float:
+    return _told(
         function,
-        importance_nodes=nodes,
-        log_mean_weight=lambda *_: (0.5, 2.5, 0.0, 30),
-        node_buffers=lambda *_: NodeBuffers(np.empty((4, 1)), None, None),
-        integral_buffers=lambda _: None,
-    )(np.zeros((1, 1)), np.zeros(1), np.zeros(1), 5.0, None, None, np.zeros(1), 0.0, results)
-    return off(results[0, [1, 3]], [16.0 * EPS * (4.0 + 2.0 + 30.0 / 3.0), 16.0 * EPS])
+        (np.zeros((1, 1)), np.zeros((1, 1, 3)), None, 5.0, None, None, np.zeros(1), 0.0),
+        joint_nodes=lambda *given: _filled(given[-3], given[-1]),
+        node_buffers=lambda *_: None,
+    )  # fmt: skip
+
+
+def _joint_nodes(function: Callable[..., Any]) -> float:
+    """Two classes of two nodes each: every node keeps its doubt."""
+    nodes = np.empty((4, 4))
+    count = rewired(
+        function, importance_nodes=lambda *given: _filled(given[-2], given[-1].nodes),
+        panels_of=lambda *_: None,
+    )(
+        np.zeros(1), np.array([[math.log(0.25), 0.0, 0.0], [math.log(0.75), 0.0, 0.0]]),
+        np.log([0.5, 0.5]), None, SimpleNamespace(panel=np.array([0, 1, 2])), np.zeros(2), 0.0,
+        5.0, importance.RESULT.accuracy, NodeBuffers(np.empty((4, 8)), None, None), nodes,
+    )  # fmt: skip
+    assert count == 4
+    mass = np.concatenate([0.25 * _MASS, 0.75 * _MASS])
+    return max(
+        off(nodes[importance_nodes.DOUBT], np.tile(_DOUBT, 2)),
+        off(nodes[importance_nodes.MASS], mass),
+    )
 
 
 def _integral(function: Callable[..., Any]) -> float:
@@ -196,56 +233,63 @@ def _pieces_not_split(function: Callable[..., Any]) -> float:
     return max(off(doubt, np.repeat(0.125 * variation[cut][:, None], 16, 1)) - 1e-6, 0.0)
 
 
-_BATCH = importance_bound.importance_bound_batch
+_BATCH, _WRITE = importance_bound.importance_bound_batch, importance_bound.write_bound
+_JOINT = joint.joint_importance_bound_batch
 
 
 IMPORTANCE: Table = {
     "L_S: radius of 0": (
-        _bound_results, iwae.iwae_bound, "np.minimum(error, widest)", "0.0 * error",
+        _bound_results, iwae.settled_bound, "np.minimum(error, widest)", "0.0 * error",
     ),
     "L_S: never more than its rules say": (
-        _bound_results, iwae.iwae_bound, "np.minimum(error, widest)", "error",
+        _bound_results, iwae.settled_bound, "np.minimum(error, widest)", "error",
     ),
     "L_S: up to log E w only": (
-        _bound_results, iwae.iwae_bound, "np.maximum(upper - inside, inside - lower)",
+        _bound_results, iwae.settled_bound, "np.maximum(upper - inside, inside - lower)",
         "(upper - inside)",
     ),
     "L_S: down to the ELBO only": (
-        _bound_results, iwae.iwae_bound, "np.maximum(upper - inside, inside - lower)",
+        _bound_results, iwae.settled_bound, "np.maximum(upper - inside, inside - lower)",
         "(inside - lower)",
     ),
-    "L_S: ELBO known exactly": (_bound_results, iwae.iwae_bound, "elbo - elbo_error", "elbo"),
+    "L_S: ELBO known exactly": (_bound_results, iwae.settled_bound, "elbo - elbo_error", "elbo"),
     "L_S: log E w known exactly": (
-        _bound_results, iwae.iwae_bound, "evidence + elbo_error", "evidence",
+        _bound_results, iwae.settled_bound, "evidence + elbo_error", "evidence",
     ),
     "L_1: error of the integral in its place": (
-        _bound_results, iwae.iwae_bound, "elbo_error.copy()", "error.copy()",
+        _bound_results, iwae.settled_bound, "elbo_error.copy()", "error.copy()",
     ),
     "L_S: without the change of the rules": (_bound_batch, _BATCH, "abs(fine - coarse) +", ""),
     "L_S: without what is left out": (_bound_batch, _BATCH, "+ left_out", ""),
+    "joint L_S: without the change of the rules": (
+        _joint_batch, _JOINT, "abs(fine - coarse) +", "",
+    ),
+    "joint L_S: without what is left out": (_joint_batch, _JOINT, "+ left_out", ""),
+    "joint L_S: nodes without their doubt": (
+        _joint_nodes, joint.joint_nodes, "= buffers.nodes[DOUBT, i]", "= 0.0",
+    ),
+    "L_S: without what the rules say": (_written, _WRITE, "rules + by_q", "by_q"),
     "L_S: without the doubt under q": (
-        _bound_batch, _BATCH, "+ by_q + by_posterior", "+ by_posterior",
+        _written, _WRITE, "+ by_q + by_posterior", "+ by_posterior",
     ),
     "L_S: without the doubt under the posterior": (
-        _bound_batch, _BATCH, "+ by_posterior\n", "\n",
+        _written, _WRITE, "+ by_posterior\n", "\n",
     ),
     "L_S: posterior without its weights": (
-        _bound_batch, _BATCH, "* exp_nonpositive(nodes[LOG_W, i] - log_mean)", "",
+        _written, _WRITE, "* exp_nonpositive(nodes[LOG_W, i] - log_mean)", "",
     ),
     "ELBO: without the change of the rule": (
-        _bound_batch, _BATCH, "abs(fine_mean - coarse_mean) +", "",
+        _written, _WRITE, "abs(mean - coarse_mean) +", "",
     ),
-    "ELBO: without the doubt under q": (
-        _bound_batch, _BATCH, "+ by_q + _ROUNDING", "+ _ROUNDING",
-    ),
+    "ELBO: without the doubt under q": (_written, _WRITE, "+ by_q + _ROUNDING", "+ _ROUNDING"),
     "L_S: rounding of 4 nats only": (
-        _rounding_of_bound, _BATCH, "+ abs(fine - log_mean) + steps / RESULT.phases", "",
+        _rounding_of_bound, _WRITE, "+ abs(bound - log_mean) + steps / RESULT.phases", "",
     ),
-    "L_S: rounding without its steps": (_rounding_of_bound, _BATCH, "+ steps / RESULT.phases", ""),
+    "L_S: rounding without its steps": (_rounding_of_bound, _WRITE, "+ steps / RESULT.phases", ""),
     "L_S: rounding without its gap": (
-        _rounding_of_bound, _BATCH, "+ abs(fine - log_mean) +", "+",
+        _rounding_of_bound, _WRITE, "+ abs(bound - log_mean) +", "+",
     ),
-    "ELBO: without rounding": (_rounding_of_bound, _BATCH, "+ by_q + _ROUNDING", "+ by_q"),
+    "ELBO: without rounding": (_rounding_of_bound, _WRITE, "+ by_q + _ROUNDING", "+ by_q"),
     "integral: without the rule in t": (
         _integral, importance.log_mean_weight, "+ trapezoid_error(-total, phases)", "",
     ),

@@ -18,6 +18,7 @@ from tests.radii.of_boxes import BOXES
 from tests.radii.of_certificate import CERTIFICATE
 from tests.radii.of_coarser_rules import COARSER_RULES
 from tests.radii.of_cohorts import COHORTS
+from tests.radii.of_collapse import COLLAPSE
 from tests.radii.of_conditions import CONDITIONS
 from tests.radii.of_continuous_labels import CONTINUOUS_LABELS
 from tests.radii.of_curve_averages import CURVE_AVERAGES
@@ -31,6 +32,7 @@ from tests.radii.of_given_sample import GIVEN_SAMPLE
 from tests.radii.of_grids import GRIDS
 from tests.radii.of_importance import IMPORTANCE
 from tests.radii.of_iwae_objective import IWAE_OBJECTIVE
+from tests.radii.of_label_iwae import LABEL_IWAE
 from tests.radii.of_labels import LABELS
 from tests.radii.of_linear_gaussian import LINEAR_GAUSSIAN
 from tests.radii.of_loss_noise import LOSS_NOISE
@@ -53,6 +55,7 @@ TABLES: dict[str, Table] = {
     "certificate": CERTIFICATE,
     "coarser rules": COARSER_RULES,
     "cohorts": COHORTS,
+    "collapse": COLLAPSE,
     "conditions": CONDITIONS,
     "continuous labels": CONTINUOUS_LABELS,
     "curve averages": CURVE_AVERAGES,
@@ -66,6 +69,7 @@ TABLES: dict[str, Table] = {
     "grids": GRIDS,
     "importance": IMPORTANCE,
     "iwae objective": IWAE_OBJECTIVE,
+    "label IWAE": LABEL_IWAE,
     "labels": LABELS,
     "linear-Gaussian": LINEAR_GAUSSIAN,
     "loss noise": LOSS_NOISE,

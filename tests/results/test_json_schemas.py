@@ -57,6 +57,7 @@ RUNS = [
     ("data", "show", "titanic", "--folder", "files", "--splits", "2", "--baseline"),
     ("labels", "expr:[z + y]", "--labels", "continuous", "--noise-variance", "1", *ROUGH),
     ("labels", "expr:[z^2 + y]", "--labels", "continuous", "--noise-variance", "1", *ROUGH),
+    ("labels", "expr:[z + y]", "--noise-variance", "0.3", "--search", "none", "--iwae", "2"),
     ("show", "r.npz"),
     ("list",),
     ("prove", "gibbs"),

@@ -16,6 +16,7 @@ from theorycheck.cli.options import (
     Certify,
     DataNoiseVariance,
     Eta,
+    IwaeSamples,
     Model,
     ModelOptions,
     NoiseVariance,
@@ -25,6 +26,7 @@ from theorycheck.cli.options import (
     checked_tolerance,
     parse_eta,
     parse_numbers,
+    parse_samples,
 )
 from theorycheck.cli.result_files import ResultFile
 from theorycheck.errors import SettingError
@@ -73,15 +75,7 @@ def decompose(
         ),
     ] = 3_000_000,
     certify: Certify = 0,
-    iwae: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--iwae",
-            metavar="S",
-            help="Print the IWAE objective with S samples too, at the best q for that S; "
-            "repeatable, or several numbers separated by commas.",
-        ),
-    ] = None,
+    iwae: IwaeSamples = None,
     noise_variance: NoiseVariance = None,
     data_noise_variance: DataNoiseVariance = None,
     vectorize: Vectorize = False,
@@ -103,7 +97,7 @@ def decompose(
 
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     thresholds = parse_eta(eta)
-    all_samples = _parse_samples(iwae)
+    all_samples = parse_samples(iwae)
     with stdout_kept_for_result():
         loaded = options.load_exact(model)
         if with_decoder(loaded, output=output) is None and all_samples:
@@ -151,16 +145,6 @@ def decompose(
         print_json(result.to_dict() | added, "decompose")
     else:
         show_decomposition(result, wanted, objectives, asked=tolerance is not None)
-
-
-def _parse_samples(texts: list[str] | None) -> list[int]:
-    """Return the S of every --iwae, before anything takes time."""
-    counts = []
-    for part in (part.strip() for text in texts or () for part in text.split(",")):
-        if not part.isascii() or not part.isdigit() or int(part) < 1:
-            raise SettingError(f"--iwae: the number of samples must be an integer >= 1, not {part}")
-        counts.append(int(part))
-    return counts
 
 
 def show_decomposition(

@@ -13,6 +13,7 @@ from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
     Certify,
+    IwaeSamples,
     NoiseVariance,
     PmoTolerance,
     Resolution,
@@ -21,6 +22,7 @@ from theorycheck.cli.options import (
     checked_tolerance,
     parse_breakpoints,
     parse_numbers,
+    parse_samples,
 )
 from theorycheck.cli.search_options import (
     FitNoise,
@@ -127,6 +129,7 @@ def labels(
     ] = False,
     fit_noise: FitNoise = "no",
     certify: Certify = 0,
+    iwae: IwaeSamples = None,
     seed: Seed = 0,
     jobs: Jobs = None,
     no_cache: NoCache = False,
@@ -177,13 +180,14 @@ def labels(
         raise SettingError(f"--family: there is no '{family}': {nearest(family, _FAMILIES)}")
     if output is not None:
         checked_directory(output)
+    all_samples = parse_samples(iwae)
     from theorycheck.cli.labels_search import Plan
     from theorycheck.cli.render import print_json, stdout_kept_for_result
     from theorycheck.terminal_progress import terminal_progress
 
     with stdout_kept_for_result():
         from theorycheck.models import load_labelled_model
-        from theorycheck.objectives import LABEL_FAMILIES, LabelledObjective
+        from theorycheck.objectives import LABEL_FAMILIES, LabelledObjective, labelled_iwae
 
         gammas = parse_numbers(gamma, "--gamma") or [1.0]
         wanted = [one for one in LABEL_FAMILIES if family in ("both", one.key)]
@@ -213,13 +217,22 @@ def labels(
         )
         found = plan.found()
         onsets = plan.onsets(found) if onset else []
+        draws = [
+            labelled_iwae(data, samples=count, family=one, progress=progress)
+            for one in wanted
+            for count in all_samples
+        ]
         entry = _entry(data, found, onsets, alpha, labelled_share)
+        if draws:
+            entry["iwae"] = [one.to_dict() for one in draws]
     if as_json:
         print_json(entry, "labels")
     else:
+        from theorycheck.cli.labels_iwae import show_draws
         from theorycheck.cli.labels_tables import show
 
         show(data, found, onsets)
+        show_draws(data, draws)
     # Last: what took minutes is on the screen already.
     if output is not None:
         from theorycheck.cli.labels_files import write_labels

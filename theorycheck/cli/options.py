@@ -107,6 +107,15 @@ Certify = Annotated[
         help="Prove at N draws x from p(x) that q* is the best Gaussian q, to about 1e-9 nats.",
     ),
 ]
+IwaeSamples = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--iwae",
+        metavar="S",
+        help="Print the IWAE figures with S samples too, at the best q for that S; repeatable, or "
+        "several numbers separated by commas.",
+    ),
+]
 PmoTolerance = Annotated[
     float,
     typer.Option("--tolerance", metavar="T", help="Aim at this error radius of every PMO, nats."),
@@ -153,6 +162,16 @@ def parse_breakpoints(texts: list[str] | None) -> list[float] | None:
 def parse_eta(texts: list[str] | None) -> list[float]:
     """Return the thresholds; none where none is given. Their range is the engine's to check."""
     return parse_numbers(texts, "--eta") or []
+
+
+def parse_samples(texts: list[str] | None) -> list[int]:
+    """Return the S of every --iwae, before anything takes time."""
+    counts = []
+    for part in (part.strip() for text in texts or () for part in text.split(",")):
+        if not part.isascii() or not part.isdigit() or int(part) < 1:
+            raise SettingError(f"--iwae: the number of samples must be an integer >= 1, not {part}")
+        counts.append(int(part))
+    return counts
 
 
 def checked_alternatives(specs: list[str] | None, noise_variance: list[str] | None) -> None:

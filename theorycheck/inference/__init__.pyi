@@ -36,6 +36,11 @@ from ._iwae_bound import checked_samples as checked_samples
 from ._iwae_bound import iwae_bound as iwae_bound
 from ._iwae_bound import optimal_iwae_q as optimal_iwae_q
 from ._label_certificate import certify_shared_q as certify_shared_q
+from ._label_iwae import ClassImportance as ClassImportance
+from ._label_iwae import inside_iwae_bound as inside_iwae_bound
+from ._label_iwae import joint_iwae_bound as joint_iwae_bound
+from ._label_iwae import labelled_iwae_bound as labelled_iwae_bound
+from ._label_iwae_q import shared_iwae_bound as shared_iwae_bound
 from ._label_q import SharedQ as SharedQ
 from ._label_q import SharedQSearch as SharedQSearch
 from ._label_rule import LabelRule as LabelRule

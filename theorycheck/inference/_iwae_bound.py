@@ -152,16 +152,33 @@ def iwae_bound(
     importance_bound_batch(
         points, means, np.log(scales), float(count), *_kernel_arrays(panels), results
     )
+    return settled_bound(results, count)
+
+
+def settled_bound(results: Float64[Array, "n 5"], samples: int) -> ImportanceBound:
+    """Return L_S from what the kernels fill in, between what bounds it for certain.
+
+    Parameters
+    ----------
+    results : ndarray, shape (n, 5)
+        L_S, its error, E_q log w, the error of that, and log E_q w.
+    samples : int
+        S.
+
+    Returns
+    -------
+    ImportanceBound
+    """
     value, error, elbo, elbo_error, evidence = results.T
-    if count == 1:
+    if samples == 1:
         # E_q log w itself, without the integral over t.
-        return ImportanceBound(elbo.copy(), elbo_error.copy(), count)
+        return ImportanceBound(elbo.copy(), elbo_error.copy(), samples)
     # L_S lies between the ELBO and log E_q w: that is all that is known where q is so unfit that
     # the rules run out of nodes or steps.
     lower, upper = elbo - elbo_error, evidence + elbo_error
     inside = np.clip(value, lower, upper)
     widest = np.maximum(upper - inside, inside - lower)
-    return ImportanceBound(inside, np.minimum(error, widest), count)
+    return ImportanceBound(inside, np.minimum(error, widest), samples)
 
 
 def optimal_iwae_q(

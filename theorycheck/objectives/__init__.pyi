@@ -16,6 +16,8 @@ from ._given_sample import averages_of_table as averages_of_table
 from ._given_sample import entropy_of_population as entropy_of_population
 from ._iwae_objective import IwaeObjective as IwaeObjective
 from ._iwae_objective import iwae_objective as iwae_objective
+from ._labelled_iwae import LabelledIwae as LabelledIwae
+from ._labelled_iwae import labelled_iwae as labelled_iwae
 from ._labelled_objective import LABEL_FAMILIES as LABEL_FAMILIES
 from ._labelled_objective import LabelledObjective as LabelledObjective
 from ._labelled_objective import LabelledValue as LabelledValue

@@ -9,6 +9,7 @@ L_S plays the part of the PMO.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import SupportsIndex
 
@@ -40,10 +41,10 @@ OPTIMAL_Q, ELBO_Q = "optimal", "elbo"
 #: Grid step in σ. L_S has kinks where its best q jumps, as the PMO has: the grid converges like h².
 STEP = 1.0 / 3.0
 #: Mass of p(x) in the lightest nodes that are left out, and nats that log p_f − L_S may have there.
-_IGNORED_MASS = 1e-7
-_LARGEST_GAP = 100.0
+IGNORED_MASS = 1e-7
+LARGEST_GAP = 100.0
 #: Data nodes worked on between two reports of progress.
-_BATCH = 256
+BATCH = 256
 #: Quasi-Monte Carlo points a repetition for D > 2.
 _SIZE = 128
 
@@ -147,7 +148,7 @@ def iwae_objective(
         truth = None if data is None else source
         excess, gap = _of_table(field, truth, given_sample(sample, dim), count, q, progress)
     else:
-        rule = data_rule(source, step=step, ignored=_IGNORED_MASS, size=_SIZE, seed=seed)
+        rule = data_rule(source, step=step, ignored=IGNORED_MASS, size=_SIZE, seed=seed)
         excess, gap = _averages(field, source, rule, count, q, progress)
     return IwaeObjective(count, q, excess, gap)
 
@@ -161,8 +162,8 @@ def _averages(
     errors = p.relative_error + p_f.relative_error + bound.error
     # Where p_f is far from p, log p − L_S has more than the gap where p(x) is next to nothing.
     apart = float(np.abs(p.value - p_f.value).max())
-    excess = rule.average(p.value - bound.value, errors, unseen=_LARGEST_GAP + apart)
-    return excess, rule.average(p_f.value - bound.value, errors, unseen=_LARGEST_GAP)
+    excess = rule.average(p.value - bound.value, errors, unseen=LARGEST_GAP + apart)
+    return excess, rule.average(p_f.value - bound.value, errors, unseen=LARGEST_GAP)
 
 
 def _of_table(
@@ -189,16 +190,21 @@ def _bounds(
     """Compute L_S at every x, in batches."""
     parts = []
     with progress.task(f"IWAE bound, S = {samples}", len(x)) as advance:
-        for start in range(0, len(x), _BATCH):
-            batch = x[start : start + _BATCH]
+        for start in range(0, len(x), BATCH):
+            batch = x[start : start + BATCH]
             if q == OPTIMAL_Q and samples > 1:
                 parts.append(optimal_iwae_q(field, batch, samples).bound)
             else:
                 best = field.optimal_q(batch)
                 parts.append(iwae_bound(field, batch, best.mean, best.scale, samples))
             advance(len(batch))
+    return joined_bounds(parts)
+
+
+def joined_bounds(parts: Sequence[ImportanceBound]) -> ImportanceBound:
+    """Return L_S of several batches of x as one."""
     return ImportanceBound(
         np.concatenate([part.value for part in parts]),
         np.concatenate([part.error for part in parts]),
-        samples,
+        parts[0].samples,
     )

@@ -15,6 +15,8 @@ from ._measure_preserving import guarded as guarded
 from ._measure_preserving import local_fold as local_fold
 from ._measure_preserving import reflection as reflection
 from ._measure_preserving import uneven_fold as uneven_fold
+from ._merged_classes import merged_classes as merged_classes
+from ._merged_classes import side_by_side as side_by_side
 from ._monotone import MonotoneRearrangement as MonotoneRearrangement
 from ._monotone import Tracing as Tracing
 from ._monotone import monotone_rearrangement as monotone_rearrangement

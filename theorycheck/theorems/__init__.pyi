@@ -1,4 +1,6 @@
 # The face of this room: what other rooms and users import, each name once.
+from ._collapse import CollapseThreshold as CollapseThreshold
+from ._collapse import collapse_threshold as collapse_threshold
 from ._condition1 import Condition1At as Condition1At
 from ._condition1 import condition_1_at as condition_1_at
 from ._condition1 import some as some

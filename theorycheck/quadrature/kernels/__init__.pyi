@@ -22,8 +22,10 @@ from ._certificate import certify_batch as certify_batch
 from ._class_weights import class_weights_batch as class_weights_batch
 from ._exponential import exp_nonpositive as exp_nonpositive
 from ._iwae_bound import importance_bound_batch as importance_bound_batch
+from ._iwae_joint import joint_importance_bound_batch as joint_importance_bound_batch
 from ._iwae_optimum import OPTIMA as OPTIMA
 from ._iwae_optimum import optimal_importance_q_batch as optimal_importance_q_batch
+from ._iwae_shared import shared_importance_q_batch as shared_importance_q_batch
 from ._layouts import AffineTable as AffineTable
 from ._layouts import Balls as Balls
 from ._layouts import Candidates as Candidates

@@ -51,26 +51,26 @@ from theorycheck.quadrature.kernels._multistart import (
 OPTIMA = 4
 #: Where starts are compared, where they are refined, and where the best are refined once more. One
 #: step an octave leaves 1e-6 of log p − L_S, smoothly in q, and so moves an optimum little.
-_ROUGH = Rule(phases=1, truncation=1e-6, accuracy=1e-4)
-_SEARCH = Rule(phases=1, truncation=1e-12, accuracy=1e-10)
-_POLISH = Rule(phases=2, truncation=1e-13, accuracy=1e-10)
-_ITERATIONS = 60
+ROUGH = Rule(phases=1, truncation=1e-6, accuracy=1e-4)
+SEARCH = Rule(phases=1, truncation=1e-12, accuracy=1e-10)
+POLISH = Rule(phases=2, truncation=1e-13, accuracy=1e-10)
+ITERATIONS = 60
 #: Newton decrement (nats) at which the search ends, at the level of that accuracy.
-_CONVERGED = 1e-10
+CONVERGED = 1e-10
 #: Least curvature assumed: L_S is as flat as log p − L_S is small.
-_LEAST_CURVATURE = 1e-8
+LEAST_CURVATURE = 1e-8
 #: Nats above the best optimum found from which a start is not refined any more.
-_START_MARGIN = 1.0
+START_MARGIN = 1.0
 #: Nats above the best optimum at which an ascent that has nearly arrived is given up.
 _ABANDON_MARGIN = 0.3
 #: Distance (see `_multistart.py`) within which a start or an ascent belongs to an optimum already
 #: found, and within which two optima are one: where L_S is flat they are only found to 0.01.
-_BASIN = 0.2
-_SAME = 0.03
+BASIN = 0.2
+SAME = 0.03
 #: Nats above the best optimum within which an optimum is refined once more, with more steps.
 _POLISHED = 1e-5
 #: Nats within which two optima count as equally good.
-_TIE = 1e-9
+TIE = 1e-9
 
 
 class _Model(NamedTuple):
@@ -90,10 +90,10 @@ def _rough_value(
     """Return −L_S at a start, or any number above −floor if it is above."""
     count = importance_nodes(
         x, mean, log_scale, model.inverse_sigma, model.panels, model.defect, model.peak, samples,
-        _ROUGH.accuracy, buffers,
+        ROUGH.accuracy, buffers,
     )  # fmt: skip
     nodes = buffers.nodes
-    return -log_mean_weight(nodes[MASS], nodes[LOG_W], count, samples, _ROUGH, floor, integral)[0]
+    return -log_mean_weight(nodes[MASS], nodes[LOG_W], count, samples, ROUGH, floor, integral)[0]
 
 
 @scalar_kernel
@@ -122,13 +122,13 @@ def ascend(
     value, g1, g2, h11, h12, h22 = _fine_derivatives(
         x, mean, log_scale, samples, model, rule, buffers, integral
     )
-    for _ in range(_ITERATIONS):
-        step1, step2, decrement = newton_step(g1, g2, h11, h12, h22, _LEAST_CURVATURE)
-        if decrement < _CONVERGED:
+    for _ in range(ITERATIONS):
+        step1, step2, decrement = newton_step(g1, g2, h11, h12, h22, LEAST_CURVATURE)
+        if decrement < CONVERGED:
             break
         if kept > 0 and decrement < 0.1:
             hopeless = value - 2.0 * decrement > optima[0, VALUE] + _ABANDON_MARGIN
-            if hopeless or known(mean, log_scale, optima, kept, _BASIN):
+            if hopeless or known(mean, log_scale, optima, kept, BASIN):
                 return mean, log_scale, np.inf
         fraction = first_fraction(step1, step2)
         better = False
@@ -161,7 +161,7 @@ def _polish(
     for m in range(kept):
         if optima[m, VALUE] < optima[0, VALUE] + _POLISHED:
             optima[m, MEAN], optima[m, LOG_SCALE], optima[m, VALUE] = ascend(
-                x, optima[m, MEAN], optima[m, LOG_SCALE], samples, model, _POLISH, optima, none,
+                x, optima[m, MEAN], optima[m, LOG_SCALE], samples, model, POLISH, optima, none,
                 buffers, integral,
             )  # fmt: skip
 
@@ -200,21 +200,21 @@ def optimal_importance_q_batch(
             if not math.isnan(starts[k, i, 0]):
                 ranked[i, VALUE] = _rough_value(
                     x[k], ranked[i, MEAN], ranked[i, LOG_SCALE], samples, model,
-                    -lowest - _START_MARGIN, buffers, integral,
+                    -lowest - START_MARGIN, buffers, integral,
                 )  # fmt: skip
                 lowest = min(lowest, ranked[i, VALUE])
         kept = cleared(optima[k])
         refined = 0
         while refined < descents:
-            pick = next_start(ranked, starts.shape[1], optima[k], kept, _START_MARGIN, _BASIN)
+            pick = next_start(ranked, starts.shape[1], optima[k], kept, START_MARGIN, BASIN)
             if pick < 0:
                 break
             refined += 1
             mean, log_scale, value = ascend(
-                x[k], ranked[pick, MEAN], ranked[pick, LOG_SCALE], samples, model, _SEARCH,
+                x[k], ranked[pick, MEAN], ranked[pick, LOG_SCALE], samples, model, SEARCH,
                 optima[k], kept, buffers, integral,
             )  # fmt: skip
             if value < np.inf:
-                kept = keep(mean, log_scale, value, optima[k], kept, _SAME)
+                kept = keep(mean, log_scale, value, optima[k], kept, SAME)
         _polish(x[k], samples, model, optima[k], kept, buffers, integral)
-        put_best_first(optima[k], kept, _TIE)
+        put_best_first(optima[k], kept, TIE)

@@ -68,6 +68,17 @@ def shared_value(
     bend of r_y.
     """
     class_costs(x, mean, log_scale, inverse_sigma, classes, work, each)
+    return weighed(each, share, log_prior, offers)
+
+
+@scalar_kernel
+def weighed(
+    each: Matrix, share: Vector, log_prior: Vector, offers: Matrix
+) -> tuple[float, float, float, float, float, float]:
+    """Return −V and its scaled derivatives from those of the classes, `each` (C, 6).
+
+    Rows of `offers` (3, C) are filled with a_y, log r_y and the bend of r_y.
+    """
     offer, log_r, bend = offers[0], offers[1], offers[2]
     count = log_prior.shape[0]
     for y in range(count):
