@@ -14,7 +14,7 @@ from theorycheck.dataset import labelled_optimum
 from theorycheck.inference import CONDITIONAL, FACTORISED, ExactLabelled
 from theorycheck.models import load_labelled_model
 from theorycheck.objectives import LabelledObjective, labelled_value
-from theorycheck.report import EXACT, GAUSSIAN, HOLDS, SERIES, labels_figure, new_figure, styled
+from theorycheck.report import EXACT, HOLDS, SERIES, labels_figure, new_figure, styled
 
 truth = load_labelled_model("discrete_semi_circle")
 tolerance = sized(1e-5, 1e-2)
@@ -51,7 +51,7 @@ def draw_posterior():
         total += density
         axes.plot(z, density, color=SERIES[y], lw=2, label=f"p(y = {y}|x) p(z|x, y = {y})")
     axes.fill_between(z, total, color="#DDDDDD", lw=0, label="p(z|x)")
-    axes.plot(z, normal(shared.mean[0], shared.scale[0]), "--", color=GAUSSIAN, lw=2,
+    axes.plot(z, normal(shared.mean[0], shared.scale[0]), "--", color="#333333", lw=2,
               label="best q(z|x), factorised")  # fmt: skip
     axes.set(xlabel="z (prior std. dev.)", ylabel="density (per unit of z)")
     axes.legend()

@@ -59,7 +59,7 @@ def labels_figure(
         panel.set_title(
             "ground truth\n"
             if one is truth
-            else f"optimum, {_short(one)}\nI(x; y): {kept:.3g} % of the data's"
+            else f"optimum, {_short(one)}\nkeeps {kept:.2g} % of I(x; y)"
         )
     axes[0].set_ylabel("$x_2$" if truth.data.data_dim > 1 else "$f_y(z)$")
     if truth.data.count <= len(SERIES):
