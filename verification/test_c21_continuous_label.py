@@ -3,7 +3,7 @@
 Setting: continuous_semi_circle, y and z standard normal, σ² = 0.01; ℓ = 0.1, γ = 1, α = 0.
 Statement: section 5.2 of the paper: with a naive q(y|x) there is functional collapse even in IWAE.
 Kind: one-sided.
-Reference: section 5.2; docs/labels.md, "A continuous label", for the families and for the f compared.
+Reference: section 5.2; docs/labels.md, "A continuous label", for families and the f compared.
 Reading: naive is a Gaussian q(y|x). Of the two IWAE bounds (docs/labels.md) one has the average
 over z inside the expectation over y; its limit S → ∞ misses KL[q(y|x) ‖ p(y|x)] and nothing else.
 The other has importance weights over (y, z) together and tends to log p(x). Collapse is f(y, z) =
@@ -15,8 +15,8 @@ Verdict rules, for the first bound in its limit:
 (b) "collapse in full is what the objective prefers": any collapsed f has J >= ℓγ I(x; y), for its
     MLEO_xy is MLEO_x + I(x; y). Refuted if an f that keeps more than 10 % of I(x; y) has a J below
     that beyond the radii; else inconclusive, for no search over all f is made.
-(c) for the second bound in its limit, "the collapsed f is preferred": J is (1−ℓ) MLEO_x + ℓγ MLEO_xy,
-    0 at the ground truth; refuted if ℓγ I(x; y) is positive beyond the radius.
+(c) for the second bound in its limit, "the collapsed f is preferred": J is (1−ℓ) MLEO_x +
+    ℓγ MLEO_xy, 0 at the ground truth; refuted if ℓγ I(x; y) is positive beyond the radius.
 These rules were written when the figures of docs/labels.md were known. That networks, at S = 20 and
 with an encoder, do the same is open.
 """
