@@ -158,11 +158,10 @@ class CurveLaw:
     def _masses_of(self, label: Array) -> tuple[Array, Array, Array]:
         curve, strands = self.curve, self.curve.strands
         rising = np.array([[strand.rising] for strand in strands])
-        first, last, low, high = (
+        first, last, low, high, left, right = (
             np.array([[getattr(strand, name)] for strand in strands])
-            for name in ("first", "last", "low", "high")
+            for name in ("first", "last", "low", "high", "left", "right")
         )
-        left, right = (np.array([[getattr(s, name)] for s in strands]) for name in ("left", "right"))
         # The first and the last strand carry the tails beyond the panels too.
         left[0], right[-1] = -np.inf, np.inf
         inside = (label > low) & (label < high)
