@@ -19,9 +19,9 @@ from theorycheck.results._json_schemas import json_schema, schema_id, verbs_with
 
 jsonschema = pytest.importorskip("jsonschema")
 
-WAVE = ("expr:sin(3*z)", "--noise-variance", "0.01")
-CLASS = ("--folds", "2", "--tears", "-1", "--pieces", "1", "--tolerance", "1e-3")
-NETWORK = ("expr:0.5*sin(3*z)", "--data", WAVE[0], "--data-noise-variance", "0.01")
+WAVE = ("expr:sin(2*z)", "--noise-variance", "0.1")
+CLASS = ("--folds", "2", "--tears", "-1", "--pieces", "1", "--tolerance", "1e-2")
+NETWORK = ("expr:0.5*sin(2*z)", "--data", WAVE[0], "--data-noise-variance", "0.1")
 TRAIN = (
     "--steps", "2", "--restarts", "2", "--from-truth", "0", "--batch", "8", "--hidden", "4",
 )  # fmt: skip
