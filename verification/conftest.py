@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from joblib import Parallel, delayed
 
 from theorycheck.claims import (
     HTML_NAME,
@@ -128,12 +129,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
     After an installation both would spend their first 40 s on the same kernels.
     """
-    if not session.config.stash.get(_DISTRIBUTED, False):
+    config = session.config
+    if config.option.collectonly or not config.stash.get(_DISTRIBUTED, False):
         return
     wave = load_model("expr:sin(3*z)", noise_variance=0.04)
+    search = SearchSettings(effort=_LEAST)
     with bounds_compiled_meanwhile(_PROCESSES):
-        find_optimum(wave, SearchSettings(effort=_LEAST), execution=Execution(jobs=1))
-        iwae_objective(wave, samples=2)
+        # Not here: numba has counted this process's threads by now.
+        Parallel(_PROCESSES)(
+            [
+                delayed(find_optimum)(wave, search, execution=Execution(jobs=1)),
+                delayed(iwae_objective)(wave, samples=2),
+            ]
+        )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
