@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -23,6 +23,12 @@ IWAE_TINY = Effort(
 )  # fmt: skip
 #: Of the zero-MLEO class two folds: what is found there is tested elsewhere.
 SMALL_CLASS = ClassSettings(folds=(2,), tears=-1, pieces=0)
+
+
+def make_class_small(patch: pytest.MonkeyPatch) -> None:
+    """Let the zero-MLEO class be the small one wherever nothing else is asked for."""
+    values = tuple(getattr(SMALL_CLASS, one.name) for one in fields(ClassSettings))
+    patch.setattr(ClassSettings.__init__, "__defaults__", values)
 
 
 def make_searches_tiny(patch: pytest.MonkeyPatch) -> None:

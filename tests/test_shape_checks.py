@@ -81,7 +81,8 @@ def test_arrays_of_public_functions_have_shapes(room: str) -> None:
 
 def test_a_wrong_shape_is_caught() -> None:
     x, values, spacing = np.zeros((4, 2)), np.zeros(4), np.ones(2)
-    change_at_kinks(x, spacing, values)
+    for _ in range(2):
+        change_at_kinks(x, spacing, values)
     with pytest.raises(TypeCheckError, match="terms"):
         change_at_kinks(x, spacing, values[:3])
     with pytest.raises(TypeCheckError, match="spacing"):
@@ -98,7 +99,10 @@ def test_fields_of_a_result_must_agree() -> None:
 
 
 def test_what_is_returned_is_checked() -> None:
+    right = Decoder(lambda z: np.zeros((len(z), 2)), 2, "of two dimensions")
     wrong = Decoder(lambda z: np.zeros((len(z), 3)), 2, "of three dimensions")
+    # What has passed is remembered by the arguments and the result, not by the arguments alone.
+    assert right([0.0, 1.0]).shape == (2, 2)
     with pytest.raises(TypeCheckError, match="return value"):
         wrong([0.0, 1.0])
     assert sobol_points(2, size=4, repeats=3, seed=0).shape == (3, 4, 2)

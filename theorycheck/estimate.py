@@ -27,7 +27,8 @@ class Kind(enum.StrEnum):
 
     def __or__(self, other: str) -> Kind:
         """Return the weaker of two kinds: that of any combination of the two numbers."""
-        return max(self, Kind(other), key=list(Kind).index)
+        # Nearly always of one kind, and sums of them are taken by the hundred thousand.
+        return self if other is self else max(self, Kind(other), key=list(Kind).index)
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Estimate:
     kind: Kind = Kind.ESTIMATED
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "kind", Kind(self.kind))
+        if self.kind.__class__ is not Kind:
+            object.__setattr__(self, "kind", Kind(self.kind))
         if math.isnan(self.error) or self.error < 0.0:
             raise ValueError(f"an error radius must be >= 0, not {self.error}")
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from joblib import Parallel, delayed
 
 from theorycheck.claims import (
     HTML_NAME,
@@ -30,9 +31,10 @@ from theorycheck.claims import (
     claim_rows,
     claims_with_test,
 )
-from theorycheck.models import benchmark
-from theorycheck.objectives import objective_of
-from theorycheck.optimum import Execution, PredictedOptimum, SearchSettings, find_optimum
+from theorycheck.inference import bounds_compiled_meanwhile
+from theorycheck.models import benchmark, load_model
+from theorycheck.objectives import iwae_objective, objective_of
+from theorycheck.optimum import Effort, Execution, PredictedOptimum, SearchSettings, find_optimum
 from theorycheck.results import ResultCache
 
 if TYPE_CHECKING:
@@ -48,11 +50,18 @@ if not os.environ.get("THEORYCHECK_CACHE"):
 
 _HERE = Path(__file__).resolve().parent
 _LEDGER = pytest.StashKey[Ledger]()
+#: Whether the processes of the run are ours.
+_DISTRIBUTED = pytest.StashKey[bool]()
 #: Processes of the plain run, so that it takes minutes on a laptop.
 _PROCESSES = 2
 #: What they start with: what takes longest, so that no process is left waiting; and one search
 #: each, so that none is made twice at the same time.
 _FIRST = ("C06", "C12", "C01", "C13", "C10", "C11")
+#: As small as a search can be: a second.
+_LEAST = Effort(
+    starts=2, coarse_cells=24, middle_cells=32, fine_cells=48, most_nodes=100, refined=1, hops=1,
+    most=8, fine_step=0.9, tolerance=1e-3,
+)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -102,6 +111,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if told or not plain or cores < _PROCESSES or asked == "1" or not _only_claims(config):
         return
     option.numprocesses, option.dist = _PROCESSES, "loadfile"
+    config.stash[_DISTRIBUTED] = True
     # Files start in the order that they are collected in, which is ours.
     option.loadscopereorder = False
     # Threads would only wait for each other: the processes have a core each.
@@ -111,6 +121,27 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LEDGER] = Ledger()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile what most checks need before there are processes that would each do so.
+
+    After an installation both would spend their first 40 s on the same kernels.
+    """
+    config = session.config
+    if config.option.collectonly or not config.stash.get(_DISTRIBUTED, False):
+        return
+    wave = load_model("expr:sin(3*z)", noise_variance=0.04)
+    search = SearchSettings(effort=_LEAST)
+    with bounds_compiled_meanwhile(_PROCESSES):
+        # Not here: numba has counted this process's threads by now.
+        Parallel(_PROCESSES)(
+            [
+                delayed(find_optimum)(wave, search, execution=Execution(jobs=1)),
+                delayed(iwae_objective)(wave, samples=2),
+            ]
+        )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.cli.conftest import Run
+from tests.efforts import make_searches_tiny
 from theorycheck.json_values import jsonable
 from theorycheck.models._loading import load_model
 from theorycheck.theorems import ClassSettings, examine_theorem1
@@ -15,12 +16,12 @@ MODEL = ("conditions", "expr:abs(z)", "--noise-variance", "0.3", "--tolerance", 
 
 
 def test_the_class_in_json_is_what_the_library_finds(run: Run) -> None:
-    arguments = ("--search", "none", "--folds", "2", "--tears", "-1", "--json")
+    arguments = ("--search", "none", "--folds", "2", "--tears", "-1", "--pieces", "1", "--json")
     result = run(*MODEL, *arguments)
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     data = load_model("expr:abs(z)", noise_variance=0.3)
-    members = ClassSettings(folds=(2,), tears=-1)
+    members = ClassSettings(folds=(2,), tears=-1, pieces=1)
     expected = examine_theorem1(data, surveyed=members, tolerance=1e-3).check.to_dict()
     for key in ("verdict", "class_searched", "summary"):
         assert found[key] == expected[key]
@@ -41,7 +42,8 @@ def test_the_class_in_json_is_what_the_library_finds(run: Run) -> None:
     ]
 
 
-def test_search_tables_and_plain_words(run: Run) -> None:
+def test_search_tables_and_plain_words(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_searches_tiny(monkeypatch)
     result = run(*MODEL, "--folds", "2", "--tears", "0", "--pieces", "1", "--jobs", "1")
     assert result.returncode == 0, result.stderr
     for words in (

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Run
-from tests.efforts import make_searches_tiny
+from tests.efforts import make_class_small, make_searches_tiny
 from theorycheck import theorems
 from theorycheck.cli.conditions import conditions
 from theorycheck.cli.report import report
@@ -20,7 +20,7 @@ from theorycheck.objectives import _price as price
 from theorycheck.report import _html as html
 from theorycheck.theorems import ClassSettings
 
-WAVE = ("expr:sin(3*z)", "--noise-variance", "0.01")
+WAVE = ("expr:sin(2*z)", "--noise-variance", "0.1")
 #: Of condition (2) and what else depends on the class.
 BADGES = {
     "condition (2′)": "condition_2_repaired",
@@ -34,8 +34,7 @@ BADGES = {
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     make_searches_tiny(monkeypatch)
     # A fold and the monotone rearrangement: by default for both verbs, for none of them more.
-    defaults = ((2,), -1, 0, 0, True)
-    monkeypatch.setattr(ClassSettings.__init__, "__defaults__", defaults)
+    make_class_small(monkeypatch)
     # The figures take as long as all the rest, and say nothing here.
     monkeypatch.setattr(html, "figures_of", lambda _: ())
 
@@ -85,8 +84,7 @@ def test_a_price_is_told_once_a_model(
     """The ground truth's; the optimum's evaluation takes about as long, and is not told again."""
     # Whatever takes any time is worth saying.
     monkeypatch.setattr(price, "_WORTH_SAYING", 0.0)
-    model = (WAVE[0], *WAVE[1:], "--tolerance", "1e-2")
-    result = run("report", *model, "-o", "out")
+    result = run("report", *WAVE, "--tolerance", "1e-2", "-o", "out")
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "out" / "report.html").is_file()
     told = [line for line in result.stderr.splitlines() if "x to average over" in line]

@@ -9,28 +9,29 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import Run
-from tests.efforts import make_searches_tiny
+from tests.efforts import make_class_small, make_searches_tiny
 from tests.results.test_json_schemas import complaints
 from theorycheck.models import load_model
 from theorycheck.results import head_of
 from theorycheck.theorems import HeldNoise, NoiseCurve
 
-WAVE = ("expr:sin(3*z)", "--noise-variance", "0.01")
+WAVE = ("expr:sin(2*z)", "--noise-variance", "0.1")
 QUICK = ("--tolerance", "1e-2")
-NETWORK = ("expr:0.5*sin(3*z)", "--data", WAVE[0], "--data-noise-variance", "0.01")
-FINGERPRINT = load_model(WAVE[0], noise_variance=0.01).fingerprint
+NETWORK = ("expr:0.5*sin(2*z)", "--data", WAVE[0], "--data-noise-variance", "0.1")
+FINGERPRINT = load_model(WAVE[0], noise_variance=0.1).fingerprint
 
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     make_searches_tiny(monkeypatch)
+    make_class_small(monkeypatch)
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
         ("decompose", *WAVE, *QUICK, "--eta", "0.1"),
-        ("conditions", *WAVE, *QUICK, "--search", "none", "--folds", "2", "--tears", "-1"),
+        ("conditions", *WAVE, *QUICK, "--search", "none", "--folds", "2"),
         ("noise", *WAVE, *QUICK, "--search", "none"),
         ("optimum", *WAVE, "--seed", "3"),
         ("optimum", *WAVE, "--objective", "iwae", "--samples", "2"),
@@ -69,16 +70,16 @@ def test_a_curve(run: Run, tmp_path: Path) -> None:
 
     assert run("optimum", *WAVE, "-o", "r.npz").returncode == 0
     found = PredictedOptimum.load(tmp_path / "r.npz")
-    curve = NoiseCurve(found.data, (HeldNoise(0.01, found, found, 0.0),))
+    curve = NoiseCurve(found.data, (HeldNoise(0.1, found, found, 0.0),))
     curve.save(tmp_path / "curve.npz")
     entry = json.loads(run("show", "curve.npz", "--json").stdout)
-    assert entry["result"]["curve"]["lowest"] == 0.01
-    assert "J*(σ²) on the data of sin(3*z)" in run("show", "curve.npz").stdout
+    assert entry["result"]["curve"]["lowest"] == 0.1
+    assert "J*(σ²) on the data of sin(2*z)" in run("show", "curve.npz").stdout
 
 
 def test_an_optimum_whose_data_are_a_function(run: Run, tmp_path: Path) -> None:
     """The f of a Python function is not in the file: all that is there is shown."""
-    (tmp_path / "own.py").write_text("import numpy as np\ndef f(z):\n    return np.sin(3 * z)\n")
+    (tmp_path / "own.py").write_text("import numpy as np\ndef f(z):\n    return np.sin(2 * z)\n")
     made = run("optimum", "own.py:f", *WAVE[1:], "-o", "r.npz")
     assert made.returncode == 0, made.stderr
     (tmp_path / "own.py").unlink()

@@ -102,9 +102,9 @@ def test_three_dimensions_against_sampling() -> None:
 
 
 def test_beyond_the_budget_it_samples_and_says_so() -> None:
-    model = _model("[8*cos(z), 8*sin(2*z)]", 0.01, 0.01)
+    model = _model("[2*cos(z), 2*sin(2*z)]", 0.01, 0.01)
     field = MeanField(latent_panels(model))
-    rule = CurveAverages(field, 1e-4, max_nodes=20_000, size=256, repeats=8)
+    rule = CurveAverages(field, 1e-4, max_nodes=5_000, size=256, repeats=8)
     found = rule.posterior()
     assert found.sampled
     assert "quasi-Monte Carlo" in rule.method(found)

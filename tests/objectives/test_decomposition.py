@@ -89,8 +89,8 @@ def test_mleo_between_gaussians_in_the_plane() -> None:
 
 @pytest.mark.parametrize("name", ["absolute_value", "figure8", "wave", "ramp", "half_line"])
 def test_pmo_is_stable_and_honest(name: str) -> None:
-    """Coarse tolerances against a reference at 1e-7 (D = 2) or 1e-8."""
-    reference = _decomposition(name, 1e-7 if PROBLEMS[name].model.data_dim == 2 else 1e-8).pmo
+    """Coarse tolerances against a reference at 3e-7 (D = 2) or 1e-8."""
+    reference = _decomposition(name, 3e-7 if PROBLEMS[name].model.data_dim == 2 else 1e-8).pmo
     for tolerance in (1e-3, 1e-4, 1e-6):
         pmo = _decomposition(name, tolerance).pmo
         # 1e-8: mass of boxes that are not looked at, times the largest KL.

@@ -17,6 +17,9 @@ from theorycheck.results import _codec as codec
 ROOT = Path(__file__).resolve().parents[2]
 LINE = load_model("expr:[z, 0.5*z**2]", noise_variance=0.3)
 FLAT = load_model("expr:[z, 0*z]", noise_variance=0.3)
+#: In one dimension, where an average takes a moment: a curve as data, and a line as model.
+CURVE = load_model("expr:z + 0.3*z**2", noise_variance=0.3)
+STRAIGHT = load_model("expr:z", noise_variance=0.3)
 
 
 def test_a_number_becomes_an_objective_in_one_place() -> None:
@@ -58,23 +61,23 @@ def test_to_plain_values_and_back(objective: Objective) -> None:
 
 
 def test_the_elbo_is_the_decomposition() -> None:
-    parts = decompose(FLAT, LINE)
-    found = ELBO.evaluate(FLAT, LINE)
+    parts = decompose(STRAIGHT, CURVE)
+    found = ELBO.evaluate(STRAIGHT, CURVE)
     assert (found.objective, found.excess, found.gap) == (ELBO, parts.excess, parts.pmo)
     assert found.figures == parts.figures
     assert (found.beside, found.entries()) == ((), {})
     # What is known already is not computed anew.
-    assert ELBO.evaluate(FLAT, LINE, decomposition=parts).decomposition is parts
-    assert ELBO.excess(FLAT, LINE) == parts.excess
-    rough = ELBO.excess(FLAT, LINE, rough=True)
+    assert ELBO.evaluate(STRAIGHT, CURVE, decomposition=parts).decomposition is parts
+    assert ELBO.excess(STRAIGHT, CURVE) == parts.excess
+    rough = ELBO.excess(STRAIGHT, CURVE, rough=True)
     assert abs(rough.value - parts.excess.value) <= rough.error + parts.excess.error
 
 
 def test_the_iwae_bound_has_a_j_of_its_own() -> None:
-    iwae, parts = IwaeBound(5), decompose(FLAT, LINE, tolerance=1e-4)
+    iwae, parts = IwaeBound(5), decompose(STRAIGHT, CURVE, tolerance=1e-4)
     found, own = (
-        iwae.evaluate(FLAT, LINE, decomposition=parts),
-        iwae_objective(FLAT, LINE, samples=5),
+        iwae.evaluate(STRAIGHT, CURVE, decomposition=parts),
+        iwae_objective(STRAIGHT, CURVE, samples=5),
     )
     assert (found.excess, found.gap) == (own.excess, own.gap)
     assert found.decomposition is parts
@@ -85,7 +88,7 @@ def test_the_iwae_bound_has_a_j_of_its_own() -> None:
     assert abs(apart.value) <= apart.error
     # A line: its posterior is Gaussian, and no bound loses anything.
     assert abs(found.excess.value - parts.excess.value) <= found.excess.error + parts.excess.error
-    rough = iwae.excess(FLAT, LINE, rough=True)
+    rough = iwae.excess(STRAIGHT, CURVE, rough=True)
     assert rough.error > own.excess.error
     assert abs(rough.value - own.excess.value) <= rough.error + own.excess.error
 

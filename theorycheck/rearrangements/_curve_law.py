@@ -14,6 +14,8 @@ from theorycheck.rearrangements._traced_curve import TracedCurve
 
 #: Iterations of a Newton's method that falls back on bisection; bisection alone needs about 55.
 _ITERATIONS = 90
+#: Latents that are solved for at once, some 300 bytes each.
+_SOLVED = 1 << 18
 _EPS = float(np.finfo(float).eps)
 
 
@@ -53,30 +55,38 @@ class CurveLaw:
         -------
         ndarray, shape (n,)
         """
-        strand, curve = self.curve.strands[index], self.curve
-        sign = 1.0 if strand.rising else -1.0
-        panels = slice(strand.first, strand.last)
-        start = np.maximum.accumulate(sign * curve.ends[0][panels])
-        wanted = sign * np.asarray(label, dtype=np.float64)
-        panel = np.clip(np.searchsorted(start, wanted, side="right") - 1, 0, start.size - 1)
-        panel = panel + strand.first
+        label = np.asarray(label, dtype=np.float64)
+        return self._on_strands(np.full(label.shape, index), label)
+
+    def _on_strands(self, index: NDArray[np.intp], label: Array) -> Array:
+        """The same for strands that differ from label to label: one solve for all of them."""
+        curve = self.curve
+        sign, rounding, panel = np.empty(label.shape), np.empty(label.shape), np.empty_like(index)
+        for i in np.unique(index):
+            here, strand = index == i, curve.strands[i]
+            sign[here] = 1.0 if strand.rising else -1.0
+            rounding[here] = 4.0 * _EPS * max(abs(strand.low), abs(strand.high))
+            starts = curve.ends[0][strand.first : strand.last]
+            start = np.maximum.accumulate(starts if strand.rising else -starts)
+            number = np.searchsorted(start, sign[here] * label[here], side="right") - 1
+            panel[here] = np.clip(number, 0, start.size - 1) + strand.first
+        wanted = sign * label
         low, high = curve.panels.left[panel].copy(), curve.panels.right[panel].copy()
         # A label beyond the strand is at its end, and at the panel's where rounding says so.
         low = np.where(wanted >= sign * curve.ends[1][panel], high, low)
         high = np.where(wanted <= sign * curve.ends[0][panel], low, high)
         z = 0.5 * (low + high)
         active = np.flatnonzero(high > low)
-        rounding = 4.0 * _EPS * max(abs(strand.low), abs(strand.high))
         for _ in range(_ITERATIONS):
             if active.size == 0:
                 break
             at, here = z[active], panel[active]
-            gap = sign * curve.on_panel(curve.series, here, at) - wanted[active]
-            slope = sign * curve.on_panel(curve.slope_series, here, at)
+            gap = sign[active] * curve.on_panel(curve.series, here, at) - wanted[active]
+            slope = sign[active] * curve.on_panel(curve.slope_series, here, at)
             z[active] = _next(at, gap, slope, low, high, active)
             moved = np.abs(z[active] - at) > 4.0 * _EPS * np.maximum(np.abs(at), 1.0)
             # At a turn of f the label is flat: more cannot be told of z than what is told of it.
-            active = active[moved & (np.abs(gap) > rounding)]
+            active = active[moved & (np.abs(gap) > rounding[active])]
         return z
 
     def latent_at(self, label: PerPoint) -> Latents:
@@ -140,24 +150,37 @@ class CurveLaw:
 
     def _masses(self, label: Array) -> tuple[Array, Array, Array]:
         """F, 1 − F and F′ at the labels."""
-        below, above, density = (np.zeros(label.shape) for _ in range(3))
-        for i, strand in enumerate(self.curve.strands):
-            # The first and the last strand carry the tails beyond the panels too.
-            left = -np.inf if i == 0 else strand.left
-            right = np.inf if i + 1 == len(self.curve.strands) else strand.right
-            inside = (label > strand.low) & (label < strand.high)
-            z = np.where((label >= strand.high) == strand.rising, right, left)
-            at = self.on_strand(i, label[inside])
-            z[inside] = at
-            before, after = normal_mass(left, z), normal_mass(z, right)
-            below += before if strand.rising else after
-            above += after if strand.rising else before
-            panel = np.searchsorted(self.curve.panels.left, at, side="right") - 1
-            panel = np.clip(panel, strand.first, strand.last - 1)
-            slope = np.abs(self.curve.on_panel(self.curve.slope_series, panel, at))
-            normal = np.exp(-0.5 * at**2) / np.sqrt(2.0 * np.pi)
-            density[inside] += normal / np.maximum(slope, 1e-300)
+        most = max(_SOLVED // len(self.curve.strands), 1)
+        parts = [self._masses_of(label[k : k + most]) for k in range(0, max(label.size, 1), most)]
+        below, above, density = (np.concatenate(found) for found in zip(*parts, strict=True))
         return below, above, density
+
+    def _masses_of(self, label: Array) -> tuple[Array, Array, Array]:
+        curve, strands = self.curve, self.curve.strands
+        rising = np.array([[strand.rising] for strand in strands])
+        first, last, low, high, left, right = (
+            np.array([[getattr(strand, name)] for strand in strands])
+            for name in ("first", "last", "low", "high", "left", "right")
+        )
+        # The first and the last strand carry the tails beyond the panels too.
+        left[0], right[-1] = -np.inf, np.inf
+        inside = (label > low) & (label < high)
+        index, column = np.nonzero(inside)
+        z = np.where((label >= high) == rising, right, left)
+        at = self._on_strands(index, label[column])
+        z[inside] = at
+        before, after = normal_mass(left, z), normal_mass(z, right)
+        panel = np.searchsorted(curve.panels.left, at, side="right") - 1
+        panel = np.clip(panel, first[index, 0], last[index, 0] - 1)
+        slope = np.abs(curve.on_panel(curve.slope_series, panel, at))
+        normal = np.exp(-0.5 * at**2) / np.sqrt(2.0 * np.pi)
+        density = np.zeros(z.shape)
+        density[inside] = normal / np.maximum(slope, 1e-300)
+        return (
+            np.where(rising, before, after).sum(axis=0),
+            np.where(rising, after, before).sum(axis=0),
+            density.sum(axis=0),
+        )
 
 
 def _next(

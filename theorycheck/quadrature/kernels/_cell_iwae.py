@@ -292,7 +292,10 @@ def cell_importance_step_batch(
                 )
                 kept = keep(mean, log_scale, -value, best, kept, 0.0)
             optima[k, :, :] = np.nan
-            optima[k, :_KEPT, :] = best
+            # Entry by entry: of an array that is assigned numba compiles the text of an error too.
+            for i in range(_KEPT):
+                for j in range(3):
+                    optima[k, i, j] = best[i, j]
             _value, _g1, _g2, first, last = cell_iwae(
                 optima[k, 0, 0], optima[k, 0, 1], samples, boundary, prior, top, work
             )
