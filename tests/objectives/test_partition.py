@@ -142,3 +142,13 @@ def test_samples_carry_a_statistical_radius() -> None:
 def test_bad_eta(eta: float) -> None:
     with pytest.raises(SettingError, match="eta"):
         _result("ramp").kl_distribution.partition(eta)
+
+
+def test_thresholds_where_no_x_was_looked_at() -> None:
+    """As of an f that is not resolved anywhere: conditions asked it for thresholds, and failed."""
+    nothing = np.empty(0)
+    distribution = KlDistribution(
+        kl=nothing, mass=nothing, spread=nothing, pmo=Estimate(0.0, 1e2), missing_mass=1.0,
+        sampled=False,
+    )  # fmt: skip
+    assert (np.diff(distribution.eta_range()) > 0.0).all()

@@ -143,6 +143,10 @@ class KlDistribution:
         -------
         ndarray, ascending, all > 0
         """
+        few = np.geomspace(SMALLEST_ETA, 1e3 * SMALLEST_ETA, 4)
+        if not self.kl.size:
+            # No x was looked at: f is not resolved.
+            return few
         cumulative = np.cumsum(self.mass) / self.mass.sum()
         levels = np.linspace(1e-3, 1.0 - 1e-3, count // 2)
         index = np.minimum(np.searchsorted(cumulative, levels), self.kl.size - 1)
@@ -154,7 +158,7 @@ class KlDistribution:
         if result.size > 1:
             return result
         # All of KL(x) is rounding, as with Gaussian posteriors: a few thresholds above that.
-        return np.geomspace(SMALLEST_ETA, 1e3 * SMALLEST_ETA, 4)
+        return few
 
     def _partition(self, eta: float) -> Partition:
         (least, least_share), (high, share), (most, most_share) = self._above(eta)
