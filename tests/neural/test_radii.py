@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 
 from neural._noise_attribution import over_seeds
 from neural._results import RunResult
-from neural._trainer import Trainer
+from neural._stepper import averaged
 from tests.mutants import mutant
 from tests.radii.inventory import makers, mutated
 from tests.radii.table import ALLOWED, SEEN, Table, getter, off, rewired
@@ -152,11 +152,7 @@ def _over_seeds(function: Callable[..., Any]) -> float:
 def _validation(function: Callable[..., Any]) -> float:
     """One standard error over the validation points, in chunks."""
     values = torch.tensor([[1.0, 2.0, 6.0], [0.0, 0.0, 9.0]])
-    trainer = SimpleNamespace(
-        settings=SimpleNamespace(samples=1, seed=0, restarts=2, streams=2), device="cpu",
-        validation=torch.arange(3), _bound_of_each=lambda x, *_: values[:, x],
-    )  # fmt: skip
-    found = rewired(function, _CHUNK=2)(trainer)[1].numpy()
+    found = function(torch.arange(3), 2, 2, lambda x: values[:, x])[1].numpy()
     return max(off(found, [math.sqrt(7.0 / 3.0), math.sqrt(27.0 / 3.0)]) - 1e-7, 0.0)
 
 
@@ -300,12 +296,12 @@ NEURAL: Table = {
     ),
     "over seeds: not statistical": (_over_seeds, over_seeds, "Kind.STATISTICAL", "Kind.ESTIMATED"),
     "validation: deviation of one point": (
-        _validation, Trainer.bounds, "/ max(1, number - 1)", "",
+        _validation, averaged, "/ max(1, number - 1)", "",
     ),
     "validation: variance about its own mean": (
-        _validation, Trainer.bounds, "max(1, number - 1)", "number",
+        _validation, averaged, "max(1, number - 1)", "number",
     ),
-    "validation: squares without the mean's": (_validation, Trainer.bounds, "- mean**2", ""),
+    "validation: squares without the mean's": (_validation, averaged, "- mean**2", ""),
     "log likelihood: without H's radius": (
         _likelihood, getter(Judged, "log_likelihood"), "self.decomposition.entropy + self.mleo",
         "self.mleo - self.mleo.__class__(-1.0, 0.0)",
