@@ -87,7 +87,7 @@ def _own_excess(function: Callable[..., Any]) -> float:
     _, errors = rewired(
         function, MeanField=lambda _: None, _own_q=lambda *_: (None, None),
         exact_model=lambda _: SimpleNamespace(log_density=lambda _: p),
-        _average=lambda _data, values, *_: values(x),
+        network_average=lambda _data, values, *_: values(x),
     )(LINE, LINE, None, SimpleNamespace(negative_bound=lambda *_: bound))  # fmt: skip
     return off(errors, [0.13, 0.22, 1.01])
 
@@ -222,7 +222,7 @@ def _restarts(function: Callable[..., Any]) -> float:
     )
 
 
-_AVERAGE, _EXCESS = amortisation._average, amortisation._own_bound_excess
+_AVERAGE, _EXCESS = amortisation.network_average, amortisation._own_bound_excess
 
 NEURAL: Table = {
     "own average: values known exactly": (

@@ -1,0 +1,278 @@
+"""Networks with labels before the exact engine: J at the best q, and J with the networks' own q.
+
+With the own q(y|x) = r and q(z|x, y) every node has, without sampling z,
+
+    U(x) = Σ_y r_y [log π_y + ELBO_y(x) − log r_y],   L(x, y) = log π_y + ELBO_y(x),
+
+ELBO_y that of class y's decoder, so that what the networks reach is above J by what their q lack:
+the amortisation gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from theorycheck.arrays import Array, PerClass, PerPoint, Points
+from theorycheck.errors import ModelError
+from theorycheck.estimate import Estimate, Verdict, nonnegative, positive
+from theorycheck.evaluation._amortisation import network_average
+from theorycheck.evaluation._judging import NEAR_OPTIMUM, TOLERANCE
+from theorycheck.inference import ExactLabelled
+from theorycheck.models import LabelledModel
+from theorycheck.objectives import LabelledObjective, LabelledValue, labelled_value
+from theorycheck.progress import NO_PROGRESS, Progress
+
+
+@dataclass(frozen=True)
+class LabelEncoder:
+    """The inference networks of a labelled model, as plain functions of x (n, D).
+
+    Parameters
+    ----------
+    log_class_posterior : callable
+        x to log q(y|x), shape (C, n).
+    unlabelled : callable
+        x to μ and s of the q(z|x, y) in U, each (C, n); the same in every row where one q(z|x)
+        serves all classes.
+    labelled : callable
+        x to μ and s of the q(z|x, y) in L, each (C, n).
+    """
+
+    log_class_posterior: Callable[[Array], Array]
+    unlabelled: Callable[[Array], tuple[Array, Array]]
+    labelled: Callable[[Array], tuple[Array, Array]]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledJudged:
+    """Exact figures of one trained labelled model.
+
+    Parameters
+    ----------
+    value : LabelledValue
+        J and its parts at the best q of the family.
+    own_excess : Estimate or None
+        J with the networks' own q; None where these were not given.
+    """
+
+    value: LabelledValue
+    own_excess: Estimate | None
+
+    @property
+    def amortisation_gap(self) -> Estimate | None:
+        """How much the own q lose against the best, nats."""
+        return None if self.own_excess is None else self.own_excess - self.value.excess
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the figures for JSON."""
+        gap = self.amortisation_gap
+        return {
+            **self.value.to_dict(),
+            "collapse": self.value.collapse.to_dict_or_null(),
+            "own_excess": None if self.own_excess is None else self.own_excess.to_dict(),
+            "amortisation_gap": None if gap is None else gap.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class LabelledDistance:
+    """How far a trained labelled model is from a predicted optimum.
+
+    Parameters
+    ----------
+    excess : Estimate
+        Its J minus the predicted, nats.
+    near : Verdict
+        The verdict on J being within NEAR_OPTIMUM of the predicted.
+    not_below : Verdict
+        The verdict on J being at least the predicted: fails only where J is below it by more than
+        the error radius.
+    """
+
+    excess: Estimate
+    near: Verdict
+    not_below: Verdict
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values for JSON."""
+        return {
+            "excess": self.excess.to_dict(),
+            "near": str(self.near),
+            "not_below": str(self.not_below),
+        }
+
+
+def judge_labelled(
+    model: LabelledModel,
+    data: LabelledModel,
+    objective: LabelledObjective,
+    encoder: LabelEncoder | None = None,
+    *,
+    tolerance: float = TOLERANCE,
+    seed: int = 0,
+    progress: Progress = NO_PROGRESS,
+) -> LabelledJudged:
+    """Put a trained labelled model before the exact engine.
+
+    Parameters
+    ----------
+    model : LabelledModel
+        The trained f_y, with the σ² and the prior of the labels that they were trained with.
+    data : LabelledModel
+        Ground truth.
+    objective : LabelledObjective
+        γ, α, the labelled share and the family of q.
+    encoder : LabelEncoder, optional
+        The networks' own q.
+    tolerance : float
+        Error radius wanted for each PMO, nats.
+    seed : int
+        Seed of quasi-Monte Carlo, for D > 2.
+    progress : Progress
+        Told how far the work is.
+
+    Returns
+    -------
+    LabelledJudged
+
+    Raises
+    ------
+    ModelError
+        If model and data differ in D, the number of classes or the prior, or the encoder returns
+        what is no q.
+    """
+    value = labelled_value(
+        model, data, objective, tolerance=tolerance, seed=seed, progress=progress
+    )
+    own = None
+    if encoder is not None:
+        own = own_labelled_excess(model, data, objective, encoder, seed=seed)
+    return LabelledJudged(value, own)
+
+
+def labelled_distance(trained: LabelledValue, predicted: LabelledValue) -> LabelledDistance:
+    """Compare the J of a trained labelled model with that of a predicted optimum.
+
+    Parameters
+    ----------
+    trained, predicted : LabelledValue
+        Both of one objective.
+
+    Returns
+    -------
+    LabelledDistance
+    """
+    gap = trained.excess - predicted.excess
+    return LabelledDistance(gap, positive(Estimate(NEAR_OPTIMUM, 0.0) - gap), nonnegative(gap))
+
+
+def own_labelled_excess(
+    model: LabelledModel,
+    data: LabelledModel,
+    objective: LabelledObjective,
+    encoder: LabelEncoder,
+    *,
+    seed: int = 0,
+) -> Estimate:
+    """Compute J with given q, without sampling z: at least J at the best q.
+
+    Parameters
+    ----------
+    model, data : LabelledModel
+        The f_y with their σ², and the ground truth.
+    objective : LabelledObjective
+        What the q are to serve.
+    encoder : LabelEncoder
+        The q.
+    seed : int
+        Seed of quasi-Monte Carlo, for D > 2.
+
+    Returns
+    -------
+    Estimate
+        Nats.
+
+    Raises
+    ------
+    ModelError
+        If the encoder returns what is no q.
+    """
+    exact, truth = ExactLabelled(model), ExactLabelled(data)
+
+    def values(x: Array) -> tuple[Array, Array]:
+        return _excess_at(exact, truth, objective, encoder, x)
+
+    return network_average(truth, values, seed)
+
+
+def _excess_at(
+    exact: ExactLabelled,
+    truth: ExactLabelled,
+    objective: LabelledObjective,
+    encoder: LabelEncoder,
+    x: Points,
+) -> tuple[PerPoint, PerPoint]:
+    """Return what J has at every x, its average over y | x, with a radius."""
+    unlabelled, labelled, label = objective.weights
+    p, known = truth.log_density(x), truth.class_posterior(x)
+    share, error = known
+    log_r = _checked_classes(encoder.log_class_posterior(x), share.shape)
+    value = np.zeros(len(x))
+    radius = np.zeros(len(x))
+    off = np.minimum(p.relative_error, 1.0)
+    with np.errstate(divide="ignore"):
+        log_share = np.log(share)
+    if unlabelled:
+        offers = _offers(exact, x, encoder.unlabelled(x))
+        bound = _mean(np.exp(log_r), offers - log_r)
+        value += unlabelled * (p.value - bound)
+        radius += unlabelled * off
+    if labelled:
+        # log p(x, y) = log p(x) + log p(y|x).
+        missing = p.value + log_share - _offers(exact, x, encoder.labelled(x))
+        value += labelled * _mean(share, missing)
+        radius += labelled * (off + _moved(error, share, missing))
+    if label:
+        apart = log_share - log_r
+        value += label * _mean(share, apart)
+        radius += label * _moved(error, share, apart)
+    return value, radius
+
+
+def _offers(exact: ExactLabelled, x: Points, q: tuple[Array, Array]) -> PerClass:
+    """Return log π_y + ELBO_y(x) of every class at its q(z|x, y)."""
+    mean, scale = (np.asarray(part, dtype=np.float64) for part in q)
+    shape = (len(exact.fields), len(x))
+    if mean.shape != shape or scale.shape != shape:
+        raise ModelError(f"the encoder returned shapes {mean.shape} and {scale.shape}")
+    if not (np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0.0).all()):
+        raise ModelError("the encoder returned a q(z|x, y) with NaN, inf or a scale of zero")
+    each = [field.negative_elbo(x, mean[y], scale[y]) for y, field in enumerate(exact.fields)]
+    result: Array = exact.log_prior - np.stack(each)
+    return result
+
+
+def _checked_classes(log_r: Array, shape: tuple[int, ...]) -> PerClass:
+    values = np.asarray(log_r, dtype=np.float64)
+    if values.shape != shape:
+        raise ModelError(f"the encoder returned q(y|x) of shape {values.shape}, not {shape}")
+    if np.isnan(values).any() or np.abs(np.exp(values).sum(axis=0) - 1.0).max() > 1e-6:
+        raise ModelError("the encoder returned a q(y|x) that is no distribution")
+    return values
+
+
+def _mean(share: PerClass, values: PerClass) -> PerPoint:
+    """Average over classes; one without a share counts nothing."""
+    with np.errstate(invalid="ignore"):
+        result: Array = np.where(share > 0.0, share * values, 0.0).sum(axis=0)
+    return result
+
+
+def _moved(error: PerClass, share: PerClass, values: PerClass) -> PerPoint:
+    """Return how far Σ p (log p − …) moves with the radii of p: dp (log p − …) + dp."""
+    finite = np.where(share > 0.0, np.abs(values), np.abs(np.log(np.finfo(float).tiny)))
+    result: Array = (error * (finite + 1.0)).sum(axis=0)
+    return result
