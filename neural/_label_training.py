@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neural._finished import Finished
 from neural._label_data import LabelledSample, split_labelled
+from neural._label_restarts import start_labelled_at_truth
 from neural._label_settings import LabelSettings
 from neural._label_trainer import LabelTrainer
 from neural._loop import Loop
@@ -119,6 +120,8 @@ def train_labelled(
     ------
     SettingError
         If the device or the sample is not usable.
+    FittingError
+        If a decoder cannot be fitted to the ground truth.
     DivergenceError
         If a loss or weight is not finite: at which step and restart.
     """
@@ -129,6 +132,7 @@ def train_labelled(
         checked = sample.checked(data, settings.objective.labelled_share)
         parts = split_labelled(checked, training.validation_share, training.seed)
     trainer = LabelTrainer(data, settings, where, *parts)
+    start_labelled_at_truth(trainer, progress)
     trainer.mark_start()
     loop = Loop(trainer, progress)
     loop.to_the_end()
