@@ -49,6 +49,12 @@ class LabelSettings:
         if unlabelled == 0.0 and labelled == 0.0:
             raise SettingError("nothing is trained: all is labelled, and gamma is 0")
 
+    @property
+    def trains_classifier(self) -> bool:
+        """Tell whether the objective has q(y|x) in it."""
+        unlabelled, _, label = self.objective.weights
+        return label > 0.0 or (unlabelled > 0.0 and self.bound != "joint")
+
     @classmethod
     def of(
         cls,

@@ -81,8 +81,12 @@ class LabelTrained(Finished):
         shared = own
         if networks.shared is not None:
             shared = [EncoderModule(networks.shared.module(restart))] * networks.classes
+
+        def log_class_posterior(x: Array) -> Array:
+            return _applied(lambda t: torch.log_softmax(classifier(t), dim=1), x).T
+
         return LabelEncoder(
-            lambda x: _applied(lambda t: torch.log_softmax(classifier(t), dim=1), x).T,
+            log_class_posterior if self.chosen.trains_classifier else None,
             lambda x: _gaussians(shared, x),
             lambda x: _gaussians(own, x),
         )

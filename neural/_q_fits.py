@@ -1,4 +1,4 @@
-"""Brings inference networks to a q that is known: Gaussians q(z|x), and shares of classes q(y|x)."""
+"""Brings inference networks to a q that is known: Gaussians q(z|x), shares of classes q(y|x)."""
 
 from __future__ import annotations
 

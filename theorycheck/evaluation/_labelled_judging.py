@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import log_softmax
 
 from theorycheck.arrays import Array, PerClass, PerPoint, Points
 from theorycheck.errors import ModelError
@@ -24,6 +25,7 @@ from theorycheck.inference import ExactLabelled
 from theorycheck.models import LabelledModel
 from theorycheck.objectives import LabelledObjective, LabelledValue, labelled_value
 from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.ruling import Ruling
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,9 @@ class LabelEncoder:
 
     Parameters
     ----------
-    log_class_posterior : callable
-        x to log q(y|x), shape (C, n).
+    log_class_posterior : callable or None
+        x to log q(y|x), shape (C, n); None where no such network was trained, and the best q(y|x)
+        for the q(z|x, y) stands in.
     unlabelled : callable
         x to μ and s of the q(z|x, y) in U, each (C, n); the same in every row where one q(z|x)
         serves all classes.
@@ -41,7 +44,7 @@ class LabelEncoder:
         x to μ and s of the q(z|x, y) in L, each (C, n).
     """
 
-    log_class_posterior: Callable[[Array], Array]
+    log_class_posterior: Callable[[Array], Array] | None
     unlabelled: Callable[[Array], tuple[Array, Array]]
     labelled: Callable[[Array], tuple[Array, Array]]
 
@@ -62,6 +65,11 @@ class LabelledJudged:
     own_excess: Estimate | None
 
     @property
+    def collapse(self) -> Estimate:
+        """The share of the information on the label that the model gives up."""
+        return self.value.collapse
+
+    @property
     def amortisation_gap(self) -> Estimate | None:
         """How much the own q lose against the best, nats."""
         return None if self.own_excess is None else self.own_excess - self.value.excess
@@ -71,7 +79,7 @@ class LabelledJudged:
         gap = self.amortisation_gap
         return {
             **self.value.to_dict(),
-            "collapse": self.value.collapse.to_dict_or_null(),
+            "collapse": self.collapse.to_dict_or_null(),
             "own_excess": None if self.own_excess is None else self.own_excess.to_dict(),
             "amortisation_gap": None if gap is None else gap.to_dict(),
         }
@@ -102,6 +110,7 @@ class LabelledDistance:
             "excess": self.excess.to_dict(),
             "near": str(self.near),
             "not_below": str(self.not_below),
+            "rests_on": Ruling.of(self.near, [self.excess]).rests_on,
         }
 
 
@@ -217,16 +226,19 @@ def _excess_at(
 ) -> tuple[PerPoint, PerPoint]:
     """Return what J has at every x, its average over y | x, with a radius."""
     unlabelled, labelled, label = objective.weights
-    p, known = truth.log_density(x), truth.class_posterior(x)
-    share, error = known
-    log_r = _checked_classes(encoder.log_class_posterior(x), share.shape)
+    p = truth.log_density(x)
+    share, error = truth.class_posterior(x)
+    offers = _offers(exact, x, encoder.unlabelled(x))
+    if encoder.log_class_posterior is None:
+        log_r = log_softmax(offers, axis=0)
+    else:
+        log_r = _checked_classes(encoder.log_class_posterior(x), share.shape)
     value = np.zeros(len(x))
     radius = np.zeros(len(x))
     off = np.minimum(p.relative_error, 1.0)
     with np.errstate(divide="ignore"):
         log_share = np.log(share)
     if unlabelled:
-        offers = _offers(exact, x, encoder.unlabelled(x))
         bound = _mean(np.exp(log_r), offers - log_r)
         value += unlabelled * (p.value - bound)
         radius += unlabelled * off
