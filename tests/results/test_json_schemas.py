@@ -53,7 +53,7 @@ RUNS = [
     ("report", *WAVE, "-o", "out", "--tolerance", "1e-2", "--search", "none"),
     ("dataset", "circle", "-o", "data", "--size", "4"),
     ("score", "expr:[z, 0*z]", "--on", "figure8", "--tolerance", "1e-2"),
-    ("labels", "expr:[z + y]", "--noise-variance", "0.3", "--gamma", "0,1", "--search", "none"),
+    ("labels", *LABELLED, "--gamma", "0,1", "--search", "none"),
     ("data", "fetch", "titanic", "--folder", "files"),
     ("data", "show", "titanic", "--folder", "files"),
     ("data", "show", "titanic", "--folder", "files", "--splits", "2", "--baseline"),
