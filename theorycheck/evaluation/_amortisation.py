@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from theorycheck.arrays import Array
+from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
 from theorycheck.inference import ExactModel, MeanField, data_rule, exact_model
@@ -137,7 +137,7 @@ def _own_q(encoder: Encoder, x: Array) -> tuple[Array, Array]:
 
 def network_average(
     data: ExactModel,
-    values: Callable[[Array], tuple[Array, Array]],
+    values: Callable[[Points], tuple[PerPoint, PerPoint]],
     seed: int,
     steps: tuple[float, ...] = _STEPS,
 ) -> Estimate:

@@ -44,9 +44,9 @@ class LabelEncoder:
         x to μ and s of the q(z|x, y) in L, each (C, n).
     """
 
-    log_class_posterior: Callable[[Array], Array] | None
-    unlabelled: Callable[[Array], tuple[Array, Array]]
-    labelled: Callable[[Array], tuple[Array, Array]]
+    log_class_posterior: Callable[[Points], PerClass] | None
+    unlabelled: Callable[[Points], tuple[PerClass, PerClass]]
+    labelled: Callable[[Points], tuple[PerClass, PerClass]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +211,7 @@ def own_labelled_excess(
     """
     exact, truth = ExactLabelled(model), ExactLabelled(data)
 
-    def values(x: Array) -> tuple[Array, Array]:
+    def values(x: Points) -> tuple[PerPoint, PerPoint]:
         return _excess_at(exact, truth, objective, encoder, x)
 
     return network_average(truth, values, seed)
