@@ -154,6 +154,28 @@ def _saved(state: Any) -> Any:
     return stream
 
 
+@pytest.mark.parametrize(
+    ("method", "given"),
+    [
+        ("vae", {}),
+        ("iwae", {"samples": 3, "objective": LabelledObjective(2.0, 0.3, 0.4, FACTORISED)}),
+    ],
+)
+def test_steps_descend_what_validation_measures(method: str, given: dict[str, Any]) -> None:
+    trainer = LabelTrainer(DATA, settings(method, batch=512, **given))
+    drawn = []
+    with torch.no_grad():
+        for _ in range(40):
+            loss = trainer._loss()
+            assert torch.equal(loss.surrogate, loss.bound)
+            drawn.append(loss.bound[:, 0].double().numpy())
+    objective, error = (part.numpy() for part in trainer.bounds())
+    values = np.array(drawn)
+    allowed = 5.0 * (error + values.std(0, ddof=1) / math.sqrt(len(values)))
+    assert (np.abs(values.mean(0) - objective) <= allowed).all()
+    assert (allowed < 0.2 * np.abs(objective)).all()
+
+
 def test_validation_is_the_objective() -> None:
     """Objective on validation data = own J + entropies, within its standard error."""
     for family in (CONDITIONAL, FACTORISED):
