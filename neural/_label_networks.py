@@ -77,11 +77,11 @@ class LabelNetworks:
         return cls(classes, architecture, decoder, classifier, encoder, shared, group)
 
     def decoder_state(self, restart: int, label: int) -> dict[str, Any]:
-        """Return one class's f_y as the weights of a perceptron of z, shape (R, …) no more."""
+        """Return one class's f_y of a restart, as the weights of a perceptron of z."""
         return _of_class(self.decoder.state_dict(restart), label, self.classes)
 
     def encoder_state(self, restart: int, label: int) -> dict[str, Any]:
-        """Return one class's q(z|x, y) as the weights of a perceptron of x."""
+        """Return one class's q(z|x, y) of a restart, as the weights of a perceptron of x."""
         return _of_class(self.encoder.state_dict(restart), label, self.classes)
 
 

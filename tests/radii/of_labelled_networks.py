@@ -10,6 +10,7 @@ import numpy as np
 
 from tests.radii.table import Table, getter, off, rewired
 from theorycheck.estimate import Estimate, Verdict
+from theorycheck.evaluation import _label_encoder as own
 from theorycheck.evaluation import _labelled_judging as judging
 
 _SHARE = np.array([[0.25, 0.9], [0.75, 0.1]])
@@ -62,7 +63,7 @@ def _distance(function: Callable[..., Any]) -> float:
     return off(found.excess.error, 0.043) + wrong
 
 
-_AT, _GAP = judging._excess_at, getter(judging.LabelledJudged, "amortisation_gap")
+_AT, _GAP = own._excess_at, getter(judging.LabelledJudged, "amortisation_gap")
 _FAR = judging.labelled_distance
 
 LABELLED_NETWORKS: Table = {
@@ -84,10 +85,10 @@ LABELLED_NETWORKS: Table = {
     "given q: weight of the labelled part forgotten": (
         _given_q, _AT, "radius += labelled *", "radius +=",
     ),
-    "moved: the logarithm alone": (_moved, judging._moved, "(finite + 1.0)", "finite"),
-    "moved: signs cancel": (_moved, judging._moved, "np.abs(values)", "values"),
+    "moved: the logarithm alone": (_moved, own._moved, "(finite + 1.0)", "finite"),
+    "moved: signs cancel": (_moved, own._moved, "np.abs(values)", "values"),
     "moved: nothing where a share is 0": (
-        _moved, judging._moved, "np.abs(np.log(np.finfo(float).tiny))", "0.0",
+        _moved, own._moved, "np.abs(np.log(np.finfo(float).tiny))", "0.0",
     ),
     "gap: best q known exactly": (
         _gap, _GAP, "self.own_excess - self.value.excess",
