@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theorycheck.cli.known_optima import NoCache, chosen_execution
 from theorycheck.cli.label_options import (
     Alpha,
     Classes,
@@ -31,7 +32,6 @@ from theorycheck.cli.search_options import (
     Seed,
     checked_search,
     checked_search_name,
-    chosen_jobs,
 )
 from theorycheck.cli.training_options import (
     Activation,
@@ -56,8 +56,7 @@ if TYPE_CHECKING:
     from neural import LabelledSample, LabelRunResult
     from theorycheck.models import LabelledModel
     from theorycheck.objectives import LabelledObjective
-    from theorycheck.optimum import LabelledOptimum
-    from theorycheck.progress import Progress
+    from theorycheck.optimum import Execution, LabelledOptimum
 
 #: What a run leaves in its folder beside the networks of the classes.
 RESULT = "result.json"
@@ -116,6 +115,7 @@ def train_labels(
         ),
     ] = "quick",
     jobs: Jobs = None,
+    no_cache: NoCache = False,
     directory: Annotated[
         Path | None,
         typer.Option(
@@ -181,7 +181,8 @@ def train_labels(
 
         progress = terminal_progress()
         trained = train_labelled(data, settings, sample=sample, device=device, progress=progress)
-        predicted = _searched(data, objective, search, seed, chosen_jobs(jobs), progress)
+        execution = chosen_execution(progress, jobs=jobs, no_cache=no_cache)
+        predicted = _searched(data, objective, search, seed, execution)
         result = judge_label_run(trained, predicted, progress=progress)
     if directory is not None:
         _write(result, directory)
@@ -214,25 +215,14 @@ def _searched(
     objective: LabelledObjective,
     search: str,
     seed: int,
-    jobs: int,
-    progress: Progress,
+    execution: Execution,
 ) -> LabelledOptimum | None:
     if search == "none":
         return None
-    from theorycheck.optimum import (
-        LABELS_QUICK,
-        LABELS_THOROUGH,
-        Execution,
-        find_labelled_optimum,
-    )
+    from theorycheck.optimum import LABELS_QUICK, LABELS_THOROUGH, find_labelled_optimum
 
-    return find_labelled_optimum(
-        data,
-        objective,
-        effort=LABELS_THOROUGH if search == "thorough" else LABELS_QUICK,
-        seed=seed,
-        execution=Execution(jobs=jobs, progress=progress),
-    )
+    effort = LABELS_THOROUGH if search == "thorough" else LABELS_QUICK
+    return find_labelled_optimum(data, objective, effort=effort, seed=seed, execution=execution)
 
 
 def _write(result: LabelRunResult, directory: Path) -> None:

@@ -26,9 +26,7 @@ def show(result: LabelRunResult) -> None:
     if settings.method == "iwae":
         label += f" ({chosen.bound}, S = {settings.samples})"
     title = (
-        f"{label} on {trained.trainer.data.name}: {objective.family.name}, "
-        f"γ = {objective.gamma:g}, α = {objective.alpha:g}, "
-        f"{objective.labelled_share:.3g} of the x labelled, {settings.steps} steps"
+        f"{label} on {trained.trainer.data.name}: {objective.described()}, {settings.steps} steps"
     )
     rows = [
         (
