@@ -9,9 +9,11 @@ out in every one of them, so that no gradient needs a draw of y:
   E w(y) = p(x, y), so that, by Jensen, E L ≤ log p(x, y) and E U ≤ Σ_y r_y log (p(x, y)/r_y)
   ≤ log p(x); as S grows, U tends to the first of these, which is below log p(x) by
   KL[r ‖ p(y|x)].
-* ``joint``: one importance average over (y, z), U = log Σ_y (1/S) Σ_s w_s(y), L as above.
+* ``summed``: y is summed in every importance weight, U = log Σ_y (1/S) Σ_s w_s(y), L as above.
   E Σ_y w(y) = p(x), so that E U ≤ log p(x), and U tends to that. q(y|x) is not in it: what the
-  weights say in its place is r_y ∝ Σ_s w_s(y), and only a label term α trains the network.
+  weights say in its place is r_y ∝ Σ_s w_s(y), and only a label term α trains the network. Weights
+  over drawn pairs, w_s(y_s)/r(y_s), have Σ_y w_s(y) as their mean over y_s, so that by Jensen
+  their bound is never above this one.
 
 In the conditional family z_s is drawn from q(z|x, y) for every class, in the factorised from one
 q(z|x), and w_s(y) of all classes have the same z_s. The labelled bound has q(z|x, y) in both.
@@ -29,7 +31,7 @@ from neural._networks import capped
 from theorycheck.errors import SettingError, nearest
 
 #: What U of a method may be.
-BOUNDS = {"vae": ("elbo",), "lin": ("elbo",), "iwae": ("inside", "joint")}
+BOUNDS = {"vae": ("elbo",), "lin": ("elbo",), "iwae": ("inside", "summed")}
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
@@ -60,7 +62,7 @@ def unlabelled_bound(
     x : Tensor, shape (R or 1, B, D)
     noise : Tensor, shape (R, S, C, B)
         ε; (R, S, 1, B) where one q(z|x) serves all classes.
-    bound : {"elbo", "inside", "joint"}
+    bound : {"elbo", "inside", "summed"}
 
     Returns
     -------
@@ -79,7 +81,7 @@ def unlabelled_bound(
         offer = log_prior + log_x.mean(1) - kl
     else:
         log_w = log_prior + log_x + _log_ratio(z, noise, log_scale[:, None])
-        if bound == "joint":
+        if bound == "summed":
             return torch.logsumexp(log_w.flatten(1, 2), dim=1) - math.log(noise.shape[1])
         offer = torch.logsumexp(log_w, dim=1) - math.log(noise.shape[1])
     assert offer.shape[1] == classes
@@ -99,7 +101,7 @@ def labelled_bound(
     y : Tensor of int, shape (R or 1, B)
     noise : Tensor, shape (R, S, B)
         ε.
-    bound : {"elbo", "inside", "joint"}
+    bound : {"elbo", "inside", "summed"}
 
     Returns
     -------

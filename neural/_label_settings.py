@@ -21,7 +21,7 @@ class LabelSettings:
         Method, steps, widths, restarts and seeds; σ² is held at the model's.
     objective : LabelledObjective
         γ, α, the labelled share ℓ and the family of q.
-    bound : {"elbo", "inside", "joint"}, optional
+    bound : {"elbo", "inside", "summed"}, optional
         What U and L are: for iwae the importance average inside the sum over y (the default), or
         one over (y, z); see :mod:`neural._label_objectives`.
 
@@ -53,7 +53,7 @@ class LabelSettings:
     def trains_classifier(self) -> bool:
         """Tell whether the objective has q(y|x) in it."""
         unlabelled, _, label = self.objective.weights
-        return label > 0.0 or (unlabelled > 0.0 and self.bound != "joint")
+        return label > 0.0 or (unlabelled > 0.0 and self.bound != "summed")
 
     @classmethod
     def of(

@@ -51,11 +51,11 @@ def test_beside_the_optimum(
 ) -> None:
     tiny = replace(TINY, coarse_step=0.9, middle_step=0.9, rounds=0)
     monkeypatch.setattr(theorycheck.optimum, "LABELS_QUICK", tiny)
-    line = [*LINES, "--method", "iwae", "--samples", "2", "--bound", "joint", *SHORT]
+    line = [*LINES, "--method", "iwae", "--samples", "2", "--bound", "summed", *SHORT]
     assert main([*line, "--gamma", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     jsonschema.Draft202012Validator(json_schema("train-labels")).validate(found)
-    assert (found["method"], found["bound"], found["gamma"]) == ("iwae", "joint", 2.0)
+    assert (found["method"], found["bound"], found["gamma"]) == ("iwae", "summed", 2.0)
     apart = found["judged"]["excess"]["value"] - found["predicted"]["optimum"]["excess"]["value"]
     assert found["distance"]["excess"]["value"] == pytest.approx(apart)
     assert found["distance"]["near"] == "fails"
@@ -70,7 +70,7 @@ def test_beside_the_optimum(
         (["--gamma", "-1"], "gamma must be finite and not negative"),
         (["--labelled-share", "2"], "labelled share must be in [0, 1]"),
         (["--labelled-share", "1", "--gamma", "0"], "nothing is trained"),
-        (["--bound", "joint"], "not one of --method vae"),
+        (["--bound", "summed"], "not one of --method vae"),
         (["--method", "vea"], "did you mean 'vae'"),
         (["--prior", "0.5,0.6"], "must sum to 1"),
         (["--data-size", "1"], "--data-size must be at least 2"),

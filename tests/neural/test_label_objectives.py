@@ -38,7 +38,7 @@ CONSTANTS = Constants(
 X = torch.tensor([[0.4, -0.3], [-0.8, 0.1], [1.1, 0.9], [0.0, 0.6]])
 Y = torch.tensor([2, 0, 1, 1])
 FAMILIES = {"conditional": False, "factorised": True}
-BOUNDS = ("elbo", "inside", "joint")
+BOUNDS = ("elbo", "inside", "summed")
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
@@ -115,7 +115,7 @@ class Single:
     def u(self, x: Any, noise: Any, bound: str) -> Any:
         """U(x) for ε of shape (S, C)."""
         offers = [self.offer(x, y, noise[:, y], bound, True) for y in range(CLASSES)]
-        if bound == "joint":
+        if bound == "summed":
             return torch.logsumexp(torch.stack(offers), 0)
         log_r = self.log_r(x)
         return sum(log_r[y].exp() * (offers[y] - log_r[y]) for y in range(CLASSES))
@@ -254,7 +254,7 @@ def test_values_against_quadrature(family: str) -> None:
         ("elbo", 1, lambda e: e.sum_over_classes(e.elbo())),
         ("inside", 1, lambda e: e.sum_over_classes(e.elbo())),
         ("inside", 2, lambda e: e.sum_over_classes(e.pairs())),
-        ("joint", 1, lambda e: e.joint_of_one_draw(factorised)),
+        ("summed", 1, lambda e: e.joint_of_one_draw(factorised)),
     ):
         found, error = estimated(batched, factorised, bound, samples, 1500, 12)
         target = table(factorised, wanted)
@@ -270,7 +270,7 @@ def test_bounds_lie_below_log_p_and_tend_to_what_they_should(family: str) -> Non
     inside = table(factorised, lambda one: one.sum_over_classes(one.log_joint))
     # With r of random networks the sum over y loses a good part, so that the two are told apart.
     assert (inside < log_p - 0.01).all()
-    for bound, limit in (("inside", inside), ("joint", log_p)):
+    for bound, limit in (("inside", inside), ("summed", log_p)):
         found, error = estimated(batched, factorised, bound, 5, 200, 10)
         assert (found <= limit + error).all()
         many, error = estimated(batched, factorised, bound, 4000, 2, 12)
@@ -284,7 +284,7 @@ def test_labelled_bound_against_quadrature() -> None:
     batched = networks(True)
     generator = torch.Generator().manual_seed(5)
     copies, chunks = 1500, 12
-    for bound, samples in (("elbo", 1), ("inside", 2), ("joint", 2)):
+    for bound, samples in (("elbo", 1), ("inside", 2), ("summed", 2)):
         values = []
         for _ in range(chunks):
             noise = torch.randn(RESTARTS, samples, copies, generator=generator)
@@ -330,8 +330,8 @@ def test_bounds_of_methods() -> None:
     assert [checked_bound(method, None) for method in ("vae", "lin", "iwae")] == [
         "elbo", "elbo", "inside",
     ]  # fmt: skip
-    assert checked_bound("iwae", "joint") == "joint"
+    assert checked_bound("iwae", "summed") == "summed"
     with pytest.raises(SettingError, match="not one of --method vae: elbo is"):
-        checked_bound("vae", "joint")
-    with pytest.raises(SettingError, match="did you mean 'joint'"):
-        checked_bound("iwae", "jont")
+        checked_bound("vae", "summed")
+    with pytest.raises(SettingError, match="did you mean 'summed'"):
+        checked_bound("iwae", "sumed")

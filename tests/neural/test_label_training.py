@@ -101,7 +101,7 @@ def test_bad_samples(x: Any, y: Any, says: str) -> None:
     [
         ({"learn_noise": True}, "hold σ²"),
         ({"method": "iwae", "estimator": "dreg"}, "not by dreg"),
-        ({"bound": "joint"}, "not one of --method vae"),
+        ({"bound": "summed"}, "not one of --method vae"),
         ({"objective": LabelledObjective(0.0, 0.0, 1.0)}, "nothing is trained"),
     ],
 )
@@ -114,7 +114,7 @@ RUNS = [
     ("vae", {}),
     ("vae", {"samples": 2, "objective": LabelledObjective(1.0, 0.0, 0.2, FACTORISED)}),
     ("iwae", {"samples": 3, "seeds": 2, "objective": LabelledObjective(1.0, 0.0, 0.2, FACTORISED)}),
-    ("iwae", {"samples": 3, "bound": "joint", "objective": LabelledObjective(1.0, 0.0, 0.2)}),
+    ("iwae", {"samples": 3, "bound": "summed", "objective": LabelledObjective(1.0, 0.0, 0.2)}),
     ("lin", {"decoder_l2": 1e-2}),
     ("vae", {"objective": LabelledObjective(1.0, 0.0, 1.0)}),
     ("vae", {"objective": LabelledObjective(1.0, 0.0, 0.0, FACTORISED)}),
@@ -201,7 +201,7 @@ def test_validation_is_the_objective() -> None:
 
 
 def test_a_label_network_that_nothing_trains_stays() -> None:
-    chosen = settings("iwae", samples=2, bound="joint", objective=LabelledObjective(1.0, 0.0, 0.2))
+    chosen = settings("iwae", samples=2, bound="summed", objective=LabelledObjective(1.0, 0.0, 0.2))
     assert not chosen.trains_classifier
     trained = train_labelled(DATA, chosen, device="cpu")
     start = trained.trainer.start

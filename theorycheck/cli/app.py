@@ -330,7 +330,7 @@ _add(
     "search over all decoders finds. It takes minutes, and needs PyTorch."
     f"\n\n{LABELLED_MODELS}",
     "discrete_semi_circle --method vae --family factorised",
-    "discrete_semi_circle --method iwae --bound joint --labelled-share 0.05 -o run",
+    "discrete_semi_circle --method iwae --bound summed --labelled-share 0.05 -o run",
     "'expr:[z, (2*y - 1)*z^2]' --noise-variance 0.1 --method vae --data-size 1000 --json",
     short="train networks on x with and without labels",
 )

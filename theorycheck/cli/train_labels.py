@@ -78,8 +78,8 @@ def train_labels(
         typer.Option(
             "--bound",
             metavar="B",
-            help="Average the weights of iwae inside the sum over y (inside, the default) or over "
-            "y and z together (joint).",
+            help="Average the weights of iwae inside the sum over y (inside, the default), or sum "
+            "y in every weight (summed).",
         ),
     ] = None,
     gamma: Annotated[
