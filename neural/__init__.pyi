@@ -5,6 +5,12 @@ from ._checkpoints import read_networks as read_networks
 from ._claim_runs import ClaimRuns as ClaimRuns
 from ._claim_runs import protocol as protocol
 from ._encoders import encoder_of_module as encoder_of_module
+from ._label_data import LabelledSample as LabelledSample
+from ._label_results import LabelRunResult as LabelRunResult
+from ._label_results import judge_label_run as judge_label_run
+from ._label_settings import LabelSettings as LabelSettings
+from ._label_training import LabelTrained as LabelTrained
+from ._label_training import train_labelled as train_labelled
 from ._noise_attribution import NoiseAttribution as NoiseAttribution
 from ._noise_attribution import attribute_noise as attribute_noise
 from ._noise_attribution import listed as listed

@@ -195,7 +195,9 @@ def checked_sample(sample: Any, data_dim: int, smallest: int = 2) -> Array:
     return points
 
 
-def split_sample(sample: Array, share: float, seed: int) -> tuple[Array, Array]:
+def split_sample(
+    sample: NDArray[Any], share: float, seed: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Split a data set into training and validation points at random.
 
     Parameters

@@ -15,6 +15,7 @@ import torch
 
 from neural._checkpoints import DAMAGE, first_line, write_checkpoint
 from neural._run_files import CHECKPOINT, METRICS
+from neural._stepper import Stepper
 from neural._threads import one_thread
 from neural._trainer import Trainer
 from theorycheck.errors import LoadingError, TheorycheckError
@@ -31,23 +32,25 @@ class DivergenceError(TheorycheckError):
     """A loss or a weight is not finite any more."""
 
 
-class Run:
-    """Runs the loop, with its clock and its files."""
+class Loop:
+    """Runs the loop, with its clock.
 
-    def __init__(
-        self, trainer: Trainer, directory: Path | None, identity: str, progress: Progress
-    ) -> None:
-        self.trainer = trainer
+    Parameters
+    ----------
+    trainer : Stepper
+    progress : Progress
+    """
+
+    def __init__(self, trainer: Stepper, progress: Progress) -> None:
+        self._stepper, self._progress = trainer, progress
         self.seconds = 0.0
-        self._directory, self._identity, self._progress = directory, identity, progress
         self._records: list[str] = []
-        self._written = (trainer.step_number, time.monotonic())
 
     def to_the_end(self) -> None:
         """Take all steps that are left."""
-        trainer, settings = self.trainer, self.trainer.settings
+        trainer, settings = self._stepper, self._stepper.settings
         losses = torch.zeros(CHUNK, settings.restarts, device=trainer.device)
-        title = f"{settings.method} on {trainer.model.name}, {settings.restarts} restarts"
+        title = f"{settings.method} on {trainer.name}, {settings.restarts} restarts"
         with (
             one_thread(),
             self._progress.task(title, settings.steps) as advance,
@@ -73,6 +76,56 @@ class Run:
                 advance(size)
                 if self._due(now):
                     self.save(int(np.argmin(bound)))
+
+    def save(self, selected: int) -> None:
+        """Write what is to be kept: nothing."""
+
+    def _due(self, now: float) -> bool:  # noqa: ARG002
+        return False
+
+    def _kept(self) -> str:
+        return "nothing was saved"
+
+    def _checked(self, losses: Any, before: int) -> list[float]:
+        """Return the mean bounds of a chunk, or say where a loss stopped being finite."""
+        finite = torch.isfinite(losses)
+        if not bool(finite.all()):
+            step, restart = (int(k) for k in torch.nonzero(~finite)[0])
+            raise DivergenceError(self._diverged("the loss", before + step + 1, restart))
+        weights = self._stepper.finite()
+        if not bool(weights.all()):
+            restart = int(torch.nonzero(~weights)[0, 0])
+            raise DivergenceError(self._diverged("a weight", before + len(losses), restart))
+        return [float(value) for value in losses.mean(0)]
+
+    def _diverged(self, what: str, step: int, restart: int) -> str:
+        return (
+            f"{what} of restart {restart} is not finite at step {step}: try a smaller learning "
+            f"rate; {self._kept()}"
+        )
+
+    def _record(self, bound: list[float]) -> None:
+        trainer = self._stepper
+        entry: dict[str, Any] = {
+            "step": trainer.step_number,
+            "encoder_steps": trainer.encoder_steps,
+            "learning_rate": trainer.settings.rate(trainer.step_number),
+            "seconds": round(self.seconds, 3),
+            "negative_bound": [round(value, 6) for value in bound],
+        }
+        self._records.append(json.dumps(entry | trainer.metrics()))
+
+
+class Run(Loop):
+    """Runs the loop, with its clock and its files."""
+
+    def __init__(
+        self, trainer: Trainer, directory: Path | None, identity: str, progress: Progress
+    ) -> None:
+        super().__init__(trainer, progress)
+        self.trainer = trainer
+        self._directory, self._identity = directory, identity
+        self._written = (trainer.step_number, time.monotonic())
 
     def save(self, selected: int) -> None:
         """Write checkpoint and metrics."""
@@ -119,47 +172,15 @@ class Run:
             ) from error
         self._written = (self.trainer.step_number, time.monotonic())
 
+    def _kept(self) -> str:
+        if self._directory is None or not (self._directory / CHECKPOINT).exists():
+            return super()._kept()
+        return f"the checkpoint of step {self._written[0]} is kept"
+
     def _due(self, now: float) -> bool:
         step, moment = self._written
         done = self.trainer.step_number - step
         return done >= _STEPS_BETWEEN or now - moment > _SECONDS_BETWEEN
-
-    def _checked(self, losses: Any, before: int) -> list[float]:
-        """Return the mean bounds of a chunk, or say where a loss stopped being finite."""
-        finite = torch.isfinite(losses)
-        if not bool(finite.all()):
-            step, restart = (int(k) for k in torch.nonzero(~finite)[0])
-            raise DivergenceError(self._diverged("the loss", before + step + 1, restart))
-        weights = self.trainer.finite()
-        if not bool(weights.all()):
-            restart = int(torch.nonzero(~weights)[0, 0])
-            raise DivergenceError(self._diverged("a weight", before + len(losses), restart))
-        return [float(value) for value in losses.mean(0)]
-
-    def _diverged(self, what: str, step: int, restart: int) -> str:
-        kept = "nothing was saved"
-        if self._directory is not None and (self._directory / CHECKPOINT).exists():
-            kept = f"the checkpoint of step {self._written[0]} is kept"
-        return (
-            f"{what} of restart {restart} is not finite at step {step}: try a smaller learning "
-            f"rate; {kept}"
-        )
-
-    def _record(self, bound: list[float]) -> None:
-        trainer = self.trainer
-        entry: dict[str, Any] = {
-            "step": trainer.step_number,
-            "encoder_steps": trainer.encoder_steps,
-            "learning_rate": trainer.settings.rate(trainer.step_number),
-            "seconds": round(self.seconds, 3),
-            "negative_bound": [round(value, 6) for value in bound],
-        }
-        if trainer.settings.learn_noise:
-            variance = trainer.log_variance.detach().exp().cpu()
-            entry["noise_variance"] = [[float(v) for v in row] for row in variance]
-        if trainer.phase is not None:
-            entry["aggressive"] = [bool(flag) for flag in trainer.phase.active]
-        self._records.append(json.dumps(entry))
 
 
 def _duration(seconds: float) -> str:

@@ -138,18 +138,23 @@ class BatchedMLP:
         start = torch.zeros(restarts, count + extra)
         if generator is not None:
             self._initialise(start, generator)
-        self.flat = start.to(device)
+        self._extra_count = extra
+        self.bind(start.to(device))
+
+    def bind(self, flat: Any) -> None:
+        """Keep the parameters in another matrix (R, P), whose values they become."""
+        self.flat = flat
         self.leaves: list[Any] = []
         offset = 0
         for inputs, outputs in pairwise(self.sizes):
             for shape in ((inputs, outputs), (1, outputs)):
                 size = shape[0] * shape[1]
-                view = self.flat[:, offset : offset + size].view(restarts, *shape)
+                view = self.flat[:, offset : offset + size].view(self.restarts, *shape)
                 self.leaves.append(view.requires_grad_())
                 offset += size
         self.weights = list(self.leaves)
-        self.extra: Any = self.flat[:, offset:].requires_grad_() if extra else None
-        if extra:
+        self.extra: Any = self.flat[:, offset:].requires_grad_() if self._extra_count else None
+        if self._extra_count:
             self.leaves.append(self.extra)
 
     def __call__(self, inputs: Any) -> Any:
@@ -203,6 +208,36 @@ class BatchedMLP:
                 draw = torch.randn(self.restarts, size, generator=generator)
                 start[:, offset : offset + size] = draw * (scale / math.sqrt(inputs))
                 offset += size
+
+
+class NetworkGroup:
+    """Holds networks of several shapes that one optimiser steps, their parameters in one matrix.
+
+    Parameters
+    ----------
+    members : sequence of BatchedMLP
+        Of the same restarts; their parameters become views of the matrix of the group.
+
+    Attributes
+    ----------
+    flat : Tensor, shape (R, P), float32
+    leaves : list of Tensor
+        Those of the members, in their order.
+    """
+
+    def __init__(self, members: Sequence[BatchedMLP]) -> None:
+        self.members = tuple(members)
+        self.flat = torch.cat([member.flat.detach() for member in members], dim=1)
+        offset = 0
+        for member in members:
+            size = member.flat.shape[1]
+            member.bind(self.flat[:, offset : offset + size])
+            offset += size
+
+    @property
+    def leaves(self) -> list[Any]:
+        """Return what gradients are taken of."""
+        return [leaf for member in self.members for leaf in member.leaves]
 
 
 def sequential(sizes: Sequence[int], activation: str, state: Mapping[str, Any]) -> Any:

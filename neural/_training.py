@@ -7,22 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from neural._data import checked_sample, split_sample
+from neural._finished import Finished
 from neural._loop import Run
 from neural._networks import EncoderModule
 from neural._restarts import TruthFit, start_at_truth
 from neural._run_files import saved_run
 from neural._settings import TrainingSettings, chosen_device
 from neural._trainer import Trainer
-from theorycheck.errors import LoadingError, SettingError
+from theorycheck.errors import LoadingError
 from theorycheck.models import Decoder, GenerativeModel, from_torch_module
 from theorycheck.progress import NO_PROGRESS, Progress
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class Trained(Finished):
     """Holds the networks that a run ended with.
 
     Parameters
@@ -49,38 +48,9 @@ class Trained:
         return self.trainer.settings
 
     @property
-    def selected(self) -> int:
-        """Return the restart with the best objective."""
-        return int(np.argmin(self.objective))
-
-    @property
     def knows_start(self) -> bool:
         """Tell whether the networks with which the steps began are kept."""
         return self.trainer.start is not None
-
-    def best(self, seed: int, init: str | None = None) -> int:
-        """Return the restart with the best objective of one stream of data.
-
-        Parameters
-        ----------
-        seed : int
-            0 to ``settings.seeds`` − 1.
-        init : {"random", "ground_truth"}, optional
-            Choose among the restarts that began there alone.
-
-        Returns
-        -------
-        int
-
-        Raises
-        ------
-        SettingError
-            If none began there.
-        """
-        chosen = self.settings.of_seed(seed, init)
-        if not chosen:
-            raise SettingError(f"no restart of this run began at '{init}'")
-        return min(chosen, key=lambda restart: float(self.objective[restart]))
 
     def noise_variance(self, restart: int) -> list[float]:
         """Return σ² of a restart."""

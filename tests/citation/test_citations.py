@@ -69,6 +69,7 @@ def test_parts_of_models() -> None:
         ),
         ({"starts": [], "samples": 20}, "burda2016importance", "kingma2015adam"),
         ({"starts": [], "samples": 1}, "varadhan2008simple", "burda"),
+        ({"labelled_share": 0.1, "restarts": []}, "kingma2014semi", "burda"),
         ({"true": [0.1], "curve": {}}, "lindsay1983geometry", "burda"),
     ],
 )

@@ -17,7 +17,11 @@ VERBS: dict[str, Any] = verbs()
 FRAGMENT = re.compile(r"^(Of|Whose|Whether|Where|How|What|Which|As|By)\b")
 PRIVATE = re.compile(r"\b(torn|telling|judge[ds]?|so many|own refit)\b", re.IGNORECASE)
 #: Options that do another thing in each verb that has them.
-DIFFERENT = {"--search", "--data", "--samples", "--sample", "--output", "--tolerance", "--resume"}
+DIFFERENT = {
+    "--search", "--data", "--samples", "--sample", "--output", "--tolerance", "--resume",
+    # Several of them in labels, one in train-labels.
+    "--family", "--gamma",
+}  # fmt: skip
 
 
 def options() -> list[tuple[str, str, str]]:

@@ -10,11 +10,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from neural import LabelSettings
 from neural._checkpoints import read_networks
+from neural._label_trainer import LabelTrainer
 from neural._settings import TrainingSettings, chosen_device
 from neural._trainer import Trainer
 from neural._training import train
-from theorycheck.models import load_model
+from theorycheck.inference import CONDITIONAL, FACTORISED, Family
+from theorycheck.models import load_labelled_model, load_model
+from theorycheck.objectives import LabelledObjective
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="PyTorch finds no GPU on this machine"
@@ -53,6 +57,20 @@ def test_the_same_bounds_of_the_same_weights(method: str, sample: Any) -> None:
     # Latents are drawn on the device; where x are the same, so are most of the differences.
     allowed = _ERRORS * (error + other_error.cpu())
     assert ((bound - other.cpu()).abs() < allowed).all()
+    assert np.isfinite(there.step().cpu().numpy()).all()
+
+
+@pytest.mark.parametrize("method", ["vae", "iwae", "lin"])
+@pytest.mark.parametrize("family", [CONDITIONAL, FACTORISED])
+def test_the_same_objective_of_the_same_weights_with_labels(method: str, family: Family) -> None:
+    data = load_labelled_model("expr:[(2*y - 1)*z + 0.5*y]", noise_variance=0.2)
+    chosen = LabelSettings(settings(method), LabelledObjective(1.0, 0.5, 0.3, family))
+    here, there = (LabelTrainer(data, chosen, device) for device in ("cpu", "cuda"))
+    assert torch.equal(here.networks.inference.flat, there.networks.inference.flat.cpu())
+    assert torch.equal(here.decoder.flat, there.decoder.flat.cpu())
+    there.validation = tuple(part.to("cuda") for part in here.validation)
+    (bound, error), (other, other_error) = here.bounds(), there.bounds()
+    assert ((bound - other.cpu()).abs() < _ERRORS * (error + other_error.cpu())).all()
     assert np.isfinite(there.step().cpu().numpy()).all()
 
 

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 
 from neural._noise_attribution import over_seeds
 from neural._results import RunResult
-from neural._trainer import Trainer
+from neural._stepper import averaged
 from tests.mutants import mutant
 from tests.radii.inventory import makers, mutated
 from tests.radii.table import ALLOWED, SEEN, Table, getter, off, rewired
@@ -87,7 +87,7 @@ def _own_excess(function: Callable[..., Any]) -> float:
     _, errors = rewired(
         function, MeanField=lambda _: None, _own_q=lambda *_: (None, None),
         exact_model=lambda _: SimpleNamespace(log_density=lambda _: p),
-        _average=lambda _data, values, *_: values(x),
+        network_average=lambda _data, values, *_: values(x),
     )(LINE, LINE, None, SimpleNamespace(negative_bound=lambda *_: bound))  # fmt: skip
     return off(errors, [0.13, 0.22, 1.01])
 
@@ -152,11 +152,7 @@ def _over_seeds(function: Callable[..., Any]) -> float:
 def _validation(function: Callable[..., Any]) -> float:
     """One standard error over the validation points, in chunks."""
     values = torch.tensor([[1.0, 2.0, 6.0], [0.0, 0.0, 9.0]])
-    trainer = SimpleNamespace(
-        settings=SimpleNamespace(samples=1, seed=0, restarts=2, streams=2), device="cpu",
-        validation=torch.arange(3), _bound_of_each=lambda x, *_: values[:, x],
-    )  # fmt: skip
-    found = rewired(function, _CHUNK=2)(trainer)[1].numpy()
+    found = function(torch.arange(3), 2, 2, lambda x: values[:, x])[1].numpy()
     return max(off(found, [math.sqrt(7.0 / 3.0), math.sqrt(27.0 / 3.0)]) - 1e-7, 0.0)
 
 
@@ -226,7 +222,7 @@ def _restarts(function: Callable[..., Any]) -> float:
     )
 
 
-_AVERAGE, _EXCESS = amortisation._average, amortisation._own_bound_excess
+_AVERAGE, _EXCESS = amortisation.network_average, amortisation._own_bound_excess
 
 NEURAL: Table = {
     "own average: values known exactly": (
@@ -300,12 +296,12 @@ NEURAL: Table = {
     ),
     "over seeds: not statistical": (_over_seeds, over_seeds, "Kind.STATISTICAL", "Kind.ESTIMATED"),
     "validation: deviation of one point": (
-        _validation, Trainer.bounds, "/ max(1, number - 1)", "",
+        _validation, averaged, "/ max(1, number - 1)", "",
     ),
     "validation: variance about its own mean": (
-        _validation, Trainer.bounds, "max(1, number - 1)", "number",
+        _validation, averaged, "max(1, number - 1)", "number",
     ),
-    "validation: squares without the mean's": (_validation, Trainer.bounds, "- mean**2", ""),
+    "validation: squares without the mean's": (_validation, averaged, "- mean**2", ""),
     "log likelihood: without H's radius": (
         _likelihood, getter(Judged, "log_likelihood"), "self.decomposition.entropy + self.mleo",
         "self.mleo - self.mleo.__class__(-1.0, 0.0)",

@@ -13,6 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from neural import _fits as fits
 from neural import _lagging as lagging
 from neural import _loop as loop
 from neural import _restarts as restarts
@@ -326,10 +327,10 @@ def test_start_at_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wanted.inits == ("random", "ground_truth", "ground_truth")
     trainer = Trainer(MODEL, wanted)
     first = trainer.decoder.flat[0].clone()
-    monkeypatch.setattr(restarts, "_STEPS", 600)
+    monkeypatch.setattr(fits, "_STEPS", 600)
     fit = restarts.start_at_truth(trainer)
     assert fit is not None
-    assert fit.decoder_error < restarts.LARGEST_ERROR
+    assert fit.decoder_error < fits.LARGEST_ERROR
     assert fit.encoder_kl < 0.05
     assert torch.equal(trainer.decoder.flat[0], first)
     z = np.linspace(-2.5, 2.5, 41)
@@ -345,9 +346,9 @@ def test_start_at_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_truth_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restarts, "_STEPS", 10)
+    monkeypatch.setattr(fits, "_STEPS", 10)
     trainer = Trainer(MODEL, settings(restarts=2, from_truth=1, hidden=(2,)))
-    with pytest.raises(restarts.FittingError, match="use wider layers"):
+    with pytest.raises(fits.FittingError, match="use wider layers"):
         restarts.start_at_truth(trainer)
 
 

@@ -33,6 +33,7 @@ from tests.radii.of_grids import GRIDS
 from tests.radii.of_importance import IMPORTANCE
 from tests.radii.of_iwae_objective import IWAE_OBJECTIVE
 from tests.radii.of_label_iwae import LABEL_IWAE
+from tests.radii.of_labelled_networks import LABELLED_NETWORKS
 from tests.radii.of_labels import LABELS
 from tests.radii.of_linear_gaussian import LINEAR_GAUSSIAN
 from tests.radii.of_loss_noise import LOSS_NOISE
@@ -70,6 +71,7 @@ TABLES: dict[str, Table] = {
     "importance": IMPORTANCE,
     "iwae objective": IWAE_OBJECTIVE,
     "label IWAE": LABEL_IWAE,
+    "labelled networks": LABELLED_NETWORKS,
     "labels": LABELS,
     "linear-Gaussian": LINEAR_GAUSSIAN,
     "loss noise": LOSS_NOISE,

@@ -23,6 +23,7 @@ jsonschema = pytest.importorskip("jsonschema")
 WAVE = ("expr:sin(2*z)", "--noise-variance", "0.1")
 CLASS = ("--folds", "2", "--tears", "-1", "--pieces", "1", "--tolerance", "1e-2")
 NETWORK = ("expr:0.5*sin(2*z)", "--data", WAVE[0], "--data-noise-variance", "0.1")
+LABELLED = ("expr:[z + y]", "--noise-variance", "0.3")
 TRAIN = (
     "--steps", "2", "--restarts", "2", "--from-truth", "0", "--batch", "8", "--hidden", "4",
 )  # fmt: skip
@@ -52,13 +53,14 @@ RUNS = [
     ("report", *WAVE, "-o", "out", "--tolerance", "1e-2", "--search", "none"),
     ("dataset", "circle", "-o", "data", "--size", "4"),
     ("score", "expr:[z, 0*z]", "--on", "figure8", "--tolerance", "1e-2"),
-    ("labels", "expr:[z + y]", "--noise-variance", "0.3", "--gamma", "0,1", "--search", "none"),
+    ("labels", *LABELLED, "--gamma", "0,1", "--search", "none"),
     ("data", "fetch", "titanic", "--folder", "files"),
     ("data", "show", "titanic", "--folder", "files"),
     ("data", "show", "titanic", "--folder", "files", "--splits", "2", "--baseline"),
     ("labels", "expr:[z + y]", "--labels", "continuous", "--noise-variance", "1", *ROUGH),
     ("labels", "expr:[z^2 + y]", "--labels", "continuous", "--noise-variance", "1", *ROUGH),
     ("labels", "expr:[z + y]", "--noise-variance", "0.3", "--search", "none", "--iwae", "2"),
+    ("train-labels", *LABELLED, "--method", "vae", *TRAIN, "--search", "none"),
     ("show", "r.npz"),
     ("list",),
     ("prove", "gibbs"),
@@ -92,7 +94,7 @@ def test_real_output(
     verb = schema_name(split_verb(list(arguments))[0])
     verb = next((name for option, name in OWN.items() if option in arguments), verb)
     Path("x.csv").write_text("x\n0.1\n-0.4\n1.2\n")
-    if verb in ("train", "judge"):
+    if verb in ("train", "train-labels", "judge"):
         pytest.importorskip("torch")
     if verb == "prove":
         pytest.importorskip("z3")

@@ -21,6 +21,8 @@ VERB_PARTS: Mapping[str, frozenset[str]] = {
     "optimum": frozenset({"quadrature", "optimum"}),
     "train": frozenset({"quadrature", "train"}),
     "judge": frozenset({"quadrature", "judge"}),
+    "labels": frozenset({"quadrature", "optimum", "semi_supervised"}),
+    "train-labels": frozenset({"quadrature", "train", "semi_supervised"}),
     "report": frozenset({"quadrature", "optimum"}),
     "verify": frozenset({"quadrature", "optimum", "prove", "iwae", "rigorous"}),
     "prove": frozenset({"prove"}),
@@ -94,6 +96,8 @@ def _parts_of_result(result: Mapping[str, Any]) -> frozenset[str]:
         parts |= VERB_PARTS["train"] | _parts_of_settings(result)
     if "starts" in result or result.get("reference"):
         parts.add("optimum")
+    if "labelled_share" in result:
+        parts.add("semi_supervised")
     if "curve" in result:
         parts |= {"optimum", "noise"}
     if isinstance(result.get("samples"), int) and result["samples"] > 1:

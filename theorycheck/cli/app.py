@@ -26,6 +26,7 @@ from theorycheck.cli import (
     schema,
     show,
     train,
+    train_labels,
     verify,
 )
 from theorycheck.cli import conditions as theorems
@@ -318,6 +319,21 @@ _add(
     short="say what is in a data set, and how it is split",
 )
 app.add_typer(_data, name="data")
+_add(
+    train_labels.train_labels,
+    "train-labels",
+    "Train semi-supervised VAE, IWAE or LIN networks (M2), and evaluate them exactly.\n\n"
+    "Networks f(y, z), q(y|x) and q(z|x, y) are trained on x of which some have a label y, all "
+    "restarts as one batch, half of them from the ground truth. The restart with the best "
+    "validation objective is selected; its J, the parts of it, and the information on y that x "
+    "keeps are computed by quadrature with the best q of the family, and compared with what a "
+    "search over all decoders finds. It takes minutes, and needs PyTorch."
+    f"\n\n{LABELLED_MODELS}",
+    "discrete_semi_circle --method vae --family factorised",
+    "discrete_semi_circle --method iwae --bound summed --labelled-share 0.05 -o run",
+    "'expr:[z, (2*y - 1)*z^2]' --noise-variance 0.1 --method vae --data-size 1000 --json",
+    short="train networks on x with and without labels",
+)
 _add(
     show.show,
     "show",

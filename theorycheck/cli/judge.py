@@ -33,7 +33,7 @@ from theorycheck.cli.search_options import (
     checked_search_name,
     searched_optima,
 )
-from theorycheck.cli.train import need_torch
+from theorycheck.cli.training_options import need_torch
 from theorycheck.errors import LoadingError, SettingError
 
 if TYPE_CHECKING:

@@ -9,6 +9,13 @@ import typer
 
 from theorycheck.cli import labels_continuous
 from theorycheck.cli.known_optima import NoCache, chosen_execution
+from theorycheck.cli.label_options import (
+    Alpha,
+    Classes,
+    LabelledModelName,
+    LabelledShare,
+    Prior,
+)
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -43,15 +50,7 @@ _FAMILIES = ("conditional", "factorised", "both")
 
 
 def labels(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            help="The decoder of every class, with one noise variance σ², in one of the forms "
-            "above.",
-            show_default=False,
-        ),
-    ],
+    model: LabelledModelName,
     gamma: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,18 +60,8 @@ def labels(
             "numbers separated by commas. By default 1.",
         ),
     ] = None,
-    alpha: Annotated[
-        float,
-        typer.Option(
-            "--alpha", metavar="A", help="Weigh E log q(y|x) of labelled x by α = A, 0 or more."
-        ),
-    ] = 0.0,
-    labelled_share: Annotated[
-        float,
-        typer.Option(
-            "--labelled-share", metavar="S", help="Give this share of the x a label, 0 to 1."
-        ),
-    ] = 0.1,
+    alpha: Alpha = 0.0,
+    labelled_share: LabelledShare = 0.1,
     family: Annotated[
         str,
         typer.Option(
@@ -83,23 +72,8 @@ def labels(
             "all.",
         ),
     ] = "both",
-    prior: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--prior",
-            metavar="P",
-            help="Give the classes these shares of p(x), numbers separated by commas with sum 1. "
-            "By default all are equal.",
-        ),
-    ] = None,
-    classes: Annotated[
-        int | None,
-        typer.Option(
-            "--classes",
-            metavar="C",
-            help="Number of classes, y = 0 to C - 1, of a function or an expression. By default 2.",
-        ),
-    ] = None,
+    prior: Prior = None,
+    classes: Classes = None,
     labels_are: Annotated[
         str | None,
         typer.Option(

@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 
 from theorycheck.cli.render import console, say, table
+from theorycheck.estimate import Estimate
 from theorycheck.models import LabelledModel
 from theorycheck.objectives import CertifiedPoints, LabelledValue
 from theorycheck.optimum import CollapseOnset, LabelledOptimum
 
 #: Shares of the information on the label between which it is neither kept nor lost.
 KEPT, LOST = 0.1, 0.9
-_ROWS = (
+ROWS = (
     ("excess", "J"),
     ("mleo_x", "MLEO_x = KL[p(x) ‖ p_f(x)]"),
     ("mleo_xy", "MLEO_xy = KL[p(x, y) ‖ p_f(x, y)]"),
@@ -50,7 +51,7 @@ def show(
                 str(getattr(truth, name)),
                 *(() if optimum is None else (str(getattr(optimum.value, name)),)),
             )
-            for name, text in _ROWS
+            for name, text in ROWS
         ]
         title = f"{data.name}: {objective.described()}"
         out.print(table(title, columns, rows))
@@ -86,7 +87,7 @@ def in_words(optimum: LabelledOptimum) -> str:
     """
     gap = optimum.ground_truth.excess - optimum.excess
     collapse = optimum.collapse
-    share = f"I(x; y) at the optimum is {_kept(optimum)} of the data's"
+    share = f"I(x; y) at the optimum is {amount_kept(optimum.collapse)} of the data's"
     if collapse.lower > LOST:
         what = f"Functional collapse: {share}, and p_f(x|y) hardly depends on y."
     elif collapse.upper < KEPT:
@@ -131,8 +132,9 @@ def onset_in_words(onset: CollapseOnset, labelled_share: float) -> str:
     )
 
 
-def _kept(optimum: LabelledOptimum) -> str:
-    return f"{100.0 * (1.0 - optimum.collapse.value):.3g} %"
+def amount_kept(collapse: Estimate) -> str:
+    """Say how much of the information on the label is kept, as a percentage."""
+    return f"{100.0 * (1.0 - collapse.value):.3g} %"
 
 
 def verdicts(found: Sequence[tuple[LabelledValue, LabelledOptimum | None]]) -> list[str]:
@@ -154,6 +156,6 @@ def verdicts(found: Sequence[tuple[LabelledValue, LabelledOptimum | None]]) -> l
         optima = [o for t, o in found if t.objective.family == family and o is not None]
         if not optima:
             continue
-        parts = [f"{_kept(one)} at γ = {one.objective.gamma:g}" for one in optima]
+        parts = [f"{amount_kept(one.collapse)} at γ = {one.objective.gamma:g}" for one in optima]
         lines.append(f"{family.name}: I(x; y) of the optimum is {', '.join(parts)} of the data's.")
     return lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,7 +34,25 @@ from theorycheck.cli.search_options import (
     checked_search_name,
     searched_optima,
 )
-from theorycheck.errors import MissingExtraError, SettingError
+from theorycheck.cli.training_options import (
+    Activation,
+    Batch,
+    Clip,
+    DataSize,
+    DecoderL2,
+    Device,
+    Estimator,
+    FromTruth,
+    Hidden,
+    LearningRate,
+    Method,
+    Restarts,
+    Samples,
+    Steps,
+    need_torch,
+    widths,
+)
+from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
     from neural import RunResult
@@ -47,114 +64,22 @@ RESULT, JUDGED = "result.json", "judged.npz"
 
 def train(
     model: Model,
-    method: Annotated[
-        str,
-        typer.Option(
-            "--method",
-            metavar="M",
-            help="Train by vae (the ELBO), iwae (the IWAE bound) or lin (the ELBO by lagging "
-            "inference networks).",
-            show_default=False,
-        ),
-    ],
-    samples: Annotated[
-        int | None,
-        typer.Option(
-            "--samples",
-            metavar="S",
-            help="Draw S latents for each data point; by default 20 for iwae, else 1.",
-        ),
-    ] = None,
-    estimator: Annotated[
-        str | None,
-        typer.Option(
-            "--estimator",
-            metavar="E",
-            help="Estimate the gradient of iwae by reparametrised (the default), dreg (doubly "
-            "reparametrised) or rws (reweighted wake-sleep).",
-        ),
-    ] = None,
-    restarts: Annotated[
-        int, typer.Option("--restarts", metavar="N", help="Train N networks at once, as one batch.")
-    ] = 10,
-    from_truth: Annotated[
-        int | None,
-        typer.Option(
-            "--from-truth",
-            metavar="N",
-            help="Start N of the restarts at the ground truth, the others at random; by default "
-            "half.",
-        ),
-    ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            "--steps",
-            metavar="N",
-            help="Take N steps of the decoder; by default 20000 for vae, 6000 for iwae, 12000 for "
-            "lin.",
-        ),
-    ] = None,
-    batch: Annotated[
-        int | None,
-        typer.Option(
-            "--batch",
-            metavar="N",
-            help="Take N data points a step; by default 128, for iwae 64.",
-        ),
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(
-            "--learning-rate",
-            metavar="R",
-            help="Start Adam at this learning rate, which falls along half a cosine; by default "
-            "0.01.",
-        ),
-    ] = None,
-    hidden: Annotated[
-        str | None,
-        typer.Option(
-            "--hidden",
-            metavar="W,W,...",
-            help="Set the widths of the hidden layers of encoder and decoder; by default 50,50,50.",
-        ),
-    ] = None,
-    activation: Annotated[
-        str | None,
-        typer.Option(
-            "--activation",
-            metavar="A",
-            help="Use gelu (the default), silu, tanh or softplus as activation.",
-        ),
-    ] = None,
-    decoder_l2: Annotated[
-        float | None,
-        typer.Option(
-            "--decoder-l2",
-            metavar="L",
-            help="Add L times the sum of the squared decoder weights to the loss; by default 0.",
-        ),
-    ] = None,
-    clip: Annotated[
-        float | None,
-        typer.Option(
-            "--clip",
-            metavar="C",
-            help="Clip the norm of each restart's gradient at C; by default 10.",
-        ),
-    ] = None,
+    method: Method,
+    samples: Samples = None,
+    estimator: Estimator = None,
+    restarts: Restarts = 10,
+    from_truth: FromTruth = None,
+    steps: Steps = None,
+    batch: Batch = None,
+    learning_rate: LearningRate = None,
+    hidden: Hidden = None,
+    activation: Activation = None,
+    decoder_l2: DecoderL2 = None,
+    clip: Clip = None,
     learn_noise: Annotated[
         bool, typer.Option("--learn-noise", help="Train σ² too; otherwise it is that of MODEL.")
     ] = False,
-    data_size: Annotated[
-        int | None,
-        typer.Option(
-            "--data-size",
-            metavar="N",
-            help="Train on a fixed sample of N draws; by default on fresh draws at each step.",
-        ),
-    ] = None,
+    data_size: DataSize = None,
     sample: Annotated[
         Path | None,
         typer.Option(
@@ -164,12 +89,7 @@ def train(
             "x.",
         ),
     ] = None,
-    device: Annotated[
-        str,
-        typer.Option(
-            "--device", metavar="D", help="Train on cpu or cuda; auto takes cuda where it is there."
-        ),
-    ] = "auto",
+    device: Device = "auto",
     seed: Seed = 0,
     search: SearchName = "quick",
     jobs: Jobs = None,
@@ -215,7 +135,7 @@ def train(
         steps=steps,
         batch=batch,
         learning_rate=learning_rate,
-        hidden=_widths(hidden),
+        hidden=widths(hidden),
         activation=activation,
         decoder_l2=decoder_l2,
         clip=clip,
@@ -261,23 +181,6 @@ def train(
         from theorycheck.cli.train_tables import show
 
         show(result, model)
-
-
-def need_torch(purpose: str) -> Any:
-    """Return PyTorch, or say which extra brings it."""
-    try:
-        return importlib.import_module("torch")
-    except ImportError as error:
-        raise MissingExtraError("torch", "neural", purpose) from error
-
-
-def _widths(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise SettingError(f"--hidden: '{text}' is not a list of widths like 50,50,50") from None
 
 
 def _data_set(

@@ -9,6 +9,12 @@ from ._judging import Judged as Judged
 from ._judging import compare_with_predicted as compare_with_predicted
 from ._judging import judge as judge
 from ._judging import summary as summary
+from ._label_encoder import LabelEncoder as LabelEncoder
+from ._label_encoder import own_labelled_excess as own_labelled_excess
+from ._labelled_judging import LabelledDistance as LabelledDistance
+from ._labelled_judging import LabelledJudged as LabelledJudged
+from ._labelled_judging import judge_labelled as judge_labelled
+from ._labelled_judging import labelled_distance as labelled_distance
 from ._noise_refit import own_refit as own_refit
 from ._prediction import Comparison as Comparison
 from ._prediction import own_evaluation as own_evaluation

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from theorycheck.arrays import Array
+from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
 from theorycheck.inference import ExactModel, MeanField, data_rule, exact_model
@@ -50,7 +50,7 @@ def own_negative_elbo(
     def values(x: Array) -> tuple[Array, Array]:
         return field.negative_elbo(x, *_own_q(encoder, x)), np.zeros(len(x))
 
-    return _average(exact_model(data), values, seed, _STEPS)
+    return network_average(exact_model(data), values, seed, _STEPS)
 
 
 def _own_bound_excess(
@@ -86,7 +86,7 @@ def _own_bound_excess(
         p = truth.log_density(x)
         return p.value + bound, np.minimum(p.relative_error, 1.0) + errors
 
-    return _average(truth, values, seed, _IWAE_STEPS)
+    return network_average(truth, values, seed, _IWAE_STEPS)
 
 
 def own_excess(
@@ -135,13 +135,29 @@ def _own_q(encoder: Encoder, x: Array) -> tuple[Array, Array]:
     return mean, scale
 
 
-def _average(
+def network_average(
     data: ExactModel,
-    values: Callable[[Array], tuple[Array, Array]],
+    values: Callable[[Points], tuple[PerPoint, PerPoint]],
     seed: int,
-    steps: tuple[float, ...],
+    steps: tuple[float, ...] = _STEPS,
 ) -> Estimate:
-    """Average values with radii over p(x), on finer grids while that changes it (D <= 2)."""
+    """Average what a network's q gives over p(x), on finer grids while that changes it (D <= 2).
+
+    Parameters
+    ----------
+    data : ExactModel
+        Whose p(x) is averaged over.
+    values : callable
+        x (n, D) to a value each and its radius.
+    seed : int
+        Seed of quasi-Monte Carlo, for D > 2.
+    steps : tuple of float
+        Grid steps in σ, the finer ones last.
+
+    Returns
+    -------
+    Estimate
+    """
     for step in steps:
         rule = data_rule(data, step=step, seed=seed)
         each, errors = values(rule.x)

@@ -82,7 +82,7 @@ def ascend(
     f: Float64[Array, "cells D"],
     noise_variance: PerDimension,
     *,
-    previous: Float64[Array, "n carried 3"] | None = None,
+    previous: Float64[Array, "*n carried 3"] | None = None,
     fit_noise: NoiseFit = "no",
     steepness: float | None = None,
     most: int = 200,

@@ -154,7 +154,7 @@ def torn(rng: np.random.Generator, e_step: EStep, f: Float64[Array, "cells D"], 
 
 def anneal(
     e_step: EStep, start: Start, noise_variance: PerDimension
-) -> tuple[Float64[Array, "cells D"], Float64[Array, "n carried 3"] | None]:
+) -> tuple[Float64[Array, "cells D"], Float64[Array, "*n carried 3"] | None]:
     """Cool a start down to the true σ²; return f and the minima of the last E-step."""
     f, heat = start.f, start.heat
     previous: Array | None = None

@@ -1,0 +1,86 @@
+"""Defines what a semi-supervised training run is asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from neural._label_objectives import checked_bound
+from neural._settings import TrainingSettings
+from theorycheck.errors import SettingError
+from theorycheck.objectives import LabelledObjective
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """Defines one run of networks of the labelled model M2.
+
+    Parameters
+    ----------
+    training : TrainingSettings
+        Method, steps, widths, restarts and seeds; σ² is held at the model's.
+    objective : LabelledObjective
+        γ, α, the labelled share ℓ and the family of q.
+    bound : {"elbo", "inside", "summed"}, optional
+        What U and L are: for iwae the importance average inside the sum over y (the default), or
+        one over (y, z); see :mod:`neural._label_objectives`.
+
+    Raises
+    ------
+    SettingError
+        If the method has no such bound, σ² is to be trained, the estimator is not
+        reparametrised, or nothing is left to train on.
+    """
+
+    training: TrainingSettings
+    objective: LabelledObjective = field(default_factory=LabelledObjective)
+    bound: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bound", checked_bound(self.training.method, self.bound))
+        if self.training.learn_noise:
+            raise SettingError("networks with labels hold σ² at the model's")
+        if self.training.estimator != "reparametrised":
+            raise SettingError(
+                f"networks with labels are trained by reparametrised gradients, not by "
+                f"{self.training.estimator}"
+            )
+        unlabelled, labelled, _ = self.objective.weights
+        if unlabelled == 0.0 and labelled == 0.0:
+            raise SettingError("nothing is trained: all is labelled, and gamma is 0")
+
+    @property
+    def trains_classifier(self) -> bool:
+        """Tell whether the objective has q(y|x) in it."""
+        unlabelled, _, label = self.objective.weights
+        return label > 0.0 or (unlabelled > 0.0 and self.bound != "summed")
+
+    @classmethod
+    def of(
+        cls,
+        method: str,
+        objective: LabelledObjective | None = None,
+        *,
+        bound: str | None = None,
+        **given: Any,
+    ) -> LabelSettings:
+        """Return the defaults of a method, with what is given and not None in their place.
+
+        Parameters
+        ----------
+        method : {"vae", "iwae", "lin"}
+        objective : LabelledObjective, optional
+        bound : str, optional
+        given
+            Settings of :class:`neural.TrainingSettings`.
+
+        Returns
+        -------
+        LabelSettings
+        """
+        training = TrainingSettings.of(method, **given)
+        return cls(training, objective or LabelledObjective(), bound)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {**self.training.to_dict(), **self.objective.to_dict(), "bound": self.bound}

@@ -1,0 +1,156 @@
+"""Trains all restarts of one semi-supervised run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from neural._finished import Finished
+from neural._label_data import LabelledSample, split_labelled
+from neural._label_restarts import start_labelled_at_truth
+from neural._label_settings import LabelSettings
+from neural._label_trainer import LabelTrainer
+from neural._loop import Loop
+from neural._networks import EncoderModule, sequential
+from neural._settings import TrainingSettings, chosen_device
+from theorycheck.evaluation import LabelEncoder
+from theorycheck.models import GenerativeModel, LabelledModel, from_torch_module
+from theorycheck.progress import NO_PROGRESS, Progress
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTrained(Finished):
+    """Holds the networks that a semi-supervised run ended with.
+
+    Parameters
+    ----------
+    trainer : LabelTrainer
+        Networks and optimisers after the last step.
+    objective, objective_error : ndarray, shape (R,)
+        −[(1−ℓ) U + ℓγ L + ℓα log q(y|x)] on the validation data, nats, and its standard error.
+    seconds : float
+        Wall time of the steps.
+    """
+
+    trainer: LabelTrainer
+    objective: Any
+    objective_error: Any
+    seconds: float
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """Return steps, widths, restarts and seeds."""
+        return self.trainer.settings
+
+    @property
+    def chosen(self) -> LabelSettings:
+        """Return all that was asked for."""
+        return self.trainer.chosen
+
+    def model(self, restart: int) -> LabelledModel:
+        """Return a restart's f_y, in float64, with the σ² and the prior of the data."""
+        trainer = self.trainer
+        networks, data = trainer.networks, trainer.data
+        name = f"{self.settings.method} on {data.name}, restart {restart}"
+        classes = []
+        for y in range(data.count):
+            architecture = networks.architecture
+            state = networks.decoder_state(restart, y)
+            module = sequential(architecture.decoder_sizes, architecture.activation, state)
+            decoder = from_torch_module(module, f"{name}, y = {y}")
+            classes.append(GenerativeModel(decoder, data.noise_variance))
+        return LabelledModel(classes, data.prior, name)
+
+    def encoder(self, restart: int) -> LabelEncoder:
+        """Return a restart's q(y|x) and q(z|x, y) as plain functions, in float64."""
+        networks = self.trainer.networks
+        architecture = networks.architecture
+        classifier = networks.classifier.module(restart)
+        sizes, activation = architecture.encoder_sizes, architecture.activation
+        own = [
+            EncoderModule(sequential(sizes, activation, networks.encoder_state(restart, y)))
+            for y in range(networks.classes)
+        ]
+        shared = own
+        if networks.shared is not None:
+            shared = [EncoderModule(networks.shared.module(restart))] * networks.classes
+
+        def log_class_posterior(x: Array) -> Array:
+            return _applied(lambda t: torch.log_softmax(classifier(t), dim=1), x).T
+
+        return LabelEncoder(
+            log_class_posterior if self.chosen.trains_classifier else None,
+            lambda x: _gaussians(shared, x),
+            lambda x: _gaussians(own, x),
+        )
+
+
+def train_labelled(
+    data: LabelledModel,
+    settings: LabelSettings,
+    *,
+    sample: LabelledSample | None = None,
+    device: str = "auto",
+    progress: Progress = NO_PROGRESS,
+) -> LabelTrained:
+    """Train all restarts of a semi-supervised run.
+
+    Parameters
+    ----------
+    data : LabelledModel
+        Ground truth.
+    settings : LabelSettings
+        What the run is asked to do.
+    sample : LabelledSample, optional
+        Train on these observations, split into training and validation points, and not on fresh
+        draws.
+    device : {"auto", "cpu", "cuda"}
+        Device to train on; auto takes cuda where it is there.
+    progress : Progress
+        Receives the progress of the run.
+
+    Returns
+    -------
+    LabelTrained
+
+    Raises
+    ------
+    SettingError
+        If the device or the sample is not usable.
+    FittingError
+        If a decoder cannot be fitted to the ground truth.
+    DivergenceError
+        If a loss or weight is not finite: at which step and restart.
+    """
+    where = chosen_device(device)
+    training = settings.training
+    parts: tuple[Any, Any] = (None, None)
+    if sample is not None:
+        checked = sample.checked(data, settings.objective.labelled_share)
+        parts = split_labelled(checked, training.validation_share, training.seed)
+    trainer = LabelTrainer(data, settings, where, *parts)
+    start_labelled_at_truth(trainer, progress)
+    trainer.mark_start()
+    loop = Loop(trainer, progress)
+    loop.to_the_end()
+    objective, error = trainer.bounds()
+    return LabelTrained(trainer, objective.cpu().numpy(), error.cpu().numpy(), loop.seconds)
+
+
+def _applied(function: Callable[[Any], Any], x: Array) -> Array:
+    with torch.no_grad():
+        result: Array = function(torch.from_numpy(np.ascontiguousarray(x))).numpy()
+    return result
+
+
+def _gaussians(modules: list[Any], x: Array) -> tuple[Array, Array]:
+    """Return μ and s of every class, each (C, n)."""
+    both = np.stack([_applied(module, x) for module in modules])
+    return both[..., 0], np.exp(both[..., 1])
