@@ -1,4 +1,4 @@
-"""C20, networks: do semi-supervised VAE, LIN and IWAE on the Discrete Semi-Circle collapse?
+"""C20, networks: whether VAE, LIN and IWAE with labels collapse on the Discrete Semi-Circle.
 
 Setting: discrete_semi_circle, γ = 1, α = 0, one x in ten labelled, fresh draws; factorised family
 q(y|x) q(z|x), of which section 5.2 of the paper speaks (see the exact side of C20).
