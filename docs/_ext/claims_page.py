@@ -1,12 +1,15 @@
 """The table of claims as a page, and its short form in the README.
 
 ``python docs/_ext/claims_page.py claims.json docs/claims.md`` writes the page; the README beside
-``docs`` has the short form between two comments, and that is written anew, too.
+``docs`` has the short form between two comments, and that is written anew, too. With ``--update``
+only the claims that have evidence in the file are written, and the others stay as they are: for a
+run of a few claims, where that of all takes hours.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -44,6 +47,8 @@ _SHORT = {
     "C15": "Spiral Dots: the ELBO over-estimates σ² (0.014 and 0.020 against 0.01)",
     "C16": "some objective with a mean-field q estimates σ² without this bias",
     "C17": "the ELBO can prefer an entangled representation with the same p(x)",
+    "C20": "Discrete Semi-Circle: VAE and LIN with labels collapse, IWAE learns both classes",
+    "C21": "Continuous Semi-Circle: a Gaussian q of the label causes collapse even in IWAE",
 }
 _START = "<!-- claims: this table is made by `make claims` -->"
 _END = "<!-- end of claims -->"
@@ -77,12 +82,70 @@ def page(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def updated_page(old: str, rows: list[dict[str, Any]]) -> str:
+    """Return a page with the claims of `rows` that have evidence in place of what it says of them.
+
+    Parameters
+    ----------
+    old : str
+        What :func:`page` returned for all claims.
+    rows : list of dict
+        The entry ``claims`` of a run of some.
+
+    Returns
+    -------
+    str
+    """
+    new = page(rows)
+    head, *sections = re.split(r"\n(?=\(c\d\d\)=\n)", old.rstrip("\n"))
+    kept = {section[2:4]: section.rstrip("\n") for section in sections}
+    _, *made = re.split(r"\n(?=\(c\d\d\)=\n)", new.rstrip("\n"))
+    kept |= {section[2:4]: section.rstrip("\n") for section in made}
+    lines = head.rstrip("\n").split("\n")
+    for row in rows:
+        if row["evidence"]:
+            fresh = next(line for line in new.split("\n") if _is_row(line, row["id"]))
+            lines = [fresh if _is_row(line, row["id"]) else line for line in lines]
+    counts = Counter(re.findall(r"\| \*\*([^*]+)\*\* \|$", "\n".join(lines), re.MULTILINE))
+    total = ", ".join(f"{n} {verdict}" for verdict, n in counts.items()) + "."
+    lines = [total if line.endswith("not yet checked.") else line for line in lines]
+    return "\n\n".join(["\n".join(lines), *(kept[number] for number in sorted(kept))]) + "\n"
+
+
+def updated_readme(readme: str, rows: list[dict[str, Any]], page_text: str) -> str:
+    """Return a README whose short table has the claims of `rows` anew, and the page's totals."""
+    head, _, rest = readme.partition(_START)
+    table, _, tail = rest.partition(_END)
+    if not tail:
+        return readme
+    lines = table.strip("\n").split("\n")
+    made = short_table(rows).split("\n")
+    for row in rows:
+        if row["evidence"] and row["id"] in _SHORT:
+            fresh = next(line for line in made if _is_row(line, row["id"]))
+            lines = [line for line in lines if not _is_row(line, row["id"])]
+            known = [(i, re.match(r"\| (C\d\d) ", line)) for i, line in enumerate(lines)]
+            before = [i for i, found in known if found and found[1] < row["id"]]
+            lines.insert(before[-1] + 1 if before else 2, fresh)
+    total = next(line for line in page_text.split("\n") if line.endswith("not yet checked."))
+    last = re.sub(r"\([^()]*\)\.$", f"({total.rstrip('.')}).", lines[-1])
+    text = "\n".join([*lines[:-1], last])
+    return f"{head}{_START}\n\n{text}\n\n{_END}{tail}"
+
+
+def _is_row(line: str, number: str) -> bool:
+    """Tell whether a line of a table is a claim's."""
+    return line.startswith((f"| {number} |", f"| [{number}]("))
+
+
 def short_table(rows: list[dict[str, Any]]) -> str:
     """Return the README's table: the claims in few words, and their verdicts."""
     counts = Counter(row["verdict"] for row in rows)
     by_id = {row["id"]: row for row in rows}
     lines = ["| | the paper's claim | verdict | its statements, one by one |", "|---|---|---|---|"]
     for n, text in _SHORT.items():
+        if n not in by_id or not by_id[n]["evidence"]:
+            continue
         each = Counter(entry["verdict"] for entry in by_id[n]["evidence"])
         parts = ", ".join(f"{count} {verdict}" for verdict, count in each.items())
         lines.append(f"| {n} | {text} | **{by_id[n]['verdict']}** | {parts} |")
@@ -140,15 +203,20 @@ def _cell(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the page."""
+    update = arguments[:1] == ["--update"]
+    arguments = arguments[1:] if update else arguments
     if len(arguments) != 2:
-        print("usage: claims_page.py CLAIMS.json docs/claims.md", file=sys.stderr)
+        print("usage: claims_page.py [--update] CLAIMS.json docs/claims.md", file=sys.stderr)
         return 2
     rows = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))["claims"]
     target = Path(arguments[1])
-    files = {target: page(rows).encode()}
+    written = updated_page(target.read_text(encoding="utf-8"), rows) if update else page(rows)
+    files = {target: written.encode()}
     readme = target.resolve().parent.parent / "README.md"
     if readme.is_file():
-        files[readme] = with_short_table(readme.read_text(encoding="utf-8"), rows).encode()
+        text = readme.read_text(encoding="utf-8")
+        text = updated_readme(text, rows, written) if update else with_short_table(text, rows)
+        files[readme] = text.encode()
     replace_files(files)
     return 0
 

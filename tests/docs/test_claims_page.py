@@ -50,3 +50,36 @@ def test_only_the_table_is_written_anew(claims_page: ModuleType) -> None:
     for part in (0, -1):
         assert written.split("<!--")[part] == readme.split("<!--")[part]
     assert claims_page.with_short_table("no table", rows) == "no table"
+
+
+def test_an_update_leaves_the_other_claims_alone(claims_page: ModuleType) -> None:
+    old = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    entry = {
+        "verdict": "verified", "rests_on": "estimated", "statement": "as new", "measured": {},
+        "predicted": "so", "margin": None, "over": "", "witness": "", "untested": "", "notes": "",
+    }  # fmt: skip
+    rows = [
+        {
+            **claim._asdict(), "id": claim.number, "claim": claim.text, "verdict": "not run",
+            "evidence": [],
+        }
+        for claim in CLAIMS
+    ]  # fmt: skip
+    rows[16] |= {"verdict": "inconclusive", "evidence": [entry]}
+    new = claims_page.updated_page(old, rows)
+    wanted = verdicts(old) | {"C17": "inconclusive"}
+    assert verdicts(new) == wanted
+    assert "as new" in new
+    total = next(line for line in new.split("\n") if line.endswith("not yet checked."))
+    assert sum(int(number) for number in re.findall(r"\d+", total)) == len(CLAIMS)
+    # All but C17's line, its section and the totals is as before.
+    apart = set(new.split("\n")) ^ set(old.split("\n"))
+    start, end = old.index("(c17)="), old.find("\n(c2")
+    own = set(old[start : end if end > start else len(old)].split("\n"))
+    assert len(apart - own - set(new[new.index("(c17)=") :].split("\n"))) <= 4
+    assert claims_page.updated_page(new, rows) == new
+    text = claims_page.updated_readme(readme, rows, new)
+    assert verdicts(text)["C17"] == "inconclusive"
+    assert verdicts(text).items() <= wanted.items()
+    assert claims_page.updated_readme(text, rows, new) == text
