@@ -15,7 +15,9 @@ from theorycheck.inference import (
     ExactLabelled,
     ExactModel,
     MeanField,
+    certify_shared_q,
     exact_model,
+    latent_posterior,
 )
 from theorycheck.models import Decoder, GenerativeModel, LabelledModel, benchmark
 from theorycheck.models import discrete_semi_circle as semi_circle_curve
@@ -99,6 +101,50 @@ def test_bounds_at_a_given_q_and_at_the_best(seed: int) -> None:
             own = brute.best(one, lambda a, y=y: float(a[y]), k, 6)
             assert own <= labelled[y, k] + 1e-8
     assert np.allclose(conditional.value, logsumexp(labelled, axis=0), atol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [-1, *range(10)])
+def test_eleven_models_at_200_x(seed: int) -> None:
+    """Densities within 1e-9 and the unlabelled bound at a given q within 1e-8 of dense sums."""
+    model, brute = cases(seed)
+    exact = ExactLabelled(model)
+    x = model.sample(200, 17)[1]
+    joint = brute.log_joint(x)
+    value, _, _ = exact.log_joint(x)
+    seen = joint > logsumexp(joint, axis=0) - 30.0
+    assert np.abs(value - joint)[seen].max() < 1e-9
+    assert np.abs(exact.log_density(x).value - logsumexp(joint, axis=0)).max() < 1e-9
+    shared = exact.optimal_q(x)
+    for k, one in enumerate(x):
+        offers = brute.offers(one, shared.mean[k], np.log(shared.scale[k]))
+        assert shared.bound[k] == pytest.approx(float(logsumexp(offers)), abs=1e-8)
+    certificate = certify_shared_q(exact, x[:40], gap=1e-8)
+    assert certificate.largest_gap <= 1.001e-8
+
+
+@pytest.mark.parametrize("seed", [-1, 1])
+def test_posteriors_of_the_latent(seed: int) -> None:
+    model, brute = cases(seed)
+    exact = ExactLabelled(model)
+    x = model.sample(4, 3)[1]
+    z = np.linspace(-3.0, 3.0, 61)
+    found = latent_posterior(exact, x, z)
+    joint = brute.log_joint(x)
+    total = np.zeros((4, 61))
+    for y, function in enumerate(brute.functions):
+        log_noise = np.stack([brute._log_noise(one, function(z)) for one in x])
+        each = brute.log_prior[y] + log_noise - 0.5 * z**2 - 0.5 * np.log(2.0 * np.pi)
+        wanted = np.exp(each - joint[y][:, None])
+        assert np.allclose(found.by_class[y], wanted, rtol=1e-8, atol=1e-12)
+        total += np.exp(each - logsumexp(joint, axis=0)[:, None])
+    assert np.allclose(found.density, total, rtol=1e-8, atol=1e-12)
+    assert (np.abs(found.density - total) <= found.error + 1e-10 * total).all()
+    # Over all latents it is one.
+    dense = np.linspace(-9.0, 9.0, 6_001)
+    assert np.allclose(
+        latent_posterior(exact, x, dense).density.sum(axis=1) * (dense[1] - dense[0]), 1.0
+    )
 
 
 @pytest.mark.parametrize("seed", [-1, 0, 3])

@@ -12,7 +12,12 @@ from scipy.special import logsumexp
 
 from tests.radii.table import Table, getter, off, rewired
 from theorycheck.estimate import Estimate, Kind
-from theorycheck.inference import ExactLabelled, certified_gap, certify_shared_q
+from theorycheck.inference import (
+    ExactLabelled,
+    certified_gap,
+    certify_shared_q,
+    latent_posterior,
+)
 from theorycheck.inference._certificate import curvature_constant
 from theorycheck.inference._label_q import class_panels
 from theorycheck.models import load_labelled_model
@@ -178,6 +183,21 @@ def _conditional_gap(function: Callable[..., Any]) -> float:
     return off(bare(_PAIR, np.zeros((1, 1)))[0], 4e-3)
 
 
+def _posterior(function: Callable[..., Any]) -> float:
+    """p(z|x, y) has the relative error of p(x, y), p(z|x) that of p(x)."""
+    x, z = np.array([[0.4]]), np.array([0.3])
+    exact = SimpleNamespace(
+        model=_PAIR.model,
+        log_joint=lambda _: (_PAIR.log_joint(x)[0], np.array([[1e-3], [2e-3]]), None),
+        log_density=lambda _: SimpleNamespace(
+            value=_PAIR.log_density(x).value, relative_error=np.array([3e-3])
+        ),
+    )
+    found = function(exact, x, z)
+    wanted = found.by_class[:, 0, 0] * np.array([1e-3, 2e-3])
+    return max(off(found.by_class_error[:, 0, 0], wanted), off(found.error, 3e-3 * found.density))
+
+
 _PAIR = ExactLabelled(load_labelled_model("expr:[(2*y - 1)*sin(2*z)]", noise_variance=0.05))
 _LOG_P, _GRID = ExactLabelled.log_density, ExactLabelled.grid
 _COLLAPSE = getter(labelled.LabelledValue, "collapse")
@@ -240,6 +260,12 @@ LABELS: Table = {
     ),
     "shared q: cost at the ball's centre": (
         _shared_least_cost, shared.certify_shared_batch, "- balls.radius[j]", "",
+    ),
+    "p(z|x, y): p(x, y) known exactly": (
+        _posterior, latent_posterior, "by_class * relative[:, :, None]", "0.0 * by_class",
+    ),
+    "p(z|x): p(x) known exactly": (
+        _posterior, latent_posterior, "density * whole.relative_error[:, None]", "0.0 * density",
     ),
     "gap of U: the class that rises least": (
         _conditional_gap, certified_gap, "np.max(each, axis=0)", "np.min(each, axis=0)",

@@ -49,6 +49,8 @@ from ._label_weights import LabelWeights as LabelWeights
 from ._label_weights import label_weights as label_weights
 from ._labelled import ExactLabelled as ExactLabelled
 from ._labelled import UnlabelledBound as UnlabelledBound
+from ._labelled_posterior import LatentPosterior as LatentPosterior
+from ._labelled_posterior import latent_posterior as latent_posterior
 from ._linear_gaussian import ExactLinearGaussian as ExactLinearGaussian
 from ._linear_gaussian import LinearGaussianModel as LinearGaussianModel
 from ._marginal import LogDensity as LogDensity
