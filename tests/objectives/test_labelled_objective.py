@@ -149,3 +149,20 @@ def test_models_that_do_not_fit() -> None:
         labelled_value(LabelledModel(LINES.classes, [0.5, 0.5], "other"), LINES)
     with pytest.raises(ModelError, match="data dimensions"):
         labelled_value(load_labelled_model("discrete_semi_circle"), LINES)
+
+
+def test_what_is_known_is_taken_and_nothing_else() -> None:
+    """Values with and without one that is known are the same, for another family and other f_y."""
+    data = load_labelled_model("expr:[(2*y - 1)*z + 0.5*y]", noise_variance=0.2)
+    other = load_labelled_model("expr:[(y - 1)*z + 0.5*y]", noise_variance=0.2)
+    first = labelled_value(data, None, LabelledObjective(family=CONDITIONAL), tolerance=1e-3)
+    for model in (data, other):
+        objective = LabelledObjective(2.0, 0.0, 0.3, FACTORISED)
+        plain = labelled_value(model, data, objective, tolerance=1e-3)
+        short = labelled_value(model, data, objective, tolerance=1e-3, known=first)
+        assert short.to_dict() == plain.to_dict()
+        assert short.data_information == plain.data_information
+    # A value on other data is of no use.
+    foreign = labelled_value(other, None, LabelledObjective(), tolerance=1e-3)
+    plain = labelled_value(data, None, LabelledObjective(), tolerance=1e-3)
+    assert labelled_value(data, None, tolerance=1e-3, known=foreign).to_dict() == plain.to_dict()

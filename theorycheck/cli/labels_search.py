@@ -58,10 +58,10 @@ class Plan:
     def _certified(self, value: LabelledValue) -> LabelledValue:
         return value.certified(self.certify, self.seed) if self.certify else value
 
-    def _truth(self, objective: LabelledObjective) -> LabelledValue:
+    def _truth(self, objective: LabelledObjective, known: LabelledValue | None) -> LabelledValue:
         return self._certified(
             labelled_value(
-                self.data, self.data, objective, tolerance=self.tolerance,
+                self.data, self.data, objective, tolerance=self.tolerance, known=known,
                 progress=self.execution.progress,
             )
         )  # fmt: skip
@@ -73,7 +73,8 @@ class Plan:
         for objective in (one for group in self.objectives.values() for one in group):
             # γ weighs the parts of the ground truth's J, and leaves them as they are.
             if objective.family not in truths:
-                truths[objective.family] = self._truth(objective)
+                known = next(iter(truths.values()), None)
+                truths[objective.family] = self._truth(objective, known)
             truth = truths[objective.family].reweighted(objective)
             optimum = None
             if self.search != "none":

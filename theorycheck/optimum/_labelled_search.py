@@ -175,9 +175,11 @@ def _search(
     refined = dict(zip(kept, _all_of("refinements", jobs, run), strict=True))
     best = min(refined.values(), key=lambda outcome: outcome.value)
     model, convergence = _finished(data, exact, best, task, effort, run)
-    found = labelled_value(model, data, chosen, tolerance=effort.tolerance, progress=run.progress)
     truth = ground_truth or labelled_value(
         data, data, chosen, tolerance=effort.tolerance, progress=run.progress
+    )
+    found = labelled_value(
+        model, data, chosen, tolerance=effort.tolerance, known=truth, progress=run.progress
     )
     kind = best.kind
     if truth.excess.value <= found.excess.value:

@@ -111,7 +111,10 @@ def analyse_labels(
     families: list[tuple[LabelledValue, LabelledOptimum | None]] = []
     for family in (CONDITIONAL, FACTORISED):
         objective = LabelledObjective(GAMMA, 0.0, SHARE, family)
-        truth = labelled_value(data, data, objective, tolerance=wanted, progress=progress)
+        known = families[0][0] if families else None
+        truth = labelled_value(
+            data, data, objective, tolerance=wanted, known=known, progress=progress
+        )
         optimum = None
         if search is not None:
             effort = LABELS_THOROUGH if search.name == "thorough" else LABELS_QUICK
