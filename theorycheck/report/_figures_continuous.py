@@ -34,14 +34,16 @@ def continuous_labels_figure(
     Figure
     """
     models = [truth[0].model, *(one.model for one in collapsed[:1])]
-    figure = new_figure(3.2)
-    axes = figure.subplots(1, len(models) + 1, squeeze=False)[0]
+    figure = new_figure(4.0)
+    widths = [1.0] * len(models) + [1.25]
+    axes = figure.subplots(1, len(models) + 1, squeeze=False, width_ratios=widths)[0]
     for model, panel, title in zip(models, axes, ("ground truth", "collapsed f"), strict=False):
         _draws(panel, model)
-        panel.set_title(f"x by label, {title}")
+        panel.set_title(title)
     _against_gamma(axes[-1], truth, collapsed)
     figure.suptitle(
-        f"{plain(truth[0].data.name)}: {100.0 * truth[0].objective.labelled_share:.3g} % labelled",
+        f"{plain(truth[0].data.name)}: {100.0 * truth[0].objective.labelled_share:.3g} % labelled; "
+        "x coloured by its label, from −2 (blue) to 2 (red)",
         x=0.01,
         ha="left",
     )
@@ -73,8 +75,8 @@ def _against_gamma(
     axes.set_yscale("log")
     axes.set_xlabel("γ")
     axes.set_ylabel("J, nats")
-    axes.set_title("dashed: the collapsed f")
-    axes.legend(loc="best")
+    axes.set_title("J; dashed: the collapsed f")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.24), fontsize="small")
 
 
 def _line(value: ContinuousValue) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
