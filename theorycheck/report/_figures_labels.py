@@ -51,15 +51,18 @@ def labels_figure(
     shown = [truth, *(one for one in optima if one.objective.gamma == first)]
     several = len({one.objective.gamma for one in optima}) > 1
     figure = new_figure(5.6 if several else 3.0)
+    # Else the outermost numbers at the axes are cut.
+    figure.set_layout_engine("constrained", w_pad=0.1)
     rows = figure.subfigures(2 if several else 1, 1, squeeze=False)[:, 0]
     axes = rows[0].subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
     for one, panel in zip(shown, axes, strict=True):
         _curves(panel, one, truth.data)
         kept = 100.0 * (1.0 - one.collapse.value)
+        share = "under 0.1" if kept < 0.1 else f"{kept:.3g}"
         panel.set_title(
             "ground truth\n"
             if one is truth
-            else f"optimum, {_short(one)}\nkeeps {kept:.2g} % of I(x; y)"
+            else f"optimum, {_short(one)}\nkeeps {share} % of I(x; y)"
         )
     axes[0].set_ylabel("$x_2$" if truth.data.data_dim > 1 else "$f_y(z)$")
     if truth.data.count <= len(SERIES):
