@@ -88,7 +88,7 @@ def labels(
         typer.Option(
             "--search",
             metavar="HOW",
-            help="Search for the decoders that the objective prefers: quick (minutes), "
+            help="Search for the decoders that the objective prefers: quick (half a minute), "
             "thorough (tens of minutes) or none; one search for each γ and family. For a "
             "continuous y: look at 5, 12 or no f of the same p(x) that keep a part of the label.",
         ),

@@ -110,7 +110,7 @@ def train_labels(
         typer.Option(
             "--search",
             metavar="HOW",
-            help="Search for the decoders that the objective prefers: quick (minutes), thorough "
+            help="Search for the decoders that the objective prefers: quick (half a minute), thorough "
             "(tens of minutes) or none.",
         ),
     ] = "quick",
