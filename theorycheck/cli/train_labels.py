@@ -110,8 +110,8 @@ def train_labels(
         typer.Option(
             "--search",
             metavar="HOW",
-            help="Search for the decoders that the objective prefers: quick (half a minute), thorough "
-            "(tens of minutes) or none.",
+            help="Search for the decoders that the objective prefers: quick (half a minute), "
+            "thorough (tens of minutes) or none.",
         ),
     ] = "quick",
     jobs: Jobs = None,
