@@ -276,8 +276,8 @@ _add(
     "keeps. Where it is lost (functional collapse), p_f(x|y) no longer depends on y. No network is "
     "trained; it takes half a minute for each γ and family on two cores.\n\nWith a continuous "
     "label the ground truth is held against f of the same p(x), where there are any: the "
-    "collapsed one, in which the label says nothing of x, and some that keep a part of it; all γ and families "
-    f"together take minutes.\n\n{LABELLED_MODELS}",
+    "collapsed one, in which the label says nothing of x, and some that keep a part of it; all "
+    f"γ and families together take minutes.\n\n{LABELLED_MODELS}",
     "discrete_semi_circle",
     "discrete_semi_circle --gamma 0.1,1,10 --family factorised -o out",
     "'expr:[z, (2*y - 1)*z^2]' --noise-variance 0.1 --search none --json",
