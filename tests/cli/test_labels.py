@@ -82,6 +82,11 @@ def test_search_onset_and_certificate(
     assert "Certified: at 2 draws no q of the family raises U of the optimum" in words
     assert "collapse sets in, as γ falls, between" in words
     found = LabelledOptimum.load(folder / "optimum-factorised-gamma9.npz")
+    assert main(["show", str(folder / "optimum-factorised-gamma9.npz"), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["verb"] == "labels"
+    assert shown["result"]["optimum"] == found.value.to_dict()
+    assert shown["result"]["gamma"] == 9.0
     assert main([*line, "--json"]) == 0
     captured = capsys.readouterr()
     assert "is that of an earlier search" in captured.err

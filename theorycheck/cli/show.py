@@ -60,6 +60,7 @@ def show(
             "noise": _noise,
             "noise_curve": _noise_curve,
             "judged": _judged,
+            "labelled_optimum": _labelled_optimum,
         }
         if head.schema not in makers:
             raise LoadingError(f"{file}: holds a result of a kind not known here: '{head.schema}'")
@@ -164,6 +165,16 @@ def _noise_curve(file: Path) -> _Shown:
 
     result = NoiseCurve.load(file)
     return _Shown("noise", {"curve": result.to_dict()}, lambda: show_curve(result), None)
+
+
+def _labelled_optimum(file: Path) -> _Shown:
+    from theorycheck.cli.labels_tables import show as tables
+    from theorycheck.optimum import LabelledOptimum
+
+    result = LabelledOptimum.load(file)
+    entry = {**result.objective.to_dict(), **result.to_dict()}
+    data = result.value.data
+    return _Shown("labels", entry, lambda: tables(data, [(result.ground_truth, result)]), None)
 
 
 def _judged(file: Path) -> _Shown:
