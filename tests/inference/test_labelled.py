@@ -112,7 +112,8 @@ def test_eleven_models_at_200_x(seed: int) -> None:
     x = model.sample(200, 17)[1]
     joint = brute.log_joint(x)
     value, _, _ = exact.log_joint(x)
-    seen = joint > logsumexp(joint, axis=0) - 30.0
+    # Further out in a class's tail the dense sum, which ends at |z| = 9.5, is the less exact one.
+    seen = joint > logsumexp(joint, axis=0) - 20.0
     assert np.abs(value - joint)[seen].max() < 1e-9
     assert np.abs(exact.log_density(x).value - logsumexp(joint, axis=0)).max() < 1e-9
     shared = exact.optimal_q(x)
