@@ -71,7 +71,7 @@ def test_search_onset_and_certificate(
 ) -> None:
     """A whole call with searches; the second takes them from the cache, and says so."""
     monkeypatch.setenv("THEORYCHECK_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("theorycheck.cli.labels_search.LABELS_QUICK", TINY)
+    monkeypatch.setattr("theorycheck.optimum._effort.LABELS_QUICK", TINY)
     folder = tmp_path / "out"
     line = [
         "labels", CROSS, "--noise-variance", "0.2", "--family", "factorised", "--gamma", "1,9",

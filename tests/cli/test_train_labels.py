@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("torch")
 
-import theorycheck.optimum
 from tests.efforts import TINY
 from theorycheck.cli import main
 from theorycheck.results import json_schema
@@ -50,7 +49,7 @@ def test_beside_the_optimum(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tiny = replace(TINY, coarse_step=0.9, middle_step=0.9, rounds=0)
-    monkeypatch.setattr(theorycheck.optimum, "LABELS_QUICK", tiny)
+    monkeypatch.setattr("theorycheck.optimum._effort.LABELS_QUICK", tiny)
     line = [*LINES, "--method", "iwae", "--samples", "2", "--bound", "summed", *SHORT]
     assert main([*line, "--gamma", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

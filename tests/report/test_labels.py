@@ -16,7 +16,7 @@ from theorycheck.theorems import ClassSettings
 
 
 def test_a_page_of_labels_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("theorycheck.report._labels_analysis.LABELS_QUICK", TINY)
+    monkeypatch.setattr("theorycheck.optimum._effort.LABELS_QUICK", TINY)
     search = ReportSearch(
         SearchSettings(ELBO, seed=0), "quick", Execution(jobs=1), ClassSettings(seed=0)
     )

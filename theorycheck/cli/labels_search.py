@@ -9,8 +9,6 @@ from theorycheck.inference import Family
 from theorycheck.models import LabelledModel
 from theorycheck.objectives import LabelledObjective, LabelledValue, labelled_value
 from theorycheck.optimum import (
-    LABELS_QUICK,
-    LABELS_THOROUGH,
     CollapseOnset,
     Effort,
     Execution,
@@ -18,6 +16,7 @@ from theorycheck.optimum import (
     NoiseFit,
     find_collapse_onset,
     find_labelled_optimum,
+    labels_effort,
 )
 
 
@@ -52,8 +51,7 @@ class Plan:
 
     @property
     def _effort(self) -> Effort:
-        effort = LABELS_THOROUGH if self.search == "thorough" else LABELS_QUICK
-        return replace(effort, tolerance=self.tolerance)
+        return labels_effort(self.search, self.tolerance)
 
     def _certified(self, value: LabelledValue) -> LabelledValue:
         return value.certified(self.certify, self.seed) if self.certify else value

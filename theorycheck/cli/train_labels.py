@@ -219,9 +219,9 @@ def _searched(
 ) -> LabelledOptimum | None:
     if search == "none":
         return None
-    from theorycheck.optimum import LABELS_QUICK, LABELS_THOROUGH, find_labelled_optimum
+    from theorycheck.optimum import find_labelled_optimum, labels_effort
 
-    effort = LABELS_THOROUGH if search == "thorough" else LABELS_QUICK
+    effort = labels_effort(search)
     return find_labelled_optimum(data, objective, effort=effort, seed=seed, execution=execution)
 
 

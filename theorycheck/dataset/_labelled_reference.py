@@ -16,12 +16,12 @@ from typing import Any
 from theorycheck.dataset._reference import FOLDER
 from theorycheck.errors import LoadingError, nearest
 from theorycheck.estimate import Estimate
-from theorycheck.inference import CONDITIONAL, FACTORISED, Family
+from theorycheck.inference import CONDITIONAL, Family
 from theorycheck.models import GenerativeModel, LabelledModel, decoder_from_table, read_table
+from theorycheck.objectives import LABEL_FAMILIES
 
 #: Labelled benchmarks with reference values.
 LABELLED_REFERENCED = ("discrete_semi_circle",)
-_FAMILIES = {family.key: family for family in (CONDITIONAL, FACTORISED)}
 #: What a card says of the ground truth and of the optimum.
 _FIGURES = (
     "excess", "mleo_x", "mleo_xy", "pmo_u", "pmo_l", "label_kl", "information", "total_variation",
@@ -88,7 +88,7 @@ def labelled_reference(name: str, family: Family = CONDITIONAL) -> LabelledRefer
     if name not in LABELLED_REFERENCED:
         known = nearest(name, LABELLED_REFERENCED)
         raise LoadingError(f"there are no labelled reference values for '{name}': {known}")
-    if family.key not in _FAMILIES:
+    if family not in LABEL_FAMILIES:
         raise LoadingError(f"{name}: no reference values for {family.name} q")
     card = json.loads(labelled_card_path(name).read_text(encoding="utf-8"))
     entry = next(one for one in card["families"] if one["family"] == family.key)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from theorycheck.arrays import Array
 from theorycheck.errors import SettingError
 from theorycheck.inference._certificate import QUADRATURE, Certificate, curvature_constant
-from theorycheck.inference._label_q import SharedQ, class_panels
+from theorycheck.inference._label_q import SharedQ
 from theorycheck.inference._labelled import ExactLabelled
 from theorycheck.inference._marginal import as_points
 from theorycheck.quadrature.kernels import Balls, certify_shared_batch
@@ -61,7 +61,7 @@ def certify_shared_q(
     boxes = np.zeros(len(points), dtype=np.int64)
     certify_shared_batch(
         points, -best.value - constant, gap, max_boxes, curvature_constant(), exact.shares(points),
-        exact.model.log_prior, 1.0 / exact.model.sigma, class_panels(fields),
+        exact.model.log_prior, 1.0 / exact.model.sigma, exact.panels,
         Balls(*(np.concatenate(part) for part in zip(*balls, strict=True))), bound, boxes,
     )  # fmt: skip
     bound = bound + constant

@@ -29,7 +29,6 @@ from theorycheck.inference._iwae_bound import (
     optimal_iwae_q,
     settled_bound,
 )
-from theorycheck.inference._label_q import class_panels
 from theorycheck.inference._labelled import ExactLabelled
 from theorycheck.inference._marginal import as_points
 from theorycheck.quadrature.kernels import (
@@ -218,7 +217,7 @@ def class_arrays(exact: ExactLabelled) -> tuple[Array, ClassPanels, Array, float
     panels = [field.panels for field in exact.fields]
     defect = np.concatenate([one.defect for one in panels])
     sigma = exact.model.sigma
-    return 1.0 / sigma, class_panels(exact.fields), defect, panels[0].peak_log_density
+    return 1.0 / sigma, exact.panels, defect, panels[0].peak_log_density
 
 
 def _given(

@@ -35,6 +35,7 @@ from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.inference._mean_field import MeanField
 from theorycheck.models import LabelledModel
 from theorycheck.quadrature import DataSample, TrapezoidGrid, sobol_points
+from theorycheck.quadrature.kernels import ClassPanels
 
 #: Errors beyond this say that nothing is known; sums of them must not overflow.
 _UNKNOWN = 1e300
@@ -293,9 +294,14 @@ class ExactLabelled:
         )
 
     @cached_property
+    def panels(self) -> ClassPanels:
+        """Return the panels and runs of all classes, as the kernels take them."""
+        return class_panels(self.fields)
+
+    @cached_property
     def _shared(self) -> SharedQSearch:
         return SharedQSearch(
-            class_panels(self.fields), self.model.log_prior, self.model.noise_variance,
+            self.panels, self.model.log_prior, self.model.noise_variance,
             lambda: class_table(self.fields), self.label_weight,
         )  # fmt: skip
 

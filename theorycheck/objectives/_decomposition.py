@@ -287,7 +287,9 @@ def decompose(
         kl_distribution=KlDistribution.from_averages(averages),
         eta=tuple(float(value) for value in eta),
         method=found.method,
-        certificate=_certify(under_test, truth, draws, family, certify, seed) if certify else None,
+        certificate=certified_points(under_test, truth, draws, family, certify, seed)
+        if certify
+        else None,
         # A radius above the tolerance is no convergence, whatever the rule thought of itself.
         converged=averages.converged
         and averages.pmo_error <= max(tolerance, _SLACK)
@@ -312,7 +314,7 @@ def _with_resolution(model: DescribedModel | ExactModel, resolution: float) -> G
     return model.with_resolution(resolution)
 
 
-def _certify(
+def certified_points(
     model: ExactModel,
     data: ExactModel,
     given: DataSample | None,
@@ -320,5 +322,6 @@ def _certify(
     points: int,
     seed: int,
 ) -> CertifiedPoints:
+    """Certify the best q of a model at draws from the data, or at the first x of those given."""
     x = data.model.sample(points, seed)[1] if given is None else given.x[0, :points]
     return CertifiedPoints(len(x), float(certified_gap(model, x, family).max()))

@@ -33,12 +33,11 @@ from theorycheck.inference import (
     ExactLabelled,
     Family,
     MeanField,
-    certified_gap,
     data_rule,
 )
 from theorycheck.models import LabelledModel
 from theorycheck.objectives._averaging import PMO_TOLERANCE, divergence
-from theorycheck.objectives._decomposition import CertifiedPoints, decompose
+from theorycheck.objectives._decomposition import CertifiedPoints, certified_points, decompose
 from theorycheck.objectives._total_variation import total_variation
 from theorycheck.progress import NO_PROGRESS, Progress
 
@@ -233,10 +232,10 @@ class LabelledValue:
         """
         if points < 1:
             raise SettingError(f"the number of points to certify must be positive, not {points}")
-        exact = self.objective.exact(self.model, self.objective.exact(self.data))
-        x = self.data.sample(points, seed)[1]
-        gap = float(certified_gap(exact, x, self.objective.family).max())
-        return replace(self, certificate=CertifiedPoints(points, gap))
+        source = self.objective.exact(self.data)
+        exact = self.objective.exact(self.model, source)
+        certificate = certified_points(exact, source, None, self.objective.family, points, seed)
+        return replace(self, certificate=certificate)
 
     @property
     def collapse(self) -> Estimate:

@@ -12,6 +12,7 @@ from ._effort import LABELS_THOROUGH as LABELS_THOROUGH
 from ._effort import QUICK as QUICK
 from ._effort import THOROUGH as THOROUGH
 from ._effort import Effort as Effort
+from ._effort import labels_effort as labels_effort
 from ._global_search import find_optimum as find_optimum
 from ._known import cache_key as cache_key
 from ._label_e_step import LabelEStep as LabelEStep

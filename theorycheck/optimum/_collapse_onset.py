@@ -64,11 +64,7 @@ class CollapseOnset:
 
     def best(self, gamma: float, labelled_share: float) -> LabelledValue:
         """Return the lowest of the values found at any γ and ℓ: the lower envelope there."""
-        objective = LabelledObjective(gamma, 0.0, labelled_share, self.family)
-        return min(
-            (one.value.reweighted(objective) for one in self.optima),
-            key=lambda one: one.excess.value,
-        )
+        return _lowest(self.optima, LabelledObjective(gamma, 0.0, labelled_share, self.family))
 
     def to_dict(self) -> dict[str, object]:
         """Return the bracket and what was found at each t, for JSON."""
@@ -85,6 +81,12 @@ class CollapseOnset:
                 for one in self.optima
             ],
         }
+
+
+def _lowest(optima: Sequence[LabelledOptimum], objective: LabelledObjective) -> LabelledValue:
+    """Return the lower envelope at one objective: the least J of all f_y found."""
+    values = (one.value.reweighted(objective) for one in optima)
+    return min(values, key=lambda value: value.excess.value)
 
 
 def find_collapse_onset(
@@ -178,9 +180,7 @@ class _Envelope:
         self.optima = sorted([*self.optima, told], key=lambda one: one.objective.gamma)
 
     def best(self, t: float) -> LabelledValue:
-        objective = LabelledObjective(t, 0.0, _SHARE, self.family)
-        values = (one.value.reweighted(objective) for one in self.optima)
-        return min(values, key=lambda one: one.excess.value)
+        return _lowest(self.optima, LabelledObjective(t, 0.0, _SHARE, self.family))
 
     def bracket(self) -> tuple[float, float]:
         """Return the largest t with a collapsed optimum, and the smallest beyond without."""

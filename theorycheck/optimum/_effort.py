@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -71,3 +71,21 @@ LABELS_THOROUGH = Effort(
     starts=48, coarse_cells=128, middle_cells=240, fine_cells=600, fine_step=0.45,
     most_nodes=1000, refined=6, rounds=0, most=300,
 )  # fmt: skip
+
+
+def labels_effort(name: str, tolerance: float | None = None) -> Effort:
+    """Return how hard to search with labels.
+
+    Parameters
+    ----------
+    name : str
+        "thorough"; whatever else is quick.
+    tolerance : float, optional
+        Radius wanted for each PMO of what is found, nats, in place of the effort's own.
+
+    Returns
+    -------
+    Effort
+    """
+    effort = LABELS_THOROUGH if name == "thorough" else LABELS_QUICK
+    return effort if tolerance is None else replace(effort, tolerance=tolerance)

@@ -220,9 +220,7 @@ def _coarse_ascents(
         delayed(_coarse)(i, nodes, cells, truth, collapsed, task, stream)
         for i, stream in enumerate(streams)
     ]
-    for one in given:
-        start = Start(one.name, np.concatenate([cells.average(m.decoder) for m in one.classes]))
-        jobs.append(delayed(_from)(start, nodes, cells, task))
+    jobs += [delayed(_given)(one, nodes, cells, task) for one in given]
     return _all_of("starts", jobs, run)
 
 
@@ -265,9 +263,10 @@ def _coarse(
     return _ascended(e_step, start, task.noise_variance, nodes, task)
 
 
-def _from(start: Start, nodes: LabelledNodes, cells: LatentCells, task: _Task) -> Outcome:
+def _given(model: LabelledModel, nodes: LabelledNodes, cells: LatentCells, task: _Task) -> Outcome:
     e_step = LabelEStep(nodes, cells, task.objective)
-    return _ascended(e_step, start, task.noise_variance, nodes, task)
+    f = np.concatenate([cells.average(one.decoder) for one in model.classes])
+    return _ascended(e_step, Start(model.name, f), task.noise_variance, nodes, task)
 
 
 def _start(

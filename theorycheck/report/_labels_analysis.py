@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from theorycheck.inference import CONDITIONAL, FACTORISED
 from theorycheck.models import LabelledModel
 from theorycheck.objectives import LabelledObjective, LabelledValue, labelled_value
 from theorycheck.optimum import (
-    LABELS_QUICK,
-    LABELS_THOROUGH,
     LabelledOptimum,
     find_labelled_optimum,
+    labels_effort,
 )
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.report._figure_style import encode
@@ -117,9 +116,8 @@ def analyse_labels(
         )
         optimum = None
         if search is not None:
-            effort = LABELS_THOROUGH if search.name == "thorough" else LABELS_QUICK
             optimum = find_labelled_optimum(
-                data, objective, effort=replace(effort, tolerance=wanted), seed=search.seed,
+                data, objective, effort=labels_effort(search.name, wanted), seed=search.seed,
                 ground_truth=truth, execution=search.execution,
             )  # fmt: skip
         families.append((truth, optimum))
