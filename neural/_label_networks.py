@@ -15,9 +15,6 @@ import torch
 
 from neural._networks import Architecture, BatchedMLP, NetworkGroup
 
-#: Parameters of q(z|·): a mean and a log scale.
-_GAUSSIAN = 2
-
 
 @dataclass(frozen=True, eq=False)
 class LabelNetworks:
@@ -28,7 +25,7 @@ class LabelNetworks:
     classes : int
         C.
     architecture : Architecture
-        D, hidden layers and activation, the same for all of them.
+        D, K, hidden layers and activation, the same for all of them.
     decoder : BatchedMLP
         (z, one-hot y) to f_y(z).
     classifier : BatchedMLP
@@ -59,19 +56,26 @@ class LabelNetworks:
         factorised: bool,
         generator: Any,
         device: str,
+        noise_variances: int = 0,
     ) -> LabelNetworks:
-        """Make networks with random weights."""
+        """Make networks with random weights, and as many log σ² beside the decoder's, zero."""
 
-        def network(inputs: int, outputs: int) -> BatchedMLP:
+        def network(inputs: int, outputs: int, extra: int = 0) -> BatchedMLP:
             sizes = (inputs, *architecture.hidden, outputs)
             return BatchedMLP(
-                sizes, architecture.activation, restarts, generator=generator, device=device
+                sizes,
+                architecture.activation,
+                restarts,
+                generator=generator,
+                extra=extra,
+                device=device,
             )
 
-        dim = architecture.data_dim
-        decoder = network(1 + classes, dim)
-        classifier, encoder = network(dim, classes), network(dim + classes, _GAUSSIAN)
-        shared = network(dim, _GAUSSIAN) if factorised else None
+        dim, latents = architecture.data_dim, architecture.latent_dim
+        gaussian = architecture.encoder_sizes[-1]
+        decoder = network(latents + classes, dim, noise_variances)
+        classifier, encoder = network(dim, classes), network(dim + classes, gaussian)
+        shared = network(dim, gaussian) if factorised else None
         members = [classifier, encoder] if shared is None else [classifier, encoder, shared]
         group = NetworkGroup(members)
         return cls(classes, architecture, decoder, classifier, encoder, shared, group)

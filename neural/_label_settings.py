@@ -24,22 +24,29 @@ class LabelSettings:
     bound : {"elbo", "inside", "summed"}, optional
         What U and L are: for iwae the importance average inside the sum over y (the default), or
         one over (y, z); see :mod:`neural._label_objectives`.
+    latents : int
+        K.
+    keep_best : bool
+        Keep each restart as it was when its objective on the validation data was lowest (early
+        stopping), not as it is after the last step.
 
     Raises
     ------
     SettingError
-        If the method has no such bound, σ² is to be trained, the estimator is not
-        reparametrised, or nothing is left to train on.
+        If the method has no such bound, there is no latent, the estimator is not reparametrised,
+        or nothing is left to train on.
     """
 
     training: TrainingSettings
     objective: LabelledObjective = field(default_factory=LabelledObjective)
     bound: str | None = None
+    latents: int = 1
+    keep_best: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bound", checked_bound(self.training.method, self.bound))
-        if self.training.learn_noise:
-            raise SettingError("networks with labels hold σ² at the model's")
+        if self.latents < 1:
+            raise SettingError(f"a decoder needs a latent at least, not {self.latents}")
         if self.training.estimator != "reparametrised":
             raise SettingError(
                 f"networks with labels are trained by reparametrised gradients, not by "
@@ -62,6 +69,8 @@ class LabelSettings:
         objective: LabelledObjective | None = None,
         *,
         bound: str | None = None,
+        latents: int = 1,
+        keep_best: bool = False,
         **given: Any,
     ) -> LabelSettings:
         """Return the defaults of a method, with what is given and not None in their place.
@@ -71,6 +80,8 @@ class LabelSettings:
         method : {"vae", "iwae", "lin"}
         objective : LabelledObjective, optional
         bound : str, optional
+        latents : int
+        keep_best : bool
         given
             Settings of :class:`neural.TrainingSettings`.
 
@@ -79,8 +90,14 @@ class LabelSettings:
         LabelSettings
         """
         training = TrainingSettings.of(method, **given)
-        return cls(training, objective or LabelledObjective(), bound)
+        return cls(training, objective or LabelledObjective(), bound, latents, keep_best)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
-        return {**self.training.to_dict(), **self.objective.to_dict(), "bound": self.bound}
+        return {
+            **self.training.to_dict(),
+            **self.objective.to_dict(),
+            "bound": self.bound,
+            "latents": self.latents,
+            "keep_best": self.keep_best,
+        }

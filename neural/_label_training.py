@@ -18,6 +18,7 @@ from neural._label_trainer import LabelTrainer
 from neural._loop import Loop
 from neural._networks import EncoderModule, sequential
 from neural._settings import TrainingSettings, chosen_device
+from theorycheck.errors import SettingError
 from theorycheck.evaluation import LabelEncoder
 from theorycheck.models import GenerativeModel, LabelledModel, from_torch_module
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -123,7 +124,7 @@ def train_labelled(
     Raises
     ------
     SettingError
-        If the device or the sample is not usable.
+        If the device or the sample is not usable, σ² is to be trained, or K is not 1.
     FittingError
         If a decoder cannot be fitted to the ground truth.
     DivergenceError
@@ -131,6 +132,10 @@ def train_labelled(
     """
     where = chosen_device(device)
     training = settings.training
+    if training.learn_noise:
+        raise SettingError("networks of a model with labels hold σ² at the model's")
+    if settings.latents != 1:
+        raise SettingError(f"a model with labels has one latent beside y, not {settings.latents}")
     parts: tuple[Any, Any] = (None, None)
     if sample is not None:
         checked = sample.checked(data, settings.objective.labelled_share)
@@ -140,6 +145,7 @@ def train_labelled(
     trainer.mark_start()
     loop = Loop(trainer, progress)
     loop.to_the_end()
+    trainer.take_best()
     objective, error = trainer.bounds()
     return LabelTrained(trainer, objective.cpu().numpy(), error.cpu().numpy(), loop.seconds)
 
