@@ -126,8 +126,8 @@ def _over(run: CohortRunResult) -> str:
     restarts = s.restarts // s.seeds
     return (
         f"{s.seeds} splits, {restarts} restarts each, {s.steps:,} steps of {s.batch} rows of "
-        f"either kind, {len(s.hidden)} hidden layers of {s.hidden[0]}, seed {s.seed}; means ± standard "
-        "deviations over splits"
+        f"either kind, {len(s.hidden)} hidden layers of {s.hidden[0]}, seed {s.seed}; means ± "
+        "standard deviations over splits"
     )
 
 

@@ -11,10 +11,14 @@ import typer
 from theorycheck.cli.known_optima import NoCache, chosen_execution
 from theorycheck.cli.label_options import (
     Alpha,
+    Bound,
     Classes,
     LabelledModelName,
     LabelledShare,
+    OneFamily,
+    OneGamma,
     Prior,
+    checked_family,
 )
 from theorycheck.cli.options import (
     AsJson,
@@ -50,7 +54,7 @@ from theorycheck.cli.training_options import (
     need_torch,
     widths,
 )
-from theorycheck.errors import SettingError, nearest
+from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
     from neural import LabelledSample, LabelRunResult
@@ -65,29 +69,9 @@ RESULT = "result.json"
 def train_labels(
     model: LabelledModelName,
     method: Method,
-    family: Annotated[
-        str,
-        typer.Option(
-            "--family",
-            metavar="F",
-            help="Let q be conditional, q(y|x) q(z|x, y), or factorised, q(y|x) q(z|x).",
-        ),
-    ] = "conditional",
-    bound: Annotated[
-        str | None,
-        typer.Option(
-            "--bound",
-            metavar="B",
-            help="Average the weights of iwae inside the sum over y (inside, the default), or sum "
-            "y in every weight (summed).",
-        ),
-    ] = None,
-    gamma: Annotated[
-        float,
-        typer.Option(
-            "--gamma", metavar="G", help="Weigh the bound of labelled x by γ = G, 0 or more."
-        ),
-    ] = 1.0,
+    family: OneFamily = "conditional",
+    bound: Bound = None,
+    gamma: OneGamma = 1.0,
     alpha: Alpha = 0.0,
     labelled_share: LabelledShare = 0.1,
     prior: Prior = None,
@@ -141,13 +125,10 @@ def train_labels(
     from neural import LabelSettings, chosen_device
     from theorycheck.cli.render import print_json, stdout_kept_for_result
     from theorycheck.models import load_labelled_model
-    from theorycheck.objectives import LABEL_FAMILIES, LabelledObjective
+    from theorycheck.objectives import LabelledObjective
     from theorycheck.terminal_progress import terminal_progress
 
-    families = {one.key: one for one in LABEL_FAMILIES}
-    if family not in families:
-        raise SettingError(f"--family: there is no '{family}': {nearest(family, families)}")
-    objective = LabelledObjective(gamma, alpha, labelled_share, families[family])
+    objective = LabelledObjective(gamma, alpha, labelled_share, checked_family(family))
     settings = LabelSettings.of(
         method,
         objective,
