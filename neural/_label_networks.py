@@ -1,6 +1,7 @@
 """Networks of the labelled model M2: decoder f(y, z), q(y|x), and q(z|·), many restarts at once.
 
-The label goes in as a one-hot vector beside z or x. A class's decoder is then a perceptron of z
+The label goes in as a one-hot vector beside z or x; a continuous one as the number that it is.
+A class's decoder is then a perceptron of z
 alone whose first biases have that class's weights in them, so that the exact engine, and files of
 networks, take it as any other decoder.
 """
@@ -26,15 +27,16 @@ class LabelNetworks:
     Parameters
     ----------
     classes : int
-        C.
+        Numbers that a label is as an input: C of a one-hot vector, 1 of a continuous label.
     architecture : Architecture
         D, hidden layers and activation, the same for all of them.
     decoder : BatchedMLP
-        (z, one-hot y) to f_y(z).
+        (z, y) to f_y(z).
     classifier : BatchedMLP
-        x to the logits of q(y|x).
+        x to what q(y|x) is made of: logits of the classes, or the outputs of a
+        :class:`neural._label_posteriors.LabelPosterior`.
     encoder : BatchedMLP
-        (x, one-hot y) to μ and log s of q(z|x, y).
+        (x, y) to μ and log s of q(z|x, y).
     shared : BatchedMLP or None
         x to μ and log s of q(z|x), which U of the factorised family has in place of q(z|x, y).
     inference : NetworkGroup
@@ -59,8 +61,9 @@ class LabelNetworks:
         factorised: bool,
         generator: Any,
         device: str,
+        outputs: int | None = None,
     ) -> LabelNetworks:
-        """Make networks with random weights."""
+        """Make networks with random weights; `outputs` of the classifier, C by default."""
 
         def network(inputs: int, outputs: int) -> BatchedMLP:
             sizes = (inputs, *architecture.hidden, outputs)
@@ -70,7 +73,8 @@ class LabelNetworks:
 
         dim = architecture.data_dim
         decoder = network(1 + classes, dim)
-        classifier, encoder = network(dim, classes), network(dim + classes, _GAUSSIAN)
+        classifier = network(dim, classes if outputs is None else outputs)
+        encoder = network(dim + classes, _GAUSSIAN)
         shared = network(dim, _GAUSSIAN) if factorised else None
         members = [classifier, encoder] if shared is None else [classifier, encoder, shared]
         group = NetworkGroup(members)

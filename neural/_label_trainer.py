@@ -6,31 +6,18 @@ from typing import Any
 
 import torch
 
-from neural._label_data import (
-    UNKNOWN,
-    LabelBatch,
-    LabelledPopulation,
-    LabelledSample,
-    LabelledSampleSource,
-)
+from neural._flat_adam import FlatAdam
+from neural._label_data import AnySample, LabelBatch, LabelledSampleSource
 from neural._label_networks import LabelNetworks
-from neural._label_objectives import (
-    Constants,
-    class_log_posterior,
-    label_term,
-    labelled_bound,
-    unlabelled_bound,
-    unlabelled_posterior,
-)
+from neural._label_population import LabelledPopulation, LabelPool, label_pool
 from neural._label_settings import LabelSettings
-from neural._lagging import label_information
-from neural._networks import Architecture
+from neural._label_terms import label_terms
 from neural._objectives import Loss
 from neural._points import ShiftedPoints
-from neural._stepper import CHUNK, INFORMATION_POINTS, VALIDATION, Stepper, averaged
+from neural._stepper import CHUNK, VALIDATION, Stepper, averaged
 from neural._streams import Stream, stream_seed
-from theorycheck.inference import FACTORISED
-from theorycheck.models import LabelledModel
+from theorycheck.models import ContinuousLabelModel, LabelledModel
+from theorycheck.progress import Advance
 
 
 class LabelTrainer(Stepper):
@@ -38,53 +25,48 @@ class LabelTrainer(Stepper):
 
     Parameters
     ----------
-    data : LabelledModel
-        Ground truth: where fresh draws come from, π, and σ².
+    data : LabelledModel or ContinuousLabelModel
+        Ground truth: where fresh draws come from, the law of y, and σ².
     chosen : LabelSettings
     device : {"cpu", "cuda"}
-    training, validation : LabelledSample, optional
+    training, validation : LabelledSample or ContinuousLabelledSample, optional
         A fixed sample in place of fresh draws.
     """
 
     def __init__(
         self,
-        data: LabelledModel,
+        data: LabelledModel | ContinuousLabelModel,
         chosen: LabelSettings,
         device: str = "cpu",
-        training: LabelledSample | None = None,
-        validation: LabelledSample | None = None,
+        training: AnySample | None = None,
+        validation: AnySample | None = None,
     ) -> None:
         self.data, self.chosen = data, chosen
         settings = chosen.training
-        self._factorised = chosen.objective.family == FACTORISED
-        self.networks = LabelNetworks.begun(
-            data.count,
-            Architecture(data.data_dim, settings.hidden, settings.activation),
-            settings.restarts,
-            factorised=self._factorised,
-            generator=torch.Generator().manual_seed(stream_seed(settings, Stream.WEIGHTS)),
-            device=device,
-        )
+        self.terms = label_terms(data, chosen, device)
         super().__init__(settings, device, self.networks.inference, self.networks.decoder)
-        self.constants = Constants(
-            torch.from_numpy(data.log_prior.copy()).float().to(device),
-            torch.from_numpy(data.noise_variance.copy()).float().to(device).log(),
-        )
         share = chosen.objective.labelled_share
         self.source: LabelledPopulation | LabelledSampleSource
         if training is None or validation is None:
-            self.source = LabelledPopulation(data, settings.batch, share, self.generator, device)
-            self.validation = self._fresh(share)
+            pool = label_pool(data, device)
+            self.source = LabelledPopulation(pool, settings.batch, share, self.generator, device)
+            self.validation = self._fresh(pool, share)
         else:
             self.source = LabelledSampleSource(
                 training, settings.batch, share, self.generator, device
             )
             self.validation = _of_sample(validation, share, device)
             self.epoch = max(1, len(training.x) // self.source.batch)
-        # One coordinate for each class's q, and a first that only rises along the batch: it would
+        # One coordinate for each column, and a first that only rises along the batch: it would
         # go along with the latents of the batch, which rise too.
-        self._points = ShiftedPoints(self.source.batch, 1 + data.count, self.generator, device)
+        columns = 1 + self.terms.columns
+        self._points = ShiftedPoints(self.source.batch, columns, self.generator, device)
         self._labelled_points = ShiftedPoints(self.source.labelled_batch, 2, self.generator, device)
+
+    @property
+    def networks(self) -> LabelNetworks:
+        """Decoder and inference networks."""
+        return self.terms.networks
 
     @property
     def name(self) -> str:
@@ -114,7 +96,7 @@ class LabelTrainer(Stepper):
 
         def of_labelled(part: Any) -> Any:
             noise = self._noise(len(part), generator)[:, :, 0]
-            return self._labelled(part[None, :, :-1], part[None, :, -1].long(), noise)
+            return self._labelled(part[None, :, :-1], part[None, :, -1], noise)
 
         for weight, points, values in (
             (unlabelled, x, of_unlabelled), (share, labelled, of_labelled),
@@ -127,6 +109,28 @@ class LabelTrainer(Stepper):
             variance += (weight * error).square()
         return objective, variance.sqrt()
 
+    def train_inference(self, steps: int, rows: int, advance: Advance) -> None:
+        """Step the inference networks of the last restarts alone, before the run begins.
+
+        Parameters
+        ----------
+        steps : int
+            Steps, at a rate that falls as that of the run.
+        rows : int
+            How many restarts; decoders and the other restarts stay as they are.
+        advance : Advance
+        """
+        restarts = self.settings.restarts
+        chosen = torch.arange(restarts, device=self.device) >= restarts - rows
+        state = self.encoder_adam
+        self.encoder_adam = FlatAdam(self._inference.flat, self.settings.clip)
+        for step in range(steps):
+            rate = self.settings.rate(round(step * self.settings.steps / steps))
+            self._encoder_step(rate, chosen)
+            if step % 100 == 99:
+                advance(100)
+        self.encoder_adam = state
+
     def _loss(self) -> Loss:
         batch = LabelBatch(
             *[
@@ -137,7 +141,7 @@ class LabelTrainer(Stepper):
         unlabelled = self.chosen.objective.weights[0]
         total = torch.zeros(self.settings.restarts, device=self.device)
         if batch.x is not None:
-            noise = self._training_noise(self._points, 1 if self._factorised else self.data.count)
+            noise = self._training_noise(self._points, self.terms.used)
             total = total - unlabelled * self._unlabelled(batch.x, noise).mean(1)
         if batch.labelled_x is not None:
             share = self.chosen.objective.labelled_share
@@ -146,18 +150,14 @@ class LabelTrainer(Stepper):
         return Loss(total[:, None], total.detach()[:, None])
 
     def _unlabelled(self, x: Any, noise: Any) -> Any:
-        assert self.chosen.bound is not None
-        if self._factorised:
-            noise = noise[:, :, :1]
-        return unlabelled_bound(self.networks, self.constants, x, noise, self.chosen.bound)
+        return self.terms.unlabelled(x, noise[:, :, : self.terms.used])
 
     def _labelled(self, x: Any, y: Any, noise: Any) -> Any:
         """Return γ L(x, y) + α log q(y|x) of labelled x, shape (R, B)."""
-        objective, bound = self.chosen.objective, self.chosen.bound
-        assert bound is not None
-        value = objective.gamma * labelled_bound(self.networks, self.constants, x, y, noise, bound)
+        objective = self.chosen.objective
+        value = objective.gamma * self.terms.labelled(x, y, noise)
         if objective.alpha > 0.0:
-            value = value + objective.alpha * label_term(self.networks, x, y)
+            value = value + objective.alpha * self.terms.label_term(x, y)
         return value
 
     def _training_noise(self, points: ShiftedPoints, columns: int) -> Any:
@@ -170,29 +170,23 @@ class LabelTrainer(Stepper):
         return torch.randn(shape, generator=self.generator, device=self.device)
 
     def _noise(self, size: int, generator: Any) -> Any:
-        shape = (1, self.settings.samples, self.data.count, size)
+        shape = (1, self.settings.samples, self.terms.columns, size)
         noise = torch.randn(shape, generator=generator, device=self.device)
         return noise.expand(self.settings.restarts, -1, -1, -1)
 
     def _information(self) -> Any:
         x, labelled = self.validation
         points = x if x is not None else labelled[:, :-1]
-        points = points[:INFORMATION_POINTS][None].expand(self.settings.restarts, -1, -1)
         seed = stream_seed(self.settings, Stream.INFORMATION)
         generator = torch.Generator(self.device).manual_seed(seed)
         with torch.no_grad():
-            log_r = class_log_posterior(self.networks, points)
-            parts = unlabelled_posterior(self.networks, points)
-            mean, log_scale = (part.expand_as(log_r) for part in parts)
-            shape = (1, *log_r.shape[1:])
-            noise = torch.randn(shape, generator=generator, device=self.device)
-            return label_information(mean, log_scale, log_r, noise)
+            return self.terms.information(points, generator)
 
-    def _fresh(self, share: float) -> tuple[Any, Any]:
+    def _fresh(self, pool: LabelPool, share: float) -> tuple[Any, Any]:
         """Draw validation points: x, and (x, y) with y as a last column, in random order."""
         seed = stream_seed(self.settings, Stream.VALIDATION)
         generator = torch.Generator(self.device).manual_seed(seed)
-        drawn = LabelledPopulation(self.data, VALIDATION, share, generator, self.device).draw()
+        drawn = LabelledPopulation(pool, VALIDATION, share, generator, self.device).draw()
         order = torch.randperm(VALIDATION, generator=generator, device=self.device)
         x = None if drawn.x is None else drawn.x[0][order]
         if drawn.labelled_x is None:
@@ -201,8 +195,8 @@ class LabelTrainer(Stepper):
         return x, labelled[order]
 
 
-def _of_sample(sample: LabelledSample, share: float, device: str) -> tuple[Any, Any]:
-    known = sample.y != UNKNOWN
+def _of_sample(sample: AnySample, share: float, device: str) -> tuple[Any, Any]:
+    known = sample.known
     x = torch.from_numpy(sample.x[~known]).float().to(device) if share < 1.0 else None
     if share == 0.0:
         return x, None

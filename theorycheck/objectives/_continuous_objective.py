@@ -32,6 +32,7 @@ from theorycheck.inference import (
     data_rule,
 )
 from theorycheck.models import ContinuousLabelModel
+from theorycheck.objectives._weighed_bounds import WeighedBounds
 from theorycheck.progress import NO_PROGRESS, Progress
 
 #: What q(y, z | x) may be where the label is continuous.
@@ -44,7 +45,7 @@ _NONE = Estimate(0.0, 0.0, Kind.EXACT)
 
 
 @dataclass(frozen=True)
-class ContinuousObjective:
+class ContinuousObjective(WeighedBounds):
     """The objective of a semi-supervised VAE whose label is continuous.
 
     Parameters
@@ -55,40 +56,23 @@ class ContinuousObjective:
         ℓ in [0, 1], the share of observations that have a label.
     family : Family
         One of CONTINUOUS_FAMILIES.
+    alpha : float
+        α >= 0, weight of E log q(y|x) on labelled x.
 
     Raises
     ------
     SettingError
-        If γ is negative or not finite, the share is not in [0, 1], or the family is not one of
+        If a weight is negative or not finite, the share is not in [0, 1], or the family is not one of
         models with a continuous label.
     """
 
     gamma: float = 1.0
     labelled_share: float = 0.1
     family: Family = NAIVE_CONDITIONAL
+    alpha: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.gamma) and self.gamma >= 0.0):
-            raise SettingError(f"gamma must be finite and not negative, not {self.gamma}")
-        if not 0.0 <= self.labelled_share <= 1.0:
-            raise SettingError(f"the labelled share must be in [0, 1], not {self.labelled_share}")
-        if self.family not in CONTINUOUS_FAMILIES:
-            raise SettingError(
-                f"a model with a continuous label has no {self.family.name} family of q"
-            )
-
-    @property
-    def weights(self) -> tuple[float, float]:
-        """Weights of the unlabelled and of the labelled bound."""
-        return 1.0 - self.labelled_share, self.labelled_share * self.gamma
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the three settings for JSON."""
-        return {
-            "family": self.family.key,
-            "gamma": self.gamma,
-            "labelled_share": self.labelled_share,
-        }
+        self._check(CONTINUOUS_FAMILIES, "a model with a continuous label")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +105,7 @@ class ContinuousValue:
     @property
     def excess(self) -> Estimate:
         """J: the objective less the entropies of the data."""
-        unlabelled, labelled = self.objective.weights
+        unlabelled, labelled, _ = self.objective.weights
         total = (self.mleo_x + self.pmo_u).scaled(unlabelled)
         return total + (self.mleo_xy + self.pmo_l).scaled(labelled)
 

@@ -1,0 +1,212 @@
+"""Makes the terms of the objective from a run's networks, for either kind of label."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+
+from neural._continuous_label_objectives import (
+    continuous_labelled_bound,
+    continuous_unlabelled_bound,
+    label_encoder,
+)
+from neural._label_networks import LabelNetworks
+from neural._label_objectives import (
+    Constants,
+    class_log_posterior,
+    gaussian,
+    label_term,
+    labelled_bound,
+    unlabelled_bound,
+    unlabelled_posterior,
+)
+from neural._label_posteriors import GaussianLabel, LabelPosterior, TableLabel
+from neural._label_settings import LabelSettings
+from neural._lagging import label_information, pair_information
+from neural._networks import Architecture
+from neural._stepper import INFORMATION_POINTS
+from neural._streams import Stream, stream_seed
+from theorycheck.inference import FACTORISED, FLEXIBLE, NAIVE
+from theorycheck.models import ContinuousLabelModel, LabelledModel
+
+#: Points of the mutual information where the label is continuous: all pairs of them are encoded.
+_PAIRED = 128
+
+
+class LabelTerms(Protocol):
+    """Describes networks with labels and what is estimated from them.
+
+    Attributes
+    ----------
+    networks : LabelNetworks
+    columns, used : int
+        Columns of noise that are drawn for U where it is measured, and that U takes.
+    """
+
+    networks: LabelNetworks
+    columns: int
+    used: int
+
+    def unlabelled(self, x: Any, noise: Any) -> Any:
+        """Return U of x (R or 1, B, D), with noise (R, S, used, B), shape (R, B)."""
+        ...
+
+    def labelled(self, x: Any, y: Any, noise: Any) -> Any:
+        """Return L of x and y (R or 1, B), with noise (R, S, B), shape (R, B)."""
+        ...
+
+    def label_term(self, x: Any, y: Any) -> Any:
+        """Return log q(y|x), shape (R, B)."""
+        ...
+
+    def information(self, points: Any, generator: Any) -> Any:
+        """Measure I_q(x; y, z) over points (n, D), shape (R,), nats."""
+        ...
+
+
+class ClassTerms:
+    """Estimates the terms where y is one of C classes.
+
+    Parameters
+    ----------
+    data : LabelledModel
+    chosen : LabelSettings
+    device : str
+    """
+
+    def __init__(self, data: LabelledModel, chosen: LabelSettings, device: str) -> None:
+        factorised = chosen.objective.family == FACTORISED
+        self.networks = _begun(data, chosen, device, data.count, factorised, None)
+        self.columns, self.used = data.count, 1 if factorised else data.count
+        log_prior = torch.from_numpy(data.log_prior.copy()).float().to(device)
+        self._constants = Constants(log_prior, _log_variance(data, device))
+        self._bound = str(chosen.bound)
+
+    def unlabelled(self, x: Any, noise: Any) -> Any:
+        """Return U."""
+        return unlabelled_bound(self.networks, self._constants, x, noise, self._bound)
+
+    def labelled(self, x: Any, y: Any, noise: Any) -> Any:
+        """Return L."""
+        return labelled_bound(self.networks, self._constants, x, y.long(), noise, self._bound)
+
+    def label_term(self, x: Any, y: Any) -> Any:
+        """Return log q(y|x)."""
+        return label_term(self.networks, x, y.long())
+
+    def information(self, points: Any, generator: Any) -> Any:
+        """Measure I_q(x; y, z), y summed out."""
+        restarts = self.networks.classifier.restarts
+        x = points[:INFORMATION_POINTS][None].expand(restarts, -1, -1)
+        log_r = class_log_posterior(self.networks, x)
+        mean, log_scale = (part.expand_as(log_r) for part in unlabelled_posterior(self.networks, x))
+        shape = (1, *log_r.shape[1:])
+        noise = torch.randn(shape, generator=generator, device=points.device)
+        return label_information(mean, log_scale, log_r, noise)
+
+
+class ContinuousTerms:
+    """Estimates the terms where y ~ N(0, 1).
+
+    Parameters
+    ----------
+    data : ContinuousLabelModel
+    chosen : LabelSettings
+    device : str
+    """
+
+    #: One column for y, one for z.
+    columns = used = 2
+
+    def __init__(self, data: ContinuousLabelModel, chosen: LabelSettings, device: str) -> None:
+        family = chosen.objective.family
+        self.posterior: LabelPosterior = TableLabel() if family == FLEXIBLE else GaussianLabel()
+        self.networks = _begun(data, chosen, device, 1, family == NAIVE, self.posterior.outputs)
+        nothing = torch.zeros(0, device=device)
+        self._constants = Constants(nothing, _log_variance(data, device))
+        self._bound = str(chosen.bound)
+
+    def unlabelled(self, x: Any, noise: Any) -> Any:
+        """Return U."""
+        return continuous_unlabelled_bound(
+            self.networks, self.posterior, self._constants, x, noise, self._bound
+        )
+
+    def labelled(self, x: Any, y: Any, noise: Any) -> Any:
+        """Return L."""
+        return continuous_labelled_bound(self.networks, self._constants, x, y, noise, self._bound)
+
+    def label_term(self, x: Any, y: Any) -> Any:
+        """Return log q(y|x)."""
+        output = self.networks.classifier(x.expand(self.networks.classifier.restarts, -1, -1))
+        y = y.expand(len(output), -1)[:, None]
+        normal = torch.distributions.Normal(0.0, 1.0)
+        return (normal.log_prob(y) - self.posterior.log_ratio(output, y))[:, 0]
+
+    def information(self, points: Any, generator: Any) -> Any:
+        """Measure I_q(x; y, z), one pair drawn for each x."""
+        restarts = self.networks.classifier.restarts
+        x = points[:_PAIRED][None].expand(restarts, -1, -1)
+        count = x.shape[1]
+        noise = torch.randn(2, count, generator=generator, device=points.device)
+        output = self.networks.classifier(x)
+        y, _ = self.posterior.drawn(output, noise[:1].expand(restarts, 1, -1))
+        # Every label at every x: rows are labels, columns x.
+        every = y.transpose(1, 2).expand(-1, -1, count)
+        if self.networks.shared is None:
+            mean, log_scale = label_encoder(self.networks, x, every)
+        else:
+            mean, log_scale = (
+                part[:, None].expand(-1, count, -1) for part in gaussian(self.networks.shared(x))
+            )
+        own_mean, own_scale = (
+            part.diagonal(dim1=1, dim2=2)[:, :, None] for part in (mean, log_scale)
+        )
+        z = own_mean + own_scale.exp() * noise[1][:, None]
+        log_q = -self.posterior.log_ratio(output, every)
+        return pair_information(z, mean, log_scale, log_q)
+
+
+def label_terms(
+    data: LabelledModel | ContinuousLabelModel, chosen: LabelSettings, device: str
+) -> LabelTerms:
+    """Begin the networks of a run and return the terms of its objective.
+
+    Parameters
+    ----------
+    data : LabelledModel or ContinuousLabelModel
+    chosen : LabelSettings
+    device : str
+
+    Returns
+    -------
+    LabelTerms
+    """
+    if isinstance(data, ContinuousLabelModel):
+        return ContinuousTerms(data, chosen, device)
+    return ClassTerms(data, chosen, device)
+
+
+def _begun(
+    data: LabelledModel | ContinuousLabelModel,
+    chosen: LabelSettings,
+    device: str,
+    inputs: int,
+    factorised: bool,
+    outputs: int | None,
+) -> LabelNetworks:
+    settings = chosen.training
+    return LabelNetworks.begun(
+        inputs,
+        Architecture(data.data_dim, settings.hidden, settings.activation),
+        settings.restarts,
+        factorised=factorised,
+        generator=torch.Generator().manual_seed(stream_seed(settings, Stream.WEIGHTS)),
+        device=device,
+        outputs=outputs,
+    )
+
+
+def _log_variance(data: LabelledModel | ContinuousLabelModel, device: str) -> Any:
+    return torch.from_numpy(data.noise_variance.copy()).float().to(device).log()
