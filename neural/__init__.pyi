@@ -4,7 +4,10 @@ from ._checkpoints import READER as READER
 from ._checkpoints import read_networks as read_networks
 from ._claim_runs import ClaimRuns as ClaimRuns
 from ._claim_runs import protocol as protocol
+from ._continuous_label_results import ContinuousRunResult as ContinuousRunResult
+from ._continuous_label_results import judge_continuous_run as judge_continuous_run
 from ._encoders import encoder_of_module as encoder_of_module
+from ._label_data import ContinuousLabelledSample as ContinuousLabelledSample
 from ._label_data import LabelledSample as LabelledSample
 from ._label_results import LabelRunResult as LabelRunResult
 from ._label_results import judge_label_run as judge_label_run

@@ -246,7 +246,7 @@ class LabelledSampleSource:
             self.batch = self._unlabelled.batch
         if share > 0.0:
             # A label is a whole number, which float32 holds.
-            both = np.column_stack([sample.x[known], sample.y[known]])
+            both: Array = np.column_stack([sample.x[known], sample.y[known]]).astype(np.float64)
             self._labelled = SampleSource(both, batch, generator, device)
             self.labelled_batch = self._labelled.batch
 

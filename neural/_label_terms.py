@@ -123,6 +123,12 @@ class ContinuousTerms:
         family = chosen.objective.family
         self.posterior: LabelPosterior = TableLabel() if family == FLEXIBLE else GaussianLabel()
         self.networks = _begun(data, chosen, device, 1, family == NAIVE, self.posterior.outputs)
+        if family == FLEXIBLE:
+            # A table begins as the prior: draws of one that begins ragged have gradients that
+            # scatter so much that some restarts never leave it.
+            with torch.no_grad():
+                for weight in self.networks.classifier.weights[-2:]:
+                    weight.zero_()
         nothing = torch.zeros(0, device=device)
         self._constants = Constants(nothing, _log_variance(data, device))
         self._bound = str(chosen.bound)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from neural._loop import Loop
 from neural._networks import EncoderModule, sequential
 from neural._settings import TrainingSettings, chosen_device
 from theorycheck.errors import SettingError
+from theorycheck.estimate import Estimate
 from theorycheck.evaluation import LabelEncoder
 from theorycheck.models import (
     ContinuousLabelModel,
@@ -64,6 +65,18 @@ class LabelTrained(Finished):
     def chosen(self) -> LabelSettings:
         """Return all that was asked for."""
         return self.trainer.chosen
+
+    def restarts(self, own_excess: Sequence[Estimate]) -> list[dict[str, object]]:
+        """Return start, objective and own J of every restart, for JSON."""
+        return [
+            {
+                "init": init,
+                "objective": float(self.objective[number]),
+                "objective_error": float(self.objective_error[number]),
+                "own_excess": own_excess[number].to_dict(),
+            }
+            for number, init in enumerate(self.settings.inits)
+        ]
 
     def model(self, restart: int) -> LabelledModel:
         """Return a restart's f_y, in float64, with the σ² and the prior of the data.
@@ -160,7 +173,6 @@ def train_labelled(
         If a loss or weight is not finite: at which step and restart.
     """
     where = chosen_device(device)
-    training = settings.training
     if settings.continuous != isinstance(data, ContinuousLabelModel):
         kind = "continuous" if settings.continuous else "discrete"
         raise SettingError(f"the objective is for a {kind} label, and that of {data.name} is not")

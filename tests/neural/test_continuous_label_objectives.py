@@ -104,7 +104,7 @@ class Referee:
         return both[:, 0], np.exp([capped(one) for one in both[:, 1]])
 
     def log_weights(self, labelled: bool = False, y: np.ndarray | None = None) -> np.ndarray:
-        """log p(x|y, z) p(z)/q(z|x, y) for every y and every z of q's nodes, (Y, Z)."""
+        """Log p(x|y, z) p(z)/q(z|x, y) for every y and every z of q's nodes, (Y, Z)."""
         y = self.y if y is None else y
         mean, scale = self.q_of_z(y, labelled)
         z = mean[:, None] + scale[:, None] * self.noise

@@ -39,7 +39,7 @@ from theorycheck.models import LabelledModel
 from theorycheck.objectives._averaging import PMO_TOLERANCE, divergence
 from theorycheck.objectives._decomposition import CertifiedPoints, certified_points, decompose
 from theorycheck.objectives._total_variation import total_variation
-from theorycheck.objectives._weighed_bounds import WeighedBounds
+from theorycheck.objectives._weighed_bounds import WeighedBounds, collapse_of
 from theorycheck.progress import NO_PROGRESS, Progress
 
 #: What q(y, z | x) may be.
@@ -200,16 +200,8 @@ class LabelledValue:
 
     @property
     def collapse(self) -> Estimate:
-        """1 − I_f(x; y)/I(x; y): 0 where all information on the label is kept, 1 where none is.
-
-        Not a number, of infinite radius, where the data's x say nothing of y.
-        """
-        data = self.data_information
-        if data.lower <= 0.0:
-            return Estimate(math.nan, math.inf, data.kind)
-        ratio = self.information.value / data.value
-        radius = (self.information.error + abs(ratio) * data.error) / data.lower
-        return Estimate(1.0 - ratio, radius, self.information.kind | data.kind)
+        """1 − I_f(x; y)/I(x; y); see :func:`collapse_of`."""
+        return collapse_of(self.information, self.data_information)
 
     def to_dict(self) -> dict[str, object]:
         """Return the excess, its parts and the information for JSON."""

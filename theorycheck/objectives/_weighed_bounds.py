@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from theorycheck.errors import SettingError
+from theorycheck.estimate import Estimate
 from theorycheck.inference import Family
 
 
@@ -71,3 +72,23 @@ class WeighedBounds:
             "alpha": self.alpha,
             "labelled_share": self.labelled_share,
         }
+
+
+def collapse_of(information: Estimate, data: Estimate) -> Estimate:
+    """Return 1 − I_f(x; y)/I(x; y): 0 where all information on the label is kept, 1 where none is.
+
+    Parameters
+    ----------
+    information, data : Estimate
+        I(x; y) of the model, and of the data.
+
+    Returns
+    -------
+    Estimate
+        Not a number, of infinite radius, where the data's x say nothing of y.
+    """
+    if data.lower <= 0.0:
+        return Estimate(math.nan, math.inf, data.kind)
+    ratio = information.value / data.value
+    radius = (information.error + abs(ratio) * data.error) / data.lower
+    return Estimate(1.0 - ratio, radius, information.kind | data.kind)
