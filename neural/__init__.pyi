@@ -9,7 +9,10 @@ from ._cohort_training import CohortTrained as CohortTrained
 from ._cohort_training import cohort_settings as cohort_settings
 from ._cohort_training import measure_cohort_run as measure_cohort_run
 from ._cohort_training import train_on_splits as train_on_splits
+from ._continuous_label_results import ContinuousRunResult as ContinuousRunResult
+from ._continuous_label_results import judge_continuous_run as judge_continuous_run
 from ._encoders import encoder_of_module as encoder_of_module
+from ._label_data import ContinuousLabelledSample as ContinuousLabelledSample
 from ._label_data import LabelledSample as LabelledSample
 from ._label_results import LabelRunResult as LabelRunResult
 from ._label_results import judge_label_run as judge_label_run

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from neural._data import POOL, Pool, SampleSource, checked_sample, split_sample
-from neural._points import ShiftedPoints, normal_quantile
+from neural._data import SampleSource, checked_sample, split_sample
 from theorycheck.errors import SettingError
-from theorycheck.models import LabelledModel
+from theorycheck.models import ContinuousLabelModel, LabelledModel
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -30,8 +28,8 @@ class LabelBatch(NamedTuple):
         Without a label; None where all are labelled.
     labelled_x : Tensor, shape (streams, B', D), or None
         With a label; None where none is.
-    y : Tensor of int, shape (streams, B'), or None
-        Their labels.
+    y : Tensor, shape (streams, B'), or None
+        Their labels; those of classes as whole numbers.
     """
 
     x: Any
@@ -52,6 +50,17 @@ class LabelledSample:
 
     x: Array
     y: Integers
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Tell which observations have a label, shape (N,)."""
+        result: NDArray[np.bool_] = self.y != UNKNOWN
+        return result
+
+    @property
+    def groups(self) -> Integers:
+        """Number the groups that are split each by itself, shape (N,): classes, and unlabelled."""
+        return self.y
 
     @classmethod
     def drawn(cls, data: LabelledModel, size: int, share: float, seed: int) -> LabelledSample:
@@ -123,51 +132,93 @@ class LabelledSample:
         return LabelledSample(x, y)
 
 
-class LabelledPopulation:
-    """Draws fresh x from p(x), and fresh (x, y) from p(x, y), at every step.
+@dataclass(frozen=True, eq=False)
+class ContinuousLabelledSample:
+    """Holds N observations of which some have a label that is a number.
 
     Parameters
     ----------
-    data : LabelledModel
-    batch : int
-        B of either kind.
-    share : float
-        ℓ; nothing is drawn that it leaves no weight.
-    generator : torch.Generator
-    device : str
+    x : ndarray, shape (N, D)
+    y : ndarray, shape (N,)
+        NaN where the label is not known.
     """
 
-    def __init__(
-        self, data: LabelledModel, batch: int, share: float, generator: Any, device: str
-    ) -> None:
-        self.batch = self.labelled_batch = batch
-        self._share = share
-        pools = [Pool.of(model, device) for model in data.classes]
-        self._values = torch.cat([pool.values for pool in pools])
-        self._sigma = pools[0].sigma
-        edges = np.cumsum(data.prior)[:-1]
-        self._edges = torch.from_numpy(edges).to(device)
-        # The label is not the first coordinate: that one rises along the batch.
-        self._points = ShiftedPoints(batch, 2 + data.data_dim, generator, device)
+    x: Array
+    y: Array
 
-    def draw(self, streams: int = 1) -> LabelBatch:
-        """Return the next mini-batches of each stream, independent of the others."""
-        x = self._joint(streams)[0] if self._share < 1.0 else None
-        labelled_x, y = self._joint(streams) if self._share > 0.0 else (None, None)
-        return LabelBatch(x, labelled_x, y)
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Tell which observations have a label, shape (N,)."""
+        result: NDArray[np.bool_] = ~np.isnan(self.y)
+        return result
 
-    def _joint(self, streams: int) -> tuple[Any, Any]:
-        uniform = self._points.uniform(streams)
-        y = torch.searchsorted(self._edges, uniform[..., 1].contiguous(), right=True)
-        index = (uniform[..., 0] * POOL).long().clamp_(0, POOL - 1)
-        noise = normal_quantile(uniform[..., 2:])
-        return self._values[y * POOL + index] + noise * self._sigma, y
+    @property
+    def groups(self) -> Integers:
+        """Number the groups that are split each by itself, shape (N,): unlabelled and labelled."""
+        return self.known.astype(np.int64)
 
-    def state(self) -> None:
-        """Return nothing: the draws depend on the generator alone."""
+    @classmethod
+    def drawn(
+        cls, data: ContinuousLabelModel, size: int, share: float, seed: int
+    ) -> ContinuousLabelledSample:
+        """Draw N observations and keep the labels of a share of them.
 
-    def restore(self, state: Any) -> None:
-        """Do nothing."""
+        Parameters
+        ----------
+        data, size, share, seed
+            As for :meth:`LabelledSample.drawn`.
+
+        Returns
+        -------
+        ContinuousLabelledSample
+        """
+        draws, choice = np.random.default_rng(seed).spawn(2)
+        y, _, x = data.sample_labelled(size, draws)
+        y[choice.permutation(size)[round(share * size) :]] = np.nan
+        return cls(x, y)
+
+    def checked(self, data: ContinuousLabelModel, share: float) -> ContinuousLabelledSample:
+        """Return it, or say in one line what is wrong with it.
+
+        Parameters
+        ----------
+        data : ContinuousLabelModel
+            What D is.
+        share : float
+            ℓ of the objective: labelled and unlabelled observations are needed as it says.
+
+        Returns
+        -------
+        ContinuousLabelledSample
+
+        Raises
+        ------
+        SettingError
+            If x is unusable, a label is infinite, or fewer than two observations have a label, or
+            have none, where the share asks for them.
+        """
+        x = checked_sample(self.x, data.data_dim)
+        y = np.asarray(self.y, dtype=np.float64)
+        if y.shape != (len(x),):
+            raise SettingError(f"{y.size} labels for {len(x)} observations")
+        if np.isinf(y).any():
+            raise SettingError("a label is infinite: labels are numbers, NaN where not known")
+        found = ContinuousLabelledSample(x, y)
+        for wanted, number, which in (
+            (share > 0.0, int(found.known.sum()), "with"),
+            (share < 1.0, int((~found.known).sum()), "without"),
+        ):
+            # One to train on and one to validate, at least.
+            if wanted and number < 2:
+                raise SettingError(
+                    f"{number} of {len(x)} observations are {which} a label; two are needed at "
+                    "least: use more observations or another labelled share"
+                )
+        return found
+
+
+AnySample = LabelledSample | ContinuousLabelledSample
+_Sample = TypeVar("_Sample", LabelledSample, ContinuousLabelledSample)
 
 
 class LabelledSampleSource:
@@ -175,7 +226,7 @@ class LabelledSampleSource:
 
     Parameters
     ----------
-    sample : LabelledSample
+    sample : LabelledSample or ContinuousLabelledSample
     batch : int
         B of either kind; at most as many as there are.
     share : float
@@ -185,9 +236,9 @@ class LabelledSampleSource:
     """
 
     def __init__(
-        self, sample: LabelledSample, batch: int, share: float, generator: Any, device: str
+        self, sample: AnySample, batch: int, share: float, generator: Any, device: str
     ) -> None:
-        known = sample.y != UNKNOWN
+        known = sample.known
         self._unlabelled = self._labelled = None
         self.batch = self.labelled_batch = batch
         if share < 1.0:
@@ -195,7 +246,7 @@ class LabelledSampleSource:
             self.batch = self._unlabelled.batch
         if share > 0.0:
             # A label is a whole number, which float32 holds.
-            both = np.column_stack([sample.x[known], sample.y[known]])
+            both: Array = np.column_stack([sample.x[known], sample.y[known]]).astype(np.float64)
             self._labelled = SampleSource(both, batch, generator, device)
             self.labelled_batch = self._labelled.batch
 
@@ -205,7 +256,7 @@ class LabelledSampleSource:
         if self._labelled is None:
             return LabelBatch(x, None, None)
         both = self._labelled.draw(streams)
-        return LabelBatch(x, both[..., :-1], both[..., -1].long())
+        return LabelBatch(x, both[..., :-1], both[..., -1])
 
     def state(self) -> Any:
         """Return the rest of both orders."""
@@ -219,14 +270,12 @@ class LabelledSampleSource:
                 part.restore(kept)
 
 
-def split_labelled(
-    sample: LabelledSample, share: float, seed: int
-) -> tuple[LabelledSample, LabelledSample]:
+def split_labelled(sample: _Sample, share: float, seed: int) -> tuple[_Sample, _Sample]:
     """Split a sample into training and validation points, each class and the unlabelled apart.
 
     Parameters
     ----------
-    sample : LabelledSample
+    sample : LabelledSample or ContinuousLabelledSample
     share : float
         Share of validation points.
     seed : int
@@ -234,15 +283,17 @@ def split_labelled(
 
     Returns
     -------
-    training, validation : LabelledSample
+    training, validation
+        Of the same kind.
     """
     sides: tuple[list[Array], list[Array]] = ([], [])
-    for label in np.unique(sample.y):
-        rows = np.flatnonzero(sample.y == label)[:, None]
+    groups = sample.groups
+    for label in np.unique(groups):
+        rows = np.flatnonzero(groups == label)[:, None]
         for side, part in zip(sides, split_sample(rows, share, seed), strict=True):
             side.append(part[:, 0])
     training, validation = (np.concatenate(side) for side in sides)
     return (
-        LabelledSample(sample.x[training], sample.y[training]),
-        LabelledSample(sample.x[validation], sample.y[validation]),
+        replace(sample, x=sample.x[training], y=sample.y[training]),
+        replace(sample, x=sample.x[validation], y=sample.y[validation]),
     )

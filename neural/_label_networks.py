@@ -1,8 +1,8 @@
 """Networks of the labelled model M2: decoder f(y, z), q(y|x), and q(z|·), many restarts at once.
 
-The label goes in as a one-hot vector beside z or x. A class's decoder is then a perceptron of z
-alone whose first biases have that class's weights in them, so that the exact engine, and files of
-networks, take it as any other decoder.
+The label goes in as a one-hot vector beside z or x; a continuous one as the number that it is. A
+class's decoder is then a perceptron of z alone whose first biases have that class's weights in
+them, so that the exact engine, and files of networks, take it as any other decoder.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ class LabelNetworks:
     Parameters
     ----------
     classes : int
-        C.
+        Numbers that a label is as an input: C of a one-hot vector, 1 of a continuous label.
     architecture : Architecture
         D, K, hidden layers and activation, the same for all of them.
     decoder : BatchedMLP
-        (z, one-hot y) to f_y(z).
+        (z, y) to f_y(z).
     classifier : BatchedMLP
-        x to the logits of q(y|x).
+        x to what q(y|x) is made of: logits of the classes, or the outputs of a
+        :class:`neural._label_posteriors.LabelPosterior`.
     encoder : BatchedMLP
-        (x, one-hot y) to μ and log s of q(z|x, y).
+        (x, y) to μ and log s of q(z|x, y).
     shared : BatchedMLP or None
         x to μ and log s of q(z|x), which U of the factorised family has in place of q(z|x, y).
     inference : NetworkGroup
@@ -56,14 +57,17 @@ class LabelNetworks:
         factorised: bool,
         generator: Any,
         device: str,
+        outputs: int | None = None,
         noise_variances: int = 0,
     ) -> LabelNetworks:
-        """Make networks with random weights, and as many log σ² beside the decoder's, zero."""
+        """Make networks with random weights; `outputs` of the classifier, C by default.
+
+        As many log σ² as are asked for stand beside the decoder's weights, zero at first.
+        """
 
         def network(inputs: int, outputs: int, extra: int = 0) -> BatchedMLP:
-            sizes = (inputs, *architecture.hidden, outputs)
             return BatchedMLP(
-                sizes,
+                (inputs, *architecture.hidden, outputs),
                 architecture.activation,
                 restarts,
                 generator=generator,
@@ -71,10 +75,10 @@ class LabelNetworks:
                 device=device,
             )
 
-        dim, latents = architecture.data_dim, architecture.latent_dim
-        gaussian = architecture.encoder_sizes[-1]
-        decoder = network(latents + classes, dim, noise_variances)
-        classifier, encoder = network(dim, classes), network(dim + classes, gaussian)
+        dim, gaussian = architecture.data_dim, architecture.encoder_sizes[-1]
+        decoder = network(architecture.latent_dim + classes, dim, noise_variances)
+        classifier = network(dim, classes if outputs is None else outputs)
+        encoder = network(dim + classes, gaussian)
         shared = network(dim, gaussian) if factorised else None
         members = [classifier, encoder] if shared is None else [classifier, encoder, shared]
         group = NetworkGroup(members)

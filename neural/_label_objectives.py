@@ -22,6 +22,7 @@ q(z|x), and w_s(y) of all classes have the same z_s. The labelled bound has q(z|
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -77,9 +78,9 @@ def unlabelled_bound(
     log_x = _log_likelihood(networks, constants, x, z)
     log_prior = constants.log_prior.expand(restarts, -1)[..., None]
     if bound == "elbo":
-        offer = log_prior + log_x.mean(1) - _divergence(mean, log_scale)
+        offer = log_prior + log_x.mean(1) - latent_kl(mean, log_scale)
     else:
-        log_w = log_prior[:, None] + log_x + _log_ratio(z, noise, log_scale[:, None])
+        log_w = log_prior[:, None] + log_x + latent_log_ratio(z, noise, log_scale[:, None])
         if bound == "summed":
             return torch.logsumexp(log_w.flatten(1, 2), dim=1) - math.log(noise.shape[1])
         offer = torch.logsumexp(log_w, dim=1) - math.log(noise.shape[1])
@@ -109,15 +110,15 @@ def labelled_bound(
     """
     restarts, samples, batch, latents = noise.shape
     x, y = x.expand(restarts, -1, -1), y.expand(restarts, -1)
-    mean, log_scale = _gaussian(networks.encoder(with_own_label(x, y, networks.classes)))
+    mean, log_scale = gaussian(networks.encoder(with_own_label(x, y, networks.classes)))
     z = torch.addcmul(mean[:, None], log_scale.exp()[:, None], noise)
     flat = z.reshape(restarts, samples * batch, latents)
     f = networks.decoder(with_own_label(flat, y.repeat(1, samples), networks.classes))
-    log_x = _log_normal(f.view(restarts, samples, batch, -1), x[:, None], constants)
+    log_x = log_normal(f.view(restarts, samples, batch, -1), x[:, None], constants)
     log_prior = constants.log_prior.expand(restarts, -1).gather(1, y)
     if bound == "elbo":
-        return log_prior + log_x.mean(1) - _divergence(mean, log_scale)
-    log_w = log_x + _log_ratio(z, noise, log_scale[:, None])
+        return log_prior + log_x.mean(1) - latent_kl(mean, log_scale)
+    log_w = log_x + latent_log_ratio(z, noise, log_scale[:, None])
     return log_prior + torch.logsumexp(log_w, dim=1) - math.log(samples)
 
 
@@ -136,47 +137,56 @@ def class_log_posterior(networks: LabelNetworks, x: Any) -> Any:
 def unlabelled_posterior(networks: LabelNetworks, x: Any) -> tuple[Any, Any]:
     """Return μ and log s of the q(z|·) in U, (R, C, B, K), or (R, 1, B, K) where it is q(z|x)."""
     if networks.shared is not None:
-        mean, log_scale = _gaussian(networks.shared(x))
+        mean, log_scale = gaussian(networks.shared(x))
         return mean[:, None], log_scale[:, None]
     restarts, batch, _ = x.shape
     output = networks.encoder(with_labels(x, networks.classes))
-    mean, log_scale = _gaussian(output)
+    mean, log_scale = gaussian(output)
     shape = (restarts, networks.classes, batch, -1)
     return mean.view(shape), log_scale.view(shape)
 
 
-def checked_bound(method: str, bound: str | None) -> str:
+def latent_kl(mean: Any, log_scale: Any) -> Any:
+    """Return KL[N(μ, s²) ‖ N(0, I)] for μ and log s of shape (…, K), nats."""
+    each = 0.5 * (mean.square() + torch.exp(2.0 * log_scale) - 1.0) - log_scale
+    return each.sum(-1)
+
+
+def checked_bound(
+    method: str, bound: str | None, bounds: Mapping[str, tuple[str, ...]] = BOUNDS
+) -> str:
     """Return the bound of a method, its first by default.
+
+    Parameters
+    ----------
+    method : str
+    bound : str or None
+    bounds : mapping
+        Bounds by method, those of a kind of label.
 
     Raises
     ------
     SettingError
         If the method has no such bound.
     """
-    known = BOUNDS[method]
+    known = bounds[method]
     if bound is None:
         return known[0]
     if bound not in known:
-        every = [name for names in BOUNDS.values() for name in names]
+        every = [name for names in bounds.values() for name in names]
         if bound in every:
             raise SettingError(f"the bound {bound} is not one of --method {method}: {known[0]} is")
         raise SettingError(f"there is no bound '{bound}': {nearest(bound, known)}")
     return bound
 
 
-def _gaussian(output: Any) -> tuple[Any, Any]:
-    """Return μ and log s, which the network gives one after the other."""
+def gaussian(output: Any) -> tuple[Any, Any]:
+    """Return μ and log s, each (…, K), of the output (…, 2K) of an encoder."""
     latents = output.shape[-1] // 2
     return output[..., :latents], capped(output[..., latents:])
 
 
-def _divergence(mean: Any, log_scale: Any) -> Any:
-    """Return KL[N(μ, s²) ‖ N(0, I)], over the last dimension, nats."""
-    each = 0.5 * (mean.square() + torch.exp(2.0 * log_scale) - 1.0) - log_scale
-    return each.sum(-1)
-
-
-def _log_ratio(z: Any, noise: Any, log_scale: Any) -> Any:
+def latent_log_ratio(z: Any, noise: Any, log_scale: Any) -> Any:
     """Return log p(z)/q(z) at q's own draws: the dependence of log q through (z − μ)/s cancels."""
     return (0.5 * (noise.square() - z.square()) + log_scale).sum(-1)
 
@@ -194,11 +204,11 @@ def _log_likelihood(networks: LabelNetworks, constants: Constants, x: Any, z: An
         dim=4,
     )
     f = networks.decoder(inputs.flatten(1, 3)).view(restarts, samples, classes, batch, -1)
-    return _log_normal(f, x[:, None, None], constants)
+    return log_normal(f, x[:, None, None], constants)
 
 
-def _log_normal(f: Any, x: Any, constants: Constants) -> Any:
-    """Return log N(x; f, σ²) of f (R, …, D), shape (R, …)."""
+def log_normal(f: Any, x: Any, constants: Constants) -> Any:
+    """Return log N(x; f, σ²) for f of shape (R, …, D), shape (R, …)."""
     variance = constants.log_variance
     variance = variance.reshape(-1, *[1] * (f.dim() - 2), variance.shape[-1])
     each = (x - f).square() * torch.exp(-variance) + variance

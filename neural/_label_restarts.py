@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from neural._fits import POOL, fit_decoder, fitted_latents
 from neural._label_networks import with_labels
 from neural._label_trainer import LabelTrainer
+from neural._points import GOLDEN
 from neural._q_fits import fit_classes, fit_gaussian
 from neural._streams import Stream, stream_seed
+from neural._threads import one_thread
 from theorycheck.inference import CONDITIONAL
+from theorycheck.models import ContinuousLabelModel
+from theorycheck.objectives import LabelledObjective
 from theorycheck.progress import NO_PROGRESS, Progress
+
+Array = NDArray[np.float64]
+
+
+#: Steps of the inference networks alone, with the decoder at a continuous label's ground truth.
+_INFERENCE_STEPS = 1_000
 
 
 def start_labelled_at_truth(trainer: LabelTrainer, progress: Progress = NO_PROGRESS) -> None:
     """Fit the last restarts of a run to f_y of the data and to the best q of the run's family.
+
+    Where the label is continuous the inference networks are trained by the run's own objective,
+    with the decoder held at the ground truth.
 
     Parameters
     ----------
@@ -32,6 +47,9 @@ def start_labelled_at_truth(trainer: LabelTrainer, progress: Progress = NO_PROGR
     if rows == 0:
         return
     data, networks, device = trainer.data, trainer.networks, trainer.device
+    if isinstance(data, ContinuousLabelModel):
+        _start_continuous(trainer, data, rows, progress)
+        return
     generator = torch.Generator().manual_seed(stream_seed(trainer.settings, Stream.TRUTH_FIT))
     with progress.task("fitting the ground truth", None) as advance:
         latents, inner = fitted_latents()
@@ -49,6 +67,7 @@ def start_labelled_at_truth(trainer: LabelTrainer, progress: Progress = NO_PROGR
         )
         _, points = data.sample(POOL, stream_seed(trainer.settings, Stream.TRUTH_POINTS))
         objective = trainer.chosen.objective
+        assert isinstance(objective, LabelledObjective)
         exact = objective.exact(data)
         own, best = (exact.bound(points, family) for family in (CONDITIONAL, objective.family))
         x = torch.from_numpy(points).float().to(device)
@@ -59,3 +78,33 @@ def start_labelled_at_truth(trainer: LabelTrainer, progress: Progress = NO_PROGR
             mean, scale = best.mean[0], best.scale[0]
             fit_gaussian(networks.shared, rows, x, mean, scale, generator, advance)
         fit_classes(networks.classifier, rows, x, best.log_class_posterior, generator, advance)
+
+
+def _start_continuous(
+    trainer: LabelTrainer, data: ContinuousLabelModel, rows: int, progress: Progress
+) -> None:
+    generator = torch.Generator().manual_seed(stream_seed(trainer.settings, Stream.TRUTH_FIT))
+    with progress.task("fitting the ground truth", None) as advance:
+        pairs, inner = _fitted_pairs()
+        fit_decoder(
+            trainer.networks.decoder,
+            rows,
+            torch.from_numpy(pairs).float().to(trainer.device),
+            torch.from_numpy(data.decoder(pairs[:, 1], pairs[:, 0])).float().to(trainer.device),
+            inner,
+            generator,
+            advance,
+            data.name,
+        )
+        with one_thread():
+            trainer.train_inference(_INFERENCE_STEPS, rows, advance)
+
+
+def _fitted_pairs() -> tuple[Array, NDArray[np.bool_]]:
+    """Return pairs (z, y) that decoders are fitted at: as the prior has them, and further out."""
+    index = np.arange(2 * POOL) + 0.5
+    spread = ndtri(np.stack([index / index.size, (index * GOLDEN) % 1.0], axis=1))
+    edge = np.linspace(-5.0, 5.0, 33)
+    outer = np.stack(np.meshgrid(edge, edge), axis=2).reshape(-1, 2)
+    outer = outer[np.abs(outer).max(axis=1) > 3.0]
+    return np.concatenate([spread, outer]), np.arange(len(spread) + len(outer)) < len(spread)

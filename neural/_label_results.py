@@ -7,6 +7,7 @@ from pathlib import Path
 
 from neural._checkpoints import write_checkpoint
 from neural._label_training import LabelTrained
+from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.evaluation import (
     TOLERANCE,
@@ -16,6 +17,8 @@ from theorycheck.evaluation import (
     labelled_distance,
     own_labelled_excess,
 )
+from theorycheck.models import LabelledModel
+from theorycheck.objectives import LabelledObjective
 from theorycheck.optimum import LabelledOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
 
@@ -52,15 +55,6 @@ class LabelRunResult:
         """Return what ``theorycheck train-labels --json`` prints."""
         trained, chosen = self.trained, self.trained.chosen
         settings = trained.settings
-        restarts = [
-            {
-                "init": init,
-                "objective": float(trained.objective[number]),
-                "objective_error": float(trained.objective_error[number]),
-                "own_excess": self.own_excess[number].to_dict(),
-            }
-            for number, init in enumerate(settings.inits)
-        ]
         distance = self.distance
         return {
             "model": trained.trainer.data.name,
@@ -71,7 +65,7 @@ class LabelRunResult:
             "settings": settings.to_dict(),
             "device": trained.trainer.device,
             "seconds": trained.seconds,
-            "restarts": restarts,
+            "restarts": trained.restarts(self.own_excess),
             "selected": trained.selected,
             "judged": self.judged.to_dict(),
             "data_information": self.judged.value.data_information.to_dict(),
@@ -141,8 +135,15 @@ def judge_label_run(
     Returns
     -------
     LabelRunResult
+
+    Raises
+    ------
+    SettingError
+        If the run's label is continuous.
     """
     data, objective = trained.trainer.data, trained.chosen.objective
+    if not isinstance(objective, LabelledObjective) or not isinstance(data, LabelledModel):
+        raise SettingError("the label of this run is continuous: use judge_continuous_run")
     seed = trained.settings.seed
     own = []
     with progress.task("judging the restarts", trained.settings.restarts) as advance:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from neural._label_objectives import checked_bound
+from neural._continuous_label_objectives import CONTINUOUS_BOUNDS
+from neural._label_objectives import BOUNDS, checked_bound
 from neural._settings import TrainingSettings
 from theorycheck.errors import SettingError
-from theorycheck.objectives import LabelledObjective
+from theorycheck.inference import NAIVE_CONDITIONAL, NAIVE_IWAE
+from theorycheck.objectives import ContinuousObjective, LabelledObjective
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,12 @@ class LabelSettings:
     ----------
     training : TrainingSettings
         Method, steps, widths, restarts and seeds; σ² is held at the model's.
-    objective : LabelledObjective
-        γ, α, the labelled share ℓ and the family of q.
-    bound : {"elbo", "inside", "summed"}, optional
+    objective : LabelledObjective or ContinuousObjective
+        γ, α, the labelled share ℓ and the family of q; the latter for a continuous label.
+    bound : {"elbo", "inside", "summed", "pairs"}, optional
         What U and L are: for iwae the importance average inside the sum over y (the default), or
-        one over (y, z); see :mod:`neural._label_objectives`.
+        one over (y, z); see :mod:`neural._label_objectives`, and for a continuous label
+        :mod:`neural._continuous_label_objectives`.
     latents : int
         K.
     keep_best : bool
@@ -34,17 +37,24 @@ class LabelSettings:
     ------
     SettingError
         If the method has no such bound, there is no latent, the estimator is not reparametrised,
-        or nothing is left to train on.
+        nothing is left to train on, or the family is that of a limit.
     """
 
     training: TrainingSettings
-    objective: LabelledObjective = field(default_factory=LabelledObjective)
+    objective: LabelledObjective | ContinuousObjective = field(default_factory=LabelledObjective)
     bound: str | None = None
     latents: int = 1
     keep_best: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "bound", checked_bound(self.training.method, self.bound))
+        bounds = CONTINUOUS_BOUNDS if self.continuous else BOUNDS
+        bound = checked_bound(self.training.method, self.bound, bounds)
+        object.__setattr__(self, "bound", bound)
+        if self.objective.family == NAIVE_IWAE:
+            raise SettingError(
+                f"{NAIVE_IWAE.key} is the limit of infinitely many draws: train method iwae with "
+                f"the family {NAIVE_CONDITIONAL.key}"
+            )
         if self.latents < 1:
             raise SettingError(f"a decoder needs a latent at least, not {self.latents}")
         if self.training.estimator != "reparametrised":
@@ -57,6 +67,11 @@ class LabelSettings:
             raise SettingError("nothing is trained: all is labelled, and gamma is 0")
 
     @property
+    def continuous(self) -> bool:
+        """Tell whether the label is continuous."""
+        return isinstance(self.objective, ContinuousObjective)
+
+    @property
     def trains_classifier(self) -> bool:
         """Tell whether the objective has q(y|x) in it."""
         unlabelled, _, label = self.objective.weights
@@ -66,7 +81,7 @@ class LabelSettings:
     def of(
         cls,
         method: str,
-        objective: LabelledObjective | None = None,
+        objective: LabelledObjective | ContinuousObjective | None = None,
         *,
         bound: str | None = None,
         latents: int = 1,
@@ -78,7 +93,7 @@ class LabelSettings:
         Parameters
         ----------
         method : {"vae", "iwae", "lin"}
-        objective : LabelledObjective, optional
+        objective : LabelledObjective or ContinuousObjective, optional
         bound : str, optional
         latents : int
         keep_best : bool

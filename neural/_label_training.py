@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from neural._finished import Finished
-from neural._label_data import LabelledSample, split_labelled
+from neural._label_data import (
+    AnySample,
+    ContinuousLabelledSample,
+    LabelledSample,
+    split_labelled,
+)
 from neural._label_restarts import start_labelled_at_truth
 from neural._label_settings import LabelSettings
 from neural._label_trainer import LabelTrainer
@@ -19,8 +24,14 @@ from neural._loop import Loop
 from neural._networks import EncoderModule, sequential
 from neural._settings import TrainingSettings, chosen_device
 from theorycheck.errors import SettingError
+from theorycheck.estimate import Estimate
 from theorycheck.evaluation import LabelEncoder
-from theorycheck.models import GenerativeModel, LabelledModel, from_torch_module
+from theorycheck.models import (
+    ContinuousLabelModel,
+    GenerativeModel,
+    LabelledModel,
+    from_torch_module,
+)
 from theorycheck.progress import NO_PROGRESS, Progress
 
 Array = NDArray[np.float64]
@@ -55,10 +66,30 @@ class LabelTrained(Finished):
         """Return all that was asked for."""
         return self.trainer.chosen
 
+    def restarts(self, own_excess: Sequence[Estimate]) -> list[dict[str, object]]:
+        """Return start, objective and own J of every restart, for JSON."""
+        return [
+            {
+                "init": init,
+                "objective": float(self.objective[number]),
+                "objective_error": float(self.objective_error[number]),
+                "own_excess": own_excess[number].to_dict(),
+            }
+            for number, init in enumerate(self.settings.inits)
+        ]
+
     def model(self, restart: int) -> LabelledModel:
-        """Return a restart's f_y, in float64, with the σ² and the prior of the data."""
+        """Return a restart's f_y, in float64, with the σ² and the prior of the data.
+
+        Raises
+        ------
+        SettingError
+            If the label is continuous; see :meth:`continuous_model`.
+        """
         trainer = self.trainer
         networks, data = trainer.networks, trainer.data
+        if not isinstance(data, LabelledModel):
+            raise SettingError("the label is continuous: there is one f of (y, z), no f_y a class")
         name = f"{self.settings.method} on {data.name}, restart {restart}"
         classes = []
         for y in range(data.count):
@@ -68,6 +99,17 @@ class LabelTrained(Finished):
             decoder = from_torch_module(module, f"{name}, y = {y}")
             classes.append(GenerativeModel(decoder, data.noise_variance))
         return LabelledModel(classes, data.prior, name)
+
+    def continuous_model(self, restart: int) -> ContinuousLabelModel:
+        """Return a restart's f(y, z), in float64, with the σ² of the data."""
+        trainer = self.trainer
+        decoder = trainer.networks.decoder.module(restart)
+
+        def function(y: Array, z: Array) -> Array:
+            return _applied(decoder, np.stack([z, y], axis=1))
+
+        name = f"{self.settings.method} on {trainer.data.name}, restart {restart}"
+        return ContinuousLabelModel(function, trainer.data.noise_variance, name)
 
     def encoder(self, restart: int) -> LabelEncoder:
         """Return a restart's q(y|x) and q(z|x, y) as plain functions, in float64."""
@@ -94,10 +136,10 @@ class LabelTrained(Finished):
 
 
 def train_labelled(
-    data: LabelledModel,
+    data: LabelledModel | ContinuousLabelModel,
     settings: LabelSettings,
     *,
-    sample: LabelledSample | None = None,
+    sample: AnySample | None = None,
     device: str = "auto",
     progress: Progress = NO_PROGRESS,
 ) -> LabelTrained:
@@ -105,11 +147,11 @@ def train_labelled(
 
     Parameters
     ----------
-    data : LabelledModel
+    data : LabelledModel or ContinuousLabelModel
         Ground truth.
     settings : LabelSettings
-        What the run is asked to do.
-    sample : LabelledSample, optional
+        What the run is asked to do; its objective is one of the data's kind of label.
+    sample : LabelledSample or ContinuousLabelledSample, optional
         Train on these observations, split into training and validation points, and not on fresh
         draws.
     device : {"auto", "cpu", "cuda"}
@@ -124,22 +166,24 @@ def train_labelled(
     Raises
     ------
     SettingError
-        If the device or the sample is not usable, σ² is to be trained, or K is not 1.
+        If the device or the sample is not usable, the objective is for another kind of label, σ²
+        is to be trained, or K is not 1.
     FittingError
         If a decoder cannot be fitted to the ground truth.
     DivergenceError
         If a loss or weight is not finite: at which step and restart.
     """
     where = chosen_device(device)
-    training = settings.training
-    if training.learn_noise:
+    if settings.training.learn_noise:
         raise SettingError("networks of a model with labels hold σ² at the model's")
     if settings.latents != 1:
         raise SettingError(f"a model with labels has one latent beside y, not {settings.latents}")
+    if settings.continuous != isinstance(data, ContinuousLabelModel):
+        kind = "continuous" if settings.continuous else "discrete"
+        raise SettingError(f"the objective is for a {kind} label, and that of {data.name} is not")
     parts: tuple[Any, Any] = (None, None)
     if sample is not None:
-        checked = sample.checked(data, settings.objective.labelled_share)
-        parts = split_labelled(checked, training.validation_share, training.seed)
+        parts = _split(sample, data, settings)
     trainer = LabelTrainer(data, settings, where, *parts)
     start_labelled_at_truth(trainer, progress)
     trainer.mark_start()
@@ -148,6 +192,18 @@ def train_labelled(
     trainer.take_best()
     objective, error = trainer.bounds()
     return LabelTrained(trainer, objective.cpu().numpy(), error.cpu().numpy(), loop.seconds)
+
+
+def _split(
+    sample: AnySample, data: LabelledModel | ContinuousLabelModel, settings: LabelSettings
+) -> tuple[AnySample, AnySample]:
+    share, training = settings.objective.labelled_share, settings.training
+    held = training.validation_share
+    if isinstance(sample, LabelledSample) and isinstance(data, LabelledModel):
+        return split_labelled(sample.checked(data, share), held, training.seed)
+    if isinstance(sample, ContinuousLabelledSample) and isinstance(data, ContinuousLabelModel):
+        return split_labelled(sample.checked(data, share), held, training.seed)
+    raise SettingError(f"the sample's labels are of another kind than those of {data.name}")
 
 
 def _applied(function: Callable[[Any], Any], x: Array) -> Array:

@@ -128,6 +128,28 @@ def label_information(mean: Any, log_scale: Any, log_r: Any, noise: Any) -> Any:
     return total
 
 
+def pair_information(z: Any, mean: Any, log_scale: Any, log_q: Any) -> Any:
+    """Estimate I_q(x; y, z) of q(y|x) q(z|x, y) over a set of x, a pair drawn for each.
+
+    Parameters
+    ----------
+    z : Tensor, shape (R, n, 1)
+        The latent of each pair.
+    mean, log_scale, log_q : Tensor, shape (R, n, n)
+        Mean and log standard deviation of q(z|x, y), and log q(y|x) but for a function of y, of
+        the pair of a row and the x of a column.
+
+    Returns
+    -------
+    Tensor, shape (R,)
+        Nats.
+    """
+    offset = (z - mean) * torch.exp(-log_scale)
+    each = -0.5 * offset.square() - log_scale + log_q
+    mixture = torch.logsumexp(each, dim=2) - math.log(each.shape[2])
+    return (each.diagonal(dim1=1, dim2=2) - mixture).mean(1)
+
+
 def _log_mixture(z: Any, mean: Any, log_scale: Any, log_r: Any = None) -> Any:
     """Return the log of the average over x' of r(x') q(z|x'), z (R, n, K), but a constant."""
     offset = (z[:, :, None] - mean[:, None, :]) * torch.exp(-log_scale)[:, None, :]

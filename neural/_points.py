@@ -9,6 +9,8 @@ import torch
 #: Uniform numbers are kept this far from 0 and 1, where a normal quantile would be infinite. What
 #: is cut off has a mass of 2e-9 a coordinate.
 EDGE = 1e-9
+#: 1/φ of the golden ratio φ: multiples of it modulo one are spread most evenly.
+GOLDEN = 0.6180339887498949
 
 
 class ShiftedPoints:

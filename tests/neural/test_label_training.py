@@ -12,7 +12,8 @@ torch = pytest.importorskip("torch")
 
 from neural import LabelledSample, LabelSettings, train_labelled
 from neural import _fits as fits
-from neural._label_data import LabelledPopulation, LabelledSampleSource, split_labelled
+from neural._label_data import LabelledSampleSource, split_labelled
+from neural._label_population import LabelledPopulation, label_pool
 from neural._label_restarts import start_labelled_at_truth
 from neural._label_results import judge_label_run
 from neural._label_trainer import LabelTrainer
@@ -35,7 +36,7 @@ def settings(method: str = "vae", **given: Any) -> LabelSettings:
 
 def test_fresh_draws_have_the_law_of_the_data() -> None:
     generator = torch.Generator().manual_seed(0)
-    source = LabelledPopulation(DATA, 4096, 0.5, generator, "cpu")
+    source = LabelledPopulation(label_pool(DATA, "cpu"), 4096, 0.5, generator, "cpu")
     batch = source.draw(3)
     assert batch.x.shape == batch.labelled_x.shape == (3, 4096, 1)
     assert batch.y.shape == (3, 4096)
@@ -50,9 +51,9 @@ def test_fresh_draws_have_the_law_of_the_data() -> None:
         pooled = batch.x[stream, :, 0].numpy()
         assert pooled.mean() == pytest.approx(0.35, abs=0.1)
     assert not torch.equal(batch.x[0], batch.x[1])
-    nothing = LabelledPopulation(DATA, 8, 0.0, generator, "cpu").draw()
+    nothing = LabelledPopulation(label_pool(DATA, "cpu"), 8, 0.0, generator, "cpu").draw()
     assert nothing.labelled_x is None
-    assert LabelledPopulation(DATA, 8, 1.0, generator, "cpu").draw().x is None
+    assert LabelledPopulation(label_pool(DATA, "cpu"), 8, 1.0, generator, "cpu").draw().x is None
 
 
 def test_a_sample_keeps_its_labels_and_passes_through() -> None:

@@ -126,5 +126,5 @@ def test_bad_input(exact: ExactContinuousLabel) -> None:
     with pytest.raises(ModelError, match="data dimensions"):
         continuous_label_value(plane, exact.model)
     assert ContinuousObjective(2.0, 0.3, NAIVE).to_dict() == {
-        "family": "naive", "gamma": 2.0, "labelled_share": 0.3,
+        "family": "naive", "gamma": 2.0, "alpha": 0.0, "labelled_share": 0.3,
     }  # fmt: skip

@@ -22,6 +22,7 @@ from theorycheck.inference._certificate import curvature_constant
 from theorycheck.inference._label_q import class_panels
 from theorycheck.models import load_labelled_model
 from theorycheck.objectives import _labelled_objective as labelled
+from theorycheck.objectives import _weighed_bounds as weighed
 from theorycheck.quadrature import TrapezoidGrid
 from theorycheck.quadrature.kernels import _shared_certificate as shared
 from theorycheck.quadrature.kernels._gaussian_expectation import workspace
@@ -70,17 +71,13 @@ def _missing(function: Callable[..., Any]) -> float:
 
 
 def _collapse(function: Callable[..., Any]) -> float:
-    value = SimpleNamespace(
-        data_information=Estimate(0.5, 0.1), information=Estimate(0.2, 0.03, Kind.STATISTICAL)
-    )
-    found = function(value)
+    found = function(Estimate(0.2, 0.03, Kind.STATISTICAL), Estimate(0.5, 0.1))
     wrong = float(found.kind is not Kind.STATISTICAL)
     return max(wrong, off([found.value, found.error], [0.6, (0.03 + 0.4 * 0.1) / 0.4]))
 
 
 def _no_information(function: Callable[..., Any]) -> float:
-    value = SimpleNamespace(data_information=Estimate(0.1, 0.2), information=Estimate(0.3, 0.0))
-    return off(function(value).error, math.inf)
+    return off(function(Estimate(0.3, 0.0), Estimate(0.1, 0.2)).error, math.inf)
 
 
 def _label_kl(function: Callable[..., Any]) -> float:
@@ -200,7 +197,7 @@ def _posterior(function: Callable[..., Any]) -> float:
 
 _PAIR = ExactLabelled(load_labelled_model("expr:[(2*y - 1)*sin(2*z)]", noise_variance=0.05))
 _LOG_P, _GRID = ExactLabelled.log_density, ExactLabelled.grid
-_COLLAPSE = getter(labelled.LabelledValue, "collapse")
+_COLLAPSE = weighed.collapse_of
 
 LABELS: Table = {
     "log p: classes known exactly": (
@@ -223,7 +220,7 @@ LABELS: Table = {
     "grid: one class for all": (
         _missing, _GRID, "missing_mass=self._averaged(missing)", "missing_mass=missing[0]",
     ),
-    "collapse: information known exactly": (_collapse, _COLLAPSE, "self.information.error +", ""),
+    "collapse: information known exactly": (_collapse, _COLLAPSE, "information.error +", ""),
     "collapse: the data's known exactly": (_collapse, _COLLAPSE, "+ abs(ratio) * data.error", ""),
     "collapse: relative to the value": (_collapse, _COLLAPSE, ") / data.lower", ") / data.value"),
     "collapse: of nothing": (

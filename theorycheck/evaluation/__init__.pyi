@@ -2,6 +2,9 @@
 from ._amortisation import Encoder as Encoder
 from ._amortisation import own_excess as own_excess
 from ._amortisation import own_negative_elbo as own_negative_elbo
+from ._continuous_judging import ContinuousJudged as ContinuousJudged
+from ._continuous_judging import continuous_own_excess as continuous_own_excess
+from ._continuous_judging import judge_continuous as judge_continuous
 from ._judging import NEAR_OPTIMUM as NEAR_OPTIMUM
 from ._judging import TOLERANCE as TOLERANCE
 from ._judging import Distance as Distance

@@ -6,6 +6,7 @@ from ._continuous_objective import ContinuousObjective as ContinuousObjective
 from ._continuous_objective import ContinuousValue as ContinuousValue
 from ._continuous_objective import break_even_gamma as break_even_gamma
 from ._continuous_objective import common_rule as common_rule
+from ._continuous_objective import continuous_entropies as continuous_entropies
 from ._continuous_objective import continuous_label_value as continuous_label_value
 from ._continuous_objective import continuous_label_values as continuous_label_values
 from ._decomposition import CertifiedPoints as CertifiedPoints

@@ -13,11 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from theorycheck.arrays import Array
-from theorycheck.errors import ModelError, SettingError
+from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import (
     FLEXIBLE,
@@ -32,6 +34,7 @@ from theorycheck.inference import (
     data_rule,
 )
 from theorycheck.models import ContinuousLabelModel
+from theorycheck.objectives._weighed_bounds import WeighedBounds, collapse_of
 from theorycheck.progress import NO_PROGRESS, Progress
 
 #: What q(y, z | x) may be where the label is continuous.
@@ -41,10 +44,14 @@ _STEP, _IGNORED = 0.7, 1e-8
 #: Nats that a divergence is taken to be at most where no node is.
 _UNSEEN = 100.0
 _NONE = Estimate(0.0, 0.0, Kind.EXACT)
+#: Size, repetitions and seed of draws for D > 2.
+_DRAWS = (256, 16, 0)
+#: Step, and size, repetitions and seed of draws.
+_Draws = tuple[float, int, int, int]
 
 
 @dataclass(frozen=True)
-class ContinuousObjective:
+class ContinuousObjective(WeighedBounds):
     """The objective of a semi-supervised VAE whose label is continuous.
 
     Parameters
@@ -55,40 +62,23 @@ class ContinuousObjective:
         ℓ in [0, 1], the share of observations that have a label.
     family : Family
         One of CONTINUOUS_FAMILIES.
+    alpha : float
+        α >= 0, weight of E log q(y|x) on labelled x.
 
     Raises
     ------
     SettingError
-        If γ is negative or not finite, the share is not in [0, 1], or the family is not one of
-        models with a continuous label.
+        If a weight is negative or not finite, the share is not in [0, 1], or the family is not
+        one of models with a continuous label.
     """
 
     gamma: float = 1.0
     labelled_share: float = 0.1
     family: Family = NAIVE_CONDITIONAL
+    alpha: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.gamma) and self.gamma >= 0.0):
-            raise SettingError(f"gamma must be finite and not negative, not {self.gamma}")
-        if not 0.0 <= self.labelled_share <= 1.0:
-            raise SettingError(f"the labelled share must be in [0, 1], not {self.labelled_share}")
-        if self.family not in CONTINUOUS_FAMILIES:
-            raise SettingError(
-                f"a model with a continuous label has no {self.family.name} family of q"
-            )
-
-    @property
-    def weights(self) -> tuple[float, float]:
-        """Weights of the unlabelled and of the labelled bound."""
-        return 1.0 - self.labelled_share, self.labelled_share * self.gamma
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the three settings for JSON."""
-        return {
-            "family": self.family.key,
-            "gamma": self.gamma,
-            "labelled_share": self.labelled_share,
-        }
+        self._check(CONTINUOUS_FAMILIES, "a model with a continuous label")
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +109,14 @@ class ContinuousValue:
     data_information: Estimate
 
     @property
+    def collapse(self) -> Estimate:
+        """1 − I_f(x; y)/I(x; y); see :func:`collapse_of`."""
+        return collapse_of(self.information, self.data_information)
+
+    @property
     def excess(self) -> Estimate:
         """J: the objective less the entropies of the data."""
-        unlabelled, labelled = self.objective.weights
+        unlabelled, labelled, _ = self.objective.weights
         total = (self.mleo_x + self.pmo_u).scaled(unlabelled)
         return total + (self.mleo_xy + self.pmo_l).scaled(labelled)
 
@@ -143,9 +138,9 @@ def continuous_label_values(
     objectives: Sequence[ContinuousObjective],
     *,
     step: float = _STEP,
-    size: int = 256,
-    repeats: int = 16,
-    seed: int = 0,
+    size: int = _DRAWS[0],
+    repeats: int = _DRAWS[1],
+    seed: int = _DRAWS[2],
     progress: Progress = NO_PROGRESS,
 ) -> list[ContinuousValue]:
     """Evaluate several objectives at one f, at the best q of each family.
@@ -178,31 +173,25 @@ def continuous_label_values(
         If f misbehaves at a quadrature node.
     """
     exact, source = _exact_pair(model, model if data is None else data)
-    draws = {"size": size, "repeats": repeats, "seed": seed}
+    draws = (step, size, repeats, seed)
     families = list(dict.fromkeys(one.family for one in objectives))
     with progress.task("labels of every x", len(families) + 2) as advance:
-        nodes = data_rule(source, step=step, ignored=_IGNORED, **draws)
+        side = _side(source, draws)
         # IWAE's limit asks for no q of z, which is most of the work.
         bounds = any(family != NAIVE_IWAE for family in families)
-        table = _Table(exact, source, nodes, bounds)
+        table = _Table(exact, side, bounds)
         advance(1)
         pmo_u = {}
         for family in families:
             pmo_u[family] = table.unlabelled(family)
             advance(1)
-        own = data_rule(exact, step=step, ignored=_IGNORED, **draws)
-        data_information = _information(source, nodes, table.truth)
-        information = (
-            data_information
-            if exact is source
-            else _information(exact, own, exact.offers(own.x, bounds=False))
-        )
+        information = (side if exact is source else _Side(exact, draws)).information
         advance(1)
     return [
         ContinuousValue(
             one, exact.model, source.model, table.mleo_x(), table.mleo_xy(), pmo_u[one.family],
             _NONE if one.family == NAIVE_IWAE else table.labelled(),
-            information, data_information,
+            information, side.information,
         )
         for one in objectives
     ]  # fmt: skip
@@ -235,6 +224,29 @@ def continuous_label_value(
     """
     chosen = ContinuousObjective() if objective is None else objective
     return continuous_label_values(model, data, [chosen], step=step)[0]
+
+
+def continuous_entropies(
+    data: ContinuousLabelModel | ExactContinuousLabel, *, step: float = _STEP
+) -> tuple[Estimate, Estimate]:
+    """Return the entropies of p(x) and of p(x, y), which J is counted from.
+
+    Parameters
+    ----------
+    data : ContinuousLabelModel or ExactContinuousLabel
+        The ground truth.
+    step : float
+        Grid step over x, in σ, for D <= 2.
+
+    Returns
+    -------
+    of_x, of_both : Estimate
+        H(x) and H(x, y) = H(x) + H(y) − I(x; y), nats.
+    """
+    exact = data if isinstance(data, ExactContinuousLabel) else ExactContinuousLabel(data)
+    side = _side(exact, (step, *_DRAWS))
+    of_label = Estimate(0.5 * math.log(2.0 * math.pi * math.e), 0.0, Kind.EXACT)
+    return side.entropy, side.entropy + of_label - side.information
 
 
 def common_rule(*models: ContinuousLabelModel) -> LabelRule:
@@ -298,25 +310,67 @@ def _exact_pair(
     return source if one is other else ExactContinuousLabel(one, source.rule), source
 
 
+class _Side:
+    """What averages over p(x) of one model need: nodes, p(x), and p(x | y) of every label there."""
+
+    def __init__(self, exact: ExactContinuousLabel, draws: _Draws) -> None:
+        step, size, repeats, seed = draws
+        self.exact = exact
+        self.nodes = data_rule(
+            exact, step=step, ignored=_IGNORED, size=size, repeats=repeats, seed=seed
+        )
+        self.p = exact.log_density(self.nodes.x)
+
+    @cached_property
+    def offers(self) -> LabelOffers:
+        """Log p(x | y) at the nodes."""
+        return self.exact.offers(self.nodes.x, bounds=False)
+
+    @cached_property
+    def share(self) -> Array:
+        """p(y|x) at the nodes of the rule over y, its weights included, (Y, n)."""
+        return _label_mass(self.exact.rule, self.offers, self.p.value)
+
+    @cached_property
+    def information(self) -> Estimate:
+        """I(x; y) = E KL[p(x|y) ‖ p(x)]."""
+        if self.exact.model.shared is not None:
+            return _NONE
+        values = self.offers.log_given - self.p.value
+        errors = self.offers.log_given_error + self.p.error
+        rule = self.exact.rule
+        return _over_labels(self.nodes, rule, self.share, values, errors, smooth=True)
+
+    @cached_property
+    def entropy(self) -> Estimate:
+        """H(x) = −E log p(x), nats."""
+        error = self.p.error + np.abs(self.p.value) * self.p.relative_error
+        return self.nodes.average(-self.p.value, error, unseen=_UNSEEN, smooth=True)
+
+
+#: The sides of the data, which many models under test share; they go with their exact models.
+_SIDES: WeakKeyDictionary[ExactContinuousLabel, dict[_Draws, _Side]] = WeakKeyDictionary()
+
+
+def _side(source: ExactContinuousLabel, draws: _Draws) -> _Side:
+    known = _SIDES.setdefault(source, {})
+    if draws not in known:
+        known[draws] = _Side(source, draws)
+    return known[draws]
+
+
 class _Table:
     """What every label offers at every node x, of the data and of the model under test."""
 
-    def __init__(
-        self,
-        exact: ExactContinuousLabel,
-        source: ExactContinuousLabel,
-        nodes: DataRule,
-        bounds: bool,
-    ) -> None:
-        self.exact, self.nodes, self.rule = exact, nodes, source.rule
-        self.offers = exact.offers(nodes.x, bounds=bounds)
-        same = exact is source
-        self.truth = self.offers if same else source.offers(nodes.x, bounds=False)
-        self.p_f = exact.log_density(nodes.x)
-        self.p = self.p_f if same else source.log_density(nodes.x)
-        self.same = same
-        #: p(y|x) of the data at the nodes of the rule, its weights included.
-        self.share = _label_mass(self.rule, self.truth, self.p.value)
+    def __init__(self, exact: ExactContinuousLabel, side: _Side, bounds: bool) -> None:
+        self.exact, self.nodes, self.rule = exact, side.nodes, side.exact.rule
+        self.same = exact is side.exact
+        self.offers = exact.offers(self.nodes.x, bounds=bounds)
+        if self.same:
+            side.offers = self.offers
+        self.truth, self.share = side.offers, side.share
+        self.p = side.p
+        self.p_f = self.p if self.same else exact.log_density(self.nodes.x)
 
     def mleo_x(self) -> Estimate:
         """KL[p(x) ‖ p_f(x)]."""
@@ -367,13 +421,3 @@ def _over_labels(
     lost = np.abs(1.0 - share.sum(axis=0)) * np.abs(values).max(axis=0)
     error = rule.errors(terms).sum(axis=0) + (share * np.minimum(errors, _UNSEEN)).sum(axis=0)
     return nodes.average(terms.sum(axis=0), error + lost, unseen=_UNSEEN, smooth=smooth)
-
-
-def _information(exact: ExactContinuousLabel, nodes: DataRule, offers: LabelOffers) -> Estimate:
-    """I(x; y) = E KL[p(x|y) ‖ p(x)]."""
-    if exact.model.shared is not None:
-        return _NONE
-    p = exact.log_density(nodes.x)
-    share = _label_mass(exact.rule, offers, p.value)
-    values, errors = offers.log_given - p.value, offers.log_given_error + p.error
-    return _over_labels(nodes, exact.rule, share, values, errors, smooth=True)

@@ -39,6 +39,7 @@ from theorycheck.models import LabelledModel
 from theorycheck.objectives._averaging import PMO_TOLERANCE, divergence
 from theorycheck.objectives._decomposition import CertifiedPoints, certified_points, decompose
 from theorycheck.objectives._total_variation import total_variation
+from theorycheck.objectives._weighed_bounds import WeighedBounds, collapse_of
 from theorycheck.progress import NO_PROGRESS, Progress
 
 #: What q(y, z | x) may be.
@@ -56,7 +57,7 @@ class _Draws(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LabelledObjective:
+class LabelledObjective(WeighedBounds):
     """The objective of a semi-supervised VAE: γ, α, the labelled share and the family of q.
 
     Parameters
@@ -84,38 +85,7 @@ class LabelledObjective:
     family: Family = CONDITIONAL
 
     def __post_init__(self) -> None:
-        for name, value in (("gamma", self.gamma), ("alpha", self.alpha)):
-            if not (math.isfinite(value) and value >= 0.0):
-                raise SettingError(f"{name} must be finite and not negative, not {value}")
-        if not 0.0 <= self.labelled_share <= 1.0:
-            raise SettingError(f"the labelled share must be in [0, 1], not {self.labelled_share}")
-        if self.family not in LABEL_FAMILIES:
-            raise SettingError(f"a labelled model has no {self.family.name} family of q")
-        if self.labelled_share == 1.0 and self.alpha > 0.0:
-            raise SettingError(
-                "with a labelled share of 1 nothing is unlabelled: q(y|x) would serve the label "
-                "term alone; use alpha = 0"
-            )
-
-    @property
-    def label_weight(self) -> float:
-        """The weight c = ℓα/(1−ℓ) of the label term against U, for q(y|x)."""
-        if self.alpha == 0.0:
-            return 0.0
-        return self.labelled_share * self.alpha / (1.0 - self.labelled_share)
-
-    @property
-    def weights(self) -> tuple[float, float, float]:
-        """Weights of the unlabelled bound, the labelled bound and the label term."""
-        share = self.labelled_share
-        return 1.0 - share, share * self.gamma, share * self.alpha
-
-    def described(self) -> str:
-        """Return the objective in a few words."""
-        return (
-            f"{self.family.name}, γ = {self.gamma:g}, α = {self.alpha:g}, "
-            f"{self.labelled_share:.3g} of the x labelled"
-        )
+        self._check(LABEL_FAMILIES, "a labelled model")
 
     def exact(self, model: LabelledModel, truth: ExactLabelled | None = None) -> ExactLabelled:
         """Return a model whose q(y|x) serves the label term of this objective too.
@@ -132,15 +102,6 @@ class LabelledObjective:
         ExactLabelled
         """
         return ExactLabelled(model, truth, self.label_weight)
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the four settings for JSON."""
-        return {
-            "family": self.family.key,
-            "gamma": self.gamma,
-            "alpha": self.alpha,
-            "labelled_share": self.labelled_share,
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,16 +200,8 @@ class LabelledValue:
 
     @property
     def collapse(self) -> Estimate:
-        """1 − I_f(x; y)/I(x; y): 0 where all information on the label is kept, 1 where none is.
-
-        Not a number, of infinite radius, where the data's x say nothing of y.
-        """
-        data = self.data_information
-        if data.lower <= 0.0:
-            return Estimate(math.nan, math.inf, data.kind)
-        ratio = self.information.value / data.value
-        radius = (self.information.error + abs(ratio) * data.error) / data.lower
-        return Estimate(1.0 - ratio, radius, self.information.kind | data.kind)
+        """1 − I_f(x; y)/I(x; y); see :func:`collapse_of`."""
+        return collapse_of(self.information, self.data_information)
 
     def to_dict(self) -> dict[str, object]:
         """Return the excess, its parts and the information for JSON."""
