@@ -14,6 +14,7 @@ from ._continuous_label_results import judge_continuous_run as judge_continuous_
 from ._encoders import encoder_of_module as encoder_of_module
 from ._label_data import ContinuousLabelledSample as ContinuousLabelledSample
 from ._label_data import LabelledSample as LabelledSample
+from ._label_data import split_labelled as split_labelled
 from ._label_results import LabelRunResult as LabelRunResult
 from ._label_results import judge_label_run as judge_label_run
 from ._label_settings import LabelSettings as LabelSettings
