@@ -57,8 +57,8 @@ def test_words(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_part_of_the_label() -> None:
     data = load_continuous_label_model(SUM[1], noise_variance=0.3)
     objectives = [ContinuousObjective(family=NAIVE_IWAE)]
-    found = labels_continuous._found(data, objectives, (0.6,), 0.7, NO_PROGRESS)
-    (row,) = labels_continuous._entry(found)["families"]  # type: ignore[misc, attr-defined]
+    found = labels_continuous.evaluated(data, objectives, (0.6,), 0.7, NO_PROGRESS)
+    (row,) = labels_continuous.entry_of(found)["families"]  # type: ignore[misc, attr-defined]
     (part,) = row["between"]
     assert part["kept"] == 0.6
     # Given y, x is N(0.45 y, 1 + 0.36 + 0.3).

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from tests.radii.table import Table, getter, off, rewired
+from tests.radii.table import Table, off, rewired
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import (
     ExactLabelled,

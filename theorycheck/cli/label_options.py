@@ -41,3 +41,12 @@ LabelledModelName = Annotated[
         show_default=False,
     ),
 ]
+LabelsAre = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="KIND",
+        help="Take y as discrete, 0 to C - 1, or as continuous, y ~ N(0, 1). By default it is "
+        "discrete but for continuous_semi_circle.",
+    ),
+]

@@ -14,6 +14,7 @@ from theorycheck.cli.label_options import (
     Classes,
     LabelledModelName,
     LabelledShare,
+    LabelsAre,
     Prior,
 )
 from theorycheck.cli.options import (
@@ -74,15 +75,7 @@ def labels(
     ] = "both",
     prior: Prior = None,
     classes: Classes = None,
-    labels_are: Annotated[
-        str | None,
-        typer.Option(
-            "--labels",
-            metavar="KIND",
-            help="Take y as discrete, 0 to C - 1, or as continuous, y ~ N(0, 1). By default it is "
-            "discrete but for continuous_semi_circle.",
-        ),
-    ] = None,
+    labels_are: LabelsAre = None,
     search: Annotated[
         str,
         typer.Option(

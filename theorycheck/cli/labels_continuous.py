@@ -12,6 +12,7 @@ from theorycheck.errors import ModelError, SettingError, nearest
 from theorycheck.estimate import Estimate, Verdict, positive
 
 if TYPE_CHECKING:
+    from theorycheck.inference import ExactContinuousLabel
     from theorycheck.models import ContinuousLabelModel
     from theorycheck.objectives import ContinuousObjective, ContinuousValue
     from theorycheck.progress import Progress
@@ -20,12 +21,12 @@ KINDS = ("discrete", "continuous")
 #: Grid steps over x, in σ, by the radius that is asked for: measured on the benchmark.
 _STEPS = ((1e-3, 0.7), (1e-4, 0.5), (0.0, 0.35))
 #: Parts of the label that are tried between all of it and none of it.
-_KEPT = {
+KEPT = {
     "none": (),
     "quick": (0.5, 0.7, 0.8, 0.9, 0.97),
     "thorough": (0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.94, 0.97),
 }
-_PARTS = (
+PARTS = (
     ("mleo_x", "MLEO_x = KL[p(x) ‖ p_f(x)]"),
     ("mleo_xy", "MLEO_xy = KL[p(x, y) ‖ p_f(x, y)]"),
     ("pmo_u", "PMO_U, x without a label"),
@@ -105,8 +106,8 @@ def run(
             model, noise_variance=parse_numbers(noise_variance, "--noise-variance")
         )
         step = next(step for least, step in _STEPS if tolerance >= least)
-        found = _found(data, objectives, _KEPT[search], step, terminal_progress())
-        entry = _entry(found)
+        found = evaluated(data, objectives, KEPT[search], step, terminal_progress())
+        entry = entry_of(found)
     if as_json:
         print_json(entry, "labels_continuous")
     else:
@@ -148,22 +149,38 @@ class Found:
         return kept, each[kept][number]
 
 
-def _found(
-    data: ContinuousLabelModel,
+def evaluated(
+    data: ContinuousLabelModel | ExactContinuousLabel,
     objectives: Sequence[ContinuousObjective],
     parts: Sequence[float],
     step: float,
     progress: Progress,
 ) -> Found:
-    """Evaluate the ground truth and the f of the same p(x), or say why there are none."""
+    """Evaluate the ground truth and the f of the same p(x), or say why there are none.
+
+    Parameters
+    ----------
+    data : ContinuousLabelModel or ExactContinuousLabel
+        The ground truth.
+    objectives : sequence of ContinuousObjective
+    parts : sequence of float
+        Parts of the label that are kept, between the ground truth and the collapsed f.
+    step : float
+        Grid step over x, in σ.
+    progress : Progress
+
+    Returns
+    -------
+    Found
+    """
     from theorycheck.inference import ExactContinuousLabel
     from theorycheck.objectives import continuous_label_values
     from theorycheck.rearrangements import LabelCollapse
 
-    source = ExactContinuousLabel(data)
+    source = data if isinstance(data, ExactContinuousLabel) else ExactContinuousLabel(data)
     truth = continuous_label_values(source, source, objectives, step=step, progress=progress)
     try:
-        way = LabelCollapse(data, source.rule)
+        way = LabelCollapse(source.model, source.rule)
         models = {kept: way.at(kept) for kept in (0.0, *parts)}
     except ModelError as error:
         return Found(truth, {}, str(error))
@@ -174,8 +191,8 @@ def _found(
     return Found(truth, between, None)
 
 
-def _entry(found: Found) -> dict[str, object]:
-    """Return the object that --json prints."""
+def entry_of(found: Found) -> dict[str, object]:
+    """Return the object that ``labels --labels continuous --json`` prints."""
     data = found.truth[0].data
     families: dict[str, dict[str, object]] = {}
     rows: dict[str, list[dict[str, object]]] = {}
@@ -250,7 +267,7 @@ def _show(found: Found) -> None:
             gamma = each[0].objective.gamma
             rows.append((f"J at γ = {gamma:g}", *(str(one.excess) for one in each)))
         each = [found.truth[own[0]], *(found.between[one][own[0]] for one in kept)]
-        rows += [(text, *(str(getattr(one, name)) for one in each)) for name, text in _PARTS]
+        rows += [(text, *(str(getattr(one, name)) for one in each)) for name, text in PARTS]
         first = each[0]
         title = (
             f"{first.data.name}: {family.name}, {first.objective.labelled_share:.3g} of the x "
