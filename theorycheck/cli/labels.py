@@ -127,7 +127,6 @@ def labels(
             checked_directory(output)
         labels_continuous.refuse_discrete(
             {
-                "--alpha": alpha,
                 "--prior": prior,
                 "--classes": classes,
                 "--breakpoints": breakpoints,
@@ -135,12 +134,16 @@ def labels(
                 "--resolution": resolution,
                 "--onset": onset,
                 "--certify": certify,
+                "--iwae": iwae,
                 "--fit-noise": fit_noise != "no",
+                "--jobs": jobs,
+                "--no-cache": no_cache,
             }
         )
         labels_continuous.run(
-            model, gamma=gamma, labelled_share=labelled_share, family=family, search=search,
-            tolerance=tolerance, noise_variance=noise_variance, output=output, as_json=as_json,
+            model, gamma=gamma, alpha=alpha, labelled_share=labelled_share, family=family,
+            search=search, seed=seed, tolerance=tolerance, noise_variance=noise_variance,
+            output=output, as_json=as_json,
         )  # fmt: skip
         return
     if family not in _FAMILIES:

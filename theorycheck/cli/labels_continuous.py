@@ -31,6 +31,7 @@ PARTS = (
     ("mleo_xy", "MLEO_xy = KL[p(x, y) ‖ p_f(x, y)]"),
     ("pmo_u", "PMO_U, x without a label"),
     ("pmo_l", "PMO_L, x with a label"),
+    ("label_kl", "E KL[p(y|x) ‖ q(y|x)]"),
     ("information", "I(x; y)"),
 )
 _PREFERS = {
@@ -77,9 +78,11 @@ def run(
     model: str,
     *,
     gamma: list[str] | None,
+    alpha: float,
     labelled_share: float,
     family: str,
     search: str,
+    seed: int,
     tolerance: float,
     noise_variance: list[str] | None,
     output: Path | None,
@@ -101,12 +104,15 @@ def run(
             )
         gammas = parse_numbers(gamma, "--gamma") or [1.0]
         wanted = [one for one in CONTINUOUS_FAMILIES if family in ("both", "all", one.key)]
-        objectives = [ContinuousObjective(g, labelled_share, one) for one in wanted for g in gammas]
+        objectives = [
+            ContinuousObjective(g, labelled_share, one, alpha) for one in wanted for g in gammas
+        ]
         data = load_continuous_label_model(
             model, noise_variance=parse_numbers(noise_variance, "--noise-variance")
         )
         step = next(step for least, step in _STEPS if tolerance >= least)
-        found = evaluated(data, objectives, KEPT[search], step, terminal_progress())
+        progress = terminal_progress()
+        found = evaluated(data, objectives, KEPT[search], step, progress, seed=seed)
         entry = entry_of(found)
     if as_json:
         print_json(entry, "labels_continuous")
@@ -155,6 +161,8 @@ def evaluated(
     parts: Sequence[float],
     step: float,
     progress: Progress,
+    *,
+    seed: int = 0,
 ) -> Found:
     """Evaluate the ground truth and the f of the same p(x), or say why there are none.
 
@@ -168,6 +176,8 @@ def evaluated(
     step : float
         Grid step over x, in σ.
     progress : Progress
+    seed : int
+        Seed of quasi-Monte Carlo, for D > 2.
 
     Returns
     -------
@@ -178,17 +188,19 @@ def evaluated(
     from theorycheck.rearrangements import LabelCollapse
 
     source = data if isinstance(data, ExactContinuousLabel) else ExactContinuousLabel(data)
-    truth = continuous_label_values(source, source, objectives, step=step, progress=progress)
+
+    def values(model: ContinuousLabelModel | ExactContinuousLabel) -> list[ContinuousValue]:
+        return continuous_label_values(
+            model, source, objectives, step=step, seed=seed, progress=progress
+        )
+
+    truth = values(source)
     try:
         way = LabelCollapse(source.model, source.rule)
         models = {kept: way.at(kept) for kept in (0.0, *parts)}
     except ModelError as error:
         return Found(truth, {}, str(error))
-    between = {
-        kept: continuous_label_values(model, source, objectives, step=step, progress=progress)
-        for kept, model in models.items()
-    }
-    return Found(truth, between, None)
+    return Found(truth, {kept: values(model) for kept, model in models.items()}, None)
 
 
 def entry_of(found: Found) -> dict[str, object]:
@@ -218,6 +230,7 @@ def entry_of(found: Found) -> dict[str, object]:
         "model": data.name,
         "noise_variance": data.noise_variance.tolist(),
         "labelled_share": found.truth[0].objective.labelled_share,
+        "alpha": found.truth[0].objective.alpha,
         "data_information": found.truth[0].data_information.to_dict(),
         "families": list(families.values()),
         "no_counterpart": found.reason,
@@ -269,9 +282,10 @@ def _show(found: Found) -> None:
         each = [found.truth[own[0]], *(found.between[one][own[0]] for one in kept)]
         rows += [(text, *(str(getattr(one, name)) for one in each)) for name, text in PARTS]
         first = each[0]
+        weight = f", α = {first.objective.alpha:g}" if first.objective.alpha else ""
         title = (
-            f"{first.data.name}: {family.name}, {first.objective.labelled_share:.3g} of the x "
-            "labelled"
+            f"{first.data.name}: {family.name}{weight}, {first.objective.labelled_share:.3g} of "
+            "the x labelled"
         )
         out.print(table(title, columns, rows))
         say(out, in_words(found, own))
