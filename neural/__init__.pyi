@@ -4,11 +4,17 @@ from ._checkpoints import READER as READER
 from ._checkpoints import read_networks as read_networks
 from ._claim_runs import ClaimRuns as ClaimRuns
 from ._claim_runs import protocol as protocol
+from ._cohort_training import CohortRunResult as CohortRunResult
+from ._cohort_training import CohortTrained as CohortTrained
+from ._cohort_training import cohort_settings as cohort_settings
+from ._cohort_training import measure_cohort_run as measure_cohort_run
+from ._cohort_training import train_on_splits as train_on_splits
 from ._continuous_label_results import ContinuousRunResult as ContinuousRunResult
 from ._continuous_label_results import judge_continuous_run as judge_continuous_run
 from ._encoders import encoder_of_module as encoder_of_module
 from ._label_data import ContinuousLabelledSample as ContinuousLabelledSample
 from ._label_data import LabelledSample as LabelledSample
+from ._label_data import split_labelled as split_labelled
 from ._label_results import LabelRunResult as LabelRunResult
 from ._label_results import judge_label_run as judge_label_run
 from ._label_settings import LabelSettings as LabelSettings

@@ -56,7 +56,7 @@ def continuous_unlabelled_bound(
     constants : Constants
     x : Tensor, shape (R or 1, B, D)
     noise : Tensor, shape (R, S, 2, B)
-        Standard normals for y and for z; of y's, ``inside`` takes the first only.
+        Standard normals for y and for z, K = 1; of y's, ``inside`` takes the first only.
     bound : {"elbo", "inside", "pairs"}
 
     Returns
@@ -66,7 +66,7 @@ def continuous_unlabelled_bound(
     """
     samples = noise.shape[1]
     x = x.expand(len(noise), -1, -1)
-    of_y, of_z = noise[:, :, 0], noise[:, :, 1]
+    of_y, of_z = noise[:, :, 0], noise[:, :, 1, :, None]
     if bound == "inside":
         of_y = of_y[:, :1]
     y, log_ratio = posterior.drawn(networks.classifier(x), of_y)
@@ -95,7 +95,7 @@ def continuous_labelled_bound(
     constants : Constants
     x : Tensor, shape (R or 1, B, D)
     y : Tensor, shape (R or 1, B)
-    noise : Tensor, shape (R, S, B)
+    noise : Tensor, shape (R, S, B, 1)
         ε of z.
     bound : {"elbo", "inside", "pairs"}
 
@@ -104,7 +104,7 @@ def continuous_labelled_bound(
     Tensor, shape (R, B)
         Nats.
     """
-    restarts, samples, _ = noise.shape
+    restarts, samples = noise.shape[:2]
     x, y = x.expand(restarts, -1, -1), y.expand(restarts, -1)[:, None]
     mean, log_scale = label_encoder(networks, x, y)
     z = torch.addcmul(mean, log_scale.exp(), noise)
@@ -117,7 +117,7 @@ def continuous_labelled_bound(
 
 
 def label_encoder(networks: LabelNetworks, x: Any, y: Any) -> tuple[Any, Any]:
-    """Return μ and log s of q(z|x, y) for x (R, B, D) and labels y (R, S, B), (R, S, B) each."""
+    """Return μ and log s of q(z|x, y) for x (R, B, D) and labels y (R, S, B), (R, S, B, 1) each."""
     beside = x[:, None].expand(-1, y.shape[1], -1, -1)
     inputs = torch.cat([beside, y[..., None]], dim=3)
     output = networks.encoder(inputs.flatten(1, 2))
@@ -125,7 +125,7 @@ def label_encoder(networks: LabelNetworks, x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _log_likelihood(networks: LabelNetworks, constants: Constants, x: Any, y: Any, z: Any) -> Any:
-    """Return log p(x|y, z), y of shape (R, S or 1, B), z and the result (R, S, B)."""
-    inputs = torch.stack([z, y.expand_as(z)], dim=3)
-    f = networks.decoder(inputs.flatten(1, 2)).view(*z.shape, -1)
+    """Return log p(x|y, z), y of shape (R, S or 1, B), z (R, S, B, 1), the result (R, S, B)."""
+    inputs = torch.cat([z, y.expand(z.shape[:-1])[..., None]], dim=3)
+    f = networks.decoder(inputs.flatten(1, 2)).view(*z.shape[:-1], -1)
     return log_normal(f, x[:, None], constants)

@@ -1,9 +1,8 @@
 """Networks of the labelled model M2: decoder f(y, z), q(y|x), and q(z|·), many restarts at once.
 
-The label goes in as a one-hot vector beside z or x; a continuous one as the number that it is.
-A class's decoder is then a perceptron of z
-alone whose first biases have that class's weights in them, so that the exact engine, and files of
-networks, take it as any other decoder.
+The label goes in as a one-hot vector beside z or x; a continuous one as the number that it is. A
+class's decoder is then a perceptron of z alone whose first biases have that class's weights in
+them, so that the exact engine, and files of networks, take it as any other decoder.
 """
 
 from __future__ import annotations
@@ -16,9 +15,6 @@ import torch
 
 from neural._networks import Architecture, BatchedMLP, NetworkGroup
 
-#: Parameters of q(z|·): a mean and a log scale.
-_GAUSSIAN = 2
-
 
 @dataclass(frozen=True, eq=False)
 class LabelNetworks:
@@ -29,7 +25,7 @@ class LabelNetworks:
     classes : int
         Numbers that a label is as an input: C of a one-hot vector, 1 of a continuous label.
     architecture : Architecture
-        D, hidden layers and activation, the same for all of them.
+        D, K, hidden layers and activation, the same for all of them.
     decoder : BatchedMLP
         (z, y) to f_y(z).
     classifier : BatchedMLP
@@ -62,20 +58,28 @@ class LabelNetworks:
         generator: Any,
         device: str,
         outputs: int | None = None,
+        noise_variances: int = 0,
     ) -> LabelNetworks:
-        """Make networks with random weights; `outputs` of the classifier, C by default."""
+        """Make networks with random weights; `outputs` of the classifier, C by default.
 
-        def network(inputs: int, outputs: int) -> BatchedMLP:
-            sizes = (inputs, *architecture.hidden, outputs)
+        As many log σ² as are asked for stand beside the decoder's weights, zero at first.
+        """
+
+        def network(inputs: int, outputs: int, extra: int = 0) -> BatchedMLP:
             return BatchedMLP(
-                sizes, architecture.activation, restarts, generator=generator, device=device
+                (inputs, *architecture.hidden, outputs),
+                architecture.activation,
+                restarts,
+                generator=generator,
+                extra=extra,
+                device=device,
             )
 
-        dim = architecture.data_dim
-        decoder = network(1 + classes, dim)
+        dim, gaussian = architecture.data_dim, architecture.encoder_sizes[-1]
+        decoder = network(architecture.latent_dim + classes, dim, noise_variances)
         classifier = network(dim, classes if outputs is None else outputs)
-        encoder = network(dim + classes, _GAUSSIAN)
-        shared = network(dim, _GAUSSIAN) if factorised else None
+        encoder = network(dim + classes, gaussian)
+        shared = network(dim, gaussian) if factorised else None
         members = [classifier, encoder] if shared is None else [classifier, encoder, shared]
         group = NetworkGroup(members)
         return cls(classes, architecture, decoder, classifier, encoder, shared, group)

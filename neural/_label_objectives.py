@@ -37,13 +37,13 @@ _LOG_2PI = math.log(2.0 * math.pi)
 
 
 class Constants(NamedTuple):
-    """Holds what is not trained.
+    """Holds what no network has in it; σ² may be trained.
 
     Parameters
     ----------
-    log_prior : Tensor, shape (C,)
+    log_prior : Tensor, shape (C,) or (R, C)
         log π.
-    log_variance : Tensor, shape (D,)
+    log_variance : Tensor, shape (D,), (R, D) or (R, 1)
         log σ².
     """
 
@@ -61,8 +61,8 @@ def unlabelled_bound(
     networks : LabelNetworks
     constants : Constants
     x : Tensor, shape (R or 1, B, D)
-    noise : Tensor, shape (R, S, C, B)
-        ε; (R, S, 1, B) where one q(z|x) serves all classes.
+    noise : Tensor, shape (R, S, C, B, K)
+        ε; (R, S, 1, B, K) where one q(z|x) serves all classes.
     bound : {"elbo", "inside", "summed"}
 
     Returns
@@ -76,11 +76,11 @@ def unlabelled_bound(
     mean, log_scale = unlabelled_posterior(networks, x)
     z = torch.addcmul(mean[:, None], log_scale.exp()[:, None], noise)
     log_x = _log_likelihood(networks, constants, x, z)
-    log_prior = constants.log_prior[:, None]
+    log_prior = constants.log_prior.expand(restarts, -1)[..., None]
     if bound == "elbo":
         offer = log_prior + log_x.mean(1) - latent_kl(mean, log_scale)
     else:
-        log_w = log_prior + log_x + latent_log_ratio(z, noise, log_scale[:, None])
+        log_w = log_prior[:, None] + log_x + latent_log_ratio(z, noise, log_scale[:, None])
         if bound == "summed":
             return torch.logsumexp(log_w.flatten(1, 2), dim=1) - math.log(noise.shape[1])
         offer = torch.logsumexp(log_w, dim=1) - math.log(noise.shape[1])
@@ -99,7 +99,7 @@ def labelled_bound(
     constants : Constants
     x : Tensor, shape (R or 1, B, D)
     y : Tensor of int, shape (R or 1, B)
-    noise : Tensor, shape (R, S, B)
+    noise : Tensor, shape (R, S, B, K)
         ε.
     bound : {"elbo", "inside", "summed"}
 
@@ -108,14 +108,14 @@ def labelled_bound(
     Tensor, shape (R, B)
         Nats.
     """
-    restarts, samples, batch = noise.shape
+    restarts, samples, batch, latents = noise.shape
     x, y = x.expand(restarts, -1, -1), y.expand(restarts, -1)
     mean, log_scale = gaussian(networks.encoder(with_own_label(x, y, networks.classes)))
     z = torch.addcmul(mean[:, None], log_scale.exp()[:, None], noise)
-    flat = z.reshape(restarts, samples * batch, 1)
+    flat = z.reshape(restarts, samples * batch, latents)
     f = networks.decoder(with_own_label(flat, y.repeat(1, samples), networks.classes))
     log_x = log_normal(f.view(restarts, samples, batch, -1), x[:, None], constants)
-    log_prior = constants.log_prior[y]
+    log_prior = constants.log_prior.expand(restarts, -1).gather(1, y)
     if bound == "elbo":
         return log_prior + log_x.mean(1) - latent_kl(mean, log_scale)
     log_w = log_x + latent_log_ratio(z, noise, log_scale[:, None])
@@ -135,20 +135,21 @@ def class_log_posterior(networks: LabelNetworks, x: Any) -> Any:
 
 
 def unlabelled_posterior(networks: LabelNetworks, x: Any) -> tuple[Any, Any]:
-    """Return μ and log s of the q(z|·) in U, (R, C, B), or (R, 1, B) where it is q(z|x)."""
+    """Return μ and log s of the q(z|·) in U, (R, C, B, K), or (R, 1, B, K) where it is q(z|x)."""
     if networks.shared is not None:
         mean, log_scale = gaussian(networks.shared(x))
         return mean[:, None], log_scale[:, None]
     restarts, batch, _ = x.shape
     output = networks.encoder(with_labels(x, networks.classes))
     mean, log_scale = gaussian(output)
-    shape = (restarts, networks.classes, batch)
+    shape = (restarts, networks.classes, batch, -1)
     return mean.view(shape), log_scale.view(shape)
 
 
 def latent_kl(mean: Any, log_scale: Any) -> Any:
-    """Return KL[q(z|·) ‖ N(0, 1)]."""
-    return 0.5 * (mean.square() + torch.exp(2.0 * log_scale) - 1.0) - log_scale
+    """Return KL[N(μ, s²) ‖ N(0, I)] for μ and log s of shape (…, K), nats."""
+    each = 0.5 * (mean.square() + torch.exp(2.0 * log_scale) - 1.0) - log_scale
+    return each.sum(-1)
 
 
 def checked_bound(
@@ -180,23 +181,24 @@ def checked_bound(
 
 
 def gaussian(output: Any) -> tuple[Any, Any]:
-    """Return μ and log s of the output of an encoder."""
-    return output[..., 0], capped(output[..., 1])
+    """Return μ and log s, each (…, K), of the output (…, 2K) of an encoder."""
+    latents = output.shape[-1] // 2
+    return output[..., :latents], capped(output[..., latents:])
 
 
 def latent_log_ratio(z: Any, noise: Any, log_scale: Any) -> Any:
     """Return log p(z)/q(z) at q's own draws: the dependence of log q through (z − μ)/s cancels."""
-    return 0.5 * (noise.square() - z.square()) + log_scale
+    return (0.5 * (noise.square() - z.square()) + log_scale).sum(-1)
 
 
 def _log_likelihood(networks: LabelNetworks, constants: Constants, x: Any, z: Any) -> Any:
-    """Return log p(x|y, z) of every class, z of shape (R, S, C or 1, B), shape (R, S, C, B)."""
-    restarts, samples, _, batch = z.shape
+    """Return log p(x|y, z) of every class, z (R, S, C or 1, B, K), shape (R, S, C, B)."""
+    restarts, samples, _, batch, _ = z.shape
     classes = networks.classes
     one_hot = torch.eye(classes, dtype=z.dtype, device=z.device)[:, None]
     inputs = torch.cat(
         [
-            z.expand(-1, -1, classes, -1)[..., None],
+            z.expand(-1, -1, classes, -1, -1),
             one_hot.expand(restarts, samples, -1, batch, -1),
         ],
         dim=4,
@@ -206,7 +208,8 @@ def _log_likelihood(networks: LabelNetworks, constants: Constants, x: Any, z: An
 
 
 def log_normal(f: Any, x: Any, constants: Constants) -> Any:
-    """Return log N(x; f, σ²)."""
-    precision = torch.exp(-constants.log_variance)
-    square = ((x - f).square() * precision).sum(-1)
-    return -0.5 * (square + (constants.log_variance + _LOG_2PI).sum())
+    """Return log N(x; f, σ²) for f of shape (R, …, D), shape (R, …)."""
+    variance = constants.log_variance
+    variance = variance.reshape(-1, *[1] * (f.dim() - 2), variance.shape[-1])
+    each = (x - f).square() * torch.exp(-variance) + variance
+    return -0.5 * (each.sum(-1) + f.shape[-1] * _LOG_2PI)

@@ -27,17 +27,24 @@ class LabelSettings:
         What U and L are: for iwae the importance average inside the sum over y (the default), or
         one over (y, z); see :mod:`neural._label_objectives`, and for a continuous label
         :mod:`neural._continuous_label_objectives`.
+    latents : int
+        K.
+    keep_best : bool
+        Keep each restart as it was when its objective on the validation data was lowest (early
+        stopping), not as it is after the last step.
 
     Raises
     ------
     SettingError
-        If the method has no such bound, σ² is to be trained, the estimator is not
-        reparametrised, nothing is left to train on, or the family is that of a limit.
+        If the method has no such bound, there is no latent, the estimator is not reparametrised,
+        nothing is left to train on, or the family is that of a limit.
     """
 
     training: TrainingSettings
     objective: LabelledObjective | ContinuousObjective = field(default_factory=LabelledObjective)
     bound: str | None = None
+    latents: int = 1
+    keep_best: bool = False
 
     def __post_init__(self) -> None:
         bounds = CONTINUOUS_BOUNDS if self.continuous else BOUNDS
@@ -48,8 +55,8 @@ class LabelSettings:
                 f"{NAIVE_IWAE.key} is the limit of infinitely many draws: train method iwae with "
                 f"the family {NAIVE_CONDITIONAL.key}"
             )
-        if self.training.learn_noise:
-            raise SettingError("networks with labels hold σ² at the model's")
+        if self.latents < 1:
+            raise SettingError(f"a decoder needs a latent at least, not {self.latents}")
         if self.training.estimator != "reparametrised":
             raise SettingError(
                 f"networks with labels are trained by reparametrised gradients, not by "
@@ -77,6 +84,8 @@ class LabelSettings:
         objective: LabelledObjective | ContinuousObjective | None = None,
         *,
         bound: str | None = None,
+        latents: int = 1,
+        keep_best: bool = False,
         **given: Any,
     ) -> LabelSettings:
         """Return the defaults of a method, with what is given and not None in their place.
@@ -86,6 +95,8 @@ class LabelSettings:
         method : {"vae", "iwae", "lin"}
         objective : LabelledObjective or ContinuousObjective, optional
         bound : str, optional
+        latents : int
+        keep_best : bool
         given
             Settings of :class:`neural.TrainingSettings`.
 
@@ -94,8 +105,14 @@ class LabelSettings:
         LabelSettings
         """
         training = TrainingSettings.of(method, **given)
-        return cls(training, objective or LabelledObjective(), bound)
+        return cls(training, objective or LabelledObjective(), bound, latents, keep_best)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
-        return {**self.training.to_dict(), **self.objective.to_dict(), "bound": self.bound}
+        return {
+            **self.training.to_dict(),
+            **self.objective.to_dict(),
+            "bound": self.bound,
+            "latents": self.latents,
+            "keep_best": self.keep_best,
+        }

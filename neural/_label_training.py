@@ -166,13 +166,18 @@ def train_labelled(
     Raises
     ------
     SettingError
-        If the device or the sample is not usable, or the objective is for another kind of label.
+        If the device or the sample is not usable, the objective is for another kind of label, σ²
+        is to be trained, or K is not 1.
     FittingError
         If a decoder cannot be fitted to the ground truth.
     DivergenceError
         If a loss or weight is not finite: at which step and restart.
     """
     where = chosen_device(device)
+    if settings.training.learn_noise:
+        raise SettingError("networks of a model with labels hold σ² at the model's")
+    if settings.latents != 1:
+        raise SettingError(f"a model with labels has one latent beside y, not {settings.latents}")
     if settings.continuous != isinstance(data, ContinuousLabelModel):
         kind = "continuous" if settings.continuous else "discrete"
         raise SettingError(f"the objective is for a {kind} label, and that of {data.name} is not")
@@ -184,6 +189,7 @@ def train_labelled(
     trainer.mark_start()
     loop = Loop(trainer, progress)
     loop.to_the_end()
+    trainer.take_best()
     objective, error = trainer.bounds()
     return LabelTrained(trainer, objective.cpu().numpy(), error.cpu().numpy(), loop.seconds)
 

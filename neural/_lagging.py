@@ -98,7 +98,8 @@ def mutual_information(mean: Any, log_scale: Any, noise: Any) -> Any:
     """
     z = mean + log_scale.exp() * noise
     own = -0.5 * noise.square() - log_scale
-    return (own - _log_mixture(z, mean, log_scale)).mean(1)
+    mixture = _log_mixture(z[..., None], mean[..., None], log_scale[..., None])
+    return (own - mixture).mean(1)
 
 
 def label_information(mean: Any, log_scale: Any, log_r: Any, noise: Any) -> Any:
@@ -106,9 +107,11 @@ def label_information(mean: Any, log_scale: Any, log_r: Any, noise: Any) -> Any:
 
     Parameters
     ----------
-    mean, log_scale, log_r : Tensor, shape (R, C, n)
-        Mean and log standard deviation of q(z|x, y), and log q(y|x).
-    noise : Tensor, shape (R or 1, C, n)
+    mean, log_scale : Tensor, shape (R, C, n, K)
+        Mean and log standard deviation of q(z|x, y).
+    log_r : Tensor, shape (R, C, n)
+        log q(y|x).
+    noise : Tensor, shape (R or 1, C, n, K)
         ε; one draw of z for each x and y.
 
     Returns
@@ -120,7 +123,7 @@ def label_information(mean: Any, log_scale: Any, log_r: Any, noise: Any) -> Any:
     for y in range(mean.shape[1]):
         m, t, r = mean[:, y], log_scale[:, y], log_r[:, y]
         z = m + t.exp() * noise[:, y]
-        own = -0.5 * noise[:, y].square() - t + r
+        own = (-0.5 * noise[:, y].square() - t).sum(-1) + r
         total = total + (r.exp() * (own - _log_mixture(z, m, t, r))).mean(1)
     return total
 
@@ -148,9 +151,9 @@ def pair_information(z: Any, mean: Any, log_scale: Any, log_q: Any) -> Any:
 
 
 def _log_mixture(z: Any, mean: Any, log_scale: Any, log_r: Any = None) -> Any:
-    """Return the log of the average over x' of r(x') q(z|x'), without its constant, (R, n)."""
+    """Return the log of the average over x' of r(x') q(z|x'), z (R, n, K), but a constant."""
     offset = (z[:, :, None] - mean[:, None, :]) * torch.exp(-log_scale)[:, None, :]
-    pairs = -0.5 * offset.square() - log_scale[:, None, :]
+    pairs = (-0.5 * offset.square() - log_scale[:, None, :]).sum(-1)
     if log_r is not None:
         pairs = pairs + log_r[:, None, :]
     return torch.logsumexp(pairs, dim=2) - math.log(mean.shape[1])

@@ -68,6 +68,7 @@ class Loop:
                 now = time.monotonic()
                 self.seconds += now - begun
                 self._record(bound)
+                trainer.look()
                 rate = (now - started) / (trainer.step_number - first)
                 left = rate * (settings.steps - trainer.step_number)
                 stack.close()

@@ -41,11 +41,13 @@ class Architecture:
     Parameters
     ----------
     data_dim : int
-        D. The encoder maps R^D to (μ, log s), the decoder R to R^D.
+        D. The encoder maps R^D to (μ, log s), the decoder R^K to R^D.
     hidden : tuple of int
         Units of the hidden layers.
     activation : str
         A name in ACTIVATIONS.
+    latent_dim : int
+        K.
 
     Raises
     ------
@@ -56,12 +58,13 @@ class Architecture:
     data_dim: int
     hidden: tuple[int, ...] = (50, 50, 50)
     activation: str = "gelu"
+    latent_dim: int = 1
 
     def __post_init__(self) -> None:
-        if self.data_dim < 1 or not self.hidden or min(self.hidden) < 1:
+        if min(self.data_dim, self.latent_dim) < 1 or not self.hidden or min(self.hidden) < 1:
             raise SettingError(
-                f"a network needs positive sizes, not D = {self.data_dim}, hidden layers "
-                f"{list(self.hidden)}"
+                f"a network needs positive sizes, not D = {self.data_dim}, K = "
+                f"{self.latent_dim}, hidden layers {list(self.hidden)}"
             )
         if self.activation not in ACTIVATIONS:
             raise SettingError(
@@ -72,12 +75,12 @@ class Architecture:
     @property
     def encoder_sizes(self) -> tuple[int, ...]:
         """Return the widths from x to (μ, log s)."""
-        return (self.data_dim, *self.hidden, 2)
+        return (self.data_dim, *self.hidden, 2 * self.latent_dim)
 
     @property
     def decoder_sizes(self) -> tuple[int, ...]:
         """Return the widths from z to f(z)."""
-        return (1, *self.hidden, self.data_dim)
+        return (self.latent_dim, *self.hidden, self.data_dim)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as checkpoints keep them."""
@@ -85,12 +88,18 @@ class Architecture:
             "data_dim": self.data_dim,
             "hidden": list(self.hidden),
             "activation": self.activation,
+            "latent_dim": self.latent_dim,
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
         """Undo :meth:`to_dict`."""
-        return cls(int(values["data_dim"]), tuple(values["hidden"]), str(values["activation"]))
+        return cls(
+            int(values["data_dim"]),
+            tuple(values["hidden"]),
+            str(values["activation"]),
+            int(values.get("latent_dim", 1)),
+        )
 
 
 class BatchedMLP:

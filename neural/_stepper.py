@@ -53,6 +53,8 @@ class Stepper(ABC):
         :meth:`mark_start` on.
     """
 
+    #: Name of the data.
+    name: str
     source: Source
     #: Decoder steps after which LIN measures the mutual information.
     epoch: int
@@ -81,11 +83,6 @@ class Stepper(ABC):
     @abstractmethod
     def _information(self) -> Any:
         """Measure the mutual information of x and z under q, shape (R,), nats."""
-
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """Name of the data."""
 
     def metrics(self) -> dict[str, Any]:
         """Return what is recorded beside the bounds."""
@@ -125,6 +122,10 @@ class Stepper(ABC):
             assert self.phase is not None
             self.phase.end_of_epoch(self._information())
         return loss.bound.mean(1)
+
+    def look(self) -> None:
+        """Look at the networks between steps, every now and then: nothing is to be done."""
+        return
 
     def mark_start(self) -> None:
         """Keep the networks as they are: what training made of them is judged later."""
@@ -174,10 +175,9 @@ class Stepper(ABC):
 
     def _of_own_stream(self, drawn: Any) -> Any:
         """Give every restart the mini-batch of its stream, (streams, …) to (R or 1, …)."""
-        streams = self.settings.seeds
-        if streams == 1:
+        if len(drawn) == 1:
             return drawn
-        return drawn.repeat(self.settings.restarts // streams, *[1] * (drawn.dim() - 1))
+        return drawn.repeat(self.settings.restarts // len(drawn), *[1] * (drawn.dim() - 1))
 
 
 def averaged(points: Any, size: int, restarts: int, values: Callable[[Any], Any]) -> Any:

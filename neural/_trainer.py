@@ -39,6 +39,7 @@ class Trainer(Stepper):
         validation: Any = None,
     ) -> None:
         self.model = model
+        self.name = model.name
         self.architecture = Architecture(model.data_dim, settings.hidden, settings.activation)
         restarts = settings.restarts
         weights = torch.Generator().manual_seed(stream_seed(settings, Stream.WEIGHTS))
@@ -74,11 +75,6 @@ class Trainer(Stepper):
             self.validation = torch.from_numpy(validation).float().to(device)
             self.epoch = max(1, len(training) // self.source.batch)
         self._points = ShiftedPoints(self.source.batch, 1, self.generator, device)
-
-    @property
-    def name(self) -> str:
-        """Name of the data."""
-        return self.model.name
 
     @property
     def log_variance(self) -> Any:

@@ -19,7 +19,7 @@ PRIVATE = re.compile(r"\b(torn|telling|judge[ds]?|so many|own refit)\b", re.IGNO
 #: Options that do another thing in each verb that has them.
 DIFFERENT = {
     "--search", "--data", "--samples", "--sample", "--output", "--tolerance", "--resume",
-    # Several of them in labels, one in train-labels.
+    # Several of them in labels, one where networks are trained.
     "--family", "--gamma",
 }  # fmt: skip
 

@@ -211,7 +211,7 @@ def test_l_against_quadrature(bound: str) -> None:
         given = torch.full((1, len(pairs)), y)
         x = torch.tensor(X, dtype=torch.float32).expand(1, len(pairs), 2)
         with torch.no_grad():
-            value = continuous_labelled_bound(found, CONSTANTS, x, given, noise, bound)
+            value = continuous_labelled_bound(found, CONSTANTS, x, given, noise[..., None], bound)
         assert float(value[0] @ weight) == pytest.approx(referee.labelled(bound, y), abs=2e-5)
 
 

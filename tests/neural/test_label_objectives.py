@@ -42,10 +42,10 @@ BOUNDS = ("elbo", "inside", "summed")
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
-def networks(factorised: bool, seed: int = 4) -> LabelNetworks:
+def networks(factorised: bool, seed: int = 4, latents: int = 1) -> LabelNetworks:
     found = LabelNetworks.begun(
         CLASSES,
-        Architecture(DIM, (5, 4), "tanh"),
+        Architecture(DIM, (5, 4), "tanh", latents),
         RESTARTS,
         factorised=factorised,
         generator=torch.Generator().manual_seed(seed),
@@ -55,9 +55,9 @@ def networks(factorised: bool, seed: int = 4) -> LabelNetworks:
         # μ in the bulk of the prior, s about 1: weights of a narrow q would have no variance.
         for network in (found.encoder, found.shared):
             if network is not None:
-                network.weights[-2][..., 0] *= 0.5
-                network.weights[-2][..., 1] *= 0.2
-                network.weights[-1][..., 1] = 0.4
+                network.weights[-2][..., :latents] *= 0.5
+                network.weights[-2][..., latents:] *= 0.2
+                network.weights[-1][..., latents:] = 0.4
     return found
 
 
@@ -83,10 +83,11 @@ class Single:
             output = self.parts["shared"](x)
         else:
             output = self.parts["encoder"](torch.cat([x, self.one_hot(y)]))
-        return output[0], 2.0 - torch.nn.functional.softplus(2.0 - output[1])
+        mean, log_scale = output.chunk(2)
+        return mean, 2.0 - torch.nn.functional.softplus(2.0 - log_scale)
 
     def log_x(self, x: Any, y: int, z: Any) -> Any:
-        f = self.parts["decoder"](torch.cat([z.reshape(1), self.one_hot(y)]))
+        f = self.parts["decoder"](torch.cat([z.reshape(-1), self.one_hot(y)]))
         normal = torch.distributions.Normal(f, torch.tensor(VARIANCE).sqrt())
         return normal.log_prob(x).sum()
 
@@ -96,14 +97,15 @@ class Single:
         z = mean + log_scale.exp() * noise
         q = torch.distributions.Normal(mean, log_scale.exp())
         prior = torch.distributions.Normal(0.0, 1.0)
-        return math.log(PRIOR[y]) + self.log_x(x, y, z) + prior.log_prob(z) - q.log_prob(z)
+        ratio = (prior.log_prob(z) - q.log_prob(z)).sum()
+        return math.log(PRIOR[y]) + self.log_x(x, y, z) + ratio
 
     def elbo(self, x: Any, y: int, noise: Any, unlabelled: bool) -> Any:
         """Log π + mean log p(x|y, z) − KL, the KL in closed form."""
         mean, log_scale = self.q(x, y, unlabelled)
         scale = log_scale.exp()
         draws = [self.log_x(x, y, mean + scale * one) for one in noise]
-        kl = 0.5 * (mean**2 + scale**2 - 1.0) - log_scale
+        kl = (0.5 * (mean**2 + scale**2 - 1.0) - log_scale).sum()
         return math.log(PRIOR[y]) + sum(draws) / len(draws) - kl
 
     def offer(self, x: Any, y: int, noise: Any, bound: str, unlabelled: bool) -> Any:
@@ -113,7 +115,7 @@ class Single:
         return torch.logsumexp(weights, 0) - math.log(len(noise))
 
     def u(self, x: Any, noise: Any, bound: str) -> Any:
-        """U(x) for ε of shape (S, C)."""
+        """U(x) for ε of shape (S, C, K)."""
         offers = [self.offer(x, y, noise[:, y], bound, True) for y in range(CLASSES)]
         if bound == "summed":
             return torch.logsumexp(torch.stack(offers), 0)
@@ -130,14 +132,15 @@ def gradients_of(module: Any) -> list[np.ndarray]:
     return found
 
 
+@pytest.mark.parametrize("latents", [1, 2])
 @pytest.mark.parametrize(("family", "bound"), list(product(FAMILIES, BOUNDS)))
-def test_value_and_gradient_against_plain_autograd(family: str, bound: str) -> None:
-    batched = networks(FAMILIES[family])
+def test_value_and_gradient_against_plain_autograd(family: str, bound: str, latents: int) -> None:
+    batched = networks(FAMILIES[family], latents=latents)
     samples = 3
     generator = torch.Generator().manual_seed(8)
     columns = 1 if FAMILIES[family] else CLASSES
-    noise = torch.randn(RESTARTS, samples, columns, len(X), generator=generator)
-    own = torch.randn(RESTARTS, samples, len(X), generator=generator)
+    noise = torch.randn(RESTARTS, samples, columns, len(X), latents, generator=generator)
+    own = torch.randn(RESTARTS, samples, len(X), latents, generator=generator)
     u = unlabelled_bound(batched, CONSTANTS, X[None], noise, bound)
     labelled = labelled_bound(batched, CONSTANTS, X[None], Y[None], own, bound)
     term = label_term(batched, X[None], Y[None])
@@ -149,7 +152,7 @@ def test_value_and_gradient_against_plain_autograd(family: str, bound: str) -> N
         single = Single(batched, restart)
         value = torch.zeros((), dtype=torch.float64)
         for i, x in enumerate(X.double()):
-            at = noise[restart, :, :, i].double().expand(-1, CLASSES)
+            at = noise[restart, :, :, i].double().expand(-1, CLASSES, -1)
             y = int(Y[i])
             value = value + 0.9 * single.u(x, at, bound) + 0.2 * single.log_r(x)[y]
             kept = own[restart, :, i].double()
@@ -238,7 +241,7 @@ def estimated(
     values = []
     x = X[:2].repeat(copies, 1)[None]
     for _ in range(chunks):
-        noise = torch.randn(RESTARTS, samples, columns, x.shape[1], generator=generator)
+        noise = torch.randn(RESTARTS, samples, columns, x.shape[1], 1, generator=generator)
         with torch.no_grad():
             u = unlabelled_bound(batched, CONSTANTS, x, noise, bound)
         values.append(u.double().reshape(RESTARTS, copies, 2).mean(1).numpy())
@@ -287,7 +290,7 @@ def test_labelled_bound_against_quadrature() -> None:
     for bound, samples in (("elbo", 1), ("inside", 2), ("summed", 2)):
         values = []
         for _ in range(chunks):
-            noise = torch.randn(RESTARTS, samples, copies, generator=generator)
+            noise = torch.randn(RESTARTS, samples, copies, 1, generator=generator)
             with torch.no_grad():
                 x, y = X[:1].repeat(copies, 1)[None], Y[:1].repeat(copies)[None]
                 value = labelled_bound(batched, CONSTANTS, x, y, noise, bound)

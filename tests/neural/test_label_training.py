@@ -100,7 +100,7 @@ def test_bad_samples(x: Any, y: Any, says: str) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"learn_noise": True}, "hold σ²"),
+        ({"latents": 0}, "needs a latent"),
         ({"method": "iwae", "estimator": "dreg"}, "not by dreg"),
         ({"bound": "summed"}, "not one of --method vae"),
         ({"objective": LabelledObjective(0.0, 0.0, 1.0)}, "nothing is trained"),
@@ -109,6 +109,14 @@ def test_bad_samples(x: Any, y: Any, says: str) -> None:
 def test_bad_settings(given: dict[str, Any], says: str) -> None:
     with pytest.raises(SettingError, match=says):
         settings(given.pop("method", "vae"), **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"), [({"learn_noise": True}, "hold σ²"), ({"latents": 2}, "one latent")]
+)
+def test_settings_that_a_model_does_not_bear(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(SettingError, match=says):
+        train_labelled(DATA, settings(**given), device="cpu")
 
 
 RUNS = [
@@ -253,20 +261,29 @@ def test_more_penalty_smaller_weights() -> None:
 
 
 def test_information_of_y_and_z() -> None:
-    noise = torch.randn(1, 2, 400, generator=torch.Generator().manual_seed(0))
-    mean = torch.randn(1, 1, 400, generator=torch.Generator().manual_seed(1))
-    scale = torch.zeros(1, 1, 400)
-    plain = mutual_information(mean[:, 0], scale[:, 0], noise[:, 0])
+    noise = torch.randn(1, 2, 400, 1, generator=torch.Generator().manual_seed(0))
+    mean = torch.randn(1, 1, 400, 1, generator=torch.Generator().manual_seed(1))
+    scale = torch.zeros(1, 1, 400, 1)
+    plain = mutual_information(mean[:, 0, :, 0], scale[:, 0, :, 0], noise[:, 0, :, 0])
     found = label_information(mean, scale, torch.zeros(1, 1, 400), noise[:, :1])
     assert found == pytest.approx(plain)
     # z says nothing of x; y tells two groups apart, or nothing.
     certain = torch.tensor([0.0, -60.0]).repeat(200)
     log_r = torch.stack([certain, certain.flip(0)])[None]
-    zeros = torch.zeros(1, 2, 400)
+    zeros = torch.zeros(1, 2, 400, 1)
     told = label_information(zeros, zeros, log_r, noise)
     assert float(told[0]) == pytest.approx(math.log(2.0), abs=1e-5)
     half = torch.full((1, 2, 400), -math.log(2.0))
     assert float(label_information(zeros, zeros, half, noise)[0]) == pytest.approx(0.0, abs=1e-5)
+    # A second latent on which q does not depend on x adds nothing; one that repeats the first
+    # with its own noise adds as another look at it does: I <= twice the first.
+    idle = torch.cat([mean, torch.zeros_like(mean)], dim=3)
+    both = torch.randn(1, 1, 400, 2, generator=torch.Generator().manual_seed(2))
+    both[..., 0] = noise[:, :1, :, 0]
+    none = torch.zeros(1, 1, 400)
+    assert label_information(idle, torch.zeros_like(idle), none, both) == pytest.approx(plain)
+    twice = label_information(mean.expand(-1, -1, -1, 2), torch.zeros_like(idle), none, both)
+    assert float(plain[0]) + 0.05 < float(twice[0]) < 2.0 * float(plain[0])
 
 
 def test_classes_are_written_as_a_labelled_model(tmp_path: Any) -> None:

@@ -27,6 +27,10 @@ LABELLED = ("expr:[z + y]", "--noise-variance", "0.3")
 TRAIN = (
     "--steps", "2", "--restarts", "2", "--from-truth", "0", "--batch", "8", "--hidden", "4",
 )  # fmt: skip
+TABLE = (
+    "--steps", "2", "--restarts", "1", "--batch", "8", "--hidden", "4", "--splits", "2",
+    "--labelled-share", "0.3",
+)  # fmt: skip
 
 #: Options with which a verb prints an object of its own.
 OWN = {
@@ -61,6 +65,7 @@ RUNS = [
     ("data", "fetch", "titanic", "--folder", "files"),
     ("data", "show", "titanic", "--folder", "files"),
     ("data", "show", "titanic", "--folder", "files", "--splits", "2", "--baseline"),
+    ("data", "train", "titanic", "--folder", "files", "--method", "vae", *TABLE, "-o", "o"),
     ("labels", "expr:[z + y]", "--labels", "continuous", "--noise-variance", "1", *ROUGH),
     ("labels", "expr:[z^2 + y]", "--labels", "continuous", "--noise-variance", "1", *ROUGH),
     ("labels", "expr:[z + y]", "--noise-variance", "0.3", "--search", "none", "--iwae", "2"),
@@ -100,7 +105,7 @@ def test_real_output(
     own = (name for (of, option), name in OWN.items() if of == verb and option in arguments)
     verb = next(own, verb)
     Path("x.csv").write_text("x\n0.1\n-0.4\n1.2\n")
-    if verb.startswith("train") or verb == "judge":
+    if verb.startswith("train") or verb in ("data_train", "judge"):
         pytest.importorskip("torch")
     if verb == "prove":
         pytest.importorskip("z3")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theorycheck.cli.label_options import LabelledShare
 from theorycheck.cli.options import AsJson
 from theorycheck.cli.search_options import Seed
 
@@ -38,6 +39,9 @@ Cache = Annotated[
         "folder that THEORYCHECK_CACHE names.",
     ),
 ]
+Splits = Annotated[
+    int, typer.Option("--splits", metavar="N", help="Number of training and test splits.")
+]
 
 
 def fetch(name: Name, folder: Folder = None, cache: Cache = None, as_json: AsJson = False) -> None:
@@ -59,17 +63,8 @@ def show(
     name: Name,
     folder: Folder = None,
     cache: Cache = None,
-    splits: Annotated[
-        int, typer.Option("--splits", metavar="N", help="Number of training and test splits.")
-    ] = 5,
-    labelled_share: Annotated[
-        float,
-        typer.Option(
-            "--labelled-share",
-            metavar="S",
-            help="Give this share of the x a label, 0 to 1.",
-        ),
-    ] = 0.1,
+    splits: Splits = 5,
+    labelled_share: LabelledShare = 0.1,
     seed: Seed = 0,
     baseline: Annotated[
         bool,

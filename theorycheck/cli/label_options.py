@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theorycheck.errors import SettingError, nearest
+
+if TYPE_CHECKING:
+    from theorycheck.inference import Family
+
+OneFamily = Annotated[
+    str,
+    typer.Option(
+        "--family",
+        metavar="F",
+        help="Let q be conditional, q(y|x) q(z|x, y), or factorised, q(y|x) q(z|x).",
+    ),
+]
+Bound = Annotated[
+    str | None,
+    typer.Option(
+        "--bound",
+        metavar="B",
+        help="Average the weights of iwae inside the sum over y (inside, the default), or sum "
+        "y in every weight (summed), or, for a continuous y, weigh pairs (y, z) (pairs).",
+    ),
+]
+OneGamma = Annotated[
+    float,
+    typer.Option("--gamma", metavar="G", help="Weigh the bound of labelled x by γ = G, 0 or more."),
+]
 Alpha = Annotated[
     float,
     typer.Option(
@@ -50,3 +76,19 @@ LabelsAre = Annotated[
         "discrete but for continuous_semi_circle.",
     ),
 ]
+
+
+def checked_family(name: str) -> Family:
+    """Return the family that --family names.
+
+    Raises
+    ------
+    SettingError
+        If there is none of that name.
+    """
+    from theorycheck.objectives import LABEL_FAMILIES
+
+    families = {one.key: one for one in LABEL_FAMILIES}
+    if name not in families:
+        raise SettingError(f"--family: there is no '{name}': {nearest(name, families)}")
+    return families[name]

@@ -11,11 +11,14 @@ from theorycheck.cli import labels_continuous, train_labels_continuous
 from theorycheck.cli.known_optima import NoCache, chosen_execution
 from theorycheck.cli.label_options import (
     Alpha,
+    Bound,
     Classes,
     LabelledModelName,
     LabelledShare,
     LabelsAre,
+    OneGamma,
     Prior,
+    checked_family,
 )
 from theorycheck.cli.options import (
     AsJson,
@@ -51,7 +54,6 @@ from theorycheck.cli.training_options import (
     need_torch,
     widths,
 )
-from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
     from neural import LabelledSample, LabelRunResult
@@ -73,21 +75,8 @@ def train_labels(
             "default, naive, the same with q(z|x), or flexible, a table over y with q(z|x, y).",
         ),
     ] = None,
-    bound: Annotated[
-        str | None,
-        typer.Option(
-            "--bound",
-            metavar="B",
-            help="Average the weights of iwae inside the sum over y (inside, the default), or sum "
-            "y in every weight (summed); for a continuous y weigh pairs (y, z) together (pairs).",
-        ),
-    ] = None,
-    gamma: Annotated[
-        float,
-        typer.Option(
-            "--gamma", metavar="G", help="Weigh the bound of labelled x by γ = G, 0 or more."
-        ),
-    ] = 1.0,
+    bound: Bound = None,
+    gamma: OneGamma = 1.0,
     alpha: Alpha = 0.0,
     labelled_share: LabelledShare = 0.1,
     prior: Prior = None,
@@ -166,14 +155,11 @@ def train_labels(
     from neural import LabelSettings, chosen_device
     from theorycheck.cli.render import print_json, stdout_kept_for_result
     from theorycheck.models import load_labelled_model
-    from theorycheck.objectives import LABEL_FAMILIES, LabelledObjective
+    from theorycheck.objectives import LabelledObjective
     from theorycheck.terminal_progress import terminal_progress
 
-    families = {one.key: one for one in LABEL_FAMILIES}
-    family = family or "conditional"
-    if family not in families:
-        raise SettingError(f"--family: there is no '{family}': {nearest(family, families)}")
-    objective = LabelledObjective(gamma, alpha, labelled_share, families[family])
+    kind = checked_family(family or "conditional")
+    objective = LabelledObjective(gamma, alpha, labelled_share, kind)
     settings = LabelSettings.of(method, objective, **given)
     chosen_device(device)
     with stdout_kept_for_result():

@@ -37,7 +37,12 @@ Estimator = Annotated[
     ),
 ]
 Restarts = Annotated[
-    int, typer.Option("--restarts", metavar="N", help="Train N networks at once, as one batch.")
+    int,
+    typer.Option(
+        "--restarts",
+        metavar="N",
+        help="Train N networks at once, as one batch, or N of each split of a table.",
+    ),
 ]
 FromTruth = Annotated[
     int | None,
@@ -52,7 +57,8 @@ Steps = Annotated[
     typer.Option(
         "--steps",
         metavar="N",
-        help="Take N steps of the decoder; by default 20000 for vae, 6000 for iwae, 12000 for lin.",
+        help="Take N steps of the decoder; by default 20000 for vae, 6000 for iwae, 12000 for lin, "
+        "and 1500 on a table.",
     ),
 ]
 Batch = Annotated[
@@ -76,7 +82,8 @@ Hidden = Annotated[
     typer.Option(
         "--hidden",
         metavar="W,W,...",
-        help="Set the widths of the hidden layers of encoder and decoder; by default 50,50,50.",
+        help="Set the widths of the hidden layers of encoder and decoder; by default 50,50,50, and "
+        "30,30 on a table.",
     ),
 ]
 Activation = Annotated[

@@ -13,6 +13,7 @@ from ._cohort import load_cohort as load_cohort
 from ._cohort_model import ClassDensities as ClassDensities
 from ._cohort_model import CohortModel as CohortModel
 from ._cohort_model import LabelDecoder as LabelDecoder
+from ._comparison import paired_difference as paired_difference
 from ._fetching import Fetched as Fetched
 from ._fetching import Opener as Opener
 from ._fetching import fetch as fetch
@@ -25,6 +26,7 @@ from ._held_out import label_information as label_information
 from ._held_out import spread as spread
 from ._keel import read_keel as read_keel
 from ._latent_plane import plane_log_density as plane_log_density
+from ._linear_decoder import checked_latents as checked_latents
 from ._linear_decoder import linear_decoder as linear_decoder
 from ._logistic import LogisticRegression as LogisticRegression
 from ._logistic import fit_logistic as fit_logistic

@@ -14,6 +14,23 @@ from theorycheck.cohorts._splits import Split
 from theorycheck.errors import SettingError
 
 
+def checked_latents(latents: int, dim: int) -> None:
+    """Check that a decoder of some columns can have so many latents.
+
+    Parameters
+    ----------
+    latents, dim : int
+        K and D.
+
+    Raises
+    ------
+    SettingError
+        If K is not from 1 to D − 1: no direction is left to say what σ² is.
+    """
+    if not 1 <= latents < dim:
+        raise SettingError(f"{dim} columns bear 1 to {dim - 1} latents, not {latents}")
+
+
 def linear_decoder(split: Split, latents: int, *, all_labels: bool = False) -> CohortModel:
     """Fit a linear decoder to each class of a split's training part.
 
@@ -38,8 +55,7 @@ def linear_decoder(split: Split, latents: int, *, all_labels: bool = False) -> C
         If K is not 1 or 2.
     """
     dim = split.cohort.data_dim
-    if not 1 <= latents < dim:
-        raise SettingError(f"a linear decoder of {dim} columns needs 1 to {dim - 1} latents")
+    checked_latents(latents, dim)
     used = np.ones_like(split.observed) if all_labels else split.observed
     means: list[Array] = []
     loadings: list[Array] = []

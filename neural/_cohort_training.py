@@ -1,0 +1,271 @@
+"""Trains networks with labels on the splits of a table, and measures them on held-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from neural._cohort_data import CohortSplits
+from neural._cohort_trainer import CohortTrainer
+from neural._finished import Finished
+from neural._label_settings import LabelSettings
+from neural._loop import Loop
+from neural._networks import sequential
+from neural._settings import TrainingSettings, chosen_device
+from theorycheck.cohorts import CohortModel, HeldOut, Split, held_out, held_out_spread
+from theorycheck.errors import SettingError
+from theorycheck.objectives import LabelledObjective
+from theorycheck.progress import NO_PROGRESS, Progress
+
+Array = NDArray[np.float64]
+
+#: Decoder steps, and hidden layers: tables of a thousand rows are not figure8.
+COHORT_STEPS, COHORT_HIDDEN = 1_500, (30, 30)
+#: Restarts of each split.
+COHORT_RESTARTS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class CohortTrained(Finished):
+    """Holds the networks that a run on P splits of a table ended with.
+
+    Parameters
+    ----------
+    trainer : CohortTrainer
+        Networks and optimisers; each restart at its best on the validation rows where that was
+        asked for.
+    objective, objective_error : ndarray, shape (R,)
+        −[(1−ℓ) U + ℓγ L + ℓα log q(y|x)] on the validation rows, nats, and its standard error.
+    seconds : float
+        Wall time of the steps.
+    """
+
+    trainer: CohortTrainer
+    objective: Any
+    objective_error: Any
+    seconds: float
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """Return steps, widths, restarts and seeds."""
+        return self.trainer.settings
+
+    @property
+    def chosen(self) -> LabelSettings:
+        """Return all that was asked for."""
+        return self.trainer.chosen
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """Return the splits, in the order of the streams."""
+        return self.trainer.data.splits
+
+    def model(self, restart: int) -> CohortModel:
+        """Return a restart's f(y, z) in float64, with its σ² and the shares of its split."""
+        trainer = self.trainer
+        networks, split = trainer.networks, self.splits[restart % len(self.splits)]
+        sizes, activation = networks.architecture.decoder_sizes, networks.architecture.activation
+        decoders = [
+            sequential(sizes, activation, networks.decoder_state(restart, label))
+            for label in range(networks.classes)
+        ]
+
+        def decoder(label: int, z: Array) -> Array:
+            with torch.no_grad():
+                means: Array = decoders[label](torch.from_numpy(np.ascontiguousarray(z))).numpy()
+            return means
+
+        return CohortModel(
+            decoder,
+            trainer.noise_variance(restart),
+            split.prior,
+            trainer.chosen.latents,
+            f"{self.settings.method} on {split.cohort.name}, split {split.number}",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class CohortRunResult:
+    """Holds a run on P splits and how its networks explain the rows held out of each.
+
+    Parameters
+    ----------
+    trained : CohortTrained
+        The run.
+    selected : tuple of int
+        The restart of each split with the lowest objective on its validation rows.
+    held_out : tuple of HeldOut
+        The measures of each split.
+    """
+
+    trained: CohortTrained
+    selected: tuple[int, ...]
+    held_out: tuple[HeldOut, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return what ``theorycheck data train --json`` prints."""
+        trained = self.trained
+        trainer, chosen = trained.trainer, trained.chosen
+        spreads = held_out_spread(self.held_out) if len(self.held_out) > 1 else {}
+        return {
+            "name": trainer.name,
+            "method": trained.settings.method,
+            "bound": chosen.bound,
+            "samples": trained.settings.samples,
+            "latents": chosen.latents,
+            **chosen.objective.to_dict(),
+            "settings": chosen.to_dict(),
+            "device": trainer.device,
+            "seconds": trained.seconds,
+            "splits": [
+                {
+                    "number": split.number,
+                    "selected": restart,
+                    "objective": float(trained.objective[restart]),
+                    "noise_variance": float(trainer.noise_variance(restart)[0]),
+                    "noise_floor": split.floor.shared,
+                    "held_out": found.to_dict(),
+                }
+                for split, restart, found in zip(
+                    trained.splits, self.selected, self.held_out, strict=True
+                )
+            ],
+            "spread": {name: one.to_dict() for name, one in spreads.items()},
+        }
+
+
+def cohort_settings(
+    method: str,
+    splits: Sequence[Split],
+    objective: LabelledObjective | None = None,
+    *,
+    bound: str | None = None,
+    latents: int = 1,
+    restarts: int = COHORT_RESTARTS,
+    **given: Any,
+) -> LabelSettings:
+    """Return the defaults of a method on splits of a table, with what is given in their place.
+
+    σ² is one number, trained, and every restart is kept as it was when it was best on the
+    validation rows.
+
+    Parameters
+    ----------
+    method : {"vae", "iwae", "lin"}
+    splits : sequence of Split
+    objective : LabelledObjective, optional
+        By default γ = 1, α = 0, factorised q, and the share of rows with a label.
+    bound : str, optional
+        As in :class:`LabelSettings`.
+    latents : int
+        K.
+    restarts : int
+        Of each split.
+    given
+        Settings of :class:`neural.TrainingSettings`.
+
+    Returns
+    -------
+    LabelSettings
+    """
+    share = float(np.mean([split.observed.mean() for split in splits]))
+    chosen: dict[str, Any] = {
+        "steps": COHORT_STEPS,
+        "hidden": COHORT_HIDDEN,
+        "learn_noise": True,
+        "restarts": restarts * len(splits),
+        "from_truth": 0,
+        "seeds": len(splits),
+    }
+    chosen |= {name: value for name, value in given.items() if value is not None}
+    return LabelSettings.of(
+        method,
+        objective or LabelledObjective(labelled_share=share),
+        bound=bound,
+        latents=latents,
+        keep_best=True,
+        **chosen,
+    )
+
+
+def train_on_splits(
+    splits: Sequence[Split],
+    settings: LabelSettings,
+    *,
+    device: str = "auto",
+    progress: Progress = NO_PROGRESS,
+) -> CohortTrained:
+    """Train networks on several splits of one table, all restarts of all splits at once.
+
+    Parameters
+    ----------
+    splits : sequence of Split
+        Of one cohort.
+    settings : LabelSettings
+        What :func:`cohort_settings` returned: as many seeds as there are splits, no restart from a
+        ground truth, which a table does not have.
+    device : {"auto", "cpu", "cuda"}
+        Device to train on; auto takes cuda where it is there.
+    progress : Progress
+        Receives the progress of the run.
+
+    Returns
+    -------
+    CohortTrained
+
+    Raises
+    ------
+    SettingError
+        If the settings do not fit the splits, a class has fewer than two labelled rows, or the
+        device is not usable.
+    DivergenceError
+        If a loss or weight is not finite: at which step and restart.
+    """
+    training = settings.training
+    if training.seeds != len(splits):
+        raise SettingError(f"{len(splits)} splits need as many seeds, not {training.seeds}")
+    if training.truth_starts:
+        raise SettingError("a table has no ground truth for restarts to begin at")
+    where = chosen_device(device)
+    data = CohortSplits.of(splits, settings.latents, training.validation_share, training.seed)
+    trainer = CohortTrainer(data, settings, where)
+    loop = Loop(trainer, progress)
+    loop.to_the_end()
+    trainer.take_best()
+    objective, error = trainer.bounds()
+    return CohortTrained(trainer, objective.cpu().numpy(), error.cpu().numpy(), loop.seconds)
+
+
+def measure_cohort_run(
+    trained: CohortTrained, *, draws: int | None = None, progress: Progress = NO_PROGRESS
+) -> CohortRunResult:
+    """Measure the selected network of each split on the rows held out of it.
+
+    Parameters
+    ----------
+    trained : CohortTrained
+        The run.
+    draws : int, optional
+        Draws from each network for I_f(x; y); by default as :func:`theorycheck.cohorts.held_out`
+        has it.
+    progress : Progress
+        Receives the progress, a tick a split.
+
+    Returns
+    -------
+    CohortRunResult
+    """
+    selected = tuple(trained.best(number) for number in range(len(trained.splits)))
+    found = []
+    with progress.task("measuring held-out rows", len(selected)) as advance:
+        for split, restart in zip(trained.splits, selected, strict=True):
+            model = trained.model(restart)
+            measures = held_out(model, split.test_x, split.test_y, draws=draws, seed=split.number)
+            found.append(measures)
+            advance(1)
+    return CohortRunResult(trained, selected, tuple(found))
