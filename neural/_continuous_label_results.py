@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neural._decoder_files import decoder_source
 from neural._label_training import LabelTrained
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
@@ -50,6 +51,14 @@ class ContinuousRunResult:
             "judged": self.judged.to_dict(),
             "data_information": self.judged.value.data_information.to_dict(),
         }
+
+    def decoder_source(self) -> str:
+        """Return the selected f as a file in Python, which is a MODEL: file.py:decoder."""
+        trainer, selected = self.trained.trainer, self.trained.selected
+        noise = [float(value) for value in trainer.data.noise_variance]
+        decoder = trainer.networks.decoder
+        name = self.trained.continuous_model(selected).name
+        return decoder_source(decoder.state_dict(selected), decoder.activation, noise, name)
 
 
 def judge_continuous_run(

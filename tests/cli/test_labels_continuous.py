@@ -54,11 +54,31 @@ def test_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Both are worth the same at γ = " in words
 
 
+def test_a_label_term(capsys: pytest.CaptureFixture[str]) -> None:
+    given = [*SUM, *ROUGH, "--family", "naive_conditional", "--gamma", "0,1"]
+    assert main([*given, "--alpha", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["alpha"] == 2.0
+    (row,) = found["families"]
+    other = row["collapsed"]
+    # Between the prior, which is best for U, and p(y|x), which is best for the term.
+    assert other["pmo_u"]["value"] > 0.0
+    assert other["label_kl"]["value"] > 0.0
+    whole = 0.9 * (other["mleo_x"]["value"] + other["pmo_u"]["value"])
+    whole += 0.1 * 2.0 * other["label_kl"]["value"]
+    assert row["against_gamma"][0]["collapsed"]["value"] == pytest.approx(whole, abs=1e-9)
+    assert row["break_even_gamma"]["value"] < 0.0
+    assert main([*given, "--alpha", "2"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "α = 2, 0.1 of the x labelled" in words
+    assert "The ground truth is preferred for every γ." in words
+
+
 def test_a_part_of_the_label() -> None:
     data = load_continuous_label_model(SUM[1], noise_variance=0.3)
     objectives = [ContinuousObjective(family=NAIVE_IWAE)]
-    found = labels_continuous._found(data, objectives, (0.6,), 0.7, NO_PROGRESS)
-    (row,) = labels_continuous._entry(found)["families"]  # type: ignore[misc, attr-defined]
+    found = labels_continuous.evaluated(data, objectives, (0.6,), 0.7, NO_PROGRESS)
+    (row,) = labels_continuous.entry_of(found)["families"]  # type: ignore[misc, attr-defined]
     (part,) = row["between"]
     assert part["kept"] == 0.6
     # Given y, x is N(0.45 y, 1 + 0.36 + 0.3).
@@ -79,7 +99,12 @@ def test_no_counterpart(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ([*SUM, "--alpha", "1"], "--alpha is for labels y = 0 to C - 1"),
+        ([*SUM, "--alpha", "-1"], "alpha must be finite and not negative"),
+        ([*SUM, "--alpha", "1", "--labelled-share", "1"], "use alpha = 0"),
+        ([*SUM, "--jobs", "2"], "--jobs is for labels y = 0 to C - 1"),
+        ([*SUM, "--no-cache"], "--no-cache is for labels y = 0 to C - 1"),
+        ([*SUM, "--fit-noise", "shared"], "--fit-noise is for labels y = 0 to C - 1"),
+        ([*SUM, "--iwae", "5"], "--iwae is for labels y = 0 to C - 1"),
         ([*SUM, "--classes", "2"], "--classes is for labels y = 0 to C - 1"),
         ([*SUM, "--family", "conditional"], "no 'conditional' where the label is continuous"),
         ([*SUM, "--gamma", "-1"], "gamma must be finite and not negative"),

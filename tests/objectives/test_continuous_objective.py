@@ -6,10 +6,17 @@ import math
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Kind
-from theorycheck.inference import CONDITIONAL, NAIVE, NAIVE_IWAE, ExactContinuousLabel
+from theorycheck.inference import (
+    CONDITIONAL,
+    FLEXIBLE,
+    NAIVE,
+    NAIVE_IWAE,
+    ExactContinuousLabel,
+)
 from theorycheck.models import load_continuous_label_model
 from theorycheck.objectives import (
     CONTINUOUS_FAMILIES,
@@ -98,8 +105,48 @@ def test_another_f(exact: ExactContinuousLabel) -> None:
     assert value.pmo_u.contains(0.0)
     assert value.pmo_l.error == 0.0
     assert set(value.to_dict()) == {
-        "excess", "mleo_x", "mleo_xy", "pmo_u", "pmo_l", "information",
+        "excess", "mleo_x", "mleo_xy", "pmo_u", "pmo_l", "label_kl", "information",
     }  # fmt: skip
+
+
+def test_a_label_term(exact: ExactContinuousLabel, collapsed: list[ContinuousValue]) -> None:
+    """At the truth q = p(y|x) serves both; without a label in f, q is between prior and p(y|x)."""
+    alpha = 1.5
+    objectives = [ContinuousObjective(GAMMA, SHARE, one, alpha) for one in CONTINUOUS_FAMILIES]
+    for value in continuous_label_values(exact, exact, objectives)[1:]:
+        assert value.label_kl.contains(0.0)
+        assert value.excess.contains(0.0)
+        assert value.excess.error < 1e-4
+    c = objectives[0].label_weight
+    assert c == pytest.approx(SHARE * alpha / (1.0 - SHARE))
+    # p(y|x) = N(a x/T, 1 − a²/T); q = N(m, s²) of a Gaussian family.
+    variance = 1.0 - A**2 / TOTAL
+    node, mass = np.polynomial.hermite_e.hermegauss(24)
+    mean = A * node / math.sqrt(TOTAL)
+
+    def lost(parts: np.ndarray, at: float) -> float:
+        m, s = parts[0], math.exp(parts[1])
+        kl = 0.5 * (s**2 + m**2 - 1.0) - parts[1]
+        apart = parts[1] + 0.5 * (variance + (at - m) ** 2) / s**2
+        return float(kl + c * apart)
+
+    best = [minimize(lost, (0.5 * at, -0.1), args=(at,), tol=1e-12).x for at in mean]
+    kl = [0.5 * (math.exp(2 * t) + m**2 - 1.0) - t for m, t in best]
+    term = [
+        t + 0.5 * (variance + (at - m) ** 2) * math.exp(-2 * t) - 0.5 - 0.5 * math.log(variance)
+        for (m, t), at in zip(best, mean, strict=True)
+    ]
+    share = mass / mass.sum()
+    found = continuous_label_values(collapsed[0].model, exact, objectives)
+    for value in found:
+        if value.objective.family != FLEXIBLE:
+            assert value.pmo_u.value == pytest.approx(float(share @ kl), abs=2e-5)
+            assert value.label_kl.value == pytest.approx(float(share @ term), abs=2e-5)
+    # The best density is no worse than the best Gaussian, and no better than nothing lost.
+    flexible, gaussian = found[2].excess, found[1].excess
+    assert 0.0 < flexible.value < gaussian.value
+    unweighed = collapsed[1].excess.value + SHARE * alpha * collapsed[1].label_kl.value
+    assert gaussian.value < unweighed
 
 
 def test_more_than_two_dimensions() -> None:

@@ -191,11 +191,17 @@ def _flexible(function: Callable[..., Any]) -> float:
     rule = SimpleNamespace(
         y=np.zeros(2), log_weight=np.log([0.5, 0.5]),
         log_integral=lambda _: (np.zeros(1), np.full(1, 1e-3)),
+        errors=lambda terms: np.full((2, terms.shape[1]), 5e-4),
     )  # fmt: skip
-    model = SimpleNamespace(data_dim=1, shared=None)
-    self = SimpleNamespace(model=model, families=(exact.FLEXIBLE,), rule=rule)
-    offers = exact.LabelOffers(*(np.zeros((2, 1)),) * 3, np.array([[2e-3], [4e-3]]))
-    return off(function(self, [[0.0]], exact.FLEXIBLE, offers).error, 1e-3 + 3e-3)
+    half = np.full((2, 1), 0.5)
+    pull = exact.LabelPull(1.0, half, np.zeros(1), np.ones(1))
+    gap = np.array([[2e-3], [4e-3]])
+    found = [function(SimpleNamespace(rule=rule), np.zeros((2, 1)), gap, p) for p in (None, pull)]
+    return off(np.concatenate([one.error for one in found]), [1e-3 + 3e-3] * 2)
+
+
+def _bounded(*given: Any) -> Any:
+    return exact.ContinuousBound(*given, np.zeros((2, 1)))
 
 
 def _gaussian_families(function: Callable[..., Any]) -> float:
@@ -203,13 +209,15 @@ def _gaussian_families(function: Callable[..., Any]) -> float:
     seen = []
     one = np.ones(1)
 
-    def run(_: Any, gap: Any) -> Any:
+    def run(_: Any, gap: Any, pull: Any) -> Any:
+        assert pull is None
         seen.append(gap)
         return gaussian.GaussianLabelQ(one, one, one, 1e-3 * one)
 
     self = SimpleNamespace(
         model=SimpleNamespace(data_dim=1, shared=None), rule=None,
         families=(exact.NAIVE_CONDITIONAL, exact.NAIVE_IWAE), _gaussian=SimpleNamespace(run=run),
+        _of_gaussian=_bounded,
     )  # fmt: skip
     zero = np.zeros((2, 1))
     offers = exact.LabelOffers(zero, zero + 2e-3, zero, zero + 500.0)
@@ -223,7 +231,7 @@ def _naive_bound(function: Callable[..., Any]) -> float:
     found = naive.NaiveQ(pair, pair, np.ones(1), np.full(1, 3e-3))
     self = SimpleNamespace(
         model=SimpleNamespace(data_dim=1, shared=None), families=(exact.NAIVE,),
-        _naive=SimpleNamespace(run=lambda _: found),
+        _naive=SimpleNamespace(run=lambda *_: found), _of_gaussian=_bounded,
     )  # fmt: skip
     return off(function(self, [[0.0]], exact.NAIVE).error, 3e-3)
 
@@ -234,9 +242,17 @@ def _of_shared(function: Callable[..., Any]) -> float:
         log_density=lambda _: SimpleNamespace(value=one, error=1e-3 * one),
         optimal_q=lambda *_, **__: SimpleNamespace(negative_elbo=one, gap=2e-3 * one),
     )
-    self = SimpleNamespace(given=lambda _: field)
-    errors = [function(self, one, family).error[0] for family in (exact.NAIVE_IWAE, exact.NAIVE)]
-    return off(errors, [1e-3, 2e-3])
+    lost = gaussian.GaussianLabelQ(one, one, -one, 5e-4 * one)
+    self = SimpleNamespace(
+        given=lambda _: field, rule=SimpleNamespace(y=np.zeros(2)), _of_gaussian=_bounded,
+        _gaussian=SimpleNamespace(run=lambda *_: lost),
+        _of_any=lambda *_: _bounded(exact.FLEXIBLE, one, 3e-4 * one, one, one),
+    )  # fmt: skip
+    families = (exact.NAIVE_IWAE, exact.NAIVE)
+    errors = [function(self, one, family).error[0] for family in families]
+    pulled = [function(self, one, family, object()).error[0] for family in families]
+    pulled.append(function(self, one, exact.FLEXIBLE, object()).error[0])
+    return off([*errors, *pulled], [1e-3, 2e-3, 1.5e-3, 2.5e-3, 2.3e-3])
 
 
 def _naive_run(function: Callable[..., Any]) -> float:
@@ -247,7 +263,7 @@ def _naive_run(function: Callable[..., Any]) -> float:
         bare = rewired(function, descend=lambda *_, p=points: (p, np.ones(1)))
         self = SimpleNamespace(
             model=SimpleNamespace(sigma=np.ones(1), noise_variance=np.ones(1)),
-            _starts=lambda _, p=points: (np.zeros(1, dtype=int), p),
+            _starts=lambda *_, p=points: (np.zeros(1, dtype=int), p),
             _grid=SimpleNamespace(step=np.full(2, 0.125)),
             local=lambda *_: SimpleNamespace(value=np.full(1, 1.002)),
         )  # fmt: skip
@@ -298,6 +314,8 @@ def _table() -> Any:
         exact=SimpleNamespace(bound=lambda *_: told(-2.0, 3e-3)),
     )  # fmt: skip
     table.nodes.x = None
+    table.rule = table.share = None
+    table._label_kl = lambda _: None
     table._over_labels = lambda _, errors, **__: Estimate(0.0, float(errors.sum()))
     return table
 
@@ -315,12 +333,22 @@ def _labelled(function: Callable[..., Any]) -> float:
 
 
 def _unlabelled(function: Callable[..., Any]) -> float:
-    return off(function(_table(), exact.NAIVE).error, 4e-3 + 3e-3 + 1.0 * 1e-2)
+    return off(function(_table(), exact.NAIVE, 0.0)[0].error, 4e-3 + 3e-3 + 1.0 * 1e-2)
+
+
+def _label_kl(function: Callable[..., Any]) -> float:
+    """Both densities of p(y|x) are off, by their radii times log p/q + 1; no mass, no term."""
+    table = _table()
+    table.share = np.array([[0.5], [0.0]])
+    found = function(table, SimpleNamespace(log_mass=np.log(np.array([[0.125], [0.5]]))))
+    known = 5e-3 + 1e-3
+    return off(found.error, known * (math.log(4.0) + 1.0) + known)
 
 
 _LOG_P, _RUN = marginal.log_density_on_boxes, gaussian.GaussianLabelQSearch._run
 _NODES, _BOUND = gaussian.GaussianLabelQSearch._on_nodes, exact.ExactContinuousLabel.bound
 _TABLE = objective._Table
+_ANY, _SHARED = exact.ExactContinuousLabel._of_any, exact.ExactContinuousLabel._of_shared
 
 CONTINUOUS_LABELS: Table = {
     "log p: nothing without nodes": (
@@ -369,9 +397,25 @@ CONTINUOUS_LABELS: Table = {
     ),
     "Gaussian q(y): the series is exact": (_gap_on_finer_nodes, _RUN, "most + off", "most"),
     "flexible: the rule is exact": (
-        _flexible, _BOUND, "error + (mass * gap).sum(axis=0)", "(mass * gap).sum(axis=0)",
+        _flexible, _ANY, "error = error + (mass", "error = (mass",
     ),
-    "flexible: L known exactly": (_flexible, _BOUND, "error + (mass * gap).sum(axis=0)", "error"),
+    "flexible: L known exactly": (_flexible, _ANY, "error + (mass * gap).sum(axis=0)", "error"),
+    "flexible, pulled: the rule is exact": (
+        _flexible, _ANY, "error = rule.errors(", "error = 0.0 * rule.errors(",
+    ),
+    "no label in f, pulled: a Gaussian known exactly": (
+        _of_shared, _SHARED, "error + best_y.error", "error",
+    ),
+    "no label in f, pulled: a density known exactly": (
+        _of_shared, _SHARED, "error=error + lost.error", "error=error",
+    ),
+    "label term: p(y|x) known exactly": (
+        _label_kl, _TABLE._label_kl, "known * (np.abs(apart) + 1.0)", "0.0 * apart",
+    ),
+    "label term: without the constant": (
+        _label_kl, _TABLE._label_kl, "np.abs(apart) + 1.0", "np.abs(apart)",
+    ),
+    "label term: p(x) known exactly": (_label_kl, _TABLE._label_kl, " + self.p.error", ""),
     "naive conditional: a gap without end": (
         _gaussian_families, _BOUND, "np.minimum(gap, _UNKNOWN)", "0.0 * gap",
     ),
@@ -385,7 +429,7 @@ CONTINUOUS_LABELS: Table = {
         "0.0 * best.gap",
     ),
     "naive q: one rule": (
-        _naive_run, naive.NaiveQSearch.run, "np.abs(finer - value[first])", "0.0 * finer",
+        _naive_run, naive.NaiveQSearch.run, "np.abs(finer - value)", "0.0 * finer",
     ),
     "naive q: as narrow as it gets": (_naive_run, naive.NaiveQSearch.run, "np.inf", "0.0"),
     "break-even: what is lost known exactly": (

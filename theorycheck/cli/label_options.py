@@ -25,7 +25,7 @@ Bound = Annotated[
         "--bound",
         metavar="B",
         help="Average the weights of iwae inside the sum over y (inside, the default), or sum "
-        "y in every weight (summed).",
+        "y in every weight (summed), or, for a continuous y, weigh pairs (y, z) (pairs).",
     ),
 ]
 OneGamma = Annotated[
@@ -65,6 +65,15 @@ LabelledModelName = Annotated[
         metavar="MODEL",
         help="The decoder of every class, with one noise variance σ², in one of the forms above.",
         show_default=False,
+    ),
+]
+LabelsAre = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="KIND",
+        help="Take y as discrete, 0 to C - 1, or as continuous, y ~ N(0, 1). By default it is "
+        "discrete but for continuous_semi_circle.",
     ),
 ]
 

@@ -14,6 +14,7 @@ from theorycheck.cli.label_options import (
     Classes,
     LabelledModelName,
     LabelledShare,
+    LabelsAre,
     Prior,
 )
 from theorycheck.cli.options import (
@@ -74,15 +75,7 @@ def labels(
     ] = "both",
     prior: Prior = None,
     classes: Classes = None,
-    labels_are: Annotated[
-        str | None,
-        typer.Option(
-            "--labels",
-            metavar="KIND",
-            help="Take y as discrete, 0 to C - 1, or as continuous, y ~ N(0, 1). By default it is "
-            "discrete but for continuous_semi_circle.",
-        ),
-    ] = None,
+    labels_are: LabelsAre = None,
     search: Annotated[
         str,
         typer.Option(
@@ -135,7 +128,6 @@ def labels(
             checked_directory(output)
         labels_continuous.refuse_discrete(
             {
-                "--alpha": alpha,
                 "--prior": prior,
                 "--classes": classes,
                 "--breakpoints": breakpoints,
@@ -143,12 +135,16 @@ def labels(
                 "--resolution": resolution,
                 "--onset": onset,
                 "--certify": certify,
+                "--iwae": iwae,
                 "--fit-noise": fit_noise != "no",
+                "--jobs": jobs,
+                "--no-cache": no_cache,
             }
         )
         labels_continuous.run(
-            model, gamma=gamma, labelled_share=labelled_share, family=family, search=search,
-            tolerance=tolerance, noise_variance=noise_variance, output=output, as_json=as_json,
+            model, gamma=gamma, alpha=alpha, labelled_share=labelled_share, family=family,
+            search=search, seed=seed, tolerance=tolerance, noise_variance=noise_variance,
+            output=output, as_json=as_json,
         )  # fmt: skip
         return
     if family not in _FAMILIES:

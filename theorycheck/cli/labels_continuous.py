@@ -12,6 +12,7 @@ from theorycheck.errors import ModelError, SettingError, nearest
 from theorycheck.estimate import Estimate, Verdict, positive
 
 if TYPE_CHECKING:
+    from theorycheck.inference import ExactContinuousLabel
     from theorycheck.models import ContinuousLabelModel
     from theorycheck.objectives import ContinuousObjective, ContinuousValue
     from theorycheck.progress import Progress
@@ -20,16 +21,17 @@ KINDS = ("discrete", "continuous")
 #: Grid steps over x, in σ, by the radius that is asked for: measured on the benchmark.
 _STEPS = ((1e-3, 0.7), (1e-4, 0.5), (0.0, 0.35))
 #: Parts of the label that are tried between all of it and none of it.
-_KEPT = {
+KEPT = {
     "none": (),
     "quick": (0.5, 0.7, 0.8, 0.9, 0.97),
     "thorough": (0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.94, 0.97),
 }
-_PARTS = (
+PARTS = (
     ("mleo_x", "MLEO_x = KL[p(x) ‖ p_f(x)]"),
     ("mleo_xy", "MLEO_xy = KL[p(x, y) ‖ p_f(x, y)]"),
     ("pmo_u", "PMO_U, x without a label"),
     ("pmo_l", "PMO_L, x with a label"),
+    ("label_kl", "E KL[p(y|x) ‖ q(y|x)]"),
     ("information", "I(x; y)"),
 )
 _PREFERS = {
@@ -76,9 +78,11 @@ def run(
     model: str,
     *,
     gamma: list[str] | None,
+    alpha: float,
     labelled_share: float,
     family: str,
     search: str,
+    seed: int,
     tolerance: float,
     noise_variance: list[str] | None,
     output: Path | None,
@@ -100,13 +104,16 @@ def run(
             )
         gammas = parse_numbers(gamma, "--gamma") or [1.0]
         wanted = [one for one in CONTINUOUS_FAMILIES if family in ("both", "all", one.key)]
-        objectives = [ContinuousObjective(g, labelled_share, one) for one in wanted for g in gammas]
+        objectives = [
+            ContinuousObjective(g, labelled_share, one, alpha) for one in wanted for g in gammas
+        ]
         data = load_continuous_label_model(
             model, noise_variance=parse_numbers(noise_variance, "--noise-variance")
         )
         step = next(step for least, step in _STEPS if tolerance >= least)
-        found = _found(data, objectives, _KEPT[search], step, terminal_progress())
-        entry = _entry(found)
+        progress = terminal_progress()
+        found = evaluated(data, objectives, KEPT[search], step, progress, seed=seed)
+        entry = entry_of(found)
     if as_json:
         print_json(entry, "labels_continuous")
     else:
@@ -148,34 +155,56 @@ class Found:
         return kept, each[kept][number]
 
 
-def _found(
-    data: ContinuousLabelModel,
+def evaluated(
+    data: ContinuousLabelModel | ExactContinuousLabel,
     objectives: Sequence[ContinuousObjective],
     parts: Sequence[float],
     step: float,
     progress: Progress,
+    *,
+    seed: int = 0,
 ) -> Found:
-    """Evaluate the ground truth and the f of the same p(x), or say why there are none."""
+    """Evaluate the ground truth and the f of the same p(x), or say why there are none.
+
+    Parameters
+    ----------
+    data : ContinuousLabelModel or ExactContinuousLabel
+        The ground truth.
+    objectives : sequence of ContinuousObjective
+    parts : sequence of float
+        Parts of the label that are kept, between the ground truth and the collapsed f.
+    step : float
+        Grid step over x, in σ.
+    progress : Progress
+    seed : int
+        Seed of quasi-Monte Carlo, for D > 2.
+
+    Returns
+    -------
+    Found
+    """
     from theorycheck.inference import ExactContinuousLabel
     from theorycheck.objectives import continuous_label_values
     from theorycheck.rearrangements import LabelCollapse
 
-    source = ExactContinuousLabel(data)
-    truth = continuous_label_values(source, source, objectives, step=step, progress=progress)
+    source = data if isinstance(data, ExactContinuousLabel) else ExactContinuousLabel(data)
+
+    def values(model: ContinuousLabelModel | ExactContinuousLabel) -> list[ContinuousValue]:
+        return continuous_label_values(
+            model, source, objectives, step=step, seed=seed, progress=progress
+        )
+
+    truth = values(source)
     try:
-        way = LabelCollapse(data, source.rule)
+        way = LabelCollapse(source.model, source.rule)
         models = {kept: way.at(kept) for kept in (0.0, *parts)}
     except ModelError as error:
         return Found(truth, {}, str(error))
-    between = {
-        kept: continuous_label_values(model, source, objectives, step=step, progress=progress)
-        for kept, model in models.items()
-    }
-    return Found(truth, between, None)
+    return Found(truth, {kept: values(model) for kept, model in models.items()}, None)
 
 
-def _entry(found: Found) -> dict[str, object]:
-    """Return the object that --json prints."""
+def entry_of(found: Found) -> dict[str, object]:
+    """Return the object that ``labels --labels continuous --json`` prints."""
     data = found.truth[0].data
     families: dict[str, dict[str, object]] = {}
     rows: dict[str, list[dict[str, object]]] = {}
@@ -201,6 +230,7 @@ def _entry(found: Found) -> dict[str, object]:
         "model": data.name,
         "noise_variance": data.noise_variance.tolist(),
         "labelled_share": found.truth[0].objective.labelled_share,
+        "alpha": found.truth[0].objective.alpha,
         "data_information": found.truth[0].data_information.to_dict(),
         "families": list(families.values()),
         "no_counterpart": found.reason,
@@ -250,11 +280,12 @@ def _show(found: Found) -> None:
             gamma = each[0].objective.gamma
             rows.append((f"J at γ = {gamma:g}", *(str(one.excess) for one in each)))
         each = [found.truth[own[0]], *(found.between[one][own[0]] for one in kept)]
-        rows += [(text, *(str(getattr(one, name)) for one in each)) for name, text in _PARTS]
+        rows += [(text, *(str(getattr(one, name)) for one in each)) for name, text in PARTS]
         first = each[0]
+        weight = f", α = {first.objective.alpha:g}" if first.objective.alpha else ""
         title = (
-            f"{first.data.name}: {family.name}, {first.objective.labelled_share:.3g} of the x "
-            "labelled"
+            f"{first.data.name}: {family.name}{weight}, {first.objective.labelled_share:.3g} of "
+            "the x labelled"
         )
         out.print(table(title, columns, rows))
         say(out, in_words(found, own))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from theorycheck.cli import labels_continuous, train_labels_continuous
 from theorycheck.cli.known_optima import NoCache, chosen_execution
 from theorycheck.cli.label_options import (
     Alpha,
@@ -15,7 +15,7 @@ from theorycheck.cli.label_options import (
     Classes,
     LabelledModelName,
     LabelledShare,
-    OneFamily,
+    LabelsAre,
     OneGamma,
     Prior,
     checked_family,
@@ -26,7 +26,6 @@ from theorycheck.cli.options import (
     NoiseVariance,
     Resolution,
     TableKind,
-    cannot_write,
     checked_directory,
     parse_breakpoints,
     parse_numbers,
@@ -37,6 +36,7 @@ from theorycheck.cli.search_options import (
     checked_search,
     checked_search_name,
 )
+from theorycheck.cli.train_labels_files import sample_seed, write_result
 from theorycheck.cli.training_options import (
     Activation,
     Batch,
@@ -54,7 +54,6 @@ from theorycheck.cli.training_options import (
     need_torch,
     widths,
 )
-from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
     from neural import LabelledSample, LabelRunResult
@@ -62,20 +61,27 @@ if TYPE_CHECKING:
     from theorycheck.objectives import LabelledObjective
     from theorycheck.optimum import Execution, LabelledOptimum
 
-#: What a run leaves in its folder beside the networks of the classes.
-RESULT = "result.json"
-
 
 def train_labels(
     model: LabelledModelName,
     method: Method,
-    family: OneFamily = "conditional",
+    family: Annotated[
+        str | None,
+        typer.Option(
+            "--family",
+            metavar="F",
+            help="Let q be conditional, q(y|x) q(z|x, y), the default, or factorised, q(y|x) "
+            "q(z|x). For a continuous y: naive_conditional, a Gaussian q(y|x) with q(z|x, y), the "
+            "default, naive, the same with q(z|x), or flexible, a table over y with q(z|x, y).",
+        ),
+    ] = None,
     bound: Bound = None,
     gamma: OneGamma = 1.0,
     alpha: Alpha = 0.0,
     labelled_share: LabelledShare = 0.1,
     prior: Prior = None,
     classes: Classes = None,
+    labels_are: LabelsAre = None,
     samples: Samples = None,
     restarts: Restarts = 10,
     from_truth: FromTruth = None,
@@ -95,7 +101,8 @@ def train_labels(
             "--search",
             metavar="HOW",
             help="Search for the decoders that the objective prefers: quick (half a minute), "
-            "thorough (tens of minutes) or none.",
+            "thorough (tens of minutes) or none. For a continuous y: look at 5, 12 or no f of the "
+            "same p(x) that keep a part of the label.",
         ),
     ] = "quick",
     jobs: Jobs = None,
@@ -106,8 +113,8 @@ def train_labels(
             "-o",
             "--output",
             metavar="DIR",
-            help="Write result.json and the selected networks, class0.pt and so on, into this "
-            "folder.",
+            help="Write result.json and the selected networks, class0.pt and so on (decoder.py "
+            "for a continuous y), into this folder.",
         ),
     ] = None,
     noise_variance: NoiseVariance = None,
@@ -122,29 +129,38 @@ def train_labels(
     need_torch("train-labels")
     if directory is not None:
         checked_directory(directory)
+    given: dict[str, Any] = {
+        "bound": bound, "samples": samples, "restarts": restarts, "from_truth": from_truth,
+        "steps": steps, "batch": batch, "learning_rate": learning_rate, "hidden": widths(hidden),
+        "activation": activation, "decoder_l2": decoder_l2, "clip": clip, "seed": seed,
+    }  # fmt: skip
+    if labels_continuous.is_continuous(model, labels_are):
+        labels_continuous.refuse_discrete(
+            {
+                "--prior": prior,
+                "--classes": classes,
+                "--breakpoints": breakpoints,
+                "--table-kind": table_kind,
+                "--resolution": resolution,
+                "--jobs": jobs,
+                "--no-cache": no_cache,
+            }
+        )
+        train_labels_continuous.run(
+            model, method, given, family=family, gamma=gamma, alpha=alpha,
+            labelled_share=labelled_share, data_size=data_size, device=device, search=search,
+            noise_variance=noise_variance, directory=directory, as_json=as_json,
+        )  # fmt: skip
+        return
     from neural import LabelSettings, chosen_device
     from theorycheck.cli.render import print_json, stdout_kept_for_result
     from theorycheck.models import load_labelled_model
     from theorycheck.objectives import LabelledObjective
     from theorycheck.terminal_progress import terminal_progress
 
-    objective = LabelledObjective(gamma, alpha, labelled_share, checked_family(family))
-    settings = LabelSettings.of(
-        method,
-        objective,
-        bound=bound,
-        samples=samples,
-        restarts=restarts,
-        from_truth=from_truth,
-        steps=steps,
-        batch=batch,
-        learning_rate=learning_rate,
-        hidden=widths(hidden),
-        activation=activation,
-        decoder_l2=decoder_l2,
-        clip=clip,
-        seed=seed,
-    )
+    kind = checked_family(family or "conditional")
+    objective = LabelledObjective(gamma, alpha, labelled_share, kind)
+    settings = LabelSettings.of(method, objective, **given)
     chosen_device(device)
     with stdout_kept_for_result():
         data = load_labelled_model(
@@ -181,12 +197,9 @@ def _sample(
     """Return the observations to train on; None for fresh draws."""
     if data_size is None:
         return None
-    if data_size < 2:
-        raise SettingError(f"--data-size must be at least 2, not {data_size}")
-    from neural import LabelledSample, Stream, TrainingSettings, seed_of
+    from neural import LabelledSample
 
-    share = objective.labelled_share
-    stream = seed_of(seed, Stream.DATA, TrainingSettings().streams)
+    share, stream = objective.labelled_share, sample_seed(data_size, seed)
     # Before the training, which takes long.
     return LabelledSample.drawn(data, data_size, share, stream).checked(data, share)
 
@@ -207,14 +220,5 @@ def _searched(
 
 
 def _write(result: LabelRunResult, directory: Path) -> None:
-    from theorycheck.files import replace_files
-    from theorycheck.json_values import jsonable
-    from theorycheck.results import schema_id
-
-    entry = {"schema": schema_id("train-labels"), **result.to_dict()}
-    text = json.dumps(jsonable(entry), indent=2, allow_nan=False)
     result.write_networks(directory)
-    try:
-        replace_files({directory / RESULT: (text + "\n").encode()})
-    except OSError as error:
-        raise cannot_write(directory, error) from error
+    write_result(directory, "train-labels", result.to_dict(), {})

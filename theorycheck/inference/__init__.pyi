@@ -41,6 +41,7 @@ from ._label_iwae import inside_iwae_bound as inside_iwae_bound
 from ._label_iwae import joint_iwae_bound as joint_iwae_bound
 from ._label_iwae import labelled_iwae_bound as labelled_iwae_bound
 from ._label_iwae_q import shared_iwae_bound as shared_iwae_bound
+from ._label_pull import LabelPull as LabelPull
 from ._label_q import SharedQ as SharedQ
 from ._label_q import SharedQSearch as SharedQSearch
 from ._label_rule import LabelRule as LabelRule

@@ -13,7 +13,7 @@ With importance weights over (y, z) jointly, IWAE's bound tends to log p(x) in e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -32,7 +32,9 @@ from theorycheck.inference._family import (
     Family,
 )
 from theorycheck.inference._gaussian_label_q import GaussianLabelQSearch
+from theorycheck.inference._label_pull import LabelPull
 from theorycheck.inference._label_rule import LabelRule, label_rule
+from theorycheck.inference._label_weights import label_weights
 from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.inference._mean_field import MeanField
 from theorycheck.inference._naive_q import NaiveQSearch
@@ -87,6 +89,8 @@ class ContinuousBound:
         How far it may be off, as far as rules and searches can tell.
     mean, scale : ndarray, shape (n,)
         Mean and standard deviation of q(y|x).
+    log_mass : ndarray, shape (Y, n)
+        log q(y|x) at the nodes of the rule over y, its weights included.
     """
 
     family: Family
@@ -94,6 +98,7 @@ class ContinuousBound:
     error: PerPoint
     mean: PerPoint
     scale: PerPoint
+    log_mass: Float64[Array, "labels n"]
 
 
 class ExactContinuousLabel:
@@ -271,7 +276,11 @@ class ExactContinuousLabel:
         return result
 
     def bound(
-        self, x: ArrayLike, family: Family, offers: LabelOffers | None = None
+        self,
+        x: ArrayLike,
+        family: Family,
+        offers: LabelOffers | None = None,
+        pull: LabelPull | None = None,
     ) -> ContinuousBound:
         """Return U(x) and its q(y|x).
 
@@ -282,6 +291,8 @@ class ExactContinuousLabel:
             What q may be: one of `families`.
         offers : LabelOffers, optional
             What `offers` returned for these x.
+        pull : LabelPull, optional
+            A label term that q(y|x) serves beside U; the value is U alone.
 
         Returns
         -------
@@ -297,27 +308,47 @@ class ExactContinuousLabel:
             offered = ", ".join(one.name for one in self.families)
             raise ModelError(f"{self.model.name}: there is no {family.name} here, but {offered}")
         if self.model.shared is not None:
-            return self._of_shared(points, family)
+            return self._of_shared(points, family, pull)
         if family == NAIVE:
-            found = self._naive.run(points)
-            return ContinuousBound(
-                family, -found.negative_elbo, found.error, found.mean[:, 0], found.scale[:, 0]
-            )
+            found = self._naive.run(points, pull)
+            of_y = found.mean[:, 0], found.scale[:, 0]
+            return self._of_gaussian(family, -found.negative_elbo, found.error, *of_y)
         given = self.offers(points, bounds=family != NAIVE_IWAE) if offers is None else offers
-        rule = self.rule
         if family == FLEXIBLE:
-            bound, gap = _known(given)
-            value, error = rule.log_integral(bound)
-            mass = np.exp(bound + rule.log_weight[:, None] - value)
-            mean, scale = _moments(rule.y, mass)
-            return ContinuousBound(family, value, error + (mass * gap).sum(axis=0), mean, scale)
+            return self._of_any(*_known(given), pull)
         bound, gap = (
             (given.log_given, given.log_given_error) if family == NAIVE_IWAE else _known(given)
         )
-        best = self._gaussian.run(bound, np.minimum(gap, _UNKNOWN))
-        return ContinuousBound(family, best.value, best.error, best.mean, best.scale)
+        best = self._gaussian.run(bound, np.minimum(gap, _UNKNOWN), pull)
+        return self._of_gaussian(family, best.value, best.error, best.mean, best.scale)
 
-    def _of_shared(self, points: Array, family: Family) -> ContinuousBound:
+    def _of_gaussian(
+        self, family: Family, value: Array, error: Array, mean: Array, scale: Array
+    ) -> ContinuousBound:
+        apart = (self.rule.y[:, None] - mean) / scale
+        log_q = -0.5 * apart**2 - np.log(scale) - 0.5 * np.log(2.0 * np.pi)
+        log_mass = log_q + np.log(self.rule.weight)[:, None]
+        return ContinuousBound(family, value, error, mean, scale, log_mass)
+
+    def _of_any(self, bound: Array, gap: Array, pull: LabelPull | None) -> ContinuousBound:
+        """Return U of a q(y|x) that may be any density: the best is so point by point."""
+        rule = self.rule
+        if pull is None:
+            value, error = rule.log_integral(bound)
+            log_mass = bound + rule.log_weight[:, None] - value
+            mass = np.exp(log_mass)
+        else:
+            # A node is a class of the discrete problem; log weights of nodes are constants in it.
+            found = label_weights(bound + rule.log_weight[:, None], pull.mass, pull.weight)
+            mass, log_mass, value = found.r, found.log_r, found.bound
+            error = rule.errors(mass * (bound + rule.log_weight[:, None] - log_mass)).sum(axis=0)
+        mean, scale = _moments(rule.y, mass)
+        error = error + (mass * gap).sum(axis=0)
+        return ContinuousBound(FLEXIBLE, value, error, mean, scale, log_mass)
+
+    def _of_shared(
+        self, points: Array, family: Family, pull: LabelPull | None = None
+    ) -> ContinuousBound:
         """Return U where f does not depend on y: p(y|x) is the prior, a Gaussian."""
         field = self.given(0.0)
         p = field.log_density(points)
@@ -326,7 +357,16 @@ class ExactContinuousLabel:
             best = field.optimal_q(points, evidence=p)
             value, error = -best.negative_elbo, np.minimum(best.gap, _UNKNOWN)
         ones = np.ones(len(points))
-        return ContinuousBound(family, value, error, 0.0 * ones, ones)
+        if pull is None:
+            return self._of_gaussian(family, value, error, 0.0 * ones, ones)
+        # Every label offers the same: what q(y|x) loses, it loses to the label term alone.
+        nothing = np.zeros((self.rule.y.size, len(points)))
+        if family == FLEXIBLE:
+            lost = self._of_any(nothing, nothing, pull)
+            return replace(lost, value=value + lost.value, error=error + lost.error)
+        best_y = self._gaussian.run(nothing, nothing, pull)
+        value, error = value + best_y.value, error + best_y.error
+        return self._of_gaussian(family, value, error, best_y.mean, best_y.scale)
 
     @cached_property
     def _naive(self) -> NaiveQSearch:

@@ -1,5 +1,7 @@
 """The best Gaussian q(y|x) for what each label offers: max_q E_q G(y) − KL[q ‖ N(0, 1)].
 
+With a label term q serves that, too: `_label_pull.py`.
+
 G(y) is a bound on log p(x | y), or log p(x | y) itself: then what the best q leaves of log p(x) is
 its KL from the posterior p(y | x).
 """
@@ -15,6 +17,7 @@ from jaxtyping import Float64
 
 from theorycheck.arrays import Array, Integers, PerPoint
 from theorycheck.inference._descent import Local, descend, lowest_apart
+from theorycheck.inference._label_pull import LabelPull
 from theorycheck.inference._label_rule import LABEL_ORDER, LabelRule
 
 #: Scales of the table of q, and means up to which it goes, three quarters of a scale apart.
@@ -63,7 +66,10 @@ class GaussianLabelQSearch:
         self.rule, self._depth = rule, _depth
 
     def run(
-        self, offers: Float64[Array, "labels n"], gap: Float64[Array, "labels n"]
+        self,
+        offers: Float64[Array, "labels n"],
+        gap: Float64[Array, "labels n"],
+        pull: LabelPull | None = None,
     ) -> GaussianLabelQ:
         """Find the best q of every x.
 
@@ -71,20 +77,26 @@ class GaussianLabelQSearch:
         ----------
         offers, gap : ndarray, shape (Y, n)
             G at the nodes, nats, and how far it may be off.
+        pull : LabelPull, optional
+            A label term that q serves as well; it is not in the value.
 
         Returns
         -------
         GaussianLabelQ
         """
         parts = [
-            self._run(offers[:, start : start + _BLOCK], gap[:, start : start + _BLOCK])
+            self._run(
+                offers[:, start : start + _BLOCK],
+                gap[:, start : start + _BLOCK],
+                None if pull is None else pull.at(slice(start, start + _BLOCK)),
+            )
             for start in range(0, offers.shape[1], _BLOCK)
         ]
         return GaussianLabelQ(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
-    def _run(self, offers: Array, gap: Array) -> GaussianLabelQ:
+    def _run(self, offers: Array, gap: Array, pull: LabelPull | None = None) -> GaussianLabelQ:
         """Search on the nodes, then on finer ones where q is as narrow as these resolve."""
-        found = self._on_nodes(offers, gap)
+        found = self._on_nodes(offers, gap, pull)
         narrow = found.scale < _AT_FLOOR * self.rule.finest
         if not narrow.any():
             return found
@@ -95,27 +107,32 @@ class GaussianLabelQSearch:
         value, off = self.rule.interpolated(offers[:, narrow], parts)
         most = gap[:, narrow].reshape(-1, LABEL_ORDER, int(narrow.sum())).max(axis=1)
         open_ = np.repeat(most + off, LABEL_ORDER * parts, axis=0)
-        again = finer._run(value, open_)
+        again = finer._run(value, open_, None if pull is None else pull.at(narrow))
         for mine, theirs in zip(found, again, strict=True):
             mine[narrow] = theirs
         return found
 
-    def _on_nodes(self, offers: Array, gap: Array) -> GaussianLabelQ:
+    def _on_nodes(self, offers: Array, gap: Array, pull: LabelPull | None = None) -> GaussianLabelQ:
         top = offers.max(axis=0)
         below = offers - top
-        row, points = self._starts(below)
+        row, points = self._starts(below, pull)
         floor = math.log(self.rule.finest)
 
         def evaluate(index: Integers, at: Array) -> Local:
-            return self._local(below[:, row[index]], at)
+            local = self._local(below[:, row[index]], at)
+            if pull is None:
+                return local
+            return pull.at(row[index]).add(local, at[:, 0], np.exp(at[:, 1]), (0, 1))
 
         points, value = descend(evaluate, points, floor)
         order = np.lexsort((value, row))
         first = order[np.r_[True, np.diff(row[order]) > 0]]
-        best = points[first]
+        best, value = points[first], value[first]
+        if pull is not None:
+            value = value - pull.cost(best[:, 0], np.exp(best[:, 1]))
         weight = self._density(best)[0] * self.rule.weight[:, None]
         error = self.rule.errors(weight * below).sum(axis=0) + (weight * gap).sum(axis=0)
-        return GaussianLabelQ(best[:, 0], np.exp(best[:, 1]), top - value[first], error)
+        return GaussianLabelQ(best[:, 0], np.exp(best[:, 1]), top - value, error)
 
     def _density(self, points: Array) -> tuple[Array, Array]:
         """Return q(y) and t = (y − μ)/s at the nodes, (Y, n) each."""
@@ -157,9 +174,11 @@ class GaussianLabelQSearch:
         kl = 0.5 * (scale**2 + mean**2 - 1.0) - np.log(scale)
         return mean[:, None], scale[:, None], kl, (density * self.rule.weight[:, None]).T
 
-    def _starts(self, below: Array) -> tuple[Integers, Array]:
+    def _starts(self, below: Array, pull: LabelPull | None = None) -> tuple[Integers, Array]:
         mean, scale, kl, weight = self._table
         values = (kl[:, None] - weight @ below).T.copy()
+        if pull is not None:
+            values += pull.cost(mean, scale).T
         chosen = lowest_apart(values, mean, scale, _STARTS, _MARGIN)
         row, column = np.nonzero(chosen >= 0)
         picked = chosen[row, column]

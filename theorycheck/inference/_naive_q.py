@@ -17,6 +17,7 @@ from jaxtyping import Float64
 
 from theorycheck.arrays import Array, Integers, PerPoint, Points
 from theorycheck.inference._descent import Local, descend, lowest_apart
+from theorycheck.inference._label_pull import LabelPull
 from theorycheck.models import ContinuousLabelModel
 from theorycheck.quadrature.kernels import MOMENTS, two_latent_moments_batch
 
@@ -75,33 +76,40 @@ class NaiveQSearch:
     def __init__(self, model: ContinuousLabelModel) -> None:
         self.model = model
 
-    def run(self, x: Points) -> NaiveQ:
+    def run(self, x: Points, pull: LabelPull | None = None) -> NaiveQ:
         """Find the best q of every x.
 
         Parameters
         ----------
         x : ndarray, shape (n, D)
+        pull : LabelPull, optional
+            A label term that q(y|x) serves as well; it is not in the ELBO.
 
         Returns
         -------
         NaiveQ
         """
         scaled = np.ascontiguousarray(x / self.model.sigma)
-        row, points = self._starts(scaled)
+        row, points = self._starts(scaled, pull)
 
         def evaluate(index: Integers, at: Array) -> Local:
-            return self.local(scaled[row[index]], at)
+            local = self.local(scaled[row[index]], at)
+            if pull is None:
+                return local
+            return pull.at(row[index]).add(local, at[:, 0], np.exp(at[:, 2]), (0, 2))
 
         floor = math.log(_A_SCALE * float(self._grid.step.max()))
         points, value = descend(evaluate, points, floor)
         order = np.lexsort((value, row))
         first = order[np.r_[True, np.diff(row[order]) > 0]]
-        best = points[first]
+        best, value = points[first], value[first]
+        if pull is not None:
+            value = value - pull.cost(best[:, 0], np.exp(best[:, 2]))
         finer = self.local(scaled, best, _CHECKED).value
         constant = 0.5 * float(np.log(2.0 * np.pi * self.model.noise_variance).sum())
         # A q at the least scale could be narrower and better.
         narrow = (best[:, 2:] <= floor + 0.02).any(axis=1)
-        error = np.where(narrow, np.inf, np.abs(finer - value[first]))
+        error = np.where(narrow, np.inf, np.abs(finer - value))
         return NaiveQ(best[:, :2], np.exp(best[:, 2:]), finer + constant, error)
 
     def local(self, x: Points, points: Float64[Array, "n 4"], a_scale: float = _A_SCALE) -> Local:
@@ -173,13 +181,16 @@ class NaiveQSearch:
         pairs = [np.stack([np.repeat(v, count), np.tile(v, count)], axis=1) for v in (mean, scale)]
         return pairs[0], pairs[1], offset.ravel(), first.reshape(count**2, -1)
 
-    def _starts(self, x: Array) -> tuple[Integers, Array]:
+    def _starts(self, x: Array, pull: LabelPull | None = None) -> tuple[Integers, Array]:
         """Return the x that each start is for, and the starts (k, 4)."""
         mean, scale, offset, slope = self._table
         rows, points = [], []
         block = max(1, _BLOCK // offset.size)
         for begin in range(0, len(x), block):
-            values = offset - x[begin : begin + block] @ slope.T
+            part = slice(begin, begin + block)
+            values = offset - x[part] @ slope.T
+            if pull is not None:
+                values += pull.at(part).cost(mean[:, :1], scale[:, :1]).T
             chosen = lowest_apart(values, mean, scale, _STARTS, _MARGIN)
             row, column = np.nonzero(chosen >= 0)
             picked = chosen[row, column]

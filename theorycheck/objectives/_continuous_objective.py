@@ -2,10 +2,10 @@
 
 With the labelled share ℓ and the weight γ of the labelled bound, per observation
 
-    J = (1−ℓ)(MLEO_x + PMO_U) + ℓγ (MLEO_xy + PMO_L),
+    J = (1−ℓ)(MLEO_x + PMO_U) + ℓγ (MLEO_xy + PMO_L) + ℓα E KL[p(y|x) ‖ q(y|x)],
 
-as for discrete labels (`_labelled_objective.py`); there is no classification term here. All
-families and all γ share one table of what every label offers at every x.
+as for discrete labels (`_labelled_objective.py`); with α > 0 the q(y|x) of U serves the last term,
+too. All families and all γ share one table of what every label offers at every x.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from theorycheck.inference import (
     NAIVE,
     NAIVE_CONDITIONAL,
     NAIVE_IWAE,
+    ContinuousBound,
     DataRule,
     ExactContinuousLabel,
     Family,
     LabelOffers,
+    LabelPull,
     LabelRule,
     data_rule,
 )
@@ -94,6 +96,8 @@ class ContinuousValue:
         KL[p(x) ‖ p_f(x)] and KL[p(x, y) ‖ p_f(x, y)].
     pmo_u, pmo_l : Estimate
         What the best q misses of log p_f(x), and of log p_f(x | y).
+    label_kl : Estimate
+        E KL[p(y|x) ‖ q(y|x)], p(y|x) that of the data.
     information, data_information : Estimate
         I(x; y) of the model and of the data.
     """
@@ -105,6 +109,7 @@ class ContinuousValue:
     mleo_xy: Estimate
     pmo_u: Estimate
     pmo_l: Estimate
+    label_kl: Estimate
     information: Estimate
     data_information: Estimate
 
@@ -116,9 +121,10 @@ class ContinuousValue:
     @property
     def excess(self) -> Estimate:
         """J: the objective less the entropies of the data."""
-        unlabelled, labelled, _ = self.objective.weights
+        unlabelled, labelled, label = self.objective.weights
         total = (self.mleo_x + self.pmo_u).scaled(unlabelled)
-        return total + (self.mleo_xy + self.pmo_l).scaled(labelled)
+        total = total + (self.mleo_xy + self.pmo_l).scaled(labelled)
+        return total + self.label_kl.scaled(label) if label else total
 
     def to_dict(self) -> dict[str, object]:
         """Return the excess, its parts and the information for JSON."""
@@ -128,6 +134,7 @@ class ContinuousValue:
             "mleo_xy": self.mleo_xy.to_dict(),
             "pmo_u": self.pmo_u.to_dict(),
             "pmo_l": self.pmo_l.to_dict(),
+            "label_kl": self.label_kl.to_dict(),
             "information": self.information.to_dict(),
         }
 
@@ -174,26 +181,27 @@ def continuous_label_values(
     """
     exact, source = _exact_pair(model, model if data is None else data)
     draws = (step, size, repeats, seed)
-    families = list(dict.fromkeys(one.family for one in objectives))
-    with progress.task("labels of every x", len(families) + 2) as advance:
+    pulls = list(dict.fromkeys((one.family, one.label_weight) for one in objectives))
+    with progress.task("labels of every x", len(pulls) + 2) as advance:
         side = _side(source, draws)
         # IWAE's limit asks for no q of z, which is most of the work.
-        bounds = any(family != NAIVE_IWAE for family in families)
+        bounds = any(family != NAIVE_IWAE for family, _ in pulls)
         table = _Table(exact, side, bounds)
         advance(1)
-        pmo_u = {}
-        for family in families:
-            pmo_u[family] = table.unlabelled(family)
+        found = {}
+        for pulled in pulls:
+            found[pulled] = table.unlabelled(*pulled)
             advance(1)
         information = (side if exact is source else _Side(exact, draws)).information
         advance(1)
     return [
         ContinuousValue(
-            one, exact.model, source.model, table.mleo_x(), table.mleo_xy(), pmo_u[one.family],
+            one, exact.model, source.model, table.mleo_x(), table.mleo_xy(), pmo_u,
             _NONE if one.family == NAIVE_IWAE else table.labelled(),
-            information, side.information,
+            label_kl, information, side.information,
         )
         for one in objectives
+        for pmo_u, label_kl in [found[one.family, one.label_weight]]
     ]  # fmt: skip
 
 
@@ -272,7 +280,7 @@ def break_even_gamma(truth: ContinuousValue, collapsed: ContinuousValue) -> Esti
     Parameters
     ----------
     truth, collapsed : ContinuousValue
-        Of one family and labelled share.
+        Of one family, labelled share and α.
 
     Returns
     -------
@@ -280,8 +288,10 @@ def break_even_gamma(truth: ContinuousValue, collapsed: ContinuousValue) -> Esti
         Below it the objective prefers the collapsed f; negative where it never does. None where a
         label costs the collapsed f nothing, or no x has one.
     """
-    share = truth.objective.labelled_share
+    share, pulled = truth.objective.labelled_share, truth.objective.label_weight
     lost = (truth.mleo_x + truth.pmo_u) - (collapsed.mleo_x + collapsed.pmo_u)
+    if pulled:
+        lost = lost + (truth.label_kl - collapsed.label_kl).scaled(pulled)
     won = (collapsed.mleo_xy + collapsed.pmo_l) - (truth.mleo_xy + truth.pmo_l)
     if share == 0.0 or won.lower <= 0.0:
         return None
@@ -397,12 +407,21 @@ class _Table:
         error = self.offers.log_given_error + gap
         return self._over_labels(self.offers.log_given - bound, error, smooth=False)
 
-    def unlabelled(self, family: Family) -> Estimate:
-        """E KL[q(y, z|x) ‖ p_f(y, z|x)]."""
-        found = self.exact.bound(self.nodes.x, family, self.offers)
+    def unlabelled(self, family: Family, weight: float) -> tuple[Estimate, Estimate]:
+        """E KL[q(y, z|x) ‖ p_f(y, z|x)] and E KL[p(y|x) ‖ q(y|x)], at the best q."""
+        pull = LabelPull.of(weight, self.share, self.rule.y) if weight else None
+        found = self.exact.bound(self.nodes.x, family, self.offers, pull)
         value = self.p_f.value - found.value
         error = self.p_f.error + found.error + np.abs(value) * self.p.relative_error
-        return self.nodes.average(value, error, unseen=_UNSEEN)
+        return self.nodes.average(value, error, unseen=_UNSEEN), self._label_kl(found)
+
+    def _label_kl(self, found: ContinuousBound) -> Estimate:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            apart = np.where(self.share > 0.0, np.log(self.share) - found.log_mass, 0.0)
+        # log p(y|x) is off by what both densities are; d KL = Σ dp (log p/q + 1).
+        known = self.truth.log_given_error + self.p.error
+        error = known * (np.abs(apart) + 1.0)
+        return self._over_labels(apart, error, smooth=False)
 
     def _over_labels(self, values: Array, errors: Array, *, smooth: bool) -> Estimate:
         return _over_labels(self.nodes, self.rule, self.share, values, errors, smooth=smooth)
