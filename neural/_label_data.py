@@ -7,15 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from neural._data import POOL, Pool, SampleSource, checked_sample, split_sample
 from neural._points import ShiftedPoints, normal_quantile
+from theorycheck.arrays import Array, Labels, Points
 from theorycheck.errors import SettingError
 from theorycheck.models import LabelledModel
-
-Array = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 #: What stands for a label that is not known.
 UNKNOWN = -1
@@ -50,8 +47,8 @@ class LabelledSample:
         0 to C − 1, or −1 where the label is not known.
     """
 
-    x: Array
-    y: Integers
+    x: Points
+    y: Labels
 
     @classmethod
     def drawn(cls, data: LabelledModel, size: int, share: float, seed: int) -> LabelledSample:
