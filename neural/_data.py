@@ -11,14 +11,14 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from jaxtyping import Shaped
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from neural._points import ShiftedPoints, normal_quantile
+from theorycheck.arrays import Array, Points
 from theorycheck.errors import SettingError
 from theorycheck.models import GenerativeModel
-
-Array = NDArray[np.float64]
 
 #: Atoms of equal mass that stand for the law of f(z).
 POOL = 1 << 18
@@ -155,7 +155,7 @@ class SampleSource:
         self._order = state.to(self._device)
 
 
-def checked_sample(sample: Any, data_dim: int, smallest: int = 2) -> Array:
+def checked_sample(sample: Any, data_dim: int, smallest: int = 2) -> Points:
     """Return a data set to train on, or say what is wrong with it.
 
     Parameters
@@ -196,8 +196,8 @@ def checked_sample(sample: Any, data_dim: int, smallest: int = 2) -> Array:
 
 
 def split_sample(
-    sample: NDArray[Any], share: float, seed: int
-) -> tuple[NDArray[Any], NDArray[Any]]:
+    sample: Shaped[NDArray[Any], "N D"], share: float, seed: int
+) -> tuple[Shaped[NDArray[Any], "training D"], Shaped[NDArray[Any], "validation D"]]:
     """Split a data set into training and validation points at random.
 
     Parameters
@@ -210,7 +210,7 @@ def split_sample(
 
     Returns
     -------
-    training, validation : ndarray
+    training, validation : ndarray, shapes (training, D) and (validation, D)
     """
     order = np.random.default_rng(seed).permutation(len(sample))
     held = min(max(1, math.floor(share * len(sample))), len(sample) - 1)

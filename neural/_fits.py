@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from neural._flat_adam import FlatAdam
 from neural._networks import BatchedMLP
 from neural._threads import one_thread
+from theorycheck.arrays import Flags, Latents
 from theorycheck.errors import TheorycheckError
 from theorycheck.progress import Advance
-
-Array = NDArray[np.float64]
 
 #: Mean square of f − f_GT, over z ~ N(0, 1) and the data dimensions, that a start must be below.
 LARGEST_ERROR = 1e-4
@@ -36,7 +34,7 @@ class FittingError(TheorycheckError):
     """A network cannot be brought to the ground truth."""
 
 
-def fitted_latents() -> tuple[Array, NDArray[np.bool_]]:
+def fitted_latents() -> tuple[Latents, Flags]:
     """Return the latents that decoders are fitted at, (n,), and which are spread as the prior is.
 
     Medians of cells of equal mass, with the outermost latents added: an error out there would not

@@ -6,14 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neural._data import SampleSource, checked_sample, split_sample
+from theorycheck.arrays import Array, Flags, Labels, PerPoint, Points
 from theorycheck.errors import SettingError
 from theorycheck.models import ContinuousLabelModel, LabelledModel
-
-Array = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 #: What stands for a label that is not known.
 UNKNOWN = -1
@@ -48,17 +45,17 @@ class LabelledSample:
         0 to C − 1, or −1 where the label is not known.
     """
 
-    x: Array
-    y: Integers
+    x: Points
+    y: Labels
 
     @property
-    def known(self) -> NDArray[np.bool_]:
+    def known(self) -> Flags:
         """Tell which observations have a label, shape (N,)."""
-        result: NDArray[np.bool_] = self.y != UNKNOWN
+        result: Flags = self.y != UNKNOWN
         return result
 
     @property
-    def groups(self) -> Integers:
+    def groups(self) -> Labels:
         """Number the groups that are split each by itself, shape (N,): classes, and unlabelled."""
         return self.y
 
@@ -143,17 +140,17 @@ class ContinuousLabelledSample:
         NaN where the label is not known.
     """
 
-    x: Array
-    y: Array
+    x: Points
+    y: PerPoint
 
     @property
-    def known(self) -> NDArray[np.bool_]:
+    def known(self) -> Flags:
         """Tell which observations have a label, shape (N,)."""
-        result: NDArray[np.bool_] = ~np.isnan(self.y)
+        result: Flags = ~np.isnan(self.y)
         return result
 
     @property
-    def groups(self) -> Integers:
+    def groups(self) -> Labels:
         """Number the groups that are split each by itself, shape (N,): unlabelled and labelled."""
         return self.known.astype(np.int64)
 

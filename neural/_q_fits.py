@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from neural._fits import descend, part, put
 from neural._networks import BatchedMLP
 from neural._objectives import posterior_parameters
 from neural._threads import one_thread
+from theorycheck.arrays import PerClass, PerPoint
 from theorycheck.progress import Advance
-
-Array = NDArray[np.float64]
 
 #: Logarithms of shares of classes below this are taken for it.
 _LEAST_LOG_SHARE = -60.0
@@ -25,8 +23,8 @@ def fit_gaussian(
     encoder: BatchedMLP,
     rows: int,
     inputs: Any,
-    mean: Array,
-    scale: Array,
+    mean: PerPoint,
+    scale: PerPoint,
     generator: Any,
     advance: Advance,
 ) -> float:
@@ -67,7 +65,7 @@ def fit_classes(
     classifier: BatchedMLP,
     rows: int,
     inputs: Any,
-    log_share: Array,
+    log_share: PerClass,
     generator: Any,
     advance: Advance,
 ) -> float:

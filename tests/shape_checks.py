@@ -26,15 +26,17 @@ from beartype import beartype
 from jaxtyping import AbstractArray, jaxtyped
 
 HOUSE = Path(__file__).resolve().parent.parent
+_OF_THE_ENGINE = (
+    *("models", "quadrature", "inference", "inference.ball", "objectives", "rearrangements"),
+    *("optimum", "theorems", "evaluation", "dataset", "cohorts", "report"),
+)
 #: Rooms whose public functions have shapes in their types. Folders in them are rooms of their own,
 #: which holds the kernels back.
-TYPED = (
-    *("models", "quadrature", "inference", "inference/ball", "objectives", "rearrangements"),
-    *("optimum", "theorems", "evaluation", "dataset", "cohorts"),
-)
+TYPED = (*(f"theorycheck.{room}" for room in _OF_THE_ENGINE), "neural")
 #: Names of annotations with a shape.
 SHAPED = re.compile(
-    r"\b(Bool|Float64|Int64)\[|\b(Counts|Flags|Latents|PerDimension|PerPoint|Points)\b"
+    r"\b(Bool|Float64|Int64|Shaped)\[|"
+    r"\b(Counts|Flags|Latents|PerClass|PerDimension|PerPoint|Points)\b"
 )
 
 Function = Callable[..., Any]
@@ -42,7 +44,8 @@ Function = Callable[..., Any]
 
 def typed_modules() -> list[str]:
     """Return the modules of the typed rooms, by their full names."""
-    paths = [path for room in TYPED for path in (HOUSE / "theorycheck" / room).glob("_[!_]*.py")]
+    folders = [HOUSE.joinpath(*room.split(".")) for room in TYPED]
+    paths = [path for folder in folders for path in folder.glob("_[!_]*.py")]
     return sorted(".".join(path.relative_to(HOUSE).with_suffix("").parts) for path in paths)
 
 

@@ -64,11 +64,15 @@ def _data_nodes(data: GenerativeModel) -> tuple[Array, Array, Array]:
 def _moments(x: Array, mean: Array, log_scale: Array, f: Array, variance: float) -> Array:
     """Return −ELBO_x(μ, log s), its gradient and Hessian in (μ/s, log s), by quadrature over Z."""
     scale = np.exp(log_scale)[:, None]
-    t = (Z - mean[:, None]) / scale
-    w = RULE * np.exp(-0.5 * t**2) / (math.sqrt(2.0 * math.pi) * scale)
+    # Beyond 9 s of every q there is nothing to add.
+    reach = 9.0 * scale.ravel()
+    seen = slice(*np.searchsorted(Z, [(mean - reach).min(), (mean + reach).max()]))
+    z, f = Z[seen], f[seen]
+    t = (z - mean[:, None]) / scale
+    w = RULE[seen] * np.exp(-0.5 * t**2) / (math.sqrt(2.0 * math.pi) * scale)
     distance = (x**2).sum(1)[:, None] - 2.0 * x @ f.T + (f**2).sum(1)
     # log q − log p(z) − log p(x|z), with q's own entropy in closed form.
-    w *= distance / (2.0 * variance) + 0.5 * Z**2
+    w *= distance / (2.0 * variance) + 0.5 * z**2
     e = [w.sum(1)]
     for _ in range(4):
         w = w * t
@@ -119,20 +123,28 @@ def negative_elbo(model: GenerativeModel, data: GenerativeModel) -> Estimate:
     f, variance = model.decoder(Z), float(model.noise_variance[0])
     x, mass, rule = _data_nodes(data)
     mean, log_scale, slope, offset = _table(f, variance)
-    value = np.empty(len(x))
+    lowest = np.empty(len(x), dtype=int)
+    others = []
     for part in np.array_split(np.arange(len(x)), 1 + len(x) // 300):
         scan = offset - x[part] @ slope.T
-        lowest = scan.argmin(axis=1)
-        other = np.abs(mean - mean[lowest, None]) < 2.0 * np.exp(log_scale[lowest, None])
-        second = np.where(other, np.inf, scan).argmin(axis=1)
-        best = _newton(x[part], mean[lowest], log_scale[lowest], f, variance)
-        rows = np.arange(len(part))
-        near = np.flatnonzero(scan[rows, second] < scan[rows, lowest] + _NEAR)
-        k = second[near]
-        best[near] = np.minimum(
-            best[near], _newton(x[part][near], mean[k], log_scale[k], f, variance)
-        )
-        value[part] = best
+        lowest[part] = scan.argmin(axis=1)
+        least = np.take_along_axis(scan, lowest[part][:, None], axis=1)
+        row, k = np.nonzero(scan < least + _NEAR)
+        home = lowest[part][row]
+        apart = np.abs(mean[k] - mean[home]) >= 2.0 * np.exp(log_scale[home])
+        row, k = row[apart], k[apart]
+        # Of each x the lowest alone.
+        order = np.lexsort((scan[row, k], row))
+        row, first = np.unique(row[order], return_index=True)
+        others.append((part[row], k[order][first]))
+    at = np.concatenate([np.arange(len(x)), *(rows for rows, _ in others)])
+    start = np.concatenate([lowest, *(k for _, k in others)])
+    value = np.full(len(x), np.inf)
+    # Side by side are q that see the same latents.
+    for part in np.array_split(np.lexsort((log_scale[start], mean[start])), 1 + at.size // 100):
+        k = start[part]
+        found = _newton(x[at[part]], mean[k], log_scale[k], f, variance)
+        np.minimum.at(value, at[part], found)
     coarse = [4.0 * float(np.sum((mass * value)[rule == k])) for k in range(4)]
     total = float(mass @ value)
     return Estimate(total, max(abs(c - total) for c in coarse) + 1e-8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,7 @@ def test_search_onset_and_certificate(
     words = " ".join(capsys.readouterr().out.split())
     assert "Certified: at 2 draws no q of the family raises U of the optimum" in words
     assert "collapse sets in, as γ falls, between" in words
+    assert re.search(r"has a (smaller|larger) J than the ground truth", words)
     found = LabelledOptimum.load(folder / "optimum-factorised-gamma9.npz")
     assert main(["show", str(folder / "optimum-factorised-gamma9.npz"), "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
@@ -97,6 +99,14 @@ def test_search_onset_and_certificate(
     onset = entry["onset"][0]
     assert 0.0 < onset["low"] < onset["high"]
     assert onset["gamma"] == pytest.approx([9.0 * onset["low"], 9.0 * onset["high"]])
+    threshold = entry["thresholds"][0]
+    truth = row["ground_truth"]
+    # J(truth) − J(g, g) = gain − γ loss, from the parts of the ground truth that stand beside it.
+    excess = threshold["merged_excess"]["value"]
+    gain = 0.9 * (truth["pmo_u"]["value"] - excess)
+    loss = 0.1 * (truth["information"]["value"] + excess - truth["pmo_l"]["value"])
+    assert threshold["family"] == "factorised"
+    assert threshold["threshold"]["value"] == pytest.approx(gain / loss, rel=1e-6)
 
 
 @pytest.mark.parametrize(

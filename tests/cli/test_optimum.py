@@ -226,13 +226,17 @@ def test_noise(run: Run) -> None:
 def test_noise_curve(run: Run, tmp_path: Path) -> None:
     arguments = ("noise", *WAVE, "--tolerance", "1e-3", "--search", "none")
     figure = ("--held-noise", "0.2,0.4", "--figure", "curve.svg")
-    found = printed(run, *arguments, *figure)
+    found = printed(run, *arguments, *figure, "-o", "noise.npz")
     points = found["curve"]["points"]
     assert [point["noise_variance"] for point in points] == [0.2, 0.4]
     assert {"excess", "refit", "left_open", "floor", "falling", "rising"} <= set(points[0])
     assert found["curve"]["lowest"] in (0.2, 0.4)
     assert (tmp_path / "curve.svg").read_bytes().startswith(b"<?xml")
     assert found["joint_optimum"] is None
+    # The curve is in the file, and is shown.
+    kept = printed(run, "show", "noise.npz")
+    assert kept["result"]["curve"] == found["curve"]
+    assert "The lowest J found is" in run("show", "noise.npz").stdout
     shown = run(*arguments, "--held-noise", "0.3")
     assert shown.returncode == 0, shown.stderr
     assert "The lowest J found is" in shown.stdout

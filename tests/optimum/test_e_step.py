@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,30 @@ def test_the_m_step_is_the_best_f_for_these_q(small: Small) -> None:
     for size in (1e-3, 1e-1):
         other = found.target + size * rng.normal(size=found.target.shape)
         assert found.residual_variance(other).sum() > best
+
+
+def test_the_table_is_looked_at_every_fourth_time(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between looks the minima are followed, which cannot raise −ELBO; a start cools with all."""
+    e_step = small()
+    model = benchmark("figure8")
+    looks = []
+    affine = EStep.affine
+
+    def counted(self: EStep, *arguments: Any) -> Any:
+        looks.append(self)
+        return affine(self, *arguments)
+
+    monkeypatch.setattr(EStep, "affine", counted)
+    f, previous, values = truth(e_step, "figure8"), None, []
+    for _ in range(9):
+        found = e_step(f, model.noise_variance, previous)
+        f, previous = found.target, found.minima
+        values.append(found.negative_elbo)
+    assert len(looks) == 3
+    assert np.all(np.diff(values) <= 1e-9)
+    for _ in range(3):
+        e_step.look_again()
+        e_step(f, model.noise_variance, previous)
+    assert len(looks) == 6

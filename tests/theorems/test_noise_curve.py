@@ -18,6 +18,7 @@ from theorycheck.report._figure_files import paper_figure
 from theorycheck.report._figures_noise import noise_curve_figure
 from theorycheck.theorems._likelihood_floor import likelihood_floor
 from theorycheck.theorems._noise_curve import NoiseCurve, noise_curve
+from theorycheck.theorems._theorem2 import check_theorem2
 
 TRUE = 0.5
 LINE = GenerativeModel(parse_expression("[z, 2*z]").to_decoder(name="line"), TRUE)
@@ -96,6 +97,14 @@ def test_one_decoder_bounds_the_whole_curve(curve: NoiseCurve) -> None:
     for variance in (0.55, 0.8):
         assert exact(variance) <= curve.upper(variance).upper
         assert curve.upper(variance).value < exact(variance) + 0.02
+
+
+def test_a_check_takes_the_curve_of_its_own_data_alone(curve: NoiseCurve) -> None:
+    check = check_theorem2(LINE, tolerance=1e-2)
+    assert "curve" not in check.to_dict()
+    assert check.with_curve(curve).to_dict()["curve"] == curve.to_dict()
+    with pytest.raises(ModelError, match="the curve is of line, not of dot"):
+        replace(check, model=DOT).with_curve(curve)
 
 
 def test_what_is_open_and_what_is_excluded(curve: NoiseCurve) -> None:

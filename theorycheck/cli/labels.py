@@ -90,8 +90,9 @@ def labels(
         bool,
         typer.Option(
             "--onset",
-            help="Search for the weight of the labelled x at which functional collapse sets in: "
-            "some five searches more for each family. Needs alpha = 0.",
+            help="Search for the weight of the labelled x at which functional collapse sets in, "
+            "some five searches more for each family, and compute below which γ one decoder for "
+            "all classes beats the ground truth. Needs alpha = 0.",
         ),
     ] = False,
     fit_noise: FitNoise = "no",
@@ -188,12 +189,16 @@ def labels(
         )
         found = plan.found()
         onsets = plan.onsets(found) if onset else []
+        thresholds = plan.thresholds(found) if onset else []
         draws = [
             labelled_iwae(data, samples=count, family=one, progress=progress)
             for one in wanted
             for count in all_samples
         ]
         entry = _entry(data, found, onsets, alpha, labelled_share)
+        entry["thresholds"] = [
+            {"family": one.ground_truth.objective.family.key, **one.to_dict()} for one in thresholds
+        ]
         if draws:
             entry["iwae"] = [one.to_dict() for one in draws]
     if as_json:
@@ -202,7 +207,7 @@ def labels(
         from theorycheck.cli.labels_iwae import show_draws
         from theorycheck.cli.labels_tables import show
 
-        show(data, found, onsets)
+        show(data, found, onsets, thresholds)
         show_draws(data, draws)
     # Last: what took minutes is on the screen already.
     if output is not None:

@@ -18,6 +18,7 @@ from theorycheck.optimum import (
     find_labelled_optimum,
     labels_effort,
 )
+from theorycheck.theorems import CollapseThreshold, collapse_threshold
 
 
 @dataclass(frozen=True)
@@ -96,4 +97,17 @@ class Plan:
                 execution=self.execution,
             )
             for family in families
+        ]  # fmt: skip
+
+    def thresholds(
+        self, found: Sequence[tuple[LabelledValue, LabelledOptimum | None]]
+    ) -> list[CollapseThreshold]:
+        """Compute below which γ one decoder for all classes beats the ground truth."""
+        truths = {truth.objective.family: truth for truth, _ in found}
+        return [
+            collapse_threshold(
+                self.data, ground_truth=truth, tolerance=self.tolerance, seed=self.seed,
+                progress=self.execution.progress,
+            )
+            for truth in truths.values()
         ]  # fmt: skip

@@ -10,6 +10,7 @@ from theorycheck.estimate import Estimate
 from theorycheck.models import LabelledModel
 from theorycheck.objectives import CertifiedPoints, LabelledValue
 from theorycheck.optimum import CollapseOnset, LabelledOptimum
+from theorycheck.theorems import CollapseThreshold
 
 #: Shares of the information on the label between which it is neither kept nor lost.
 KEPT, LOST = 0.1, 0.9
@@ -29,6 +30,7 @@ def show(
     data: LabelledModel,
     found: Sequence[tuple[LabelledValue, LabelledOptimum | None]],
     onsets: Sequence[CollapseOnset] = (),
+    thresholds: Sequence[CollapseThreshold] = (),
 ) -> None:
     """Print a table for every γ and family, and what they say.
 
@@ -40,6 +42,8 @@ def show(
         The ground truth's value and the optimum for every objective.
     onsets : sequence of CollapseOnset
         Where collapse sets in, of the families where that was looked for.
+    thresholds : sequence of CollapseThreshold
+        Where one decoder for all classes is better than the ground truth, of the same.
     """
     out = console()
     for truth, optimum in found:
@@ -70,6 +74,8 @@ def show(
     share = found[0][0].objective.labelled_share
     for onset in onsets:
         say(out, onset_in_words(onset, share))
+    for threshold in thresholds:
+        say(out, threshold_in_words(threshold))
 
 
 def in_words(optimum: LabelledOptimum) -> str:
@@ -130,6 +136,29 @@ def onset_in_words(onset: CollapseOnset, labelled_share: float) -> str:
         f"{onset.family.name}: collapse sets in, as γ falls, between {high:.3g} and {low:.3g} at "
         f"ℓ = {labelled_share:g} {rule}."
     )
+
+
+def threshold_in_words(threshold: CollapseThreshold) -> str:
+    """Say for which γ one decoder for all classes beats the ground truth.
+
+    Parameters
+    ----------
+    threshold : CollapseThreshold
+
+    Returns
+    -------
+    str
+    """
+    family = threshold.ground_truth.objective.family.name
+    gamma, gain = threshold.threshold, threshold.gain
+    merged = "one decoder for all classes, with the data's p(x),"
+    if gamma.lower > 0.0:
+        return (
+            f"{family}: {merged} has a smaller J than the ground truth for every γ below {gamma}."
+        )
+    if gain.upper <= 0.0 and threshold.loss.lower >= 0.0:
+        return f"{family}: {merged} has a larger J than the ground truth at every γ."
+    return f"{family}: whether {merged} beats the ground truth at some γ is inconclusive."
 
 
 def amount_kept(collapse: Estimate) -> str:

@@ -167,7 +167,6 @@ def noise(
             result = check_theorem2(
                 loaded, tolerance=tolerance, optimum=held, joint=joint, progress=progress
             )
-        curve = None
         if variances:
             from theorycheck.theorems import noise_curve
 
@@ -178,21 +177,19 @@ def noise(
                 chosen_settings("quick" if search == "none" else search, seed),
                 execution=execution,
             )
-    if curve is not None and figure is not None:
-        write_figure(curve, figure)
+            result = result.with_curve(curve)
+            if figure is not None:
+                write_figure(curve, figure)
     if output is not None:
         result.save(output)
     if as_json:
-        added = {} if curve is None else {"curve": curve.to_dict()}
-        print_json(result.to_dict() | added, "noise")
+        print_json(result.to_dict(), "noise")
         return
     show_noise(result)
-    if curve is not None:
-        show_curve(curve)
 
 
 def show_noise(result: Theorem2Check) -> None:
-    """Print the tables, the verdict and what they say."""
+    """Print the tables, the verdict and what they say; the curve over σ² if there is one."""
     from theorycheck.cli.render import console, estimate_text, ruling_text, say, table
 
     out = console()
@@ -214,6 +211,8 @@ def show_noise(result: Theorem2Check) -> None:
     say(out, result.summary)
     for line in in_words(result):
         say(out, line)
+    if result.curve is not None:
+        show_curve(result.curve)
 
 
 def in_words(result: Theorem2Check) -> list[str]:

@@ -14,9 +14,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
-from theorycheck.arrays import Array, Booleans, Integers, PerPoint
+from theorycheck.arrays import Array, Flags, Integers, PerPoint
 from theorycheck.inference._descent import Local
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -49,13 +49,15 @@ class LabelPull(NamedTuple):
         mean = y @ mass / total
         return cls(weight, mass, mean, np.maximum((y**2) @ mass / total - mean**2, 0.0))
 
-    def at(self, chosen: Integers | Booleans | slice) -> LabelPull:
+    def at(self, chosen: Int64[Integers, " chosen"] | Flags | slice) -> LabelPull:
         """Return the pull at some of the points."""
         return LabelPull(
             self.weight, self.mass[:, chosen], self.mean[chosen], self.variance[chosen]
         )
 
-    def cost(self, mean: Array, scale: Array) -> Array:
+    def cost(
+        self, mean: Float64[Array, "..."], scale: Float64[Array, "..."]
+    ) -> Float64[Array, "..."]:
         """Return −c E log N(y; mean, scale²), broadcast over points x in the last dimension."""
         square = self.variance + (self.mean - mean) ** 2
         result: Array = self.weight * (_HALF_LOG_2PI + np.log(scale) + 0.5 * square / scale**2)

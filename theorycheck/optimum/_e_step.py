@@ -30,6 +30,9 @@ from theorycheck.quadrature.kernels import (
 _TABLE = ScanTable(reach=6.0, widest=1.8, log_step=0.4, mean_step=0.7, largest=12_000)
 #: The table goes down to this share of the narrowest q in use.
 _TABLE_MARGIN = 0.7
+#: E-steps from one look at the table to the next, which is most of an E-step's work; between them
+#: the minima of the last one are followed.
+_LOOKS = 4
 #: Nats below a minimum of the E-step from which another counts as lower: Newton's tolerances.
 _LOWER = 1e-9
 
@@ -109,6 +112,7 @@ class EStep:
     def __init__(self, nodes: DataNodes, cells: LatentCells) -> None:
         self.nodes = nodes
         self.cells = cells
+        self._calls = 0
         self._floor = math.inf
         self._lay_table(0.1)
 
@@ -133,9 +137,22 @@ class EStep:
         -------
         Responsibilities
         """
-        minima = self.minima(f, noise_variance, previous)
+        minima = self.minima(f, noise_variance, previous, look=self._looks(previous))
         self._lay_table(float(np.exp(np.min(minima[:, 0, 1]))))
         return self.sums(minima, f)
+
+    def look_again(self) -> None:
+        """Have the next E-step look at the table: what it finds is another model's than the last.
+
+        While a start is cooled, the minima of the last temperature are no guide to those of the
+        next: ascents that followed them alone ended in worse optima.
+        """
+        self._calls = 0
+
+    def _looks(self, previous: Array | None) -> bool:
+        """Tell, once an E-step, whether it is one that looks at the table."""
+        self._calls += 1
+        return previous is None or self._calls % _LOOKS == 1
 
     def minima(
         self,

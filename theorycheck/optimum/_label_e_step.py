@@ -29,9 +29,6 @@ from theorycheck.optimum._nodes import DataNodes, data_nodes
 from theorycheck.quadrature import LatentCells
 from theorycheck.quadrature.kernels import CARRIED, ClassTable
 
-#: E-steps from one look at the table of a shared q to the next; between them the minima of the
-#: last one are followed.
-_LOOKS = 4
 #: Mass of a cell from which it has a say.
 _SEEN = 1e-14
 #: Offset and slope of the scan table, where it is looked at.
@@ -115,7 +112,9 @@ class LabelEStep(EStep):
         super().__init__(labelled.nodes, cells)
         self.labelled, self.objective = labelled, objective
         self._classes = len(labelled.log_prior)
-        self._calls = 0
+
+    def look_again(self) -> None:
+        """Do nothing: with a table for each class a look is dear, in annealing too."""
 
     def split(self, f: Float64[Array, "rows D"]) -> list[Float64[Array, "cells D"]]:
         """Return f_y (M, D) of every class from the stacked f (C·M, D)."""
@@ -142,8 +141,7 @@ class LabelEStep(EStep):
         LabelResponsibilities
             Its `negative_elbo` is the objective, entropies of the data included.
         """
-        fresh = previous is None or self._calls % _LOOKS == 0
-        self._calls += 1
+        fresh = self._looks(previous)
         parts = self.split(f)
         tables = [self.affine(part, noise_variance) if fresh else None for part in parts]
         own = [

@@ -160,6 +160,7 @@ def anneal(
     previous: Array | None = None
     while heat > 1.0:
         for _ in range(_STEPS_A_STAGE):
+            e_step.look_again()
             found = e_step(f, heat * noise_variance, previous)
             f, previous = found.target, found.minima
         heat *= _COOLING

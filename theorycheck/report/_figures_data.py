@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from theorycheck.arrays import PerPoint, Points
 from theorycheck.report._analysis import ModelAnalysis
 from theorycheck.report._figure_style import KL_COLOURS, NO_DATA, headline, nats, new_figure, styled
 from theorycheck.report._figures_line import kl_ceiling, line_data_figure, line_kl_figure
@@ -17,8 +17,6 @@ from theorycheck.report._plane import (
     finish_plane,
 )
 from theorycheck.report._representative_points import ROUNDING_KL, is_coarse
-
-Array = NDArray[np.float64]
 
 #: Factor on the width of the curve where beads show the data, which a thick one would hide.
 THIN = 0.4
@@ -111,7 +109,7 @@ def kl_map_figure(analysis: ModelAnalysis) -> Figure:
     return figure
 
 
-def subsample(analysis: ModelAnalysis) -> tuple[Array, Array]:
+def subsample(analysis: ModelAnalysis) -> tuple[Points, PerPoint]:
     """Draw from p(x) among the nodes of the average, and return KL(x) too."""
     averages = analysis.decomposition.averages
     if averages.sampled:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float64
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.objectives import KlMap
 from theorycheck.quadrature import LatentPanels
 from theorycheck.report._analysis import ModelAnalysis
 from theorycheck.report._figure_style import EXACT, GAUSSIAN, mark_points, new_figure
 from theorycheck.report._representative_points import ROUNDING_KL
-
-Array = NDArray[np.float64]
 
 #: |z| up to which the curve is drawn; 0.1 % of the prior mass lies beyond.
 LATENT_REACH = 3.3
@@ -24,8 +23,8 @@ LATENT_REACH = 3.3
 _JUMP = 4.0
 
 
-def curve_pieces(panels: LatentPanels) -> list[Array]:
-    """Return the pieces of the curve between jumps: arrays with columns z, f₁, ..., f_D."""
+def curve_pieces(panels: LatentPanels) -> list[Float64[Array, "rows columns"]]:
+    """Return the pieces of the curve between jumps: arrays with columns z, f₁, …, f_D."""
     inner = np.abs(panels.z) <= LATENT_REACH
     rows = np.column_stack([panels.z[inner], panels.f[:, inner].T])
     # Panels end at kinks and jumps: the values on both sides complete the pieces there.

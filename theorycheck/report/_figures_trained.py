@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.quadrature import LatentPanels
 from theorycheck.report._analysis import ModelAnalysis
 from theorycheck.report._figure_style import EXACT, GAUSSIAN, nats, new_figure, styled
@@ -19,8 +20,6 @@ from theorycheck.report._figures_data import subsample
 from theorycheck.report._figures_line import curve_pieces
 from theorycheck.report._figures_optimum import coarse
 from theorycheck.report._plane import draw_beads, draw_curve, draw_image
-
-Array = NDArray[np.float64]
 
 #: Decoders in a row at most: more are legible no longer.
 _COLUMNS = 5
@@ -54,7 +53,7 @@ class Shown:
     excess: float
     mleo: float
     panels: LatentPanels
-    density: Array | None
+    density: Float64[Array, "*grid"] | None
 
 
 def shown_decoders(analysis: ModelAnalysis) -> list[Shown]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from theorycheck.errors import SettingError
-from theorycheck.estimate import Verdict, positive
 from theorycheck.files import replace_files
 from theorycheck.json_values import jsonable
 from theorycheck.models import GenerativeModel, LabelledModel
@@ -21,6 +20,7 @@ from theorycheck.report._figures import ReportFigure, figures_of
 from theorycheck.report._follower import run_with_follower
 from theorycheck.report._labels_analysis import LabelsAnalysis, analyse_labels
 from theorycheck.report._numbers import shown
+from theorycheck.report._page_words import VERDICT_WORDS, minimum_words
 from theorycheck.report._search import ReportSearch
 from theorycheck.report._trained import TrainedRun, runs_of
 from theorycheck.theorems import EXAMINED_TOLERANCE
@@ -96,28 +96,10 @@ def write_report(
         belongs to no model, or the files cannot be written.
     """
     start = time.perf_counter()
-    others = dict(alternatives or {})
-    if not models and not labelled:
-        raise SettingError("a report needs at least one model")
-    unknown = set(others) - {model.name for model in models}
-    if unknown:
-        raise SettingError(f"alternatives for '{sorted(unknown)[0]}', which is not in the report")
+    others = _checked_others(models, labelled, alternatives or {})
     networks = runs_of(models, trained)
-    folder = Path(directory)
-    settings: dict[str, object] = {"pmo_tolerance": tolerance, "eta": list(eta) or "default"}
-    settings |= (
-        {"search": "none"} if search is None else {"search": search.name, "seed": search.seed}
-    )
-    sections: list[_Section] = []
-
-    def about(pending: Sequence[str] = ()) -> dict[str, object]:
-        seconds = time.perf_counter() - start
-        return {
-            "versions": versions(), "settings": settings, "seconds": seconds,
-            "pending": list(pending),
-        }  # fmt: skip
-
     names = [*(model.name for model in models), *(one.name for one in labelled)]
+    page = _GrowingPage(Path(directory), names, _settings(tolerance, eta, search), start, progress)
 
     def analysed(model: GenerativeModel) -> ModelAnalysis:
         return analyse(
@@ -130,34 +112,99 @@ def write_report(
             progress=progress,
         )
 
-    def add_section(analysis: ModelAnalysis) -> None:
-        sections.append(_Section(analysis, figures_of(analysis)))
-        pending = names[len(sections) :]
-        if pending:
-            _write(folder, {folder / GROWING_NAME: render(sections, about(pending)).encode()})
-            if len(sections) == 1:
-                progress.say(f"Readable as it grows: {folder / GROWING_NAME}")
-
     with progress.task("report", len(models)) as advance:
-        run_with_follower(models, analysed, add_section, advance)
+        run_with_follower(models, analysed, page.add, advance)
     with_labels = [
         analyse_labels(one, tolerance=tolerance, search=search, progress=progress)
         for one in labelled
     ]
-    whole = about()
-    numbers = {**whole, "models": [section.analysis.to_dict() for section in sections]}
-    if labelled:
-        numbers["labelled"] = [one.to_dict() for one in with_labels]
-    # Both texts are complete before a file is touched.
-    page = render(sections, whole, with_labels)
-    text = json.dumps(jsonable(numbers), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    contents = {folder / JSON_NAME: text.encode(), folder / HTML_NAME: page.encode()}
-    if figure_files is not None:
-        for section in sections:
-            contents |= figure_files.render(section.analysis, folder / FIGURES_NAME)
-    _write(folder, contents)
-    (folder / GROWING_NAME).unlink(missing_ok=True)
-    return folder / HTML_NAME
+    return page.finish(with_labels, figure_files)
+
+
+def _checked_others(
+    models: Sequence[GenerativeModel],
+    labelled: Sequence[LabelledModel],
+    alternatives: Mapping[str, Sequence[GenerativeModel]],
+) -> dict[str, Sequence[GenerativeModel]]:
+    """Return the alternatives by model, or say that there is no model, or none of a name."""
+    if not models and not labelled:
+        raise SettingError("a report needs at least one model")
+    unknown = set(alternatives) - {model.name for model in models}
+    if unknown:
+        raise SettingError(f"alternatives for '{sorted(unknown)[0]}', which is not in the report")
+    return dict(alternatives)
+
+
+def _settings(
+    tolerance: float, eta: Sequence[float], search: ReportSearch | None
+) -> dict[str, object]:
+    """Return what the page says it was asked for."""
+    searched = (
+        {"search": "none"} if search is None else {"search": search.name, "seed": search.seed}
+    )
+    return {"pmo_tolerance": tolerance, "eta": list(eta) or "default", **searched}
+
+
+class _GrowingPage:
+    """Collects the models' sections, and shows those that are done while others are to come.
+
+    Parameters
+    ----------
+    folder : Path
+    names : sequence of str
+        Of all models, in their order.
+    settings : mapping
+        What was asked for.
+    start : float
+        When the report was begun, by `time.perf_counter`.
+    progress : Progress
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        names: Sequence[str],
+        settings: Mapping[str, object],
+        start: float,
+        progress: Progress,
+    ) -> None:
+        self._folder, self._names, self._settings = folder, names, settings
+        self._start, self._progress = start, progress
+        self._sections: list[_Section] = []
+
+    def _about(self, pending: Sequence[str] = ()) -> dict[str, object]:
+        return {
+            "versions": versions(), "settings": self._settings,
+            "seconds": time.perf_counter() - self._start, "pending": list(pending),
+        }  # fmt: skip
+
+    def add(self, analysis: ModelAnalysis) -> None:
+        """Add a model, and replace the page so far, unless it is the last."""
+        self._sections.append(_Section(analysis, figures_of(analysis)))
+        pending = self._names[len(self._sections) :]
+        if pending:
+            so_far = self._folder / GROWING_NAME
+            page = render(self._sections, self._about(pending))
+            _write(self._folder, {so_far: page.encode()})
+            if len(self._sections) == 1:
+                self._progress.say(f"Readable as it grows: {so_far}")
+
+    def finish(self, labelled: Sequence[LabelsAnalysis], figures: FigureFiles | None) -> Path:
+        """Write the report and remove the page so far; return the path of the HTML file."""
+        whole, folder = self._about(), self._folder
+        numbers = {**whole, "models": [section.analysis.to_dict() for section in self._sections]}
+        if labelled:
+            numbers["labelled"] = [one.to_dict() for one in labelled]
+        # Both texts are complete before a file is touched.
+        page = render(self._sections, whole, labelled)
+        text = json.dumps(jsonable(numbers), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        contents = {folder / JSON_NAME: text.encode(), folder / HTML_NAME: page.encode()}
+        if figures is not None:
+            for section in self._sections:
+                contents |= figures.render(section.analysis, folder / FIGURES_NAME)
+        _write(folder, contents)
+        (folder / GROWING_NAME).unlink(missing_ok=True)
+        return folder / HTML_NAME
 
 
 def _write(folder: Path, contents: Mapping[Path, bytes]) -> None:
@@ -193,70 +240,6 @@ def render(
     environment.filters["percent"] = lambda e: shown(e.scaled(100.0), 3, " %", signed=True)
     environment.filters["share"] = lambda e: shown(e.scaled(100.0), 1, " %")
     environment.filters["g"] = lambda value: f"{value:.4g}"
-    environment.globals.update(words=_WORDS, minimum=_minimum_words)
+    environment.globals.update(words=VERDICT_WORDS, minimum=minimum_words)
     page = environment.get_template("report.html.j2")
     return page.render(sections=sections, about=about, labelled=labelled)
-
-
-#: Words and sign on a badge, per question and verdict. Signs, since colours may not be seen.
-_WORDS: Mapping[str, Mapping[Verdict, str]] = {
-    "plain": {
-        Verdict.HOLDS: "✓ holds",
-        Verdict.FAILS: "✗ fails",
-        Verdict.INCONCLUSIVE: "? inconclusive",
-    },
-    "bias": {
-        Verdict.HOLDS: "✗ biased",
-        Verdict.FAILS: "✓ unbiased",
-        Verdict.INCONCLUSIVE: "? inconclusive",
-    },
-    "minimum": {
-        Verdict.HOLDS: "✓ yes",
-        Verdict.FAILS: "✗ no",
-        Verdict.INCONCLUSIVE: "? not decided",
-    },
-    "stationary": {
-        Verdict.HOLDS: "✓ stationary",
-        Verdict.FAILS: "✗ moves",
-        Verdict.INCONCLUSIVE: "? inconclusive",
-    },
-    "simpler": {
-        Verdict.HOLDS: "✓ simpler",
-        Verdict.FAILS: "✗ not simpler",
-        Verdict.INCONCLUSIVE: "? inconclusive",
-    },
-    "prefers": {
-        Verdict.HOLDS: "✓ preferred",
-        Verdict.FAILS: "✗ not preferred",
-        Verdict.INCONCLUSIVE: "? inconclusive",
-    },
-}
-
-
-def _minimum_words(analysis: ModelAnalysis) -> str:
-    """Say first what a reader wants to know, whether the ELBO keeps the ground truth."""
-    theorem1 = analysis.theorem1
-    if not analysis.decomposition.resolved:
-        return (
-            "Unresolved: the error radius is too large for a conclusion. f is probably too steep "
-            "or too rough for the quadrature at this noise variance."
-        )
-    if analysis.optimum is not None and positive(analysis.optimum.gain) is Verdict.HOLDS:
-        found = analysis.optimum.predicted
-        return (
-            f"The ELBO prefers another decoder: J = {found.excess.value:.3g} nats against the "
-            f"ground truth’s {analysis.decomposition.excess.value:.3g}. That decoder has another "
-            f"p(x), MLEO = {found.mleo.value:.2g} nats, and posteriors nearer to Gaussians, PMO = "
-            f"{found.pmo.value:.2g} instead of {analysis.decomposition.pmo.value:.3g}."
-        )
-    if theorem1.ground_truth_is_minimum is Verdict.FAILS:
-        return (
-            "The ground truth is not the optimum of the ELBO: there are decoders that it "
-            "prefers, so training that does its job learns another one."
-        )
-    if theorem1.stationarity.verdict is Verdict.HOLDS:
-        return (
-            "The ground truth is stationary for the ELBO, and nothing better was found among "
-            "what was looked at. That does not prove it the optimum."
-        )
-    return "Whether the ground truth is the optimum of the ELBO is not decided by these numbers."

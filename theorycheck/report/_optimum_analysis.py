@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Bool, Float64, Shaped
 from numpy.typing import NDArray
 
+from theorycheck.arrays import Array, Booleans, Counts, PerPoint, Points
 from theorycheck.estimate import Estimate
 from theorycheck.inference import MeanField, count_modes, log_density
 from theorycheck.objectives import (
@@ -21,8 +23,6 @@ from theorycheck.objectives import (
 from theorycheck.optimum import SAME_OPTIMUM, PredictedOptimum
 from theorycheck.quadrature import LatentPanels
 from theorycheck.report._representative_points import TellingPoint, is_coarse, telling_point
-
-Array = NDArray[np.float64]
 
 #: Grid points along the longer axis of a map of both decoders, and x of a scatter.
 _RESOLUTION = 100
@@ -49,13 +49,13 @@ class PairedMap:
         True at the points of the grid that they are.
     """
 
-    x: Array
-    kl: tuple[Array, Array]
-    modes: tuple[NDArray[np.int64], NDArray[np.int64]]
-    axes: tuple[Array, ...] | None
-    seen: NDArray[np.bool_] | None
+    x: Points
+    kl: tuple[PerPoint, PerPoint]
+    modes: tuple[Counts, Counts]
+    axes: tuple[Float64[Array, " _"], ...] | None
+    seen: Bool[Booleans, "*grid"] | None
 
-    def on_grid(self, values: NDArray[np.generic]) -> Array:
+    def on_grid(self, values: Shaped[NDArray[np.generic], " n"]) -> Float64[Array, "*grid"]:
         """Return values at the x on the whole grid, NaN elsewhere."""
         if self.seen is None:
             raise ValueError("the x of this map are draws")
@@ -92,7 +92,7 @@ class OptimumAnalysis:
 
     predicted: PredictedOptimum
     truth: Decomposition
-    density: Array | None
+    density: Float64[Array, "*grid"] | None
     total_variation: Estimate | None
     pair: PairedMap
     points: tuple[TellingPoint, ...]
@@ -205,7 +205,7 @@ def _paired_map(
     mean_field: MeanField, found: MeanField, truth: Decomposition, surface: KlMap | None
 ) -> PairedMap:
     axes: tuple[Array, ...] | None = None
-    seen: NDArray[np.bool_] | None = None
+    seen: Booleans | None = None
     if surface is None or is_coarse(surface, mean_field.model.sigma):
         # One node in each of equal shares of the probability: always the same, and even.
         share = np.cumsum(truth.averages.mass)

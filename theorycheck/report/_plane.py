@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float64
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import LinearSegmentedColormap, Normalize
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array
 from theorycheck.quadrature import LatentPanels
 from theorycheck.report._figure_style import LATENT_COLOURS, mark_points
 from theorycheck.report._figures_line import LATENT_REACH, curve_pieces
 from theorycheck.report._representative_points import TellingPoint
-
-Array = NDArray[np.float64]
 
 #: Shares of the probability that the contours of p(x) enclose.
 _ENCLOSED = (0.99, 0.9, 0.5)
@@ -69,9 +68,14 @@ def draw_curve(axes: Axes, panels: LatentPanels, *, thin: float = 1.0) -> Scalar
 
 
 def draw_image(
-    axes: Axes, plane: Sequence[Array], values: Array, colours: str, low: float, high: float
+    axes: Axes,
+    plane: Sequence[Float64[Array, " _"]],
+    values: Float64[Array, "n1 n2"],
+    colours: str,
+    low: float,
+    high: float,
 ) -> QuadMesh:
-    """Draw a heat map of values, shape (n₁, n₂), on the grid of two axes."""
+    """Draw a heat map of values on the grid of two axes."""
     first, second = plane
     return axes.pcolormesh(
         first, second, values.T, cmap=colours, vmin=low, vmax=high, rasterized=True, zorder=0
@@ -93,7 +97,13 @@ def draw_beads(axes: Axes, panels: LatentPanels) -> None:
     axes.scatter(x, y, s=BEAD_AREA * total[seen], color="#9A9A9A", edgecolors="black", zorder=2)
 
 
-def draw_contours(axes: Axes, plane: Sequence[Array], density: Array, *, thin: float = 1.0) -> None:
+def draw_contours(
+    axes: Axes,
+    plane: Sequence[Float64[Array, " _"]],
+    density: Float64[Array, "n1 n2"],
+    *,
+    thin: float = 1.0,
+) -> None:
     """Draw the contours of p(x) that enclose given shares of the probability."""
     ordered = np.sort(density.ravel())[::-1]
     share = np.cumsum(ordered) / ordered.sum()

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from theorycheck.arrays import Array, Booleans, PerDimension
 from theorycheck.estimate import Estimate
 from theorycheck.inference import ALL_MINIMA, MeanField, Posterior, log_density, posterior
 from theorycheck.objectives import Decomposition, KlMap, Landscape, pmo_landscape
-
-Array = NDArray[np.float64]
 
 #: Share of the peak of p(x) below which an x is not shown for its large KL alone.
 NOT_RARE = 0.05
@@ -119,7 +117,7 @@ def telling_points(
     )
 
 
-def is_coarse(surface: KlMap, sigma: Array) -> bool:
+def is_coarse(surface: KlMap, sigma: PerDimension) -> bool:
     """Tell whether the grid of a map is too wide for what p(x) does within a σ."""
     steps = [float(axis[1] - axis[0]) for axis in surface.axes]
     return any(step > _COARSE * s for step, s in zip(steps, sigma, strict=True))
@@ -169,11 +167,11 @@ def _candidates(
     return x[seen], density, surface.kl[seen], density / density.sum()
 
 
-def _likeliest(density: Array, among: NDArray[np.bool_]) -> int:
+def _likeliest(density: Array, among: Booleans) -> int:
     return int(np.argmax(np.where(among, density, -math.inf)))
 
 
-def telling_point(mean_field: MeanField, letter: str, role: str, x: Array) -> TellingPoint:
+def telling_point(mean_field: MeanField, letter: str, role: str, x: PerDimension) -> TellingPoint:
     """Compute the posterior and the optimal q of a decoder at one x.
 
     Parameters

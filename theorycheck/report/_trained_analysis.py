@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array
 from theorycheck.errors import LoadingError
 from theorycheck.estimate import Estimate
 from theorycheck.models import as_generative
@@ -16,8 +16,6 @@ from theorycheck.optimum import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import LatentPanels, largest_slope, latent_panels
 from theorycheck.report._trained import RESULT, TrainedRun
-
-Array = NDArray[np.float64]
 
 #: Error radius of a network's PMO, nats: networks differ by hundredths.
 _TOLERANCE = 1e-4
@@ -45,7 +43,7 @@ class TrainedAnalysis(Evaluated):
     run: TrainedRun
     decomposition: Decomposition
     above: Estimate | None
-    density: Array | None
+    density: Float64[Array, "*grid"] | None
     panels: LatentPanels = field(repr=False)
 
     @cached_property

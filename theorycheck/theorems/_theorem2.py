@@ -12,16 +12,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from theorycheck.errors import SettingError
+from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.inference import SMOOTH_STEP, ExactModel, data_rule, described_model, exact_model
-from theorycheck.models import DescribedModel, as_generative
+from theorycheck.models import DescribedModel, as_generative, same_model
 from theorycheck.objectives import Decomposition, decompose
 from theorycheck.optimum import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import UNRESOLVED_MASS
 from theorycheck.results import Saved
 from theorycheck.ruling import Ruling
+from theorycheck.theorems._noise_curve import NoiseCurve
 from theorycheck.theorems._noise_optimum import NoiseAtOptimum, checked_optimum, mean_of, noise_at
 
 #: Pairs of data node and latent node looked at in all.
@@ -54,6 +55,8 @@ class Theorem2Check(Saved):
         The refit at the best decoder found with σ² held, if there was a search.
     joint : NoiseAtOptimum or None
         The best decoder and σ² found together.
+    curve : NoiseCurve or None
+        The least J found at each of several σ², if they were searched for.
     """
 
     schema: ClassVar[str] = "noise"
@@ -66,6 +69,27 @@ class Theorem2Check(Saved):
     verdict: Verdict
     optimum: NoiseAtOptimum | None = None
     joint: NoiseAtOptimum | None = None
+    curve: NoiseCurve | None = None
+
+    def with_curve(self, curve: NoiseCurve) -> Theorem2Check:
+        """Return the check with the curve J*(σ²) on the same data beside it.
+
+        Parameters
+        ----------
+        curve : NoiseCurve
+
+        Returns
+        -------
+        Theorem2Check
+
+        Raises
+        ------
+        ModelError
+            If the curve belongs to other data.
+        """
+        if not same_model(curve.data, self.model):
+            raise ModelError(f"the curve is of {curve.data.name}, not of {self.model.name}")
+        return replace(self, curve=curve)
 
     @property
     def ruling(self) -> Ruling:
@@ -114,6 +138,7 @@ class Theorem2Check(Saved):
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``theorycheck noise --json`` prints."""
+        curve = {} if self.curve is None else {"curve": self.curve.to_dict()}
         return {
             "model": self.model.name,
             "true": list(self.true),
@@ -126,6 +151,7 @@ class Theorem2Check(Saved):
             "joint_optimum": _dicts(self.joint_optimum),
             "optimum": None if self.optimum is None else self.optimum.to_dict(),
             "joint": None if self.joint is None else self.joint.to_dict(),
+            **curve,
         }
 
 
