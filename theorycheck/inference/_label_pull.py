@@ -55,7 +55,9 @@ class LabelPull(NamedTuple):
             self.weight, self.mass[:, chosen], self.mean[chosen], self.variance[chosen]
         )
 
-    def cost(self, mean: Float64[Array, ...], scale: Float64[Array, ...]) -> Float64[Array, ...]:
+    def cost(
+        self, mean: Float64[Array, " ..."], scale: Float64[Array, " ..."]
+    ) -> Float64[Array, " ..."]:
         """Return −c E log N(y; mean, scale²), broadcast over points x in the last dimension."""
         square = self.variance + (self.mean - mean) ** 2
         result: Array = self.weight * (_HALF_LOG_2PI + np.log(scale) + 0.5 * square / scale**2)
