@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from theorycheck.cli import labels_continuous, main
+from theorycheck.evaluation import CollapseComparison, compare_with_collapse
 from theorycheck.inference import NAIVE_IWAE
 from theorycheck.models import load_continuous_label_model
 from theorycheck.objectives import ContinuousObjective
-from theorycheck.progress import NO_PROGRESS
 
 SUM = ["labels", "expr:[z + 0.75*y]", "--labels", "continuous", "--noise-variance", "0.3"]
 ROUGH = ["--tolerance", "1e-2", "--search", "none"]
@@ -46,6 +46,26 @@ def test_json_and_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert (folder / "labels.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_show_prints_what_labels_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [*SUM, *ROUGH, "--family", "flexible", "--gamma", "0,9", "-o", str(tmp_path)]
+    assert main(given) == 0
+    words = capsys.readouterr().out
+    file = tmp_path / labels_continuous.RESULT
+    assert main(["show", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(words)
+    assert f"data {SUM[1]}, fingerprint" in " ".join(shown.split())
+    assert main(["show", str(file), "--json"]) == 0
+    entry = json.loads(capsys.readouterr().out)["result"]
+    assert entry == json.loads((tmp_path / "labels.json").read_text())
+    read = CollapseComparison.load(file)
+    again = CollapseComparison.from_document(read.to_document())
+    assert again.best(1)[0] == read.best(1)[0] == 1.0
+    assert again.parts[0].figures[0].excess == read.collapsed[0].excess
+
+
 def test_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*SUM, *ROUGH, "--family", "naive", "--gamma", "0,0.1,9"]) == 0
     words = " ".join(capsys.readouterr().out.split())
@@ -77,7 +97,7 @@ def test_a_label_term(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_part_of_the_label() -> None:
     data = load_continuous_label_model(SUM[1], noise_variance=0.3)
     objectives = [ContinuousObjective(family=NAIVE_IWAE)]
-    found = labels_continuous.evaluated(data, objectives, (0.6,), 0.7, NO_PROGRESS)
+    found = compare_with_collapse(data, objectives, (0.6,)).comparison
     (row,) = labels_continuous.entry_of(found)["families"]  # type: ignore[misc, attr-defined]
     (part,) = row["between"]
     assert part["kept"] == 0.6

@@ -17,6 +17,7 @@ from theorycheck.inference import _continuous_label as exact
 from theorycheck.inference import _gaussian_label_q as gaussian
 from theorycheck.inference import _naive_q as naive
 from theorycheck.inference._label_rule import LabelRule
+from theorycheck.objectives import _continuous_figures as figures
 from theorycheck.objectives import _continuous_objective as objective
 from theorycheck.quadrature import _latent_boxes as latent_boxes
 from theorycheck.quadrature.kernels import _box_density as kernel
@@ -272,17 +273,19 @@ def _naive_run(function: Callable[..., Any]) -> float:
 
 
 def _even(function: Callable[..., Any]) -> float:
-    def value(u: float, x: float, l_: float, xy: float) -> Any:
+    def value(u: float, x: float, l_: float, xy: float, kl: float) -> Any:
         return SimpleNamespace(
-            objective=SimpleNamespace(labelled_share=0.2),
+            objective=SimpleNamespace(labelled_share=0.2, label_weight=0.5),
+            label_kl=Estimate(kl, 5e-4),
             pmo_u=Estimate(u, 1e-3), mleo_x=Estimate(x, 2e-3),
             pmo_l=Estimate(l_, 3e-3), mleo_xy=Estimate(xy, 4e-3, Kind.STATISTICAL),
         )  # fmt: skip
 
-    found = function(value(0.9, 0.0, 0.1, 0.0), value(0.2, 0.1, 0.2, 0.5))
+    found = function(value(0.9, 0.0, 0.1, 0.0, 0.4), value(0.2, 0.1, 0.2, 0.5, 0.6))
     wrong = float(found.kind is not Kind.STATISTICAL)
-    wanted = 4.0 * (6e-3 + 14e-3 * 0.6 / 0.6) / (0.6 - 14e-3)
-    return max(wrong, off([found.value, found.error], [4.0, wanted]))
+    ratio = 0.5 / 0.6
+    wanted = 4.0 * (6.5e-3 + 14e-3 * ratio) / (0.6 - 14e-3)
+    return max(wrong, off([found.value, found.error], [4.0 * ratio, wanted]))
 
 
 class _Nodes:
@@ -433,13 +436,13 @@ CONTINUOUS_LABELS: Table = {
     ),
     "naive q: as narrow as it gets": (_naive_run, naive.NaiveQSearch.run, "np.inf", "0.0"),
     "break-even: what is lost known exactly": (
-        _even, objective.break_even_gamma, "lost.error +", "",
+        _even, figures.break_even_gamma, "lost.error +", "",
     ),
     "break-even: what is won known exactly": (
-        _even, objective.break_even_gamma, "+ abs(ratio) * won.error", "",
+        _even, figures.break_even_gamma, "+ abs(ratio) * won.error", "",
     ),
     "break-even: of the value": (
-        _even, objective.break_even_gamma, "/ won.lower\n", "/ won.value\n",
+        _even, figures.break_even_gamma, "/ won.lower\n", "/ won.value\n",
     ),
     "labels: the rule is exact": (
         _over_labels, objective._over_labels, "rule.errors(terms).sum(axis=0) +", "",

@@ -112,7 +112,8 @@ def labels(
             "-o",
             "--output",
             metavar="DIR",
-            help="Write the figure labels.png and labels.json into this folder.",
+            help="Write the figure labels.png and labels.json into this folder, and what show "
+            "reads.",
         ),
     ] = None,
     as_json: AsJson = False,

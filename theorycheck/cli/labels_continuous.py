@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theorycheck.cli.options import parse_numbers
-from theorycheck.errors import ModelError, SettingError, nearest
+from theorycheck.errors import SettingError, nearest
 from theorycheck.estimate import Estimate, Verdict, positive
 
 if TYPE_CHECKING:
-    from theorycheck.inference import ExactContinuousLabel
-    from theorycheck.models import ContinuousLabelModel
-    from theorycheck.objectives import ContinuousObjective, ContinuousValue
-    from theorycheck.progress import Progress
+    from theorycheck.evaluation import CollapseComparison
+    from theorycheck.objectives import ContinuousFigures
 
 KINDS = ("discrete", "continuous")
+#: The file of all figures that `theorycheck show` reads.
+RESULT = "comparison.npz"
 #: Grid steps over x, in σ, by the radius that is asked for: measured on the benchmark.
 _STEPS = ((1e-3, 0.7), (1e-4, 0.5), (0.0, 0.35))
 #: Parts of the label that are tried between all of it and none of it.
@@ -93,6 +92,7 @@ def run(
     from theorycheck.terminal_progress import terminal_progress
 
     with stdout_kept_for_result():
+        from theorycheck.evaluation import compare_with_collapse
         from theorycheck.models import load_continuous_label_model
         from theorycheck.objectives import CONTINUOUS_FAMILIES, ContinuousObjective
 
@@ -112,100 +112,26 @@ def run(
         )
         step = next(step for least, step in _STEPS if tolerance >= least)
         progress = terminal_progress()
-        found = evaluated(data, objectives, KEPT[search], step, progress, seed=seed)
+        compared = compare_with_collapse(
+            data, objectives, KEPT[search], step=step, seed=seed, progress=progress
+        )
+        found = compared.comparison
         entry = entry_of(found)
     if as_json:
         print_json(entry, "labels_continuous")
     else:
-        _show(found)
+        show(found)
     if output is not None:
         from theorycheck.cli.labels_files import write_figure
         from theorycheck.report import continuous_labels_figure
 
-        figure = continuous_labels_figure(found.truth, found.collapsed)
+        figure = continuous_labels_figure(compared.truth, compared.collapsed)
         write_figure(output, figure, "labels_continuous", entry)
+        found.save(output / RESULT)
 
 
-@dataclass(frozen=True)
-class Found:
-    """Values at the ground truth, the collapsed f and those between, one for each objective.
-
-    Parameters
-    ----------
-    truth : list of ContinuousValue
-    between : dict of float to list of ContinuousValue
-        By the part of the label that is kept: 0 for the collapsed f; empty where there is none.
-    reason : str or None
-        Why there is none.
-    """
-
-    truth: list[ContinuousValue]
-    between: dict[float, list[ContinuousValue]]
-    reason: str | None
-
-    @property
-    def collapsed(self) -> list[ContinuousValue]:
-        """Return the values at the collapsed f; empty where there is none."""
-        return self.between.get(0.0, [])
-
-    def best(self, number: int) -> tuple[float, ContinuousValue]:
-        """Return the part kept of the f of smallest J for an objective, and its value."""
-        each = {1.0: self.truth, **self.between}
-        kept = min(each, key=lambda one: each[one][number].excess.value)
-        return kept, each[kept][number]
-
-
-def evaluated(
-    data: ContinuousLabelModel | ExactContinuousLabel,
-    objectives: Sequence[ContinuousObjective],
-    parts: Sequence[float],
-    step: float,
-    progress: Progress,
-    *,
-    seed: int = 0,
-) -> Found:
-    """Evaluate the ground truth and the f of the same p(x), or say why there are none.
-
-    Parameters
-    ----------
-    data : ContinuousLabelModel or ExactContinuousLabel
-        The ground truth.
-    objectives : sequence of ContinuousObjective
-    parts : sequence of float
-        Parts of the label that are kept, between the ground truth and the collapsed f.
-    step : float
-        Grid step over x, in σ.
-    progress : Progress
-    seed : int
-        Seed of quasi-Monte Carlo, for D > 2.
-
-    Returns
-    -------
-    Found
-    """
-    from theorycheck.inference import ExactContinuousLabel
-    from theorycheck.objectives import continuous_label_values
-    from theorycheck.rearrangements import LabelCollapse
-
-    source = data if isinstance(data, ExactContinuousLabel) else ExactContinuousLabel(data)
-
-    def values(model: ContinuousLabelModel | ExactContinuousLabel) -> list[ContinuousValue]:
-        return continuous_label_values(
-            model, source, objectives, step=step, seed=seed, progress=progress
-        )
-
-    truth = values(source)
-    try:
-        way = LabelCollapse(source.model, source.rule)
-        models = {kept: way.at(kept) for kept in (0.0, *parts)}
-    except ModelError as error:
-        return Found(truth, {}, str(error))
-    return Found(truth, {kept: values(model) for kept, model in models.items()}, None)
-
-
-def entry_of(found: Found) -> dict[str, object]:
+def entry_of(found: CollapseComparison) -> dict[str, object]:
     """Return the object that ``labels --labels continuous --json`` prints."""
-    data = found.truth[0].data
     families: dict[str, dict[str, object]] = {}
     rows: dict[str, list[dict[str, object]]] = {}
     for number, value in enumerate(found.truth):
@@ -227,8 +153,8 @@ def entry_of(found: Found) -> dict[str, object]:
             }
         )
     return {
-        "model": data.name,
-        "noise_variance": data.noise_variance.tolist(),
+        "model": found.name,
+        "noise_variance": found.noise_variance.tolist(),
         "labelled_share": found.truth[0].objective.labelled_share,
         "alpha": found.truth[0].objective.alpha,
         "data_information": found.truth[0].data_information.to_dict(),
@@ -237,10 +163,10 @@ def entry_of(found: Found) -> dict[str, object]:
     }
 
 
-def _family(found: Found, number: int) -> dict[str, object]:
+def _family(found: CollapseComparison, number: int) -> dict[str, object]:
     from theorycheck.objectives import break_even_gamma
 
-    def parts(one: ContinuousValue) -> dict[str, object]:
+    def parts(one: ContinuousFigures) -> dict[str, object]:
         return {key: entry for key, entry in one.to_dict().items() if key != "excess"}
 
     value = found.truth[number]
@@ -251,24 +177,28 @@ def _family(found: Found, number: int) -> dict[str, object]:
         "ground_truth": parts(value),
         "collapsed": None if other is None else parts(other),
         "between": [
-            {"kept": kept, **parts(values[number])}
-            for kept, values in sorted(found.between.items())
-            if kept
+            {"kept": part.kept, **parts(part.figures[number])} for part in found.parts if part.kept
         ],
         "break_even_gamma": None if even is None else even.to_dict(),
     }
 
 
-def _prefers(value: ContinuousValue, other: ContinuousValue) -> str:
+def _prefers(value: ContinuousFigures, other: ContinuousFigures) -> str:
     return _PREFERS[positive(value.excess - other.excess)]
 
 
-def _show(found: Found) -> None:
-    """Print a table for every family, and what they say."""
+def show(found: CollapseComparison) -> None:
+    """Print a table for every family, and what they say.
+
+    Parameters
+    ----------
+    found : CollapseComparison
+    """
     from theorycheck.cli.render import console, say, table
 
     out = console()
-    kept = sorted(found.between, reverse=True)
+    others = [part.figures for part in reversed(found.parts)]
+    kept = [part.kept for part in reversed(found.parts)]
     heads = {0.0: "collapsed"}
     columns = ("nats", "ground truth", *(heads.get(one, f"κ = {one:g}") for one in kept))
     families = dict.fromkeys(value.objective.family for value in found.truth)
@@ -276,27 +206,27 @@ def _show(found: Found) -> None:
         own = [k for k, one in enumerate(found.truth) if one.objective.family == family]
         rows = []
         for number in own:
-            each = [found.truth[number], *(found.between[one][number] for one in kept)]
+            each = [one[number] for one in (found.truth, *others)]
             gamma = each[0].objective.gamma
             rows.append((f"J at γ = {gamma:g}", *(str(one.excess) for one in each)))
-        each = [found.truth[own[0]], *(found.between[one][own[0]] for one in kept)]
+        each = [one[own[0]] for one in (found.truth, *others)]
         rows += [(text, *(str(getattr(one, name)) for one in each)) for name, text in PARTS]
         first = each[0]
         weight = f", α = {first.objective.alpha:g}" if first.objective.alpha else ""
         title = (
-            f"{first.data.name}: {family.name}{weight}, {first.objective.labelled_share:.3g} of "
+            f"{found.name}: {family.name}{weight}, {first.objective.labelled_share:.3g} of "
             "the x labelled"
         )
         out.print(table(title, columns, rows))
         say(out, in_words(found, own))
 
 
-def in_words(found: Found, own: Sequence[int]) -> str:
+def in_words(found: CollapseComparison, own: Sequence[int]) -> str:
     """Say which f a family prefers, and for which γ.
 
     Parameters
     ----------
-    found : Found
+    found : CollapseComparison
         What was evaluated.
     own : sequence of int
         Numbers of the family's objectives.
@@ -328,9 +258,9 @@ def in_words(found: Found, own: Sequence[int]) -> str:
     return " ".join(part for part in (text, even, _between(found, own)) if part)
 
 
-def _between(found: Found, own: Sequence[int]) -> str:
+def _between(found: CollapseComparison, own: Sequence[int]) -> str:
     """Say how much of the information the best of all f keeps."""
-    if len(found.between) < 2:
+    if len(found.parts) < 2:
         return ""
     parts = []
     for number in own:

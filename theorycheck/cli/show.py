@@ -61,6 +61,7 @@ def show(
             "noise_curve": _noise_curve,
             "judged": _judged,
             "labelled_optimum": _labelled_optimum,
+            "collapse_comparison": _collapse_comparison,
         }
         if head.schema not in makers:
             raise LoadingError(f"{file}: holds a result of a kind not known here: '{head.schema}'")
@@ -175,6 +176,16 @@ def _labelled_optimum(file: Path) -> _Shown:
     entry = {**result.objective.to_dict(), **result.to_dict()}
     data = result.value.data
     return _Shown("labels", entry, lambda: tables(data, [(result.ground_truth, result)]), None)
+
+
+def _collapse_comparison(file: Path) -> _Shown:
+    from theorycheck.cli.labels_continuous import entry_of
+    from theorycheck.cli.labels_continuous import show as tables
+    from theorycheck.evaluation import CollapseComparison
+
+    result = CollapseComparison.load(file)
+    entry = entry_of(result)
+    return _Shown("labels", entry, lambda: tables(result), "labels_continuous")
 
 
 def _judged(file: Path) -> _Shown:

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from theorycheck.cli.labels_continuous import KEPT, PARTS, Found, evaluated
+from theorycheck.cli.labels_continuous import KEPT, PARTS
 from theorycheck.cli.options import parse_numbers
 from theorycheck.errors import SettingError, nearest
 
 if TYPE_CHECKING:
     from neural import ContinuousLabelledSample, ContinuousRunResult
+    from theorycheck.evaluation import CollapseComparison
     from theorycheck.models import ContinuousLabelModel
+    from theorycheck.objectives import ContinuousFigures
 
 #: Grid step over x, in σ, at which network and other f are evaluated.
 _STEP = 0.7
@@ -59,6 +61,7 @@ def run(
         sample = _sample(data, data_size, labelled_share, settings.training.seed)
         # Last, because it takes seconds that a mistake above need not.
         from neural import judge_continuous_run, train_labelled
+        from theorycheck.evaluation import compare_with_collapse
         from theorycheck.inference import ExactContinuousLabel
 
         progress = terminal_progress()
@@ -67,7 +70,10 @@ def run(
         result = judge_continuous_run(trained, source, progress=progress)
         beside = None
         if search != "none":
-            beside = evaluated(source, [objective], KEPT[search], _STEP, progress)
+            compared = compare_with_collapse(
+                source, [objective], KEPT[search], step=_STEP, progress=progress
+            )
+            beside = compared.comparison
     entry = {**result.to_dict(), "beside": None if beside is None else _compared(beside)}
     if directory is not None:
         from theorycheck.cli.train_labels_files import write_result
@@ -93,7 +99,7 @@ def _sample(
     return ContinuousLabelledSample.drawn(data, data_size, share, stream).checked(data, share)
 
 
-def _compared(found: Found) -> dict[str, object]:
+def _compared(found: CollapseComparison) -> dict[str, object]:
     """Return J of the ground truth and of other f of the same p(x), for JSON."""
     kept, best = found.best(0)
     return {
@@ -106,7 +112,7 @@ def _compared(found: Found) -> dict[str, object]:
     }
 
 
-def _show(result: ContinuousRunResult, beside: Found | None) -> None:
+def _show(result: ContinuousRunResult, beside: CollapseComparison | None) -> None:
     """Print all restarts, the selected one beside other f, and what they say."""
     from theorycheck.cli.render import console, say, table
 
@@ -129,7 +135,7 @@ def _show(result: ContinuousRunResult, beside: Found | None) -> None:
     ]
     heads = ("", "start", "objective (validation)", "J by its own q and bound")
     out.print(table(title, heads, rows))
-    columns = {"selected": result.judged.value}
+    columns: dict[str, ContinuousFigures] = {"selected": result.judged.value}
     if beside is not None:
         columns["ground truth"] = beside.truth[0]
         if beside.collapsed:
@@ -150,13 +156,13 @@ def _show(result: ContinuousRunResult, beside: Found | None) -> None:
     )
 
 
-def in_words(result: ContinuousRunResult, beside: Found | None) -> list[str]:
+def in_words(result: ContinuousRunResult, beside: CollapseComparison | None) -> list[str]:
     """Say what the selected network learned of the label, and beside which f it stands.
 
     Parameters
     ----------
     result : ContinuousRunResult
-    beside : Found or None
+    beside : CollapseComparison or None
         The ground truth and other f of the same p(x).
 
     Returns

@@ -2,6 +2,10 @@
 from ._amortisation import Encoder as Encoder
 from ._amortisation import own_excess as own_excess
 from ._amortisation import own_negative_elbo as own_negative_elbo
+from ._collapse_comparison import CollapseComparison as CollapseComparison
+from ._collapse_comparison import ComparedValues as ComparedValues
+from ._collapse_comparison import KeptPart as KeptPart
+from ._collapse_comparison import compare_with_collapse as compare_with_collapse
 from ._continuous_judging import ContinuousJudged as ContinuousJudged
 from ._continuous_judging import continuous_own_excess as continuous_own_excess
 from ._continuous_judging import judge_continuous as judge_continuous

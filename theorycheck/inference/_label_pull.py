@@ -56,8 +56,8 @@ class LabelPull(NamedTuple):
         )
 
     def cost(
-        self, mean: Float64[Array, "..."], scale: Float64[Array, "..."]
-    ) -> Float64[Array, "..."]:
+        self, mean: Float64[Array, " ..."], scale: Float64[Array, " ..."]
+    ) -> Float64[Array, " ..."]:
         """Return −c E log N(y; mean, scale²), broadcast over points x in the last dimension."""
         square = self.variance + (self.mean - mean) ** 2
         result: Array = self.weight * (_HALF_LOG_2PI + np.log(scale) + 0.5 * square / scale**2)

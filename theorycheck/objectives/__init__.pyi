@@ -1,10 +1,11 @@
 # The face of this room: what other rooms and users import, each name once.
 from ._averages import averages_on_boxes as averages_on_boxes
 from ._averaging import PMO_TOLERANCE as PMO_TOLERANCE
-from ._continuous_objective import CONTINUOUS_FAMILIES as CONTINUOUS_FAMILIES
-from ._continuous_objective import ContinuousObjective as ContinuousObjective
-from ._continuous_objective import ContinuousValue as ContinuousValue
-from ._continuous_objective import break_even_gamma as break_even_gamma
+from ._continuous_figures import CONTINUOUS_FAMILIES as CONTINUOUS_FAMILIES
+from ._continuous_figures import ContinuousFigures as ContinuousFigures
+from ._continuous_figures import ContinuousObjective as ContinuousObjective
+from ._continuous_figures import ContinuousValue as ContinuousValue
+from ._continuous_figures import break_even_gamma as break_even_gamma
 from ._continuous_objective import common_rule as common_rule
 from ._continuous_objective import continuous_entropies as continuous_entropies
 from ._continuous_objective import continuous_label_value as continuous_label_value

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
@@ -22,9 +21,6 @@ from theorycheck.arrays import Array
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import (
-    FLEXIBLE,
-    NAIVE,
-    NAIVE_CONDITIONAL,
     NAIVE_IWAE,
     ContinuousBound,
     DataRule,
@@ -36,11 +32,9 @@ from theorycheck.inference import (
     data_rule,
 )
 from theorycheck.models import ContinuousLabelModel
-from theorycheck.objectives._weighed_bounds import WeighedBounds, collapse_of
+from theorycheck.objectives._continuous_figures import ContinuousObjective, ContinuousValue
 from theorycheck.progress import NO_PROGRESS, Progress
 
-#: What q(y, z | x) may be where the label is continuous.
-CONTINUOUS_FAMILIES = (NAIVE, NAIVE_CONDITIONAL, FLEXIBLE, NAIVE_IWAE)
 #: Grid step over x in σ, and mass of the lightest nodes that are left out.
 _STEP, _IGNORED = 0.7, 1e-8
 #: Nats that a divergence is taken to be at most where no node is.
@@ -50,93 +44,6 @@ _NONE = Estimate(0.0, 0.0, Kind.EXACT)
 _DRAWS = (256, 16, 0)
 #: Step, and size, repetitions and seed of draws.
 _Draws = tuple[float, int, int, int]
-
-
-@dataclass(frozen=True)
-class ContinuousObjective(WeighedBounds):
-    """The objective of a semi-supervised VAE whose label is continuous.
-
-    Parameters
-    ----------
-    gamma : float
-        γ >= 0, weight of the labelled bound.
-    labelled_share : float
-        ℓ in [0, 1], the share of observations that have a label.
-    family : Family
-        One of CONTINUOUS_FAMILIES.
-    alpha : float
-        α >= 0, weight of E log q(y|x) on labelled x.
-
-    Raises
-    ------
-    SettingError
-        If a weight is negative or not finite, the share is not in [0, 1], or the family is not
-        one of models with a continuous label.
-    """
-
-    gamma: float = 1.0
-    labelled_share: float = 0.1
-    family: Family = NAIVE_CONDITIONAL
-    alpha: float = 0.0
-
-    def __post_init__(self) -> None:
-        self._check(CONTINUOUS_FAMILIES, "a model with a continuous label")
-
-
-@dataclass(frozen=True, eq=False)
-class ContinuousValue:
-    """The exact value of an objective with a continuous label at a given f, and its parts, in nats.
-
-    Parameters
-    ----------
-    objective : ContinuousObjective
-    model, data : ContinuousLabelModel
-        The f under test, and the ground truth.
-    mleo_x, mleo_xy : Estimate
-        KL[p(x) ‖ p_f(x)] and KL[p(x, y) ‖ p_f(x, y)].
-    pmo_u, pmo_l : Estimate
-        What the best q misses of log p_f(x), and of log p_f(x | y).
-    label_kl : Estimate
-        E KL[p(y|x) ‖ q(y|x)], p(y|x) that of the data.
-    information, data_information : Estimate
-        I(x; y) of the model and of the data.
-    """
-
-    objective: ContinuousObjective
-    model: ContinuousLabelModel
-    data: ContinuousLabelModel
-    mleo_x: Estimate
-    mleo_xy: Estimate
-    pmo_u: Estimate
-    pmo_l: Estimate
-    label_kl: Estimate
-    information: Estimate
-    data_information: Estimate
-
-    @property
-    def collapse(self) -> Estimate:
-        """1 − I_f(x; y)/I(x; y); see :func:`collapse_of`."""
-        return collapse_of(self.information, self.data_information)
-
-    @property
-    def excess(self) -> Estimate:
-        """J: the objective less the entropies of the data."""
-        unlabelled, labelled, label = self.objective.weights
-        total = (self.mleo_x + self.pmo_u).scaled(unlabelled)
-        total = total + (self.mleo_xy + self.pmo_l).scaled(labelled)
-        return total + self.label_kl.scaled(label) if label else total
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the excess, its parts and the information for JSON."""
-        return {
-            "excess": self.excess.to_dict(),
-            "mleo_x": self.mleo_x.to_dict(),
-            "mleo_xy": self.mleo_xy.to_dict(),
-            "pmo_u": self.pmo_u.to_dict(),
-            "pmo_l": self.pmo_l.to_dict(),
-            "label_kl": self.label_kl.to_dict(),
-            "information": self.information.to_dict(),
-        }
 
 
 def continuous_label_values(
@@ -196,9 +103,9 @@ def continuous_label_values(
         advance(1)
     return [
         ContinuousValue(
-            one, exact.model, source.model, table.mleo_x(), table.mleo_xy(), pmo_u,
+            one, table.mleo_x(), table.mleo_xy(), pmo_u,
             _NONE if one.family == NAIVE_IWAE else table.labelled(),
-            label_kl, information, side.information,
+            label_kl, information, side.information, exact.model, source.model,
         )
         for one in objectives
         for pmo_u, label_kl in [found[one.family, one.label_weight]]
@@ -272,33 +179,6 @@ def common_rule(*models: ContinuousLabelModel) -> LabelRule:
     asking = [one for one in dict.fromkeys(models) if one.shared is None] or [models[0]]
     edges = [ExactContinuousLabel(one).rule.edges for one in asking]
     return LabelRule(np.unique(np.concatenate(edges)))
-
-
-def break_even_gamma(truth: ContinuousValue, collapsed: ContinuousValue) -> Estimate | None:
-    """Return the γ at which the ground truth and a collapsed f have the same J.
-
-    Parameters
-    ----------
-    truth, collapsed : ContinuousValue
-        Of one family, labelled share and α.
-
-    Returns
-    -------
-    Estimate or None
-        Below it the objective prefers the collapsed f; negative where it never does. None where a
-        label costs the collapsed f nothing, or no x has one.
-    """
-    share, pulled = truth.objective.labelled_share, truth.objective.label_weight
-    lost = (truth.mleo_x + truth.pmo_u) - (collapsed.mleo_x + collapsed.pmo_u)
-    if pulled:
-        lost = lost + (truth.label_kl - collapsed.label_kl).scaled(pulled)
-    won = (collapsed.mleo_xy + collapsed.pmo_l) - (truth.mleo_xy + truth.pmo_l)
-    if share == 0.0 or won.lower <= 0.0:
-        return None
-    ratio = lost.value / won.value
-    odds = (1.0 - share) / share
-    radius = odds * (lost.error + abs(ratio) * won.error) / won.lower
-    return Estimate(odds * ratio, radius, lost.kind | won.kind)
 
 
 def _exact_pair(

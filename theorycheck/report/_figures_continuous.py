@@ -83,5 +83,6 @@ def _line(value: ContinuousValue) -> np.ndarray[tuple[int], np.dtype[np.float64]
     """Return J at every γ, which is linear in it; J below 1e-6 is not drawn."""
     share = value.objective.labelled_share
     free = (1.0 - share) * (value.mleo_x.value + value.pmo_u.value)
+    free += share * value.objective.alpha * value.label_kl.value
     labelled = share * (value.mleo_xy.value + value.pmo_l.value)
     return np.maximum(free + labelled * _GAMMAS, 1e-6)
