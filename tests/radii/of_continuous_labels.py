@@ -52,8 +52,10 @@ def _grid(function: Callable[..., Any]) -> float:
         sigma=np.ones(1), f=np.zeros((1, 2)), log_weight=np.array([-1.0, -3.0]), name="f",
         missing_mass=1e-3,
     )  # fmt: skip
-    known = lambda _, x: SimpleNamespace(value=-0.5 * x[:, 0] ** 2)  # noqa: E731
-    found = rewired(function, log_density_on_boxes=known, _LIGHT=2.0)(boxes, 0.5)
+    boxes.peak_log_density = 0.0
+    one = np.ones(1)
+    known = lambda *_: SimpleNamespace(x=one[:, None], density=one, coarse=one > 0.0)  # noqa: E731
+    found = rewired(function, grid_of_nodes=known, _LIGHT=2.0)(boxes, 0.5)
     return off(found.missing_mass, 1e-3 + math.exp(-3.0) + 1e-17)
 
 
@@ -120,7 +122,7 @@ def _assemble(function: Callable[..., Any]) -> float:
         -one, one, np.zeros((1, 144, 1)), np.zeros((1, 1)), np.ones(1), np.full(1, 0.25),
         np.full(1, math.log(0.5)), np.zeros(1, dtype=bool), np.zeros(1, dtype=bool), np.zeros(1),
     )  # fmt: skip
-    found = function(batch, np.ones(1), "f")
+    found = function(batch, np.ones(1), "f", lambda z: z)
     return max(off(found.defect, 0.25), off(found.unresolved_mass, 0.5))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 
@@ -76,6 +76,8 @@ class LatentBoxes:
         σ.
     name : str
         What the model is called.
+    function : callable
+        f itself, latents (n, 2) to means (n, D).
     """
 
     lower: Float64[Array, "boxes 2"]
@@ -90,6 +92,7 @@ class LatentBoxes:
     unresolved: Bool[Booleans, " boxes"]
     sigma: PerDimension
     name: str
+    function: Callable[[Float64[Array, "n 2"]], Points] = field(repr=False)
 
     @property
     def size(self) -> int:
@@ -190,7 +193,7 @@ def latent_boxes(
         chosen = min(max(count // 2, _BATCH), room)
         children = _evaluated(function, sigma, *_halves(_taken(waiting, order[:chosen])))
         waiting = _joined([_taken(waiting, order[chosen:]), children])
-    return _assemble(_joined([*done, waiting]), sigma, name)
+    return _assemble(_joined([*done, waiting]), sigma, name, function)
 
 
 def _first_edges() -> Array:
@@ -275,7 +278,9 @@ def _evaluated_batch(
     )  # fmt: skip
 
 
-def _assemble(batch: _Batch, sigma: Array, name: str) -> LatentBoxes:
+def _assemble(
+    batch: _Batch, sigma: Array, name: str, function: Callable[[Points], Points]
+) -> LatentBoxes:
     nodes, weights = gauss_legendre(BOX_RULE)
     unit = np.array(list(product(nodes, repeat=2)))
     unit_log_weight = np.log(np.array([a * b for a, b in product(weights, repeat=2)]))
@@ -296,4 +301,5 @@ def _assemble(batch: _Batch, sigma: Array, name: str) -> LatentBoxes:
         unresolved=~batch.resolved,
         sigma=sigma,
         name=name,
+        function=function,
     )
