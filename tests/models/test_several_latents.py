@@ -108,7 +108,7 @@ def test_what_belongs_to_a_line_is_refused() -> None:
         parse_expression("[z1, z2]").breakpoints()
     model = load_model(plane, noise_variance=0.1)
     assert not is_on_line(model)
-    with pytest.raises(ModelError, match="for decoders of one latent.*latents: 2"):
+    with pytest.raises(ModelError, match=r"for decoders of one latent.*latents: 2"):
         as_generative(model)
     with pytest.raises(DecoderError, match=r"z must have shape \(n, 2\), not \(3,\)"):
         model.decoder(np.zeros(3))

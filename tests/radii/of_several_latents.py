@@ -1,4 +1,4 @@
-"""Radii of models of several latents: the optimal q, and the posterior (inference/_product_q.py)."""
+"""Radii of models of several latents: the optimal q (_product_q.py), and the posterior."""
 
 from __future__ import annotations
 
