@@ -19,9 +19,13 @@ from theorycheck.inference import (
     MeanField,
     MeanFieldBoxes,
     exact_model,
+    log_density_on_boxes,
     posterior_on_boxes,
 )
+from theorycheck.inference._boxed_posterior import posterior_squares_on_boxes
+from theorycheck.inference._boxed_products import density_by_products
 from theorycheck.models import Decoder, GenerativeModel, load_model
+from theorycheck.quadrature import latent_boxes
 
 Array = NDArray[np.float64]
 
@@ -197,3 +201,54 @@ def test_the_elbo_is_a_lower_bound(seed: int, sigma: float) -> None:
     mean, scale = rng.normal(size=(8, 2)), np.exp(rng.uniform(-2.0, 0.0, (8, 2)))
     other = found.negative_elbo(x, mean, scale)
     assert (other >= best.negative_elbo - best.gap - 1e-6).all()
+
+
+@pytest.mark.parametrize("data_dim", [7, 64])
+def test_many_dimensions_by_matrix_products(data_dim: int) -> None:
+    rng = np.random.default_rng(data_dim)
+    w = 0.4 * rng.normal(size=(data_dim, 2)) / math.sqrt(data_dim / 8.0)
+    known = ExactLinearGaussian(LinearGaussianModel(w, 0.05))
+    found = plane(lambda z: z @ w.T, math.sqrt(0.05))
+    x = known.model.sample(100, 0)[1]
+    p, wanted = found.log_density(x), known.log_density(x)
+    np.testing.assert_allclose(p.value, wanted.value, rtol=1e-12, atol=1e-11)
+    assert (np.abs(p.value - wanted.value) <= p.error + wanted.error).all()
+    assert p.error.max() < 1e-5
+    np.testing.assert_allclose(p.posterior_mean_f, wanted.posterior_mean_f, atol=1e-9)
+    np.testing.assert_allclose(found.posterior_squares(x), known.posterior_squares(x), atol=1e-9)
+    best = found.best_q(x)
+    np.testing.assert_allclose(best.negative_elbo + p.value, known.kl, atol=1e-10)
+
+
+def test_products_and_pairs_agree_and_f_need_not_be_held() -> None:
+    f, sigma = brute_plane.smooth_decoder(8, 6), np.full(6, 0.4)
+    x = plane(f, 0.4).model.sample(30, 1)[1]
+    held = latent_boxes(f, sigma)
+    again = latent_boxes(f, sigma, held=False, largest_move=6.0, resolution=1e-9)
+    assert again.f.shape == (6, 0)
+    assert again.size < held.size
+    pairs = log_density_on_boxes(held, x)
+    for boxes in (held, again):
+        sums = density_by_products(boxes, x, squares=True)
+        off = np.abs(np.expm1(sums.value - pairs.value))
+        assert (off <= sums.relative_error + pairs.relative_error).all()
+        assert off.max() < 1e-9
+        np.testing.assert_allclose(sums.mean_f, pairs.posterior_mean_f, atol=1e-8)
+        squares = posterior_squares_on_boxes(held, x)
+        np.testing.assert_allclose(sums.squares, squares, atol=1e-8)
+        post = posterior_on_boxes(boxes, x[0])
+        assert float(post.weight @ post.density) == pytest.approx(1.0, abs=1e-8)
+
+
+def test_far_from_the_image_the_radius_grows() -> None:
+    """What lies beyond the boxes is held against the x that it could be near to."""
+    w = np.zeros((8, 2))
+    w[0, 0] = w[1, 1] = 1.0
+    found = plane(lambda z: z @ w.T, 0.5)
+    known = ExactLinearGaussian(LinearGaussianModel(w, 0.25))
+    x = np.zeros((3, 8))
+    x[:, 0] = 0.0, 12.0, 40.0
+    p = found.log_density(x)
+    assert (np.abs(p.value - known.log_density(x).value) <= p.error).all()
+    assert p.error[0] < 1e-7
+    assert np.isinf(p.error[2])

@@ -14,6 +14,7 @@ from tests.radii.inventory import makers, mutated
 from tests.radii.of_averages import AVERAGES
 from tests.radii.of_balls import BALLS
 from tests.radii.of_bound_tree import BOUND_TREE
+from tests.radii.of_boxed_products import BOXED_PRODUCTS
 from tests.radii.of_boxes import BOXES
 from tests.radii.of_certificate import CERTIFICATE
 from tests.radii.of_coarser_rules import COARSER_RULES
@@ -53,6 +54,7 @@ TABLES: dict[str, Table] = {
     "averages": AVERAGES,
     "balls": BALLS,
     "bound tree": BOUND_TREE,
+    "boxed products": BOXED_PRODUCTS,
     "boxes": BOXES,
     "certificate": CERTIFICATE,
     "coarser rules": COARSER_RULES,

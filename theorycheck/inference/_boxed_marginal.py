@@ -9,10 +9,13 @@ from numpy.typing import ArrayLike
 
 from theorycheck.arrays import Array
 from theorycheck.errors import ModelError, SettingError
+from theorycheck.inference._boxed_products import density_by_products
 from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.quadrature import LatentBoxes, TrapezoidGrid, grid_of_nodes
 from theorycheck.quadrature.kernels import box_density_batch
 
+#: Data dimensions up to which x and f are compared one by one; beyond, by matrix products.
+BY_PAIRS = 6
 #: Latents of less weight than this, in nats below 1, lay no nodes of a grid.
 _LIGHT = 50.0
 #: How far in nats below its peak p(x) is looked at.
@@ -40,6 +43,9 @@ def log_density_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> LogDensity:
         If x has the wrong shape or is not finite.
     """
     points = as_points(x, boxes.sigma.size)
+    if by_products(boxes):
+        sums = density_by_products(boxes, points)
+        return _known_to(sums.value, sums.relative_error, sums.mean_f)
     count = len(points)
     value, relative, mean_f = np.empty(count), np.empty(count), np.empty_like(points)
     # Neighbours share the boxes that can matter to them.
@@ -51,7 +57,26 @@ def log_density_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> LogDensity:
     back = np.empty_like(order)
     back[order] = np.arange(count)
     value, relative, mean_f = value[back] + boxes.peak_log_density, relative[back], mean_f[back]
-    relative += _missing_share(boxes, value)
+    return _known_to(value, relative + _missing_share(boxes, value), mean_f)
+
+
+def by_products(boxes: LatentBoxes) -> bool:
+    """Tell whether sums over the nodes of boxes are taken as matrix products.
+
+    Parameters
+    ----------
+    boxes : LatentBoxes
+        f on boxes.
+
+    Returns
+    -------
+    bool
+    """
+    return boxes.sigma.size > BY_PAIRS or not boxes.held
+
+
+def _known_to(value: Array, relative: Array, mean_f: Array) -> LogDensity:
+    """Say what log p(x) is known to, where the relative error of p(x) is known."""
     error = np.where(relative < 0.5, -np.log1p(-np.minimum(relative, 0.5)), np.inf)
     return LogDensity(value, error, relative, mean_f)
 

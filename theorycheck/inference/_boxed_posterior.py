@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from theorycheck.arrays import Array, Booleans, PerDimension, Points
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
-from theorycheck.inference._boxed_marginal import log_density_on_boxes
+from theorycheck.inference._boxed_marginal import by_products, log_density_on_boxes
+from theorycheck.inference._boxed_products import density_by_products
 from theorycheck.inference._marginal import as_points
 from theorycheck.quadrature import LatentBoxes
 from theorycheck.quadrature.kernels import BOX_RULE
@@ -42,12 +43,15 @@ class BoxWeights(NamedTuple):
         Posterior mass at each of these nodes; a row sums to one.
     log_joint : ndarray, shape (m, M)
         Log of φ(z) N(x; f(z), σ²) there, nats.
+    f : ndarray, shape (M, D)
+        Decoder means there.
     """
 
     rows: slice
     nodes: Bool[Booleans, " nodes"]
     weight: Float64[Array, "m M"]
     log_joint: Float64[Array, "m M"]
+    f: Float64[Array, "M D"]
 
 
 def box_weights(boxes: LatentBoxes, x: Points) -> Iterator[BoxWeights]:
@@ -64,7 +68,7 @@ def box_weights(boxes: LatentBoxes, x: Points) -> Iterator[BoxWeights]:
     BoxWeights
     """
     each = len(boxes.latents) // boxes.size
-    centre, f = boxes.centre / boxes.sigma, boxes.f / boxes.sigma[:, None]
+    centre = boxes.centre / boxes.sigma
     block = max(1, min(_TOGETHER, _AT_ONCE // boxes.size))
     for start in range(0, len(x), block):
         part = x[start : start + block] / boxes.sigma
@@ -76,15 +80,17 @@ def box_weights(boxes: LatentBoxes, x: Points) -> Iterator[BoxWeights]:
         few = max(1, _AT_ONCE // (each * max(int(seen.sum(axis=1).max()), 1)))
         for begin in range(0, len(part), few):
             own = slice(begin, begin + few)
-            nodes = np.repeat(seen[own].any(axis=0), each)
-            exponent = -0.5 * _squares(part[own], f[:, nodes])
+            near = seen[own].any(axis=0)
+            nodes = np.repeat(near, each)
+            f = boxes.values(np.flatnonzero(near)).reshape(-1, boxes.sigma.size)
+            exponent = -0.5 * _squares(part[own], (f / boxes.sigma).T)
             weight = exponent + boxes.log_weight[nodes]
             weight = np.exp(weight - weight.max(axis=1, keepdims=True))
             weight /= weight.sum(axis=1, keepdims=True)
             prior = -0.5 * (boxes.latents[nodes] ** 2).sum(axis=1) - math.log(2.0 * math.pi)
             joint = exponent + prior + boxes.peak_log_density
             rows = slice(start + begin, start + begin + len(weight))
-            yield BoxWeights(rows, nodes, weight, joint)
+            yield BoxWeights(rows, nodes, weight, joint, f)
 
 
 def _squares(x: Array, f: Array) -> Array:
@@ -110,10 +116,12 @@ def posterior_squares_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> Points:
     ndarray, shape (n, D)
     """
     points = as_points(x, boxes.sigma.size)
+    if by_products(boxes):
+        return density_by_products(boxes, points, squares=True).squares
     squares = np.empty_like(points)
     for part in box_weights(boxes, points):
         for d, here in enumerate(points[part.rows].T):
-            apart = (here[:, None] - boxes.f[d, part.nodes]) ** 2
+            apart = (here[:, None] - part.f[:, d]) ** 2
             squares[part.rows, d] = (part.weight * apart).sum(axis=1)
     return squares
 

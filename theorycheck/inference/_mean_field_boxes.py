@@ -16,7 +16,11 @@ from scipy.special import ndtri
 
 from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.errors import ModelError
-from theorycheck.inference._boxed_marginal import grid_on_boxes, log_density_on_boxes
+from theorycheck.inference._boxed_marginal import (
+    BY_PAIRS,
+    grid_on_boxes,
+    log_density_on_boxes,
+)
 from theorycheck.inference._boxed_posterior import posterior_squares_on_boxes
 from theorycheck.inference._exact_model import BestQ
 from theorycheck.inference._family import MEAN_FIELD, Family, checked_family
@@ -24,6 +28,9 @@ from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.inference._product_q import OptimalProductQ, ProductQSearch
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import (
+    LARGEST_MOVE,
+    NEGLIGIBLE,
+    RESOLUTION,
     DataSample,
     LatentBoxes,
     TrapezoidGrid,
@@ -37,6 +44,12 @@ from theorycheck.quadrature.kernels import BOX_RULE
 _COVERED_REACH, _CELL, _AROUND = 8.0, 3.0, 2
 #: Numbers that the boxes may hold: 480 MB.
 _NUMBERS = 60_000_000
+#: Boxes below which f is not held but evaluated when it is asked for.
+_ENOUGH = 6_000
+#: σ that f may move on a box, and its last coefficients, where D is large: the rule's error is then
+#: below 4e-9 of the integrand's maximum (12 Gauss nodes for 6σ along one latent). And the prior
+#: mass of boxes that are left as they are: f is far from any x there, or the radius says so.
+_MOVE, _RESOLUTION, _NEGLIGIBLE = 6.0, 1e-9, 1e-12
 #: Candidates that serve the neighbours of a group of x, and nats within which a minimum is one.
 _CANDIDATES, _CANDIDATE_MARGIN = 8, 0.5
 #: Two candidates are the same where they are nearer than this, in scales.
@@ -69,10 +82,20 @@ class MeanFieldBoxes:
     @cached_property
     def boxes(self) -> LatentBoxes:
         """Return f on boxes in z."""
+        dim = self.model.data_dim
+        many = dim > BY_PAIRS
+        fit = _NUMBERS // (BOX_RULE**2 * (dim + 4))
+        held = not many or fit >= _ENOUGH
         return latent_boxes(
-            self.model.decoder, self.model.sigma, name=self.model.name,
-            max_boxes=max(_NUMBERS // (BOX_RULE**2 * (self.model.data_dim + 4)), 1),
-        )  # fmt: skip
+            self.model.decoder,
+            self.model.sigma,
+            name=self.model.name,
+            max_boxes=fit if held else _NUMBERS // (BOX_RULE**2 * 4 + dim),
+            largest_move=_MOVE if many else LARGEST_MOVE,
+            resolution=_RESOLUTION if many else RESOLUTION,
+            negligible=_NEGLIGIBLE if many else NEGLIGIBLE,
+            held=held,
+        )
 
     @property
     def unresolved_mass(self) -> float:

@@ -156,14 +156,12 @@ def middles_of(boxes: LatentBoxes) -> _Table:
     mean = 0.5 * (boxes.lower + boxes.upper)
     half = 0.5 * (boxes.upper - boxes.lower)
     low, high = BOX_RULE // 2 - 1, BOX_RULE // 2
-    f = boxes.f.reshape(-1, boxes.size, BOX_RULE, BOX_RULE)[:, :, low : high + 1, low : high + 1]
-    f = f / boxes.sigma[:, None, None, None]
-    slope = f.mean(axis=(2, 3)).T
-    z = boxes.latents.reshape(boxes.size, BOX_RULE, BOX_RULE, 2)
-    steps = np.stack([z[:, high, 0, 0] - z[:, low, 0, 0], z[:, 0, high, 1] - z[:, 0, low, 1]], 1)
-    moves = np.stack(
-        [np.diff(f, axis=2).mean(axis=(2, 3)).T, np.diff(f, axis=3).mean(axis=(2, 3)).T], axis=1
-    )
+    z = boxes.latents.reshape(boxes.size, BOX_RULE, BOX_RULE, 2)[:, low : high + 1, low : high + 1]
+    f = boxes.function(z.reshape(-1, 2)) / boxes.sigma
+    f = f.reshape(boxes.size, 2, 2, -1)
+    slope = f.mean(axis=(1, 2))
+    steps = np.stack([z[:, 1, 0, 0] - z[:, 0, 0, 0], z[:, 0, 1, 1] - z[:, 0, 0, 1]], axis=1)
+    moves = np.stack([(f[:, 1] - f[:, 0]).mean(axis=1), (f[:, :, 1] - f[:, :, 0]).mean(axis=1)], 1)
     steepness = (moves**2).sum(axis=2) / steps**2
     log_scale = -0.5 * np.log1p(steepness)
     offset = 0.5 * (slope**2).sum(axis=1) + 0.5 * (mean**2).sum(axis=1) - log_scale.sum(axis=1)

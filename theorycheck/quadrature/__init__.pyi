@@ -17,6 +17,10 @@ from ._data_nodes import sobol_points as sobol_points
 from ._data_nodes import standard_errors as standard_errors
 from ._data_nodes import trapezoid_grid as trapezoid_grid
 from ._largest_slope import largest_slope as largest_slope
+from ._latent_boxes import BOX_REACH as BOX_REACH
+from ._latent_boxes import LARGEST_MOVE as LARGEST_MOVE
+from ._latent_boxes import NEGLIGIBLE as NEGLIGIBLE
+from ._latent_boxes import RESOLUTION as RESOLUTION
 from ._latent_boxes import LatentBoxes as LatentBoxes
 from ._latent_boxes import latent_boxes as latent_boxes
 from ._latent_cells import LatentCells as LatentCells
