@@ -157,7 +157,7 @@ class PlanePosterior:
     z: Float64[Array, "nodes 2"] = field(repr=False)
     weight: Float64[Array, " nodes"] = field(repr=False)
     density: Float64[Array, " nodes"] = field(repr=False)
-    mean: Float64[Array, 2]
+    mean: Float64[Array, " 2"]
     covariance: Float64[Array, "2 2"]
     entropy: Estimate
     modes: Float64[Array, "modes 2"]

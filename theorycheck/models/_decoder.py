@@ -93,7 +93,7 @@ class Decoder:
         The table that f is, where it is one: result files hold it.
     """
 
-    function: Callable[[Array], Points] = field(repr=False)
+    function: Callable[[Float64[Array, "*latents"]], Points] = field(repr=False)
     data_dim: int
     name: str
     formula: str | None = None
@@ -126,7 +126,7 @@ class Decoder:
     @classmethod
     def from_function(
         cls,
-        function: Callable[[Array], ArrayLike],
+        function: Callable[[Float64[Array, "*latents"]], ArrayLike],
         *,
         latent_dim: int = 1,
         name: str | None = None,
