@@ -17,7 +17,7 @@ from theorycheck.quadrature.kernels import lowest_apart_batch
 
 #: Newton steps at most, the longest step, the gain in nats that ends them, halvings of a step that
 #: does not go down.
-_STEPS = 80
+STEPS = 80
 _LONGEST = 1.0
 _GAIN = 1e-14
 _HALVINGS = 30
@@ -43,7 +43,7 @@ Evaluate = Callable[[Integers, Array], Local]
 
 
 def descend(
-    evaluate: Evaluate, points: Float64[Array, "n W"], floor: float
+    evaluate: Evaluate, points: Float64[Array, "n W"], floor: float, steps: int = STEPS
 ) -> tuple[Float64[Array, "n W"], PerPoint]:
     """Follow every point down to a local minimum.
 
@@ -55,6 +55,8 @@ def descend(
         Means first, then log scales.
     floor : float
         Least log scale.
+    steps : int
+        Newton steps at most.
 
     Returns
     -------
@@ -70,7 +72,7 @@ def descend(
         return points, np.empty(0)
     here = evaluate(active, points)
     value = here.value.copy()
-    for _ in range(_STEPS):
+    for _ in range(steps):
         step, promised = _step(here, points[active], floor)
         going = promised > _GAIN * (1.0 + np.abs(value[active]))
         active, step = active[going], step[going]

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from theorycheck.arrays import Array, Booleans, Flags, Integers, PerPoint, Points
-from theorycheck.inference._descent import Local, descend
+from theorycheck.inference._descent import STEPS, Local, descend
 from theorycheck.inference._product_rule import product_rule, with_prior
 from theorycheck.inference._product_starts import ProductStarts
 from theorycheck.models import GenerativeModel
@@ -27,9 +27,12 @@ from theorycheck.quadrature import LatentBoxes
 #: Orders of the rules, by K: each pair follows minima with the first and checks with the second.
 _ORDERS = {2: ((8, 16), (16, 28), (28, 48)), 3: ((6, 10), (10, 16), (16, 24))}
 #: Nats, relative to the value, that two rules may differ by.
-_SAME = 1e-12
+_SAME = 1e-11
 #: Nats above the best up to which a start is followed, and up to which a minimum is checked.
 _MARGIN, _CHECKED = 1.5, 0.2
+#: Steps after which starts that have come as near as this, in scales, are one, and those that are
+#: more than so many nats above the best are given up.
+_FEW_STEPS, _TOGETHER, _LEFT = 4, 0.2, 0.7
 #: Least log scale, minima of one x that are kept, and how near two count as one, in scales.
 _FLOOR, _MINIMA, _APART = -16.0, 4, 0.05
 #: Numbers f(z) held at once.
@@ -75,6 +78,12 @@ class _Minima(NamedTuple):
     points: Array
     value: Array
     error: Array
+
+    def only(self, chosen: Integers | Booleans) -> _Minima:
+        """Return some of them, as arrays of their own."""
+        return _Minima(
+            self.row[chosen], self.points[chosen], self.value[chosen], self.error[chosen]
+        )
 
 
 class ProductQSearch:
@@ -127,8 +136,15 @@ class ProductQSearch:
         # Of many starts most are far above the best one.
         kept = value <= _lowest(row, value, len(x))[row] + _MARGIN
         row, points = row[kept], points[kept]
-        points, value = self._followed(scaled, row, points, self._orders[0][0])
-        found = _distinct(_Minima(row, points, value, np.full(row.size, np.inf)))
+        order, none = self._orders[0][0], np.full(row.size, np.inf)
+        # After a few steps most starts have come together, or stay behind.
+        points, value = self._followed(scaled, row, points, order, _FEW_STEPS)
+        found = _distinct(_Minima(row, points, value, none), _TOGETHER)
+        found = found.only(
+            found.value <= _lowest(found.row, found.value, len(x))[found.row] + _LEFT
+        )
+        found.points[:], found.value[:] = self._followed(scaled, found.row, found.points, order)
+        found = _distinct(found)
         tolerance = np.zeros(len(x)) if negligible is None else 0.1 * negligible
         self._refine(scaled, found, tolerance)
         return self._assembled(len(x), _distinct(found))
@@ -158,13 +174,15 @@ class ProductQSearch:
                 )
                 level[chosen] += 1
 
-    def _followed(self, x: Array, row: Integers, points: Array, order: int) -> tuple[Array, Array]:
-        """Follow starts to their minima; those that come together go on as they are."""
+    def _followed(
+        self, x: Array, row: Integers, points: Array, order: int, steps: int = STEPS
+    ) -> tuple[Array, Array]:
+        """Follow starts to their minima."""
 
         def evaluate(index: Integers, at: Array) -> Local:
             return self.local(x[row[index]], at, order)
 
-        return descend(evaluate, points, _FLOOR)
+        return descend(evaluate, points, _FLOOR, steps)
 
     def _checked(self, x: Array, points: Array, below: Array, order: int) -> tuple[Array, Array]:
         """Return the value by a rule of a higher order, and how far both may be off."""
@@ -285,7 +303,7 @@ class ProductQSearch:
         return OptimalProductQ(mean, scale, minima[:, 0, -1].copy(), gap, minima)
 
 
-def _distinct(found: _Minima) -> _Minima:
+def _distinct(found: _Minima, least: float = _APART) -> _Minima:
     """Sort by x, then by value, and leave out what is near a lower one of the same x."""
     order = np.lexsort((found.value, found.row))
     row, points = found.row[order], found.points[order]
@@ -296,10 +314,9 @@ def _distinct(found: _Minima) -> _Minima:
         width = np.exp(np.minimum(one[:, half:], two[:, half:]))
         apart = np.abs(one[:, :half] - two[:, :half]) / width
         wider = np.abs(one[:, half:] - two[:, half:])
-        near = np.maximum(apart, wider).max(axis=1) < _APART
+        near = np.maximum(apart, wider).max(axis=1) < least
         fresh[lag:] &= ~(near & (row[lag:] == row[:-lag]))
-    kept = order[fresh]
-    return _Minima(found.row[kept], found.points[kept], found.value[kept], found.error[kept])
+    return found.only(order[fresh])
 
 
 def _lowest(row: Integers, value: Array, count: int) -> Array:
