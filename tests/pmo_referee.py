@@ -28,6 +28,8 @@ _MEANS = np.arange(-6.6, 6.6001, 0.025)
 _LOG_SCALES = np.arange(-3.2, 0.31, 0.1)
 #: Nats above the lowest table value within which a basin is polished.
 _MARGIN = 0.15
+#: Nats that a Newton step may gain where it is the last.
+_RESTS = 1e-13
 #: Parts of an interval in which q* jumps.
 _PARTS = 64
 
@@ -94,23 +96,32 @@ class Referee:
 
     def _polish(self, x: Array, mean: Array, log_scale: Array) -> tuple[Array, Array]:
         """Newton's method in (μ, log s), halved until it descends."""
-        value = self._derivatives(x, mean, log_scale)[0]
+        value = self._derivatives(x, mean, log_scale, value_only=True)[0]
+        mean, log_scale, going = mean.copy(), log_scale.copy(), np.arange(len(x))
         for _ in range(20):
-            _, slope, hessian = self._derivatives(x, mean, log_scale)
+            ours, m0, s0, v0 = x[going], mean[going], log_scale[going], value[going]
+            _, slope, hessian = self._derivatives(ours, m0, s0)
             lowest = np.linalg.eigvalsh(hessian)[:, :1]
             shift = np.maximum(1e-3 - lowest, 0.0)[:, :, None] * np.eye(2)
             step = -np.linalg.solve(hessian + shift, slope[:, :, None])[:, :, 0]
             step *= np.minimum(1.0, 0.5 / np.maximum(np.abs(step).max(axis=1), 1e-9))[:, None]
-            share = np.ones(len(x))
+            share, trial = np.ones(going.size), np.full(going.size, np.inf)
             for _ in range(25):
-                m, s = mean + share * step[:, 0] * np.exp(log_scale), log_scale + share * step[:, 1]
-                trial = self._derivatives(x, m, s, value_only=True)[0]
-                share = np.where(trial <= value, share, 0.5 * share)
-                if np.all(trial <= value):
+                left = np.flatnonzero(trial > v0)
+                if left.size == 0:
                     break
-            lower = trial <= value
-            mean, log_scale = np.where(lower, m, mean), np.where(lower, s, log_scale)
-            value = np.minimum(trial, value)
+                m = m0[left] + share[left] * step[left, 0] * np.exp(s0[left])
+                s = s0[left] + share[left] * step[left, 1]
+                trial[left] = self._derivatives(ours[left], m, s, value_only=True)[0]
+                share[left[trial[left] > v0[left]]] *= 0.5
+            lower = trial <= v0
+            mean[going] += np.where(lower, share * step[:, 0] * np.exp(s0), 0.0)
+            log_scale[going] += np.where(lower, share * step[:, 1], 0.0)
+            value[going] = np.minimum(trial, v0)
+            # At the minimum to rounding: what a step can gain is far below what is asked for.
+            going = going[np.abs((slope * step).sum(axis=1)) > _RESTS]
+            if going.size == 0:
+                break
         return value, mean
 
     def _derivatives(

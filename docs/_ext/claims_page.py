@@ -49,6 +49,7 @@ _SHORT = {
     "C17": "the ELBO can prefer an entangled representation with the same p(x)",
     "C20": "Discrete Semi-Circle: VAE and LIN with labels collapse, IWAE learns both classes",
     "C21": "Continuous Semi-Circle: a Gaussian q of the label causes collapse even in IWAE",
+    "C22": "three public tables: γ trades p(x) for p(x given y); IWAE no better than the VAE",
 }
 _START = "<!-- claims: this table is made by `make claims` -->"
 _END = "<!-- end of claims -->"

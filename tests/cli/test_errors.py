@@ -20,8 +20,8 @@ BAD = [
     (["mine.py:complex_valued"], "must return real floats"),
     (["mine.py:scalar"], "--vectorize"),
     (["mine.py:raises"], "RuntimeError: two"),
-    (["mine.py:two_latents"], "f raised IndexError"),
-    (["two.py:f"], "only K = 1 is built"),
+    (["mine.py:two_latents"], "--latents 2"),
+    (["two.py:f"], "K must be from 1 to 3"),
     (["expr:[tan(z)]", "--noise-variance", "1"], "f has a pole at z = 1.5708"),
     (["expr:1/z", "--noise-variance", "1"], "f(0) = [inf] is not finite"),
     # there is no such model
@@ -74,7 +74,7 @@ BAD = [
 def _files(mine: Path) -> None:
     folder = mine.parent
     (folder / "two.py").write_text(
-        "from theorycheck import Decoder\nf = Decoder(lambda z: z, 1, 'f', latent_dim=2)\n"
+        "from theorycheck import Decoder\nf = Decoder(lambda z: z, 1, 'f', latent_dim=4)\n"
     )
     (folder / "three.csv").write_text("a,b,c\n1,2,3\n")
     (folder / "nan.csv").write_text("1,nan\n1,2\n")

@@ -116,9 +116,9 @@ def test_tensors_are_detached() -> None:
     assert Decoder.from_function(lambda z: torch.from_numpy(z).float().requires_grad_()).single
 
 
-def test_only_one_latent_dimension() -> None:
-    with pytest.raises(DecoderError, match="K = 2, but only K = 1 is built"):
-        Decoder(_plane, 2, "f", latent_dim=2)
+def test_latent_dimensions() -> None:
+    with pytest.raises(DecoderError, match="K = 4, but K must be from 1 to 3"):
+        Decoder(_plane, 2, "f", latent_dim=4)
     with pytest.raises(DecoderError, match="at least 1"):
         Decoder(_plane, 0, "f")
 

@@ -71,7 +71,7 @@ class Single(Decoder):
 
 single = Single()
 pair, named, normal, labelled, vae, plain = Pair(), Named(), Normal(), Labelled(), VAE(), Plain()
-wide, right, images = Decoder(3), Decoder(), nn.Unflatten(1, (1, 1))
+wide, right, images = Decoder(4), Decoder(), nn.Unflatten(1, (1, 1))
 mean_of_pair = from_torch_module(pair, output=0)
 mean_of_named = from_torch_module(named, output="mu")
 mean_of_normal = from_torch_module(normal, output="mean")
@@ -93,7 +93,7 @@ REFUSED = {
     "labelled": r"takes 2 inputs \(z, y\).*held fixed",
     "vae": r"a whole VAE \(VAE with encoder and decoder\).*file.py:vae\.decoder",
     "plain": r"a whole VAE \(Plain with encode and decode\).*file.py:plain\.decode",
-    "wide": r"takes inputs of shape \(n, 3\), not \(n, 1\).*K = 3, and only K = 1",
+    "wide": r"takes inputs of shape \(n, 4\), not \(n, 1\).*K = 4, and K goes up to 3",
     "vae.encoder": r"takes inputs of shape \(n, 2\)",
     "vae.decodr": r"'vae' \(VAE\) has no 'decodr'; did you mean 'decoder'",
     "vae.decoder.nets": r"'vae.decoder' \(Decoder\) has no 'nets'; did you mean 'net'",

@@ -13,7 +13,8 @@ from tests.radii.table import Table
 CARRIERS = {
     "Ball", "BoxIntegral", "Certificate", "ContinuousBound", "DataSample", "Estimate",
     "GaussianLabelQ", "GridRule", "ImportanceBound", "LatentBoxes", "LatentPanels", "NaiveQ",
-    "LogDensity", "PosteriorAverages", "TrapezoidGrid",
+    "LogDensity", "OptimalProductQ", "PosteriorAverages", "ProductSums",
+    "TrapezoidGrid",
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from tests.radii.inventory import makers, mutated
 from tests.radii.of_averages import AVERAGES
 from tests.radii.of_balls import BALLS
 from tests.radii.of_bound_tree import BOUND_TREE
+from tests.radii.of_boxed_products import BOXED_PRODUCTS
 from tests.radii.of_boxes import BOXES
 from tests.radii.of_certificate import CERTIFICATE
 from tests.radii.of_coarser_rules import COARSER_RULES
@@ -43,6 +44,7 @@ from tests.radii.of_optimum import OPTIMUM
 from tests.radii.of_own_m_step import OWN_M_STEP
 from tests.radii.of_panels import PANELS
 from tests.radii.of_partition import PARTITION
+from tests.radii.of_several_latents import SEVERAL_LATENTS
 from tests.radii.of_simplicity import SIMPLICITY
 from tests.radii.of_stationarity import STATIONARITY
 from tests.radii.of_total_variation import TOTAL_VARIATION
@@ -52,6 +54,7 @@ TABLES: dict[str, Table] = {
     "averages": AVERAGES,
     "balls": BALLS,
     "bound tree": BOUND_TREE,
+    "boxed products": BOXED_PRODUCTS,
     "boxes": BOXES,
     "certificate": CERTIFICATE,
     "coarser rules": COARSER_RULES,
@@ -81,6 +84,7 @@ TABLES: dict[str, Table] = {
     "own M-step": OWN_M_STEP,
     "panels": PANELS,
     "partition": PARTITION,
+    "several latents": SEVERAL_LATENTS,
     "simplicity": SIMPLICITY,
     "stationarity": STATIONARITY,
     "total variation": TOTAL_VARIATION,
@@ -93,6 +97,7 @@ PASSED_ON = {
     "theorycheck.inference._gaussian_label_q.GaussianLabelQSearch.run",
     "theorycheck.inference._labelled.ExactLabelled.draws",
     "theorycheck.inference._linear_gaussian.ExactLinearGaussian.draws",
+    "theorycheck.inference._mean_field_boxes.MeanFieldBoxes.draws",
     "theorycheck.quadrature._data_nodes.given_sample",
     "theorycheck.results._codec.Decoder.decode",
 }

@@ -20,6 +20,7 @@ from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
     Eta,
+    LatentsOption,
     Model,
     ModelOptions,
     NoiseVariance,
@@ -96,6 +97,7 @@ def conditions(
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
     resolution: Resolution = None,
+    latents: LatentsOption = None,
     output: ResultFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -113,7 +115,7 @@ def conditions(
     from theorycheck.cli.render import print_json, stdout_kept_for_result
     from theorycheck.terminal_progress import terminal_progress
 
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution, latents)
     thresholds = parse_eta(eta)
     with stdout_kept_for_result():
         loaded = options.load_exact(model)

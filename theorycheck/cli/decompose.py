@@ -17,6 +17,7 @@ from theorycheck.cli.options import (
     DataNoiseVariance,
     Eta,
     IwaeSamples,
+    LatentsOption,
     Model,
     ModelOptions,
     NoiseVariance,
@@ -82,6 +83,7 @@ def decompose(
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
     resolution: Resolution = None,
+    latents: LatentsOption = None,
     output: ResultFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -95,7 +97,7 @@ def decompose(
     from theorycheck.cli.samples import read_sample
     from theorycheck.terminal_progress import terminal_progress
 
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution, latents)
     thresholds = parse_eta(eta)
     all_samples = parse_samples(iwae)
     with stdout_kept_for_result():

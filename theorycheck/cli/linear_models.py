@@ -77,17 +77,19 @@ def with_decoder(
     Returns
     -------
     GenerativeModel or None
-        None for a ``linear:`` model.
+        None for a ``linear:`` model, and for a decoder of several latents.
 
     Raises
     ------
     SettingError
         If results of a ``linear:`` model are to go to a file, or to come from one.
     """
-    from theorycheck.models import GenerativeModel
+    from theorycheck.models import GenerativeModel, is_on_line
 
-    if isinstance(model, GenerativeModel):
+    if is_on_line(model):
         return model
+    if isinstance(model, GenerativeModel):
+        return None
     for option, given in (("-o", output), ("--optimum", optimum)):
         if given:
             raise SettingError(f"{option}: results of linear: models are not written to files")

@@ -34,6 +34,7 @@ from theorycheck.cli.noise_from_loss import (
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
+    LatentsOption,
     ModelOptions,
     NoiseVariance,
     Resolution,
@@ -108,6 +109,7 @@ def noise(
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
     resolution: Resolution = None,
+    latents: LatentsOption = None,
     output: ResultFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -119,7 +121,7 @@ def noise(
         batch_size=batch_size,
         loss_value=loss_value,
     )
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution, latents)
     if from_loss is not None:
         # Any σ² will do: only the model's data dimension is asked for.
         sized = replace(options, noise_variance=["1"])

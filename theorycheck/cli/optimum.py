@@ -16,6 +16,7 @@ from theorycheck.cli.linear_models import with_decoder
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
+    LatentsOption,
     Model,
     ModelOptions,
     NoiseVariance,
@@ -104,6 +105,7 @@ def optimum(
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
     resolution: Resolution = None,
+    latents: LatentsOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
@@ -120,7 +122,7 @@ def optimum(
     from theorycheck.cli.render import print_json, stdout_kept_for_result
     from theorycheck.terminal_progress import terminal_progress
 
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution, latents)
     with stdout_kept_for_result():
         data = options.load_exact(model)
         decoder = with_decoder(data, output=output)

@@ -107,6 +107,15 @@ Certify = Annotated[
         help="Prove at N draws x from p(x) that q* is the best Gaussian q, to about 1e-9 nats.",
     ),
 ]
+LatentsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--latents",
+        metavar="K",
+        help="Say how many latents z a Python function, a network or an expression has: 1, 2 or 3. "
+        "By default what the expression, the network or LATENTS in the file says, else 1.",
+    ),
+]
 IwaeSamples = Annotated[
     list[str] | None,
     typer.Option(
@@ -199,6 +208,8 @@ class ModelOptions:
     table_kind : str or None
     resolution : float or None
         Step of the scan in z for every model of the command.
+    latents : int or None
+        Number of latents K of MODEL.
     """
 
     noise_variance: list[str] | None = None
@@ -206,9 +217,15 @@ class ModelOptions:
     breakpoints: list[str] | None = None
     table_kind: str | None = None
     resolution: float | None = None
+    latents: int | None = None
 
     def load(self, spec: str) -> GenerativeModel:
-        """Load the MODEL of the command."""
+        """Load the MODEL of a command that is for decoders of one latent."""
+        from theorycheck.models import as_generative
+
+        return as_generative(self._loaded(spec))
+
+    def _loaded(self, spec: str) -> GenerativeModel:
         from theorycheck.models import load_model
 
         return load_model(
@@ -218,14 +235,15 @@ class ModelOptions:
             breakpoints=parse_breakpoints(self.breakpoints),
             table_kind=self._checked_kind(),
             resolution=self.resolution,
+            latents=self.latents,
         )
 
     def load_exact(self, spec: str) -> DescribedModel:
-        """Load the MODEL of the command, which may have more latents than one (``linear:``)."""
+        """Load the MODEL of a command, which may have more latents than one."""
         from theorycheck.cli.linear_models import linear_model
 
         variance = parse_numbers(self.noise_variance, "--noise-variance")
-        return linear_model(spec, variance) or self.load(spec)
+        return linear_model(spec, variance) or self._loaded(spec)
 
     def load_other(
         self, spec: str, noise_variance: list[str] | None, option: str, model: DescribedModel

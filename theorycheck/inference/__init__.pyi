@@ -1,6 +1,8 @@
 # The face of this room: what other rooms and users import, each name once.
 from ._boxed_marginal import grid_on_boxes as grid_on_boxes
 from ._boxed_marginal import log_density_on_boxes as log_density_on_boxes
+from ._boxed_posterior import PlanePosterior as PlanePosterior
+from ._boxed_posterior import posterior_on_boxes as posterior_on_boxes
 from ._certificate import Certificate as Certificate
 from ._certificate import certify_optimal_q as certify_optimal_q
 from ._certificate import curvature_constant as curvature_constant
@@ -63,6 +65,7 @@ from ._mean_field import MeanField as MeanField
 from ._mean_field import as_field as as_field
 from ._mean_field import described_model as described_model
 from ._mean_field import optimal_q as optimal_q
+from ._mean_field_boxes import MeanFieldBoxes as MeanFieldBoxes
 from ._naive_q import NaiveQ as NaiveQ
 from ._naive_q import NaiveQSearch as NaiveQSearch
 from ._optimal_q import OptimalQ as OptimalQ
@@ -78,4 +81,6 @@ from ._posterior_modes import prominent as prominent
 from ._posterior_weights import PosteriorWeights as PosteriorWeights
 from ._posterior_weights import posterior_moments as posterior_moments
 from ._posterior_weights import posterior_weights as posterior_weights
+from ._product_q import OptimalProductQ as OptimalProductQ
+from ._product_q import ProductQSearch as ProductQSearch
 from ._warm_up import bounds_compiled_meanwhile as bounds_compiled_meanwhile

@@ -9,15 +9,17 @@ from numpy.typing import ArrayLike
 
 from theorycheck.arrays import Array
 from theorycheck.errors import ModelError, SettingError
+from theorycheck.inference._boxed_products import density_by_products
 from theorycheck.inference._marginal import LogDensity, as_points
-from theorycheck.quadrature import LatentBoxes, TrapezoidGrid
+from theorycheck.quadrature import LatentBoxes, TrapezoidGrid, grid_of_nodes
 from theorycheck.quadrature.kernels import box_density_batch
 
+#: Data dimensions up to which x and f are compared one by one; beyond, by matrix products.
+BY_PAIRS = 6
 #: Latents of less weight than this, in nats below 1, lay no nodes of a grid.
 _LIGHT = 50.0
-#: Distance in σ to which nodes lie around f, and how far in nats below the peak p(x) is looked at.
-_AROUND, _DEPTH = 9.6, 46.0
-_MOST_NODES = 4_000_000
+#: How far in nats below its peak p(x) is looked at.
+_DEPTH = 46.0
 
 
 def log_density_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> LogDensity:
@@ -41,6 +43,9 @@ def log_density_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> LogDensity:
         If x has the wrong shape or is not finite.
     """
     points = as_points(x, boxes.sigma.size)
+    if by_products(boxes):
+        sums = density_by_products(boxes, points)
+        return _known_to(sums.value, sums.relative_error, sums.mean_f)
     count = len(points)
     value, relative, mean_f = np.empty(count), np.empty(count), np.empty_like(points)
     # Neighbours share the boxes that can matter to them.
@@ -52,7 +57,26 @@ def log_density_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> LogDensity:
     back = np.empty_like(order)
     back[order] = np.arange(count)
     value, relative, mean_f = value[back] + boxes.peak_log_density, relative[back], mean_f[back]
-    relative += _missing_share(boxes, value)
+    return _known_to(value, relative + _missing_share(boxes, value), mean_f)
+
+
+def by_products(boxes: LatentBoxes) -> bool:
+    """Tell whether sums over the nodes of boxes are taken as matrix products.
+
+    Parameters
+    ----------
+    boxes : LatentBoxes
+        f on boxes.
+
+    Returns
+    -------
+    bool
+    """
+    return boxes.sigma.size > BY_PAIRS or not boxes.held
+
+
+def _known_to(value: Array, relative: Array, mean_f: Array) -> LogDensity:
+    """Say what log p(x) is known to, where the relative error of p(x) is known."""
     error = np.where(relative < 0.5, -np.log1p(-np.minimum(relative, 0.5)), np.inf)
     return LogDensity(value, error, relative, mean_f)
 
@@ -92,23 +116,18 @@ def grid_on_boxes(boxes: LatentBoxes, step: float, shift: float = 0.0) -> Trapez
         raise ModelError(f"a tensor grid needs D <= 2, not {dim}")
     spacing = step * boxes.sigma
     counts = boxes.log_weight > -_LIGHT
-    index = np.unique(np.floor(boxes.f[:, counts].T / spacing - shift).astype(np.int64), axis=0)
-    around = math.ceil(_AROUND / step)
-    for axis in range(dim):
-        offsets = np.zeros((2 * around + 2, dim), dtype=np.int64)
-        offsets[:, axis] = np.arange(-around, around + 2)
-        if len(index) * len(offsets) > _MOST_NODES:
-            raise SettingError(
-                f"{boxes.name}: a grid of step {step:.3g} σ over p(x) needs too many nodes"
-            )
-        index = np.unique((index[:, None, :] + offsets).reshape(-1, dim), axis=0)
-    log_p = log_density_on_boxes(boxes, (index + shift) * spacing).value
-    kept = log_p > log_p.max() - _DEPTH
+    weight = np.exp(boxes.log_weight[counts])
+    found = grid_of_nodes(boxes.f[:, counts], weight, spacing, boxes.sigma, shift)
+    if found is None:
+        raise SettingError(
+            f"{boxes.name}: a grid of step {step:.3g} σ over p(x) needs too many nodes"
+        )
+    kept = found.density > math.exp(-_DEPTH) * found.density.max()
     tail = float(np.exp(boxes.log_weight[~counts]).sum()) + boxes.missing_mass
     return TrapezoidGrid(
-        x=(index[kept] + shift) * spacing,
-        log_density=log_p[kept],
+        x=found.x[kept],
+        log_density=np.log(found.density[kept]) + boxes.peak_log_density,
         volume=float(spacing.prod()),
-        coarse=np.all(index[kept] % 2 == 0, axis=1),
+        coarse=found.coarse[kept],
         missing_mass=tail + 1e-17,
     )

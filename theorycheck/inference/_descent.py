@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from theorycheck.arrays import Array, Booleans, Integers, PerPoint
+from theorycheck.quadrature.kernels import lowest_apart_batch
 
 #: Newton steps at most, the longest step, the gain in nats that ends them, halvings of a step that
 #: does not go down.
@@ -156,15 +157,9 @@ def lowest_apart(
     ndarray of int, shape (n, count)
         Numbers of the entries, −1 where unused.
     """
-    chosen = np.full((len(values), count), -1)
-    limit = values.min(axis=1) + margin
-    for row, (own, most) in enumerate(zip(values, limit, strict=True)):
-        near = np.flatnonzero(own <= most)
-        near = near[np.argsort(own[near])]
-        for k in range(count):
-            if not near.size:
-                break
-            one = chosen[row, k] = near[0]
-            width = 1.5 * np.maximum(scale[one], scale[near])
-            near = near[(np.abs(mean[near] - mean[one]) >= width).any(axis=1)]
+    chosen = np.full((len(values), count), -1, dtype=np.int64)
+    lowest_apart_batch(
+        np.ascontiguousarray(values), np.ascontiguousarray(mean), np.ascontiguousarray(scale),
+        margin, chosen,
+    )  # fmt: skip
     return chosen

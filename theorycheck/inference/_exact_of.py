@@ -7,6 +7,7 @@ from theorycheck.inference._exact_model import ExactModel
 from theorycheck.inference._labelled import ExactLabelled
 from theorycheck.inference._linear_gaussian import ExactLinearGaussian, LinearGaussianModel
 from theorycheck.inference._mean_field import MeanField
+from theorycheck.inference._mean_field_boxes import MeanFieldBoxes
 from theorycheck.models import DescribedModel, GenerativeModel, LabelledModel
 from theorycheck.quadrature import LatentPanels
 
@@ -28,6 +29,8 @@ def exact_model(model: DescribedModel | LatentPanels | ExactModel) -> ExactModel
     ModelError
         If it is a model of another kind.
     """
+    if isinstance(model, GenerativeModel) and model.latent_dim > 1:
+        return MeanFieldBoxes(model)
     if isinstance(model, GenerativeModel | LatentPanels):
         return MeanField(model)
     if isinstance(model, LinearGaussianModel):

@@ -18,6 +18,7 @@ from jaxtyping import Float64
 from theorycheck.arrays import Array, Integers, PerPoint, Points
 from theorycheck.inference._descent import Local, descend, lowest_apart
 from theorycheck.inference._label_pull import LabelPull
+from theorycheck.inference._product_rule import Degrees, with_prior
 from theorycheck.models import ContinuousLabelModel
 from theorycheck.quadrature.kernels import MOMENTS, two_latent_moments_batch
 
@@ -33,7 +34,7 @@ _FURTHEST = 3.5
 #: table held at once.
 _STARTS, _MARGIN = 6, 2.5
 _BLOCK = 4_000_000
-_AT = {pair: number for number, pair in enumerate(MOMENTS)}
+_AT: dict[Degrees, int] = {pair: number for number, pair in enumerate(MOMENTS)}
 
 
 class NaiveQ(NamedTuple):
@@ -136,7 +137,7 @@ class NaiveQSearch:
         two_latent_moments_batch(
             np.ascontiguousarray(x), mean, scale, stride, grid.f, -_REACH, grid.step, moments
         )
-        return _with_prior(moments, mean, scale)
+        return with_prior(moments, _AT, mean, scale)
 
     @cached_property
     def _grid(self) -> _Grid:
@@ -197,27 +198,3 @@ class NaiveQSearch:
             rows.append(begin + row)
             points.append(np.concatenate([mean[picked], np.log(scale[picked])], axis=1))
         return np.concatenate(rows), np.concatenate(points)
-
-
-def _with_prior(moments: Array, mean: Array, scale: Array) -> Local:
-    """Add KL[q ‖ prior] to the moments of ½|x − f|²/σ², as value, gradient and Hessian."""
-    square = scale**2
-    kl = (0.5 * (square + mean**2 - 1.0) - np.log(scale)).sum(axis=1)
-
-    def at(a: int, b: int) -> Array:
-        found: Array = moments[:, _AT[a, b]]
-        return found
-
-    gradient = np.stack([at(1, 0), at(0, 1), at(2, 0), at(0, 2)], axis=1)
-    gradient += np.concatenate([scale * mean, square - 1.0], axis=1)
-    hessian = np.empty((len(moments), 4, 4))
-    rows = (
-        (at(2, 0) + square[:, 0], at(1, 1), at(3, 0), at(1, 2)),
-        (at(1, 1), at(0, 2) + square[:, 1], at(2, 1), at(0, 3)),
-        (at(3, 0), at(2, 1), 2.0 * (at(2, 0) + square[:, 0]) + at(4, 0), at(2, 2)),
-        (at(1, 2), at(0, 3), at(2, 2), 2.0 * (at(0, 2) + square[:, 1]) + at(0, 4)),
-    )
-    for i, row in enumerate(rows):
-        for j, entry in enumerate(row):
-            hessian[:, i, j] = entry
-    return Local(at(0, 0) + kl, gradient, hessian)

@@ -13,6 +13,7 @@ from ._continuous_label import ContinuousLabelModel as ContinuousLabelModel
 from ._continuous_loading import CONTINUOUS_BENCHMARK as CONTINUOUS_BENCHMARK
 from ._continuous_loading import load_continuous_label_model as load_continuous_label_model
 from ._decoder import DEFAULT_SCAN as DEFAULT_SCAN
+from ._decoder import MOST_LATENTS as MOST_LATENTS
 from ._decoder import Decoder as Decoder
 from ._described import DescribedModel as DescribedModel
 from ._described import checked_noise_variance as checked_noise_variance
@@ -20,6 +21,7 @@ from ._described import same_model as same_model
 from ._expression import Expression as Expression
 from ._expression import parse_expression as parse_expression
 from ._expression import parse_labelled_expression as parse_labelled_expression
+from ._expression_parser import latents_of as latents_of
 from ._expression_parser import parse_components as parse_components
 from ._expression_tree import CONSTANTS as CONSTANTS
 from ._expression_tree import FUNCTIONS as FUNCTIONS
@@ -33,6 +35,8 @@ from ._expression_tree import depends_on_latent as depends_on_latent
 from ._expression_tree import evaluate as evaluate
 from ._generative import GenerativeModel as GenerativeModel
 from ._generative import as_generative as as_generative
+from ._generative import fingerprint_of as fingerprint_of
+from ._generative import is_on_line as is_on_line
 from ._labelled import LabelledModel as LabelledModel
 from ._labelled_loading import load_labelled_model as load_labelled_model
 from ._loading import load_model as load_model

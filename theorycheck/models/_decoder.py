@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float64
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from theorycheck.arrays import Array, Latents, Points
-from theorycheck.errors import DecoderError, TheorycheckError
+from theorycheck.arrays import Array, Points
+from theorycheck.errors import DecoderError
+from theorycheck.models._called_decoder import checked_means, plain
 
 if TYPE_CHECKING:
     from theorycheck.models._table import Table
 
 #: Latents at which a new f_θ is tried: irrational-looking, so that shapes and NaN show.
 _PROBE = np.array([-2.7183, -1.4142, -0.5772, 0.0, 0.6931, 1.6180, 3.1416])
-
+#: Most latents K.
+MOST_LATENTS = 3
 #: Distance in z at which f is scanned for what the quadrature nodes may miss: 36,000 evaluations
 #: of f, some milliseconds for a formula or a small network. The prior mass of what is narrower is
 #: below 2e-4.
@@ -27,16 +29,50 @@ DEFAULT_SCAN = 5e-4
 _FINEST_SCAN = 1e-6
 
 
+def _probe_of(latent_dim: int) -> Array:
+    """Return the latents at which a new f_θ of K latents is tried: (7,) for K = 1, else (7, K)."""
+    if latent_dim == 1:
+        return _PROBE
+    return np.stack([np.roll(_PROBE, 2 * k) for k in range(latent_dim)], axis=1)
+
+
+def checked_latents(latent_dim: int, name: str) -> int:
+    """Return a number of latents K, from 1 to 3.
+
+    Parameters
+    ----------
+    latent_dim : int
+        K.
+    name : str
+        What the error calls the decoder.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    DecoderError
+        If K is another number.
+    """
+    if not 1 <= latent_dim <= MOST_LATENTS:
+        raise DecoderError(
+            f"{name}: latent dimension K = {latent_dim}, but K must be from 1 to {MOST_LATENTS}: "
+            "all of z is integrated over by quadrature"
+        )
+    return latent_dim
+
+
 @dataclass(frozen=True)
 class Decoder:
-    """A decoder mean f_θ: R → R^D, vectorised over z.
+    """A decoder mean f_θ: R^K → R^D, vectorised over z.
 
     Build one with :meth:`from_function`, which finds D and checks f on a few latents.
 
     Parameters
     ----------
     function : callable
-        Maps latents of shape (n,) to means of shape (n, D), float64.
+        Maps latents of shape (n,), or (n, K) for K > 1, to means of shape (n, D), float64.
     data_dim : int
         Number of data dimensions D.
     name : str
@@ -44,19 +80,20 @@ class Decoder:
     formula : str or None
         f in the expression language of :mod:`theorycheck.models._expression`, where it has one.
     breakpoints : tuple of float or None
-        Latents at which f has a kink or a jump, ascending; None asks for detection.
+        Latents at which f has a kink or a jump, ascending; None asks for detection. They are points
+        of a line: only K = 1 has some.
     latent_dim : int
-        Number of latents K. Only K = 1 is built.
+        Number of latents K, from 1 to 3.
     resolution : float
         Width in z: no bump, dip or gap of f that is wider is missed, since f is evaluated at
-        latents so far apart. From 1e-6; inf asks for no such scan.
+        latents so far apart. From 1e-6; inf asks for no such scan. With K > 1 there is none.
     single : bool
         Whether f is evaluated in single precision (float32): its rounding is in every radius then.
     table : Table or None
         The table that f is, where it is one: result files hold it.
     """
 
-    function: Callable[[Latents], Points] = field(repr=False)
+    function: Callable[[Array], Points] = field(repr=False)
     data_dim: int
     name: str
     formula: str | None = None
@@ -67,9 +104,11 @@ class Decoder:
     table: Table | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.latent_dim != 1:
+        checked_latents(self.latent_dim, self.name)
+        if self.latent_dim > 1 and self.breakpoints:
             raise DecoderError(
-                f"{self.name}: latent dimension K = {self.latent_dim}, but only K = 1 is built"
+                f"{self.name}: breakpoints are points of a line, and f has {self.latent_dim} "
+                "latents"
             )
         if self.data_dim < 1:
             raise DecoderError(f"{self.name}: data dimension must be at least 1")
@@ -87,8 +126,9 @@ class Decoder:
     @classmethod
     def from_function(
         cls,
-        function: Callable[[Latents], ArrayLike],
+        function: Callable[[Array], ArrayLike],
         *,
+        latent_dim: int = 1,
         name: str | None = None,
         formula: str | None = None,
         breakpoints: Sequence[float] | None = None,
@@ -100,8 +140,10 @@ class Decoder:
         Parameters
         ----------
         function : callable
-            z of shape (n,) to f(z) of shape (n, D), or (n,) for D = 1; with `vectorize`,
-            one float to a sequence of D floats.
+            z of shape (n,), or (n, K) for K > 1, to f(z) of shape (n, D), or (n,) for D = 1; with
+            `vectorize`, one float, or one array (K,), to a sequence of D floats.
+        latent_dim : int
+            Number of latents K.
         name, formula, breakpoints, resolution
             Passed on to :class:`Decoder`.
         vectorize : bool
@@ -122,33 +164,35 @@ class Decoder:
         is; how far its rounding may move f is measured and part of every radius.
         """
         label = name or str(getattr(function, "__name__", "f"))
+        probe = _probe_of(checked_latents(latent_dim, label))
 
         def looped(z: Array) -> Array:
-            rows = [np.atleast_1d(_plain(function(value))) for value in z]
+            rows = [np.atleast_1d(plain(function(value))) for value in z]
             return np.stack(rows)
 
         raw: Callable[[Array], ArrayLike] = looped if vectorize else function
-        data_dim = _checked(raw, _PROBE, label, None).shape[1]
+        data_dim = checked_means(raw, probe, label, None).shape[1]
         with np.errstate(all="ignore"):
-            single = bool(_plain(raw(_PROBE)).dtype == np.float32)
+            single = bool(plain(raw(probe)).dtype == np.float32)
         # In single precision the sums of a matrix product depend on how many rows it has.
         near = 1e-4 if single else 1e-9
         # One latent alone must work too, and a latent's value must not depend on its neighbours.
-        together = _checked(raw, _PROBE, label, data_dim)
+        together = checked_means(raw, probe, label, data_dim)
         for index in (1, 5):
-            alone = _checked(raw, _PROBE[index : index + 1], label, data_dim)
+            alone = checked_means(raw, probe[index : index + 1], label, data_dim)
             size = float(np.abs(together).max()) if single else 1.0
             if not np.allclose(alone[0], together[index], rtol=near, atol=near * size):
                 raise DecoderError(
-                    f"{label}: f(z) at z = {_PROBE[index]} depends on the other latents of the "
+                    f"{label}: f(z) at z = {probe[index]} depends on the other latents of the "
                     "batch; f must be a deterministic function of each z alone"
                 )
         return cls(
-            function=lambda z: _checked(raw, z, label, data_dim, single=single),
+            function=lambda z: checked_means(raw, z, label, data_dim, single=single),
             data_dim=data_dim,
             name=label,
             formula=formula,
             breakpoints=None if breakpoints is None else tuple(breakpoints),
+            latent_dim=latent_dim,
             resolution=resolution,
             single=single,
         )
@@ -158,7 +202,7 @@ class Decoder:
 
         Parameters
         ----------
-        z : array_like, shape (n,) or (n, 1)
+        z : array_like, shape (n,) or (n, 1) for K = 1, else (n, K)
             Latents.
 
         Returns
@@ -171,6 +215,12 @@ class Decoder:
             If z has another shape or f misbehaves at one of them.
         """
         latents = np.asarray(z, dtype=np.float64)
+        if self.latent_dim > 1:
+            if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
+                raise DecoderError(
+                    f"{self.name}: z must have shape (n, {self.latent_dim}), not {latents.shape}"
+                )
+            return self.function(latents)
         if latents.ndim == 2 and latents.shape[1] == 1:
             latents = latents[:, 0]
         if latents.ndim != 1:
@@ -186,83 +236,3 @@ class Decoder:
     def with_resolution(self, resolution: float) -> Decoder:
         """Return the same decoder, to be scanned for whatever is wider than this in z."""
         return replace(self, resolution=float(resolution))
-
-
-def _plain(result: object) -> NDArray[Any]:
-    """Return what f returned as an array; a tensor of PyTorch is detached first."""
-    detached = result.detach().cpu() if hasattr(result, "detach") else result
-    return np.asarray(detached)
-
-
-def _checked(
-    function: Callable[[Array], ArrayLike],
-    z: Array,
-    label: str,
-    data_dim: int | None,
-    *,
-    single: bool = True,
-) -> Array:
-    """Call f and turn whatever it does wrong into one clear line."""
-    try:
-        with np.errstate(all="ignore"):
-            returned = function(z)
-    except TheorycheckError:
-        raise
-    except Exception as error:
-        raise DecoderError(_explain(error, function, z, label)) from error
-    try:
-        result = _plain(returned)
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise DecoderError(
-            f"{label}: f returned {type(returned).__name__}, which is no array of shape (n, D) "
-            f"({reason})"
-        ) from error
-    if result.dtype.kind not in "fiub":
-        raise DecoderError(f"{label}: f must return real floats, not dtype {result.dtype}")
-    if result.dtype == np.float16 or (result.dtype == np.float32 and not single):
-        raise DecoderError(
-            f"{label}: f returns {result.dtype}; the engine needs float64, or float32 throughout"
-        )
-    if result.ndim == 1 and result.shape == z.shape:
-        result = result[:, None]
-    if result.ndim != 2 or result.shape[0] != z.size:
-        expected = f"({z.size}, {data_dim or 'D'})"
-        hint = ""
-        if result.ndim == 2 and result.shape[1] == z.size:
-            hint = "; return the transpose (np.stack(..., axis=-1))"
-        elif result.ndim == 0 or (result.ndim == 1 and z.size > 1):
-            hint = "; is f vectorised over z? If not, ask for vectorize"
-        elif result.ndim > 2 and result.shape[0] == z.size:
-            hint = "; flatten what each latent gives (reshape(len(z), -1))"
-        raise DecoderError(
-            f"{label}: f returned shape {result.shape} for {z.size} latents, "
-            f"expected {expected}{hint}"
-        )
-    if data_dim is not None and result.shape[1] != data_dim:
-        raise DecoderError(
-            f"{label}: f returned {result.shape[1]} data dimensions, earlier {data_dim}"
-        )
-    values = np.ascontiguousarray(result, dtype=np.float64)
-    bad = ~np.isfinite(values).all(axis=1)
-    if bad.any():
-        where = int(np.flatnonzero(bad)[0])
-        raise DecoderError(
-            f"{label}: f({z[where]:.6g}) = {values[where].tolist()} is not finite; "
-            "a decoder needs a finite f at every latent z"
-        )
-    return values
-
-
-def _explain(error: Exception, function: Callable[[Array], ArrayLike], z: Array, label: str) -> str:
-    """Say whether f fails on everything or only on arrays."""
-    reason = f"{type(error).__name__}: {error}".splitlines()[0]
-    try:
-        function(float(z[0]))  # type: ignore[arg-type]
-    except Exception:
-        return f"{label}: f raised {reason}"
-    return (
-        f"{label}: f is not vectorised: it works for one latent but not for an array of them "
-        f"({reason}); write it with numpy functions, or ask for vectorize "
-        "(--vectorize on the command line)"
-    )

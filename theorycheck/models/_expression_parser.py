@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Sequence
 from functools import reduce
 from typing import NoReturn
 
@@ -25,6 +26,7 @@ from theorycheck.models._expression_tree import (
     Where,
     depends_on_latent,
     evaluate,
+    walk,
 )
 
 #: Longest text, in characters.
@@ -36,10 +38,11 @@ MAX_EXPONENT = 1000
 
 #: Made of other functions: relu(a) is maximum(a, 0).
 _RELU = "relu"
+_VARIABLES = ("z", "z1", "z2", "z3")
 _NAMES = (*FUNCTIONS, *BINARY_FUNCTIONS, _RELU, "where", *ALIASES)
 ALLOWED = (
-    "allowed: numbers, z, pi, e, + - * / ^, parentheses, one list [f1, f2, ...], comparisons "
-    "inside where(condition, a, b), and " + " ".join(_NAMES)
+    "allowed: numbers, z (or z1, z2, z3 for several latents), pi, e, + - * / ^, parentheses, "
+    "one list [f1, f2, ...], comparisons inside where(condition, a, b), and " + " ".join(_NAMES)
 )
 
 _BINARY: dict[type[ast.operator], str] = {
@@ -108,10 +111,45 @@ def parse_components(text: str, *, label: bool = False) -> tuple[Node, ...]:
     if isinstance(body, ast.List):
         if not body.elts:
             raise ExpressionError(f"the list [] has no data dimension; {ALLOWED}")
-        return tuple(reader.read(part, 1) for part in body.elts)
+        found = tuple(reader.read(part, 1) for part in body.elts)
+        latents_of(found)
+        return found
     if isinstance(body, ast.Tuple):
         reader.refuse(body, "a tuple", "write a list [f1, f2, ...]")
-    return (reader.read(body, 0),)
+    found = (reader.read(body, 0),)
+    latents_of(found)
+    return found
+
+
+def latents_of(components: Sequence[Node]) -> int:
+    """Return the number of latents K of trees: 1 for z or none, else the largest of z1, z2, z3.
+
+    Parameters
+    ----------
+    components : sequence of Node
+        The trees of f.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ExpressionError
+        If z stands beside z1, z2 or z3.
+    """
+    axes = {
+        node.axis
+        for node in walk(*components)
+        if isinstance(node, Latent) and not isinstance(node, Label)
+    }
+    several = [axis for axis in axes if axis is not None]
+    if several and None in axes:
+        raise ExpressionError(
+            "z and z1, z2, z3 cannot stand together: write z for one latent, or z1, z2 (and z3) "
+            "for several"
+        )
+    return max(several) + 1 if several else 1
 
 
 def _column(written: str, column: int) -> int:
@@ -154,6 +192,8 @@ class _Reader:
                 return self.number(node)
             case ast.Name(id="z"):
                 return self.share("z", Latent())
+            case ast.Name(id="z1" | "z2" | "z3" as name) if not self.label:
+                return self.share(name, Latent(int(name[1]) - 1))
             case ast.Name(id="y") if self.label:
                 return self.share("y", Label())
             case ast.Name(id=name) if name in CONSTANTS:
@@ -161,7 +201,9 @@ class _Reader:
             case ast.Name(id=name):
                 if name in _ARITY:
                     self.refuse(node, "a function without its arguments", f"write {name}(...)")
-                self.refuse(node, "this name", f"{nearest(name, ('z', 'pi', 'e', *_NAMES))}")
+                self.refuse(
+                    node, "this name", f"{nearest(name, (*_VARIABLES, 'pi', 'e', *_NAMES))}"
+                )
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self.apply(node, "negate", self.read(operand, depth + 1))
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):

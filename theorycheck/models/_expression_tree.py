@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
+from jaxtyping import Float64
 from scipy import special
 
 from theorycheck.arrays import Array, Latents
@@ -36,7 +37,9 @@ class Constant:
 
 @dataclass(frozen=True)
 class Latent:
-    """The variable z."""
+    """The variable z; of several, z1 has axis 0."""
+
+    axis: int | None = None
 
 
 @dataclass(frozen=True)
@@ -135,14 +138,16 @@ COMPARISONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
 )
 
 
-def evaluate(node: Node, z: Latents, known: dict[int, Any] | None = None) -> Any:
+def evaluate(
+    node: Node, z: Latents | Float64[Array, "n K"], known: dict[int, Any] | None = None
+) -> Any:
     """Evaluate a tree in double precision.
 
     Parameters
     ----------
     node : Node
         The tree.
-    z : ndarray, shape (n,)
+    z : ndarray, shape (n,), or (n, K) where the tree has z1, z2 or z3
         Latents.
     known : dict, optional
         Values found so far, by the identity of the node: the parser shares equal subtrees, and
@@ -161,8 +166,8 @@ def evaluate(node: Node, z: Latents, known: dict[int, Any] | None = None) -> Any
             result = np.float64(value)
         case Constant(name):
             result = np.float64(CONSTANTS[name])
-        case Latent():
-            result = z
+        case Latent(axis):
+            result = z if axis is None or z.ndim == 1 else z[:, axis]
         case Apply(function, arguments):
             result = _MEANING[function](*(evaluate(a, z, values) for a in arguments))
         case Where(condition, yes, no):

@@ -1,9 +1,10 @@
-"""The generative model: z ~ N(0, 1), x | z ~ N(f_θ(z), diag σ²)."""
+"""The generative model: z ~ N(0, I_K), x | z ~ N(f_θ(z), diag σ²)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeGuard
 
 import numpy as np
 from jaxtyping import Float64
@@ -88,6 +89,7 @@ class GenerativeModel:
             return True
         if (
             self.data_dim != other.data_dim
+            or self.latent_dim != other.latent_dim
             or self.decoder.breakpoints != other.decoder.breakpoints
             or not np.array_equal(self.noise_variance, other.noise_variance)
         ):
@@ -108,7 +110,10 @@ class GenerativeModel:
 
     def sample(
         self, size: int, rng: np.random.Generator | int
-    ) -> tuple[Float64[Array, " {size}"], Float64[Array, "{size} {self.data_dim}"]]:
+    ) -> tuple[
+        Float64[Array, " {size}"] | Float64[Array, "{size} {self.latent_dim}"],
+        Float64[Array, "{size} {self.data_dim}"],
+    ]:
         """Draw from the joint p(z, x).
 
         Parameters
@@ -120,13 +125,14 @@ class GenerativeModel:
 
         Returns
         -------
-        z : ndarray, shape (n,)
-            Latents, drawn from N(0, 1).
+        z : ndarray, shape (n,) for K = 1, else (n, K)
+            Latents, drawn from N(0, I).
         x : ndarray, shape (n, D)
             Data points, the noise included.
         """
         generator = np.random.default_rng(rng)
-        z = generator.standard_normal(size)
+        one = self.latent_dim == 1
+        z = generator.standard_normal(size if one else (size, self.latent_dim))
         noise = generator.standard_normal((size, self.data_dim)) * self.sigma
         return z, self.decoder(z) + noise
 
@@ -138,6 +144,43 @@ class GenerativeModel:
             "data_dim": self.data_dim,
             "noise_variance": self.noise_variance.tolist(),
         }
+
+
+def is_on_line(model: DescribedModel) -> TypeGuard[GenerativeModel]:
+    """Tell whether a model has a decoder of one latent: f on the line.
+
+    Parameters
+    ----------
+    model : DescribedModel
+        A model of any kind.
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(model, GenerativeModel) and model.latent_dim == 1
+
+
+def fingerprint_of(model: DescribedModel) -> str:
+    """Return the fingerprint of a model with a decoder, whatever its number of latents.
+
+    Parameters
+    ----------
+    model : DescribedModel
+        A model of any kind.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ModelError
+        If it has no decoder.
+    """
+    if not isinstance(model, GenerativeModel):
+        raise ModelError(f"{model.name}: has no decoder, so that nothing of it is kept in files")
+    return model.fingerprint
 
 
 def as_generative(model: DescribedModel) -> GenerativeModel:
@@ -158,7 +201,7 @@ def as_generative(model: DescribedModel) -> GenerativeModel:
         If it is another kind of model: some questions, such as what one M-step does to f on the
         line, are asked of one latent only.
     """
-    if not isinstance(model, GenerativeModel):
+    if not is_on_line(model):
         raise ModelError(
             f"{model.name}: this is computed for decoders of one latent, f on the line, and it is "
             f"another kind of model (latents: {model.latent_dim})"

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float64
 
 from theorycheck.arrays import Array, Latents, PerDimension
 from theorycheck.models._decoder import Decoder
@@ -14,6 +15,8 @@ from theorycheck.models._decoder import Decoder
 #: far out: finer than the scan of the engine (`DEFAULT_SCAN`), so that whatever a decomposition
 #: sees of f by default, its fingerprint sees. The prior mass beyond is 2e-9.
 _STEP, _REACH = 2.0**-11, 6.0
+#: The same for two and three latents: 36,864 and 13,824 of them.
+_STEPS = {2: 2.0**-4, 3: 2.0**-1}
 #: Latents evaluated at once: values of a matrix product may depend on the size of the batch.
 _CHUNK = 4096
 #: Latents at which most pairs of decoders differ.
@@ -40,6 +43,17 @@ def probe_latents(breakpoints: Sequence[float] | None) -> Latents:
     return np.concatenate([grid, np.nextafter(points, -np.inf), np.nextafter(points, np.inf)])
 
 
+def _probes(decoder: Decoder) -> Latents | Float64[Array, "n K"]:
+    """Return the latents at which a decoder of any K is looked at."""
+    if decoder.latent_dim == 1:
+        return probe_latents(decoder.breakpoints)
+    step = _STEPS[decoder.latent_dim]
+    count = round(_REACH / step)
+    axis = (np.arange(-count, count) + 0.5) * step
+    axes = np.meshgrid(*[axis] * decoder.latent_dim, indexing="ij")
+    return np.stack([one.ravel() for one in axes], axis=1)
+
+
 def fingerprint(decoder: Decoder, noise_variance: PerDimension) -> str:
     """Return the SHA-256 of what tells a model from others, in hexadecimal digits.
 
@@ -64,10 +78,12 @@ def fingerprint(decoder: Decoder, noise_variance: PerDimension) -> str:
         If f misbehaves at one of the latents.
     """
     digest = hashlib.sha256(f"theorycheck model 1, D = {decoder.data_dim}\n".encode())
+    if decoder.latent_dim > 1:
+        digest.update(f"K = {decoder.latent_dim}\n".encode())
     digest.update(f"{decoder.breakpoints}\n".encode())
     _add(digest, noise_variance)
-    latents = probe_latents(decoder.breakpoints)
-    for start in range(0, latents.size, _CHUNK):
+    latents = _probes(decoder)
+    for start in range(0, len(latents), _CHUNK):
         _add(digest, decoder(latents[start : start + _CHUNK]))
     return digest.hexdigest()
 
@@ -78,14 +94,17 @@ def differ_at_once(one: Decoder, other: Decoder) -> bool:
     Parameters
     ----------
     one, other : Decoder
-        The two decoders, of one D.
+        The two decoders, of one D and one K.
 
     Returns
     -------
     bool
         False says nothing.
     """
-    return not np.array_equal(one(_FIRST), other(_FIRST))
+    first = _FIRST
+    if one.latent_dim > 1:
+        first = np.stack([np.roll(_FIRST, k) for k in range(one.latent_dim)], axis=1)
+    return not np.array_equal(one(first), other(first))
 
 
 def _add(digest: hashlib._Hash, values: Array) -> None:

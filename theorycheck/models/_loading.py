@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -13,9 +13,9 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from theorycheck.errors import LoadingError, TheorycheckError, nearest
+from theorycheck.errors import DecoderError, LoadingError, TheorycheckError, nearest
 from theorycheck.models._benchmarks import BENCHMARKS, benchmark
-from theorycheck.models._decoder import Decoder
+from theorycheck.models._decoder import MOST_LATENTS, Decoder
 from theorycheck.models._expression import parse_expression
 from theorycheck.models._generative import GenerativeModel
 from theorycheck.models._other_files import NOT_READ
@@ -29,8 +29,9 @@ _FORMS = (
     "a model is a benchmark's name, file.py:function, expr:[cos(z), sin(z)], "
     "a .csv or .npz table, a .pt2 file, or a .pt file that train wrote"
 )
-#: Module attribute of a user's file that gives σ².
+#: Module attributes of a user's file that give σ² and the number of latents K.
 NOISE_ATTRIBUTE = "NOISE_VARIANCE"
+LATENTS_ATTRIBUTE = "LATENTS"
 _counter = itertools.count()
 
 
@@ -42,6 +43,7 @@ def load_model(
     breakpoints: Sequence[float] | None = None,
     table_kind: str | None = None,
     resolution: float | None = None,
+    latents: int | None = None,
 ) -> GenerativeModel:
     """Make a generative model from its specification.
 
@@ -64,6 +66,10 @@ def load_model(
         How a table goes on between its points; by default what the file says, else linear.
     resolution : float, optional
         Scan f for whatever is wider than this in z; by default what the model asks for, or 5e-4.
+    latents : int, optional
+        Number of latents K, from 1 to 3. By default what an expression names (``z`` or ``z1``,
+        ``z2``, ``z3``), how many inputs a network has, what a Python file says in ``LATENTS``, or
+        else 1.
 
     Returns
     -------
@@ -76,7 +82,22 @@ def load_model(
     ExpressionError, DecoderError, ModelError, MissingExtraError
         If the expression, f, σ² or PyTorch is at fault.
     """
-    decoder, own_noise = _resolve(spec, vectorize, table_kind)
+    decoder, own_noise = _resolve(spec, vectorize, table_kind, latents)
+    if latents is not None and decoder.latent_dim != latents:
+        raise LoadingError(
+            f"{decoder.name}: has {decoder.latent_dim} latent{'s' * (decoder.latent_dim > 1)}, "
+            f"not {latents} (--latents)"
+        )
+    if decoder.latent_dim > 1 and breakpoints:
+        raise LoadingError(
+            f"{decoder.name}: breakpoints are points of a line, and f has {decoder.latent_dim} "
+            "latents: leave them out"
+        )
+    if decoder.latent_dim > 1 and resolution is not None:
+        raise LoadingError(
+            f"{decoder.name}: f is scanned along a line, and it has {decoder.latent_dim} latents: "
+            "leave --resolution out"
+        )
     if breakpoints is not None:
         decoder = decoder.with_breakpoints(breakpoints)
     if resolution is not None:
@@ -90,7 +111,10 @@ def load_model(
 
 
 def _resolve(
-    spec: str | GenerativeModel | Decoder, vectorize: bool, table_kind: str | None
+    spec: str | GenerativeModel | Decoder,
+    vectorize: bool,
+    table_kind: str | None,
+    latents: int | None,
 ) -> tuple[Decoder, ArrayLike | None]:
     """Find the decoder, and σ² where the specification carries it."""
     if isinstance(spec, GenerativeModel):
@@ -101,7 +125,7 @@ def _resolve(
         raise LoadingError(f"cannot make a model of {type(spec).__name__}: {_FORMS}")
     text = spec.strip()
     if text.startswith("expr:"):
-        return parse_expression(text.removeprefix("expr:")).to_decoder(), None
+        return parse_expression(text.removeprefix("expr:")).to_decoder(latents=latents), None
     if text.startswith("linear:"):
         raise LoadingError(
             f"{text}: only decompose, conditions, noise and optimum take linear: models, which "
@@ -112,7 +136,7 @@ def _resolve(
         return model.decoder, model.noise_variance
     path, colon, name = text.rpartition(":")
     if colon and path.lower().endswith(".py"):
-        return _from_python_file(Path(path), name, vectorize)
+        return _from_python_file(Path(path), name, vectorize, latents)
     match Path(text).suffix.lower():
         case ".npz" | ".csv" | ".tsv" | ".txt" | ".dat":
             table = read_table(text, kind=table_kind)
@@ -121,18 +145,27 @@ def _resolve(
             )
             return decoder, table.noise_variance
         case ".pt" | ".pt2" | ".pth" | ".ckpt":
-            return load_torch_file(text)
+            return load_torch_file(text, latents=latents)
         case ending if ending in NOT_READ and Path(text).exists():
             raise LoadingError(f"{text}: {NOT_READ[ending]}")
         case ".py":
-            return _from_python_file(Path(text), "", vectorize)
+            return _from_python_file(Path(text), "", vectorize, latents)
     raise LoadingError(
         f"there is no model '{spec}': {_FORMS}; benchmarks: {nearest(text, BENCHMARKS)}"
     )
 
 
-def _from_python_file(path: Path, name: str, vectorize: bool) -> tuple[Decoder, ArrayLike | None]:
+def _from_python_file(
+    path: Path, name: str, vectorize: bool, latents: int | None
+) -> tuple[Decoder, ArrayLike | None]:
     module = module_of_file(path)
+    own = getattr(module, LATENTS_ATTRIBUTE, None)
+    if own is not None and not (isinstance(own, int) and 1 <= own <= MOST_LATENTS):
+        raise LoadingError(
+            f"{path}: {LATENTS_ATTRIBUTE} must be a number of latents from 1 to {MOST_LATENTS}, "
+            f"not {own!r}"
+        )
+    wanted = own if latents is None else latents
     noise: ArrayLike | None = getattr(module, NOISE_ATTRIBUTE, None)
     found = object_in(module, path, name)
     if isinstance(found, GenerativeModel):
@@ -143,12 +176,35 @@ def _from_python_file(path: Path, name: str, vectorize: bool) -> tuple[Decoder, 
     torch: Any = sys.modules.get("torch")
     owner = getattr(found, "__self__", found)
     if torch is not None and isinstance(owner, torch.nn.Module):
-        return from_torch_module(found, name=name), noise
+        return from_torch_module(found, name=name, latents=wanted), noise
     if not callable(found):
         raise LoadingError(f"{path}: '{name}' is not a function but {type(found).__name__}")
     if isinstance(found, type):
         raise LoadingError(f"{path}: '{name}' is a class; give a function or an object made of it")
-    return Decoder.from_function(found, name=name, vectorize=vectorize), noise
+    return _from_function(found, name, vectorize, wanted), noise
+
+
+def _from_function(
+    function: Callable[..., Any], name: str, vectorize: bool, latents: int | None
+) -> Decoder:
+    """Wrap a user's function, and where it wants more latents than one say so."""
+    try:
+        return Decoder.from_function(
+            function, latent_dim=latents or 1, name=name, vectorize=vectorize
+        )
+    except DecoderError as error:
+        if latents is not None or vectorize:
+            raise
+        for count in range(2, MOST_LATENTS + 1):
+            try:
+                Decoder.from_function(function, latent_dim=count, name=name)
+            except TheorycheckError:
+                continue
+            raise LoadingError(
+                f"{name}: f takes latents of shape (n, {count}), not (n,): if it has {count} "
+                f"latents, say --latents {count}, or {LATENTS_ATTRIBUTE} = {count} in the file"
+            ) from error
+        raise
 
 
 def object_in_file(path: Path, name: str) -> Any:

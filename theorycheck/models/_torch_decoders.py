@@ -15,7 +15,12 @@ from theorycheck.arrays import Array
 from theorycheck.errors import LoadingError, MissingExtraError
 from theorycheck.models._decoder import Decoder
 from theorycheck.models._network_readers import network_readers
-from theorycheck.models._torch_modules import explain_failure, mean_of_output, refuse_other_modules
+from theorycheck.models._torch_modules import (
+    explain_failure,
+    inputs_of,
+    mean_of_output,
+    refuse_other_modules,
+)
 from theorycheck.models._torch_weights import hand_over, lacking
 
 _EXPORT = (
@@ -26,21 +31,27 @@ _EXPORT = (
 
 
 def from_torch_module(
-    module: Any, name: str | None = None, *, output: int | str | None = None
+    module: Any,
+    name: str | None = None,
+    *,
+    output: int | str | None = None,
+    latents: int | None = None,
 ) -> Decoder:
     """Wrap an ``nn.Module``, or a method of one, as a decoder.
 
     Parameters
     ----------
     module : torch.nn.Module or bound method of one
-        Maps a float64 tensor of shape (n, 1) to (n, D). It is copied; the copy is put on the CPU,
-        in evaluation mode, in double precision and without gradients. A module that insists on
-        float32 inside is kept in it, and its rounding enters the radii.
+        Maps a float64 tensor of shape (n, K) to (n, D), K up to 3. It is copied; the copy is put on
+        the CPU, in evaluation mode, in double precision and without gradients. A module that
+        insists on float32 inside is kept in it, and its rounding enters the radii.
     name : str, optional
         What reports call it; by default the name of its class.
     output : int or str, optional
         Which of several outputs is the mean f(z): the index in a tuple, the key in a dict, or the
         attribute of an object, such as ``"mean"`` of a distribution.
+    latents : int, optional
+        Number of latents K; by default the number of its inputs.
 
     Returns
     -------
@@ -70,14 +81,15 @@ def from_torch_module(
     except Exception as error:
         raise LoadingError(f"{label}: the module cannot be copied: {_line(error)}") from error
     network = network.eval().requires_grad_(False)
-    single = _insists_on_single(torch, _called(network, method))
+    width = inputs_of(torch, _called(network, method), network, label, latents)
+    single = _insists_on_single(torch, _called(network, method), width)
     if single:
         network = network.to(dtype=torch.float32)
-    return _wrap(torch, network, label, method=method, output=output, single=single)
+    return _wrap(torch, network, label, width, method=method, output=output, single=single)
 
 
 def load_torch_file(
-    path: str | Path, name: str | None = None
+    path: str | Path, name: str | None = None, *, latents: int | None = None
 ) -> tuple[Decoder, tuple[float, ...] | None]:
     """Load a ``.pt2`` program or a ``.pt`` file that ``train`` wrote.
 
@@ -92,6 +104,8 @@ def load_torch_file(
         The file.
     name : str, optional
         What reports call the decoder; by default the file's name without its ending.
+    latents : int, optional
+        Number of latents K of a ``.pt2`` file; by default 1.
 
     Returns
     -------
@@ -119,12 +133,13 @@ def load_torch_file(
             network = export.load(str(file)).module()
             # A program exported in float32 works in float64 too unless it fixes dtypes inside.
             network = network.to(device="cpu", dtype=torch.float64)
-            single = _insists_on_single(torch, network)
+            single = _insists_on_single(torch, network, latents or 1)
             network = network.to(dtype=torch.float32) if single else network
-            network(torch.zeros(3, 1, dtype=torch.float32 if single else torch.float64))
+            dtype = torch.float32 if single else torch.float64
+            network(torch.zeros(3, latents or 1, dtype=dtype))
         except Exception as error:
             raise LoadingError(f"{path}: not usable ({_line(error)}); {_EXPORT}") from error
-        return _wrap(torch, network, name or file.stem, single=single), None
+        return _wrap(torch, network, name or file.stem, latents or 1, single=single), None
     _refuse_torchscript(file)
     try:
         held = torch.load(file, map_location="cpu", weights_only=True)
@@ -155,11 +170,11 @@ def _called(network: Any, method: str | None) -> Any:
     return network if method is None else getattr(network, method)
 
 
-def _insists_on_single(torch: Any, call: Any) -> bool:
+def _insists_on_single(torch: Any, call: Any, width: int) -> bool:
     """Tell whether a module makes float32 tensors inside and so cannot work in double precision."""
     with torch.no_grad():
         try:
-            call(torch.zeros(3, 1, dtype=torch.float64))
+            call(torch.zeros(3, width, dtype=torch.float64))
         except RuntimeError as error:
             return "dtype" in str(error) or "Double" in str(error)
         except Exception:
@@ -171,6 +186,7 @@ def _wrap(
     torch: Any,
     network: Any,
     label: str,
+    width: int,
     *,
     method: str | None = None,
     output: int | str | None = None,
@@ -181,17 +197,19 @@ def _wrap(
 
     def means(z: Array) -> Any:
         with torch.no_grad():
-            found = call(torch.from_numpy(np.array(z)).to(dtype).reshape(-1, 1))
+            found = call(torch.from_numpy(np.array(z)).to(dtype).reshape(-1, width))
         return mean_of_output(torch, found, output, label)
 
     try:
-        means(np.array([-0.5, 0.25, 1.0]))
+        means(np.array([-0.5, 0.25, 1.0]).repeat(width))
     except LoadingError:
         raise
     except Exception as error:
-        line = explain_failure(torch, call, error, network, label)
+        line = explain_failure(torch, call, error, network, label, width)
         raise LoadingError(line) from error
-    return Decoder.from_function(lambda z: np.asarray(means(z).numpy()), name=label)
+    return Decoder.from_function(
+        lambda z: np.asarray(means(z).numpy()), latent_dim=width, name=label
+    )
 
 
 def _refuse_torchscript(file: Path) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from theorycheck.errors import LoadingError
+from theorycheck.models._decoder import MOST_LATENTS
 
-__all__ = ["explain_failure", "mean_of_output", "refuse_other_modules"]
+__all__ = ["explain_failure", "inputs_of", "mean_of_output", "refuse_other_modules"]
 
 #: Names that people give to the parts of a VAE.
 _DECODERS = ("decoder", "dec", "decode", "generator", "p_x_given_z", "px_z", "likelihood")
@@ -145,8 +146,76 @@ def _and_scale(torch: Any, output: Any) -> str:
     return ""
 
 
-def explain_failure(torch: Any, call: Any, error: Exception, module: Any, label: str) -> str:
-    """Say why a module failed on latents of shape (n, 1).
+def inputs_of(torch: Any, call: Any, module: Any, label: str, latents: int | None) -> int:
+    """Return how many inputs a module takes: the K that was asked for, else what works.
+
+    Parameters
+    ----------
+    torch : module
+        PyTorch itself.
+    call : callable
+        What is called: the module or a method of it.
+    module : torch.nn.Module
+        The module that was given as a decoder.
+    label : str
+        What the error calls it.
+    latents : int or None
+        K, where the user says it.
+
+    Returns
+    -------
+    int
+        1 where nothing works: then calling it will say why.
+
+    Raises
+    ------
+    LoadingError
+        If it takes another number of inputs than the user says, or more than 3.
+    """
+    dtype = _dtype(torch, module)
+    if _works(torch, call, latents or 1, dtype):
+        return latents or 1
+    for width in _widths(torch, module):
+        if not _works(torch, call, width, dtype):
+            continue
+        if latents is not None:
+            raise LoadingError(
+                f"{label}: takes inputs of shape (n, {width}), not (n, {latents}): it has "
+                f"K = {width} latents, and {latents} were asked for (--latents, LATENTS)"
+            )
+        if width > MOST_LATENTS:
+            raise LoadingError(
+                f"{label}: takes inputs of shape (n, {width}), not (n, 1): if they are latents z, "
+                f"K = {width}, and K goes up to {MOST_LATENTS} here"
+            )
+        if label.rpartition(".")[2].lower() in _ENCODERS:
+            raise LoadingError(
+                f"{label}: takes inputs of shape (n, {width}), and is called like an encoder, "
+                f"which maps x to z: give the decoder; if it is one, say --latents {width}"
+            )
+        return width
+    return latents or 1
+
+
+def _works(torch: Any, call: Any, width: int, dtype: Any) -> bool:
+    try:
+        with torch.no_grad():
+            call(torch.zeros(3, width, dtype=dtype))
+    except Exception as error:
+        # One that insists on single precision will be asked again in it.
+        text = str(error)
+        return "dtype" in text or "Double" in text
+    return True
+
+
+def _dtype(torch: Any, module: Any) -> Any:
+    return next((part.dtype for part in module.parameters()), torch.float64)
+
+
+def explain_failure(
+    torch: Any, call: Any, error: Exception, module: Any, label: str, width: int
+) -> str:
+    """Say why a module failed on latents of shape (n, K).
 
     Parameters
     ----------
@@ -160,29 +229,27 @@ def explain_failure(torch: Any, call: Any, error: Exception, module: Any, label:
         The module that was given as a decoder.
     label : str
         What the error calls it.
+    width : int
+        K, as it was called.
 
     Returns
     -------
     str
         One line: the width of input that it takes, if that is what is wrong, else the error.
     """
-    for width in _widths(torch, module):
-        try:
-            with torch.no_grad():
-                call(torch.zeros(3, width, dtype=torch.float64))
-        except Exception:
-            continue  # with the next width, or with the error that is at hand
-        return (
-            f"{label}: takes inputs of shape (n, {width}), not (n, 1): if they are latents z, "
-            f"K = {width}, and only K = 1 is built"
-        )
+    for other in _widths(torch, module):
+        if other != width and _works(torch, call, other, _dtype(torch, module)):
+            return (
+                f"{label}: takes inputs of shape (n, {other}), not (n, {width}): if they are "
+                f"latents z, K = {other}"
+            )
     first = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-    return f"{label}: fails on latents of shape (n, 1): {type(error).__name__}: {first}"
+    return f"{label}: fails on latents of shape (n, {width}): {type(error).__name__}: {first}"
 
 
 def _widths(torch: Any, module: Any) -> list[int]:
-    """List the widths of input that its layers take, other than 1, each once."""
+    """List the widths of input that its layers take, each once."""
     widths = [
         int(part.in_features) for part in module.modules() if isinstance(part, torch.nn.Linear)
     ]
-    return [width for width in dict.fromkeys(widths) if width != 1]
+    return list(dict.fromkeys(widths))

@@ -20,7 +20,7 @@ from theorycheck.inference import (
     described_model,
     exact_model,
 )
-from theorycheck.models import DescribedModel, GenerativeModel, as_generative, same_model
+from theorycheck.models import DescribedModel, GenerativeModel, fingerprint_of, same_model
 from theorycheck.objectives._averages import (
     PosteriorAverages,
 )
@@ -156,9 +156,9 @@ class Decomposition(Saved):
     def _about(self) -> dict[str, object]:
         return {
             "model": self.model.name,
-            "model_fingerprint": as_generative(self.model).fingerprint,
+            "model_fingerprint": fingerprint_of(self.model),
             "data": self.data.name,
-            "fingerprint": as_generative(self.data).fingerprint,
+            "fingerprint": fingerprint_of(self.data),
         }
 
     def to_dict(self) -> dict[str, object]:

@@ -88,7 +88,9 @@ def _neighbours(data: ExactModel) -> Array:
     if not isinstance(model, GenerativeModel):
         return model.sample(_TIMED, 0)[1]
     rng = np.random.default_rng(0)
-    f = model.decoder(rng.standard_normal(_TIMED // _GROUP)).repeat(_GROUP, axis=0)
+    count, latents = _TIMED // _GROUP, model.latent_dim
+    z = rng.standard_normal(count if latents == 1 else (count, latents))
+    f = model.decoder(z).repeat(_GROUP, axis=0)
     x: Array = f + rng.standard_normal(f.shape) * model.sigma
     return x
 

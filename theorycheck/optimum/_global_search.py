@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference import ExactModel, described_model, exact_model
-from theorycheck.models import DescribedModel, GenerativeModel
+from theorycheck.models import DescribedModel, GenerativeModel, is_on_line
 from theorycheck.optimum._effort import (
     Effort,
 )
@@ -71,7 +71,7 @@ def find_optimum(
     settings = (settings or SearchSettings()).resolved(described)
     execution = execution or Execution()
     _check(described, settings.chosen_effort, given)
-    if not isinstance(described, GenerativeModel):
+    if not is_on_line(described):
         if execution.state_file is not None:
             raise ModelError(f"{described.name}: a search on such data is not kept in files")
         return _search(exact_model(data), settings, given, execution, SearchState({}))

@@ -15,7 +15,7 @@ from joblib import Parallel, delayed
 
 from theorycheck.arrays import Array
 from theorycheck.inference import ExactModel
-from theorycheck.models import DescribedModel, GenerativeModel
+from theorycheck.models import DescribedModel, GenerativeModel, is_on_line
 from theorycheck.optimum._coordinate_ascent import Ascent, ascend
 from theorycheck.optimum._e_step import EStep
 from theorycheck.optimum._nodes import DataNodes, data_nodes
@@ -226,7 +226,7 @@ def _first(
     model: DescribedModel, nodes: DataNodes, settings: SearchSettings
 ) -> tuple[GenerativeModel, str]:
     """Return the decoder of one latent that is known before any search, and what it is."""
-    if isinstance(model, GenerativeModel):
+    if is_on_line(model):
         return model, GROUND_TRUTH
     return best_line(nodes.x, nodes.mass, settings.variance), PRINCIPAL_AXIS
 

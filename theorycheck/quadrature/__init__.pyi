@@ -10,12 +10,17 @@ from ._data_nodes import STANDARD_ERRORS as STANDARD_ERRORS
 from ._data_nodes import DataSample as DataSample
 from ._data_nodes import TrapezoidGrid as TrapezoidGrid
 from ._data_nodes import given_sample as given_sample
+from ._data_nodes import grid_of_nodes as grid_of_nodes
 from ._data_nodes import quasi_monte_carlo as quasi_monte_carlo
 from ._data_nodes import sample_mean as sample_mean
 from ._data_nodes import sobol_points as sobol_points
 from ._data_nodes import standard_errors as standard_errors
 from ._data_nodes import trapezoid_grid as trapezoid_grid
 from ._largest_slope import largest_slope as largest_slope
+from ._latent_boxes import BOX_REACH as BOX_REACH
+from ._latent_boxes import LARGEST_MOVE as LARGEST_MOVE
+from ._latent_boxes import NEGLIGIBLE as NEGLIGIBLE
+from ._latent_boxes import RESOLUTION as RESOLUTION
 from ._latent_boxes import LatentBoxes as LatentBoxes
 from ._latent_boxes import latent_boxes as latent_boxes
 from ._latent_cells import LatentCells as LatentCells

@@ -13,13 +13,14 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from theorycheck.arrays import Array, Flags, Integers, Latents, PerPoint, Points
+from theorycheck.arrays import Array, Flags, Integers, Latents, PerDimension, PerPoint, Points
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.models import GenerativeModel
@@ -114,9 +115,10 @@ def trapezoid_grid(panels: LatentPanels, step: float, shift: float = 0.0) -> Tra
     reach = min(_LATENT_REACH, panels.reach)
     while True:
         inner = np.abs(panels.z) <= reach
-        f, weight = panels.f[:, inner], np.exp(panels.log_weight[inner])
-        blocks, starts, members = _touched_blocks(f, spacing, sigma)
-        if len(blocks) * _BLOCK**dim <= MAX_GRID_NODES:
+        found = grid_of_nodes(
+            panels.f[:, inner], np.exp(panels.log_weight[inner]), spacing, sigma, shift
+        )
+        if found is not None:
             break
         # f runs far out where hardly any mass is: give up the outermost latents.
         reach -= 0.5
@@ -125,6 +127,63 @@ def trapezoid_grid(panels: LatentPanels, step: float, shift: float = 0.0) -> Tra
                 f"{panels.model.name}: a grid of step {step:.3g} σ over p(x) needs more than "
                 f"{MAX_GRID_NODES:,} nodes"
             )
+    # What was given up, by the weights of its nodes: a panel may be cut in two.
+    tail = float(np.exp(panels.log_weight[~inner]).sum()) + panels.missing_mass
+    return TrapezoidGrid(
+        x=found.x,
+        log_density=np.log(found.density) + panels.peak_log_density,
+        volume=float(spacing.prod()),
+        coarse=found.coarse,
+        missing_mass=tail + 1e-17,
+    )
+
+
+class GridOfNodes(NamedTuple):
+    """A mixture of Gaussians on the nodes of a uniform grid.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, D)
+        Nodes at which it is not negligible.
+    density : ndarray, shape (n,)
+        Σ weight Π_d exp(−(x_d − f_d)²/2σ_d²).
+    coarse : ndarray of bool, shape (n,)
+        The nodes of the grid of twice the step.
+    """
+
+    x: Points
+    density: PerPoint
+    coarse: Flags
+
+
+def grid_of_nodes(
+    f: Float64[Array, "D nodes"],
+    weight: Float64[Array, " nodes"],
+    spacing: PerDimension,
+    sigma: PerDimension,
+    shift: float = 0.0,
+) -> GridOfNodes | None:
+    """Sum weighted Gaussians on a uniform grid around their means, by products of matrices.
+
+    Parameters
+    ----------
+    f : ndarray, shape (D, N)
+        Means, D <= 2.
+    weight : ndarray, shape (N,)
+        Weights.
+    spacing, sigma : ndarray, shape (D,)
+        Step of the grid, and the Gaussians' standard deviation.
+    shift : float
+        Where in the step the grid lies.
+
+    Returns
+    -------
+    GridOfNodes or None
+        None where it would have more than MAX_GRID_NODES.
+    """
+    blocks, starts, members = _touched_blocks(f, spacing, sigma)
+    if len(blocks) * _BLOCK ** len(f) > MAX_GRID_NODES:
+        return None
     points, densities, coarse = [], [], []
     for block, chosen in zip(blocks, np.split(members, starts[1:]), strict=True):
         indices, density = _block_density(
@@ -134,16 +193,7 @@ def trapezoid_grid(panels: LatentPanels, step: float, shift: float = 0.0) -> Tra
         points.append((indices[keep] + shift) * spacing)
         coarse.append(np.all(indices[keep] % 2 == 0, axis=1))
         densities.append(density[keep])
-    log_density = np.log(np.concatenate(densities)) + panels.peak_log_density
-    # What was given up, by the weights of its nodes: a panel may be cut in two.
-    tail = float(np.exp(panels.log_weight[~inner]).sum()) + panels.missing_mass
-    return TrapezoidGrid(
-        x=np.concatenate(points),
-        log_density=log_density,
-        volume=float(spacing.prod()),
-        coarse=np.concatenate(coarse),
-        missing_mass=tail + 1e-17,
-    )
+    return GridOfNodes(np.concatenate(points), np.concatenate(densities), np.concatenate(coarse))
 
 
 def _touched_blocks(f: Array, spacing: Array, sigma: Array) -> tuple[Integers, Integers, Integers]:

@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from theorycheck.arrays import Array, Booleans, PerDimension, Points
+from theorycheck.arrays import Array, Booleans, Integers, PerDimension, Points
 from theorycheck.quadrature._panel_mesh import log_mass
 from theorycheck.quadrature._rules import gauss_legendre, legendre_transform, legendre_values
 from theorycheck.quadrature.kernels import BOX_RULE, Balls
@@ -37,13 +38,15 @@ LARGEST_MOVE = 3.0
 _WIDEST = 1.5
 #: Largest Legendre coefficient of degree 10 and 11 that f may have, in σ; and how much of that a
 #: box may lack where its own prior mass makes up for it.
-_RESOLUTION = 1e-12
+RESOLUTION = 1e-12
 #: The series may miss f by this many times what its last coefficients and rounding account for.
 _MISFIT_ALLOWED = 64.0
 #: Boxes below this prior mass are left as they are; what they do not resolve is counted.
-_NEGLIGIBLE = 1e-19
-#: Boxes evaluated at once.
-_BATCH = 512
+NEGLIGIBLE = 1e-19
+#: Numbers f(z) held at once, and boxes evaluated at once.
+_AT_ONCE, _BATCH = 4_000_000, 512
+#: Dimensions of x up to which each is looked at; of more, so many random directions.
+_ALL_DIMENSIONS = 24
 #: Places in a box, beside its corners, at which the series is held against f.
 _TRIED = np.array([[-0.8413, 0.3107], [0.1571, -0.9093], [0.5403, 0.8776], [-0.4161, -0.2794]])
 
@@ -62,8 +65,8 @@ class LatentBoxes:
         Nodes, the second latent fastest.
     log_weight : ndarray, shape (B N,)
         Log of weight times prior density at each node.
-    f : ndarray, shape (D, B N)
-        Decoder means at the nodes.
+    f : ndarray, shape (D, B N), or (D, 0)
+        Decoder means at the nodes; empty where they are not held: see :meth:`values`.
     centre, radius : ndarray, shapes (B, D) and (B,)
         A ball around f on the box; radius in σ.
     defect : ndarray, shape (B,)
@@ -76,13 +79,15 @@ class LatentBoxes:
         σ.
     name : str
         What the model is called.
+    function : callable
+        f itself, latents (n, 2) to means (n, D).
     """
 
     lower: Float64[Array, "boxes 2"]
     upper: Float64[Array, "boxes 2"]
     latents: Float64[Array, "nodes 2"]
     log_weight: Float64[Array, " nodes"]
-    f: Float64[Array, "D nodes"]
+    f: Float64[Array, "D held"]
     centre: Float64[Array, "boxes D"]
     radius: Float64[Array, " boxes"]
     defect: Float64[Array, " boxes"]
@@ -90,11 +95,36 @@ class LatentBoxes:
     unresolved: Bool[Booleans, " boxes"]
     sigma: PerDimension
     name: str
+    function: Callable[[Float64[Array, "n 2"]], Points] = field(repr=False)
 
     @property
     def size(self) -> int:
         """Return the number of boxes B."""
         return len(self.lower)
+
+    @property
+    def held(self) -> bool:
+        """Tell whether f at the nodes is held."""
+        return bool(self.f.shape[1])
+
+    def values(self, chosen: Int64[Integers, " chosen"]) -> Float64[Array, "chosen 144 D"]:
+        """Return f at the nodes of some boxes, evaluated anew where it is not held.
+
+        Parameters
+        ----------
+        chosen : ndarray of int, shape (m,)
+            Numbers of the boxes.
+
+        Returns
+        -------
+        ndarray, shape (m, 144, D)
+        """
+        dim = self.sigma.size
+        if self.held:
+            held = self.f.reshape(dim, self.size, -1)[:, chosen]
+            return np.ascontiguousarray(held.transpose(1, 2, 0))
+        z = self.latents.reshape(self.size, -1, 2)[chosen]
+        return self.function(z.reshape(-1, 2)).reshape(len(chosen), -1, dim)
 
     @property
     def balls(self) -> Balls:
@@ -116,6 +146,12 @@ class LatentBoxes:
         """Return the log of the largest N(x; f, σ²), nats."""
         return -0.5 * self.sigma.size * math.log(2.0 * math.pi) - float(np.log(self.sigma).sum())
 
+    @property
+    def outermost(self) -> Int64[Integers, " outermost"]:
+        """Return the numbers of the boxes at the end of the boxes' reach."""
+        ends = (self.lower <= -BOX_REACH) | (self.upper >= BOX_REACH)
+        return np.flatnonzero(ends.any(axis=1)).astype(np.int64)
+
     def edges(self, axis: int) -> Float64[Array, " edges"]:
         """Return all edges of boxes along one latent, ascending: panels that resolve f for all.
 
@@ -124,7 +160,7 @@ class LatentBoxes:
         axis : int
             0 or 1.
         """
-        counts = np.exp(self.log_mass) > _NEGLIGIBLE
+        counts = np.exp(self.log_mass) > NEGLIGIBLE
         ends = np.concatenate([self.lower[counts, axis], self.upper[counts, axis]])
         return np.unique(np.concatenate([ends, _first_edges()]))
 
@@ -154,6 +190,10 @@ def latent_boxes(
     *,
     name: str = "f",
     max_boxes: int = MAX_BOXES,
+    largest_move: float = LARGEST_MOVE,
+    resolution: float = RESOLUTION,
+    negligible: float = NEGLIGIBLE,
+    held: bool = True,
 ) -> LatentBoxes:
     """Refine boxes in two latents until they resolve f against σ.
 
@@ -167,6 +207,14 @@ def latent_boxes(
         What the model is called, for errors.
     max_boxes : int
         Budget. When it is spent, the boxes that mattered most have been refined first.
+    largest_move : float
+        σ that f may move on a box.
+    resolution : float
+        Largest of its last Legendre coefficients that f may have on a box, in σ.
+    negligible : float
+        Prior mass below which a box is left as it is.
+    held : bool
+        Keep f at the nodes; else they are evaluated when they are asked for.
 
     Returns
     -------
@@ -177,7 +225,8 @@ def latent_boxes(
     edges = _first_edges()
     corners = np.array(list(product(edges[:-1], repeat=2)))
     done: list[_Batch] = []
-    waiting = _evaluated(function, sigma, corners, corners + (edges[1] - edges[0]))
+    rule = _Rule(function, sigma, largest_move, resolution, negligible, held)
+    waiting = _evaluated(rule, corners, corners + (edges[1] - edges[0]))
     while True:
         done.append(_taken(waiting, waiting.settled))
         waiting = _taken(waiting, ~waiting.settled)
@@ -186,11 +235,11 @@ def latent_boxes(
         if not count or room <= 0:
             break
         # The worse half first: that is where a budget that does not last should have gone.
-        order = np.argsort(-waiting.log_mass - np.log(_trouble(waiting)))
+        order = np.argsort(-waiting.log_mass - np.log(_trouble(waiting, largest_move)))
         chosen = min(max(count // 2, _BATCH), room)
-        children = _evaluated(function, sigma, *_halves(_taken(waiting, order[:chosen])))
+        children = _evaluated(rule, *_halves(_taken(waiting, order[:chosen])))
         waiting = _joined([_taken(waiting, order[chosen:]), children])
-    return _assemble(_joined([*done, waiting]), sigma, name)
+    return _assemble(_joined([*done, waiting]), sigma, name, function)
 
 
 def _first_edges() -> Array:
@@ -198,8 +247,8 @@ def _first_edges() -> Array:
     return np.linspace(-BOX_REACH, BOX_REACH, count + 1)
 
 
-def _trouble(batch: _Batch) -> Array:
-    return np.maximum(batch.defect, batch.radius / LARGEST_MOVE) + 1e-300
+def _trouble(batch: _Batch, largest_move: float) -> Array:
+    return np.maximum(batch.defect, batch.radius / largest_move) + 1e-300
 
 
 def _taken(batch: _Batch, index: NDArray[np.intp] | Booleans) -> _Batch:
@@ -220,14 +269,47 @@ def _halves(batch: _Batch) -> tuple[Array, Array]:
     return np.concatenate([batch.lower, above]), np.concatenate([below, batch.upper])
 
 
-def _evaluated(
-    function: Callable[[Points], Points], sigma: Array, lower: Array, upper: Array
-) -> _Batch:
-    parts = [
-        _evaluated_batch(function, sigma, lower[k : k + _BATCH], upper[k : k + _BATCH])
-        for k in range(0, len(lower), _BATCH)
-    ]
+class _Rule(NamedTuple):
+    """How boxes are evaluated and judged; see :func:`latent_boxes`."""
+
+    function: Callable[[Points], Points]
+    sigma: Array
+    largest_move: float
+    resolution: float
+    negligible: float
+    held: bool
+
+
+def _evaluated(rule: _Rule, lower: Array, upper: Array) -> _Batch:
+    each = max(1, min(_BATCH, _AT_ONCE // (160 * rule.sigma.size)))
+    parts = []
+    if not rule.held:
+        # f is dear there, and most boxes of the first rounds are far too wide: five places say so.
+        wide = _glanced(rule, lower, upper)
+        parts.append(wide)
+        left = wide.radius <= rule.largest_move
+        parts[0] = _taken(wide, ~left)
+        lower, upper = lower[left], upper[left]
+    for k in range(0, len(lower), each):
+        parts.append(_evaluated_batch(rule, lower[k : k + each], upper[k : k + each]))
     return _joined(parts)
+
+
+def _glanced(rule: _Rule, lower: Array, upper: Array) -> _Batch:
+    """Look at the corners and the middle of boxes: how far f moves, and in which direction more."""
+    places = _placed(lower, upper, np.array([*product((-1.0, 1.0), repeat=2), (0.0, 0.0)]))
+    f = (rule.function(places.reshape(-1, 2)) / rule.sigma).reshape(len(lower), 5, -1)
+    radius = np.linalg.norm(f - f[:, 4:], axis=2).max(axis=1)
+    moves = [np.linalg.norm(f[:, 2:4] - f[:, :2], axis=2), np.linalg.norm(f[:, 1:4:2] - f[:, :4:2],
+        axis=2)]  # fmt: skip
+    along = np.stack([move.max(axis=1) for move in moves])
+    mass = log_mass(lower[:, 0], upper[:, 0]) + log_mass(lower[:, 1], upper[:, 1])
+    nothing = np.empty((len(lower), 0, rule.sigma.size))
+    return _Batch(
+        lower, upper, nothing, f[:, 4] * rule.sigma, radius, radius, mass,
+        np.zeros(len(lower), dtype=bool), mass < math.log(rule.negligible),
+        np.where(along[0] >= along[1], 0, 1),
+    )  # fmt: skip
 
 
 def _placed(lower: Array, upper: Array, unit: Array) -> Array:
@@ -237,45 +319,63 @@ def _placed(lower: Array, upper: Array, unit: Array) -> Array:
     return placed
 
 
-def _evaluated_batch(
-    function: Callable[[Points], Points], sigma: Array, lower: Array, upper: Array
-) -> _Batch:
-    order = BOX_RULE
+def _evaluated_batch(rule: _Rule, lower: Array, upper: Array) -> _Batch:
+    order, sigma = BOX_RULE, rule.sigma
     nodes, _ = gauss_legendre(order)
     unit = np.array(list(product(nodes, repeat=2)))
     tried = np.concatenate([np.array(list(product((-1.0, 1.0), repeat=2))), _TRIED])
     places = _placed(lower, upper, np.concatenate([unit, tried]))
-    both = function(places.reshape(-1, 2)).reshape(len(lower), len(unit) + len(tried), -1)
+    both = rule.function(places.reshape(-1, 2)).reshape(len(lower), len(unit) + len(tried), -1)
     f = both[:, : len(unit)]
-    grid = (f / sigma).reshape(len(lower), order, order, -1)
+    centre, radius, seen = _judged(both, sigma)
+    grid = seen[:, : len(unit)].reshape(len(lower), order, order, -1)
     transform = legendre_transform(order)
     series = np.einsum("ka,lb,nabd->nkld", transform, transform, grid, optimize=True)
     tails = np.stack(
         [np.abs(series[:, -2:]).max(axis=(1, 2, 3)), np.abs(series[:, :, -2:]).max(axis=(1, 2, 3))]
     )
     values = [legendre_values(tried[:, axis], order - 1) for axis in (0, 1)]
-    seen = np.einsum("pk,pl,nkld->npd", *values, series, optimize=True)
-    misfit = np.abs(seen - both[:, len(unit) :] / sigma).max(axis=(1, 2))
+    predicted = np.einsum("pk,pl,nkld->npd", *values, series, optimize=True)
+    misfit = np.abs(predicted - seen[:, len(unit) :]).max(axis=(1, 2))
     rounding = 64.0 * np.finfo(float).eps * np.abs(grid).max(axis=(1, 2, 3))
-    centre = 0.5 * (both.min(axis=1) + both.max(axis=1))
-    radius = 1.05 * np.linalg.norm((both - centre[:, None]) / sigma, axis=2).max(axis=1) + 1e-9
     mass = log_mass(lower[:, 0], upper[:, 0]) + log_mass(lower[:, 1], upper[:, 1])
     tail = tails.max(axis=0)
     trusted = misfit <= _MISFIT_ALLOWED * (tail + rounding)
-    narrow = 2.0 * radius <= LARGEST_MOVE
-    fine = tail <= np.maximum(_RESOLUTION * np.maximum(1.0, 1e-3 * np.exp(-mass)), rounding)
+    narrow = 2.0 * radius <= rule.largest_move
+    fine = tail <= np.maximum(rule.resolution * np.maximum(1.0, 1e-3 * np.exp(-mass)), rounding)
     resolved = trusted & narrow
     moves = np.stack([np.ptp(grid, axis=1 + axis).max(axis=(1, 2)) for axis in (0, 1)])
     by_move = np.where(moves[0] >= moves[1], 0, 1)
     by_tail = np.where(tails[0] >= tails[1], 0, 1)
     return _Batch(
-        lower, upper, f, centre, radius, np.maximum(tail, misfit) * (tail > rounding) + rounding,
-        mass, resolved, (resolved & fine) | (mass < math.log(_NEGLIGIBLE)),
-        np.where(narrow, by_tail, by_move),
+        lower, upper, f if rule.held else f[:, :0], centre, radius,
+        np.maximum(tail, misfit) * (tail > rounding) + rounding, mass, resolved,
+        (resolved & fine) | (mass < math.log(rule.negligible)), np.where(narrow, by_tail, by_move),
     )  # fmt: skip
 
 
-def _assemble(batch: _Batch, sigma: Array, name: str) -> LatentBoxes:
+def _judged(both: Array, sigma: Array) -> tuple[Array, Array, Array]:
+    """Return a ball around f (B, n, D), and what is judged of it: f/σ, or some projections of it.
+
+    Of a vector of many dimensions the projections on a few random directions are as long, within a
+    third or so; to expand all of its dimensions would take as long as all else.
+    """
+    dim = sigma.size
+    if dim <= _ALL_DIMENSIONS:
+        centre = 0.5 * (both.min(axis=1) + both.max(axis=1))
+        radius = 1.05 * np.linalg.norm((both - centre[:, None]) / sigma, axis=2).max(axis=1) + 1e-9
+        return centre, radius, both / sigma
+    scaled = both / sigma
+    middle = scaled.mean(axis=1)
+    scaled -= middle[:, None]
+    radius = 1.05 * np.sqrt(np.einsum("bnd,bnd->bn", scaled, scaled).max(axis=1)) + 1e-9
+    directions = np.random.default_rng(0).standard_normal((dim, _ALL_DIMENSIONS))
+    return middle * sigma, radius, scaled @ directions
+
+
+def _assemble(
+    batch: _Batch, sigma: Array, name: str, function: Callable[[Points], Points]
+) -> LatentBoxes:
     nodes, weights = gauss_legendre(BOX_RULE)
     unit = np.array(list(product(nodes, repeat=2)))
     unit_log_weight = np.log(np.array([a * b for a, b in product(weights, repeat=2)]))
@@ -296,4 +396,5 @@ def _assemble(batch: _Batch, sigma: Array, name: str) -> LatentBoxes:
         unresolved=~batch.resolved,
         sigma=sigma,
         name=name,
+        function=function,
     )

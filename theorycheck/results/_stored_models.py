@@ -47,6 +47,7 @@ def stored_model(
         "name": decoder.name,
         "formula": decoder.formula,
         "data_dim": decoder.data_dim,
+        "latent_dim": decoder.latent_dim,
         "noise_variance": model.noise_variance.tolist(),
         "breakpoints": breakpoints,
         "resolution": decoder.resolution if np.isfinite(decoder.resolution) else None,
@@ -95,6 +96,7 @@ def loaded_model(
     absent = Decoder(
         function=_Absent(name),
         data_dim=int(entry["data_dim"]),
+        latent_dim=int(entry.get("latent_dim", 1)),
         name=name,
         formula=entry["formula"],
         breakpoints=None if points is None or points == "table" else tuple(points),
@@ -129,7 +131,8 @@ def _made(
         elif name.split(":")[0] in BENCHMARKS:
             decoder = benchmark(name).decoder
         elif formula is not None:
-            decoder = parse_expression(str(formula)).to_decoder(name=name)
+            latents = int(entry.get("latent_dim", 1))
+            decoder = parse_expression(str(formula)).to_decoder(name=name, latents=latents)
         else:
             return None
     except TheorycheckError:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from theorycheck.inference import ExactModel, bounds_compiled_meanwhile, described_model
-from theorycheck.models import DescribedModel, GenerativeModel
+from theorycheck.models import DescribedModel, GenerativeModel, is_on_line
 from theorycheck.objectives import decompose
 from theorycheck.optimum import Execution, PredictedOptimum, SearchSettings, find_optimum
 from theorycheck.rearrangements import survey_zero_mleo
@@ -121,7 +121,7 @@ def examine_theorem1(
         optimum = find_optimum(ground_truth, search, given=alternatives, execution=execution)
     seconds = time.perf_counter() - start
     described = described_model(ground_truth)
-    if surveyed is not None and truth.resolved and isinstance(described, GenerativeModel):
+    if surveyed is not None and truth.resolved and is_on_line(described):
         members = survey_zero_mleo(
             described,
             truth=truth,

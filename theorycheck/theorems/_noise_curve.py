@@ -22,7 +22,7 @@ from typing import ClassVar
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.inference import ExactModel, described_model
-from theorycheck.models import DescribedModel, GenerativeModel, as_generative
+from theorycheck.models import DescribedModel, GenerativeModel, fingerprint_of, is_on_line
 from theorycheck.optimum import Execution, PredictedOptimum, SearchSettings, find_optimum
 from theorycheck.results import Saved
 from theorycheck.streams import spawned_seed
@@ -110,7 +110,7 @@ class NoiseCurve(Saved):
     points: tuple[HeldNoise, ...]
 
     def _about(self) -> dict[str, object]:
-        return {"data": self.data.name, "fingerprint": as_generative(self.data).fingerprint}
+        return {"data": self.data.name, "fingerprint": fingerprint_of(self.data)}
 
     @property
     def lowest(self) -> HeldNoise:
@@ -256,5 +256,6 @@ def noise_curve(
 
 def _floor(data: DescribedModel, value: float) -> float:
     """Return what no decoder of this σ² has a J below; zero where nothing is known."""
-    known = isinstance(data, GenerativeModel) and data.data_dim <= 2
-    return likelihood_floor(as_generative(data), value) if known else 0.0
+    if not is_on_line(data) or data.data_dim > 2:
+        return 0.0
+    return likelihood_floor(data, value)

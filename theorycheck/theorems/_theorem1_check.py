@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from theorycheck.estimate import Verdict
-from theorycheck.models import as_generative
+from theorycheck.models import fingerprint_of
 from theorycheck.objectives import Decomposition
 from theorycheck.optimum import Stationarity
 from theorycheck.rearrangements import ZeroMleoClass
@@ -62,8 +62,8 @@ class Theorem1Check(Saved):
     zero_mleo: ZeroMleoClass | None = None
 
     def _about(self) -> dict[str, object]:
-        data = as_generative(self.ground_truth.data)
-        return {"data": data.name, "fingerprint": data.fingerprint}
+        data = self.ground_truth.data
+        return {"data": data.name, "fingerprint": fingerprint_of(data)}
 
     @property
     def condition_2(self) -> Verdict:

@@ -15,7 +15,7 @@ import numpy as np
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.inference import SMOOTH_STEP, ExactModel, data_rule, described_model, exact_model
-from theorycheck.models import DescribedModel, as_generative, same_model
+from theorycheck.models import DescribedModel, fingerprint_of, same_model
 from theorycheck.objectives import Decomposition, decompose
 from theorycheck.optimum import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -134,7 +134,7 @@ class Theorem2Check(Saved):
         return "At the true f a bias of σ² is smaller than its error radius."
 
     def _about(self) -> dict[str, object]:
-        return {"data": self.model.name, "fingerprint": as_generative(self.model).fingerprint}
+        return {"data": self.model.name, "fingerprint": fingerprint_of(self.model)}
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``theorycheck noise --json`` prints."""

@@ -34,7 +34,16 @@ from theorycheck.inference.ball._functions import (
     side,
     whole_exponent,
 )
-from theorycheck.models import Apply, Constant, Latent, Node, Number, Where, parse_components
+from theorycheck.models import (
+    Apply,
+    Constant,
+    Latent,
+    Node,
+    Number,
+    Where,
+    latents_of,
+    parse_components,
+)
 
 #: Most intervals looked at in the search for pieces.
 _MAX_INTERVALS = 400_000
@@ -88,9 +97,11 @@ def compile_pieces(text: str, reach: int, precision: int) -> Compiled:
     Raises
     ------
     ExpressionError
-        If f is not real somewhere, or has too many switches.
+        If f is not real somewhere, has too many switches or several latents.
     """
     components = parse_components(text)
+    if latents_of(components) > 1:
+        raise ExpressionError(f"'{text}' has several latents; ball arithmetic is for one")
     # Endpoints are exact dyadic numbers: the precision must hold all their bits.
     with ctx.workprec(precision + _REAL_EXTRA_BITS + reach.bit_length()):
         narrowest = arb(2) ** (-precision)

@@ -41,6 +41,7 @@ from ._log_density import BLOCK as BLOCK
 from ._log_density import WINDOW as WINDOW
 from ._log_density import log_density_batch as log_density_batch
 from ._log_density import nearest_block_batch as nearest_block_batch
+from ._lowest_apart import lowest_apart_batch as lowest_apart_batch
 from ._m_step import m_step_batch as m_step_batch
 from ._mean_field import MINIMA as MINIMA
 from ._mean_field import expectations_batch as expectations_batch

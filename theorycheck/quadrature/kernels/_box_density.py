@@ -15,10 +15,13 @@ from theorycheck.quadrature.kernels._borrowed import borrowed
 from theorycheck.quadrature.kernels._exponential import exp_nonpositive
 from theorycheck.quadrature.kernels._jit import batch_kernel, scalar_kernel
 from theorycheck.quadrature.kernels._layouts import Balls, Matrix, Vector
-from theorycheck.quadrature.kernels._log_density import LANES, WINDOW, distance
+from theorycheck.quadrature.kernels._log_density import LANES, distance
 
 #: Nodes of a box in each latent.
 BOX_RULE = 12
+#: A box whose whole contribution is below exp(-WINDOW) of the largest is skipped: 1,000 such boxes
+#: add less than 1e-14.
+WINDOW = 40.0
 #: Nats below the peak from which a sum over nodes needs their largest exponent itself.
 _FAR = 300.0
 
@@ -111,29 +114,33 @@ def _add_box(
     data_dim, lanes = xs.shape
     e = np.empty(lanes)
     row = np.empty(lanes)
+    columns = np.zeros((BOX_RULE, lanes))
     sums[:, :] = 0.0
     for a in range(BOX_RULE):
         row[:] = 0.0
         for b in range(BOX_RULE):
             node = first + a * BOX_RULE + b
             _exponents(xs, inverse_sigma, log_weight[node], f, node, e)
-            d0, d1, d2, d3 = _DEGREES[0, b], _DEGREES[1, b], _DEGREES[2, b], _DEGREES[3, b]
             for k in range(lanes):
                 v = exp_nonpositive(e[k] - reference[k])
                 e[k] = v
                 row[k] += v
-                sums[1, k] += d0 * v
-                sums[2, k] += d1 * v
-                sums[3, k] += d2 * v
-                sums[4, k] += d3 * v
+                columns[b, k] += v
             for d in range(data_dim):
                 mean = f[d, node]
                 for k in range(lanes):
                     mean_f[d, k] += e[k] * mean
+        for m in range(4):
+            here = _DEGREES[m, a]
+            for k in range(lanes):
+                sums[5 + m, k] += here * row[k]
+    for b in range(BOX_RULE):
         for k in range(lanes):
-            sums[0, k] += row[k]
-            for m in range(4):
-                sums[5 + m, k] += _DEGREES[m, a] * row[k]
+            sums[0, k] += columns[b, k]
+        for m in range(4):
+            here = _DEGREES[m, b]
+            for k in range(lanes):
+                sums[1 + m, k] += here * columns[b, k]
 
 
 @scalar_kernel

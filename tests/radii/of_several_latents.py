@@ -1,0 +1,96 @@
+"""Radii of models of several latents: the optimal q (_product_q.py), and the posterior."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from tests.radii.table import Table, off, rewired
+from theorycheck.inference import _boxed_posterior as posterior
+from theorycheck.inference import _product_q as product
+from theorycheck.inference._descent import Local
+
+
+def _checked(function: Callable[..., Any]) -> float:
+    """Two rules, a step to go along two curvatures, rounding; a scale at its floor is unknown."""
+    gradient = np.array([[3e-3, 4e-3, 0.0, 0.0]] * 2)
+    hessian = np.diag([0.5, -0.25, 1.0, 1.0])[None].repeat(2, axis=0)
+    search = SimpleNamespace(
+        local=lambda *_: Local(np.array([2.0, 2.0]), gradient, hessian),
+        _rounding=lambda _: np.full(2, 1e-4),
+    )
+    points = np.array([[0.0, 0.0, -1.0, -1.0], [0.0, 0.0, -1.0, -16.0]])
+    _, error = function(search, None, points, np.array([2.01, 2.0]), 16)
+    gain = 0.5 * (9e-6 / 0.5 + 16e-6 / 0.25)
+    return off(error, [0.01 + gain + 1e-4, math.inf])
+
+
+def _rounding(function: Callable[..., Any]) -> float:
+    found = function(None, np.array([-7.0]))
+    return off(found, 64.0 * np.finfo(float).eps * 8.0)
+
+
+def _assembled(function: Callable[..., Any]) -> float:
+    """The gap is that of the lowest minimum of each x."""
+    search = SimpleNamespace(model=SimpleNamespace(latent_dim=2), _constant=0.0)
+    points = np.zeros((3, 4))
+    found = product._Minima(
+        np.array([0, 0, 1]), points, np.array([1.0, 1.5, 2.0]), np.array([1e-3, 5.0, 2e-3])
+    )
+    return off(function(search, 2, found).gap, [1e-3, 2e-3])
+
+
+def _posterior(function: Callable[..., Any]) -> float:
+    """What log p(x) is off by enters twice: through the density, and through its logarithm."""
+    nodes = np.array([True, True])
+    boxes = SimpleNamespace(
+        sigma=np.ones(1), latents=np.zeros((2, 2)), log_weight=np.zeros(2), peak_log_density=0.0
+    )
+    evidence = SimpleNamespace(value=np.array([-1.0]), error=np.array([1e-3]))
+    weights = SimpleNamespace(
+        nodes=nodes, weight=np.array([[0.25, 0.75]]), log_joint=np.array([[-2.0, 3.0]])
+    )
+    found = rewired(
+        function,
+        log_density_on_boxes=lambda *_: evidence,
+        box_weights=lambda *_: iter([weights]),
+        _modes=lambda *_: (np.zeros((1, 2)), np.zeros(1)),
+    )(boxes, [0.0])
+    spread = 1.0 + 0.25 * 1.0 + 0.75 * 4.0
+    return max(
+        off(found.log_density_x.error, 1e-3),
+        off(found.entropy.error, (2e-3 + 1e-14) * spread),
+    )
+
+
+_CHECKED = product.ProductQSearch._checked
+
+SEVERAL_LATENTS: Table = {
+    "optimal q: one rule": (_checked, _CHECKED, "np.abs(value - below) + gain", "gain"),
+    "optimal q: no step to go": (
+        _checked, _CHECKED, "np.abs(value - below) + gain", "np.abs(value - below)",
+    ),
+    "optimal q: negative curvature is none": (_checked, _CHECKED, "np.abs(size)", "size"),
+    "optimal q: no rounding": (_checked, _CHECKED, "+ self._rounding(value)", ""),
+    "optimal q: as narrow as it gets": (_checked, _CHECKED, "np.inf, error", "0.0, error"),
+    "optimal q: rounding of one": (
+        _rounding, product.ProductQSearch._rounding, "(1.0 + np.abs(value))", "1.0",
+    ),
+    "optimal q: the gap of another minimum": (
+        _assembled, product.ProductQSearch._assembled, "gap[row[place == 0]] = error[place == 0]",
+        "gap[row] = error",
+    ),
+    "posterior: log p known exactly": (
+        _posterior, posterior.posterior_on_boxes, "Estimate(log_px, off)", "Estimate(log_px, 0.0)",
+    ),
+    "posterior: entropy known exactly": (
+        _posterior, posterior.posterior_on_boxes, "2.0 * off * spread +", "",
+    ),
+    "posterior: no rounding": (
+        _posterior, posterior.posterior_on_boxes, "+ 1e-14 * spread", "- 1e-5",
+    ),
+}  # fmt: skip

@@ -1,0 +1,247 @@
+"""Mean-field inference in a model of two latents: log p(x), posterior and optimal q, on boxes in z.
+
+f is evaluated once, on boxes that resolve it against σ (:mod:`theorycheck.quadrature`); the optimal
+q = Π N(μ_k, s_k²) is searched for by Newton's method from many starts (`_product_q.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
+from scipy.special import ndtri
+
+from theorycheck.arrays import Array, PerPoint, Points
+from theorycheck.errors import ModelError
+from theorycheck.inference._boxed_marginal import (
+    BY_PAIRS,
+    grid_on_boxes,
+    log_density_on_boxes,
+)
+from theorycheck.inference._boxed_posterior import posterior_squares_on_boxes
+from theorycheck.inference._exact_model import BestQ
+from theorycheck.inference._family import MEAN_FIELD, Family, checked_family
+from theorycheck.inference._marginal import LogDensity, as_points
+from theorycheck.inference._product_q import OptimalProductQ, ProductQSearch
+from theorycheck.models import GenerativeModel
+from theorycheck.quadrature import (
+    LARGEST_MOVE,
+    NEGLIGIBLE,
+    RESOLUTION,
+    DataSample,
+    LatentBoxes,
+    TrapezoidGrid,
+    latent_boxes,
+    sobol_points,
+)
+from theorycheck.quadrature.kernels import BOX_RULE
+
+#: |z| up to which p(x) takes up room, the edge of the cells it is counted in, in σ, and how many of
+#: them noise reaches either way.
+_COVERED_REACH, _CELL, _AROUND = 8.0, 3.0, 2
+#: Numbers that the boxes may hold: 480 MB.
+_NUMBERS = 60_000_000
+#: Boxes below which f is not held but evaluated when it is asked for.
+_ENOUGH = 6_000
+#: σ that f may move on a box, and its last coefficients, where D is large: the rule's error is then
+#: below 4e-9 of the integrand's maximum (12 Gauss nodes for 6σ along one latent). And the prior
+#: mass of boxes that are left as they are: f is far from any x there, or the radius says so.
+_MOVE, _RESOLUTION, _NEGLIGIBLE = 6.0, 1e-9, 1e-12
+#: Candidates that serve the neighbours of a group of x, and nats within which a minimum is one.
+_CANDIDATES, _CANDIDATE_MARGIN = 8, 0.5
+#: Two candidates are the same where they are nearer than this, in scales.
+_SAME_CANDIDATE = 0.5
+
+
+class MeanFieldBoxes:
+    """Mean-field inference in one model of two latents: build once, ask for many x.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+        The model.
+
+    Raises
+    ------
+    ModelError
+        If it has another number of latents.
+    """
+
+    families = (MEAN_FIELD,)
+    #: f is not scanned between the nodes of a box.
+    verified_width = math.inf
+
+    def __init__(self, model: GenerativeModel) -> None:
+        if model.latent_dim != 2:
+            raise ModelError(f"{model.name}: has {model.latent_dim} latents, and this is for two")
+        self.model = model
+
+    @cached_property
+    def boxes(self) -> LatentBoxes:
+        """Return f on boxes in z."""
+        dim = self.model.data_dim
+        many = dim > BY_PAIRS
+        fit = _NUMBERS // (BOX_RULE**2 * (dim + 4))
+        held = not many or fit >= _ENOUGH
+        return latent_boxes(
+            self.model.decoder,
+            self.model.sigma,
+            name=self.model.name,
+            max_boxes=fit if held else _NUMBERS // (BOX_RULE**2 * 4 + dim),
+            largest_move=_MOVE if many else LARGEST_MOVE,
+            resolution=_RESOLUTION if many else RESOLUTION,
+            negligible=_NEGLIGIBLE if many else NEGLIGIBLE,
+            held=held,
+        )
+
+    @property
+    def unresolved_mass(self) -> float:
+        """Return the prior mass on which f is not resolved against σ."""
+        return self.boxes.unresolved_mass
+
+    @property
+    def missing_mass(self) -> float:
+        """Return the prior mass that is unresolved or beyond the boxes' reach."""
+        return self.boxes.missing_mass
+
+    @property
+    def latent_nodes(self) -> int:
+        """Return how many latents of the boxes stand for the prior."""
+        return len(self.boxes.latents)
+
+    @cached_property
+    def covered(self) -> float:
+        """Return the room that f takes up with the noise around it, in σ^D; inf for D > 2."""
+        dim = self.model.data_dim
+        if dim > 2:
+            return math.inf
+        inner = (np.abs(self.boxes.latents) < _COVERED_REACH).all(axis=1)
+        cells = np.floor(self.boxes.f[:, inner].T / (_CELL * self.model.sigma)).astype(np.int64)
+        cells = np.unique(cells, axis=0)
+        for axis in range(dim):
+            step = np.zeros((2 * _AROUND + 1, dim), dtype=np.int64)
+            step[:, axis] = np.arange(-_AROUND, _AROUND + 1)
+            cells = np.unique((cells[:, None, :] + step).reshape(-1, dim), axis=0)
+        return len(cells) * _CELL**dim
+
+    def log_density(self, x: ArrayLike) -> LogDensity:
+        """Return log p(x) for x (n, D), with its radius and E[f(z) | x]."""
+        return log_density_on_boxes(self.boxes, x)
+
+    def posterior_squares(self, x: ArrayLike) -> Points:
+        """Return E[(x_d − f_d(z))² | x] under the exact posterior for x (n, D), shape (n, D)."""
+        return posterior_squares_on_boxes(self.boxes, x)
+
+    @cached_property
+    def search(self) -> ProductQSearch:
+        """Return the search for the optimal q, made at first use."""
+        return ProductQSearch(self.model, self.boxes)
+
+    def optimal_q(self, x: ArrayLike) -> OptimalProductQ:
+        """Find the optimum of −ELBO_x over q = Π N(μ_k, s_k²) for every x.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, D)
+            Data points.
+
+        Returns
+        -------
+        OptimalProductQ
+        """
+        return self.search.run(as_points(x, self.model.data_dim))
+
+    def best_q(
+        self,
+        x: ArrayLike,
+        *,
+        family: Family = MEAN_FIELD,
+        groups: int = 0,
+        hint: Float64[Array, "groups candidates width"] | None = None,
+        fresh: bool = True,
+        evidence: LogDensity | None = None,  # noqa: ARG002
+        negligible: PerPoint | None = None,
+    ) -> BestQ:
+        """Find the optimal q of every x; see :class:`theorycheck.inference.ExactModel`."""
+        checked_family(self, family)
+        points = as_points(x, self.model.data_dim)
+        optimum = self.search.run(points, given=hint, fresh=fresh, negligible=negligible)
+        mean_f, squares = self.search.expectations(points, optimum.mean, optimum.scale)
+        return BestQ(
+            negative_elbo=optimum.negative_elbo,
+            gap=optimum.gap,
+            mean_f=mean_f,
+            squares=squares,
+            hint=_candidates(optimum, groups),
+        )
+
+    def negative_elbo(
+        self, x: ArrayLike, mean: Float64[Array, "n K"], scale: Float64[Array, "n K"]
+    ) -> PerPoint:
+        """Return −ELBO_x in nats, for any q.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, D)
+            Data points.
+        mean, scale : ndarray, shape (n, K)
+            Means and standard deviations of q(z|x), in z.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+        """
+        points = as_points(x, self.model.data_dim)
+        return self.search.negative_elbo(points, np.asarray(mean), np.asarray(scale))
+
+    def kl(self, x: ArrayLike, optimum: OptimalProductQ | None = None) -> PerPoint:
+        """Return KL[q*(z|x) ‖ p(z|x)] in nats, shape (n,)."""
+        best = self.optimal_q(x) if optimum is None else optimum
+        return best.negative_elbo + self.log_density(x).value
+
+    def grid(self, step: float, shift: float = 0.0) -> TrapezoidGrid:
+        """Return a trapezoid rule over p(x), D <= 2, of a step in σ.
+
+        Raises
+        ------
+        ModelError
+            If D > 2.
+        """
+        return grid_on_boxes(self.boxes, step, shift)
+
+    def draws(self, *, size: int, repeats: int, seed: int) -> DataSample:
+        """Return `repeats` independent sets of `size` quasi-random draws from p(x), any D."""
+        latents, dim = self.model.latent_dim, self.model.data_dim
+        points = ndtri(sobol_points(latents + dim, size=size, repeats=repeats, seed=seed))
+        x = [
+            self.model.decoder(np.ascontiguousarray(inner[:, :latents]))
+            + inner[:, latents:] * self.model.sigma
+            for inner in points
+        ]
+        return DataSample(np.stack(x))
+
+
+def _candidates(optimum: OptimalProductQ, groups: int) -> Array:
+    """Return distinct minima of each group of neighbours, the most frequent first."""
+    width = optimum.minima.shape[2] - 1
+    found = np.full((groups, _CANDIDATES, width), np.nan)
+    if not groups:
+        return found
+    minima = optimum.minima.reshape(groups, -1, *optimum.minima.shape[1:])
+    usable = minima[..., -1] <= minima[:, :, :1, -1] + _CANDIDATE_MARGIN
+    for g in range(groups):
+        points = minima[g][usable[g]][:, :-1]
+        for place in range(_CANDIDATES):
+            if not len(points):
+                break
+            # The one in the middle of the list: neighbours of it in x are on either side.
+            one = points[len(points) // 2]
+            found[g, place] = one
+            scale = np.exp(np.minimum(points[:, width // 2 :], one[width // 2 :]))
+            apart = np.abs(points[:, : width // 2] - one[: width // 2]) / scale
+            wider = np.abs(points[:, width // 2 :] - one[width // 2 :])
+            points = points[(np.maximum(apart, wider) >= _SAME_CANDIDATE).any(axis=1)]
+    return found
