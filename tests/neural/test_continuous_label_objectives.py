@@ -231,7 +231,8 @@ def test_gradients_of_q_are_those_of_the_bound(name: str, bound: str) -> None:
                 values.append(Referee(found, posterior).u(bound))
                 bias[0, 0, output] -= side * step
         wanted = (values[0] - values[1]) / (2.0 * step)
-        assert gradient[output] == pytest.approx(wanted, abs=3e-3)
+        allowed = 3e-3 if bound == "pairs" else 1.2e-3
+        assert gradient[output] == pytest.approx(wanted, abs=allowed)
     assert np.abs(gradient).max() > 0.01
 
 

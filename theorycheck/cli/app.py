@@ -346,6 +346,7 @@ _add(
     "discrete_semi_circle --method vae --family factorised",
     "discrete_semi_circle --method iwae --bound summed --labelled-share 0.05 -o run",
     "'expr:[z, (2*y - 1)*z^2]' --noise-variance 0.1 --method vae --data-size 1000 --json",
+    "continuous_semi_circle --method iwae --family flexible --steps 800",
     short="train networks on x with and without labels",
 )
 _add(

@@ -99,7 +99,7 @@ def continuous_label_values(
         for pulled in pulls:
             found[pulled] = table.unlabelled(*pulled)
             advance(1)
-        information = (side if exact is source else _Side(exact, draws)).information
+        information = (side if exact is source else _side(exact, draws)).information
         advance(1)
     return [
         ContinuousValue(
@@ -197,6 +197,9 @@ def _exact_pair(
         source = data
     else:
         source = ExactContinuousLabel(other, common_rule(one, other))
+    if isinstance(model, ExactContinuousLabel) and model.rule is source.rule:
+        # What it has computed is kept.
+        return model, source
     return source if one is other else ExactContinuousLabel(one, source.rule), source
 
 
