@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from theorycheck.cli.decoder_files import checked_output
+from theorycheck.cli.judge_sample import SampleRequest, called, is_sample
 from theorycheck.cli.known_optima import (
     NoCache,
     OptimumFiles,
@@ -17,24 +18,28 @@ from theorycheck.cli.known_optima import (
 from theorycheck.cli.options import (
     AsJson,
     DataNoiseVariance,
+    LatentsOption,
     Model,
     ModelOptions,
     NoiseVariance,
     Resolution,
     Vectorize,
+    checked_directory,
     checked_tolerance,
 )
 from theorycheck.cli.result_files import ResultFile
 from theorycheck.cli.search_options import (
+    FitNoise,
     Jobs,
     SearchName,
     Seed,
+    checked_fit_noise,
     checked_search,
     checked_search_name,
     searched_optima,
 )
 from theorycheck.cli.training_options import need_torch
-from theorycheck.errors import LoadingError, SettingError
+from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
     from theorycheck.evaluation import Encoder
@@ -45,21 +50,60 @@ if TYPE_CHECKING:
 def judge(
     model: Model,
     data: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--data",
             metavar="MODEL",
-            help="Take p(x) from this model, the ground truth.",
+            help="Take p(x) from this model, the ground truth; or name a table of x, an .npy file "
+            "or an .npz file with an array x, as for --sample.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option(
+            "--sample",
+            metavar="FILE",
+            help="Evaluate on this table of x, one x a row, where no ground truth is known: .csv, "
+            ".txt, .npy, or .npz with an array x. MODEL may have two latents then.",
+        ),
+    ] = None,
     encoder: Annotated[
         str | None,
         typer.Option(
             "--encoder",
             metavar="FILE.py:NAME",
-            help="Evaluate this encoder too, a torch module that maps x (n, D) to (μ, log s); a "
-            "checkpoint of train contains one.",
+            help="Evaluate this encoder too, a torch module or a function that maps x (n, D) to μ "
+            "and log s, as one array (n, 2K) or two; a checkpoint of train contains one.",
+        ),
+    ] = None,
+    encoder_returns: Annotated[
+        str,
+        typer.Option(
+            "--encoder-returns",
+            metavar="WHAT",
+            help="Say what the encoder returns beside μ: log-scale, log-variance, scale or "
+            "variance.",
+        ),
+    ] = "log-scale",
+    latents: LatentsOption = None,
+    fit_noise: FitNoise = "no",
+    draws: Annotated[
+        str,
+        typer.Option(
+            "--draws",
+            metavar="S,S",
+            help="On a table of x, estimate log p(x) by this many importance draws too, and say "
+            "how far off that is.",
+        ),
+    ] = "100,5000",
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            "--figures",
+            metavar="DIR",
+            help="On a table of x, write figures of the latent plane and of the worst x into this "
+            "folder.",
         ),
     ] = None,
     samples: Annotated[
@@ -93,6 +137,31 @@ def judge(
         checked_output(output)
     checked_search_name(search)
     checked_search("quick", seed, jobs)
+    if data is None and sample is None:
+        raise SettingError("--data MODEL gives the ground truth, or --sample FILE a table of x")
+    fit = checked_fit_noise(fit_noise)
+    if sample is not None or (data is not None and is_sample(data)):
+        if sample is not None and data is not None:
+            raise SettingError("--data and --sample: give the ground truth or a table of x")
+        if figures is not None:
+            checked_directory(figures)
+        need_torch("judge")
+        SampleRequest(
+            model=model, table=sample or Path(str(data)), encoder=encoder, returns=encoder_returns,
+            options=ModelOptions(
+                noise_variance, vectorize, resolution=resolution, latents=latents
+            ),
+            fit_noise=fit, draws=_numbers_of_draws(draws), seed=seed, output=output,
+            figures=figures, as_json=as_json,
+        ).run()  # fmt: skip
+        return
+    assert data is not None
+    for option, given in (
+        ("--latents", latents not in (None, 1)), ("--fit-noise", fit != "no"),
+        ("--figures", figures is not None),
+    ):  # fmt: skip
+        if given:
+            raise SettingError(f"{option} is for a table of x: --sample FILE")
     files = checked_optimum_files(optimum, search)
     if samples is not None and samples < 1:
         raise SettingError(f"--samples must be at least 1, not {samples}")
@@ -105,7 +174,7 @@ def judge(
         truth = ModelOptions(data_noise_variance, vectorize, resolution=resolution).load(data)
         trained = options.load_other(model, noise_variance, "--noise-variance", truth)
         saved = _saved(model)
-        own = _encoder(saved, encoder)
+        own = _encoder(saved, encoder, encoder_returns)
         objective = _objective(saved, samples)
         from theorycheck.evaluation import Comparison, own_evaluation
         from theorycheck.evaluation import judge as run
@@ -146,25 +215,17 @@ def _objective(saved: SavedNetworks | None, samples: int | None) -> Objective:
     return objective_of(settings["samples"]) if settings.get("method") == "iwae" else ELBO
 
 
-def _encoder(saved: SavedNetworks | None, given: str | None) -> Encoder | None:
+def _encoder(saved: SavedNetworks | None, given: str | None, returns: str) -> Encoder | None:
     """Find the encoder: the one given, else that of a file that train wrote."""
     from neural import encoder_of_module
 
     if given is not None:
-        return encoder_of_module(_module(given))
+        return encoder_of_module(called(given), returns)
     return None if saved is None else encoder_of_module(saved.encoder)
 
 
-def _module(spec: str) -> Any:
-    """Load a torch module out of a user's Python file."""
-    import torch
-
-    from theorycheck.models import object_in_file
-
-    path, colon, name = spec.rpartition(":")
-    if not colon or not path.lower().endswith(".py"):
-        raise LoadingError(f"--encoder: '{spec}' is not of the form file.py:name")
-    found = object_in_file(Path(path), name)
-    if not isinstance(found, torch.nn.Module):
-        raise LoadingError(f"--encoder: '{name}' is no torch module but {type(found).__name__}")
-    return found.to(device="cpu", dtype=torch.float64).eval()
+def _numbers_of_draws(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise SettingError(f"--draws: '{text}' is not a list of numbers like 100,5000") from None

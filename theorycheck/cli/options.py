@@ -219,11 +219,12 @@ class ModelOptions:
     resolution: float | None = None
     latents: int | None = None
 
-    def load(self, spec: str) -> GenerativeModel:
-        """Load the MODEL of a command that is for decoders of one latent."""
+    def load(self, spec: str, *, any_latents: bool = False) -> GenerativeModel:
+        """Load the MODEL of a command that is for decoders of one latent, or of any number."""
         from theorycheck.models import as_generative
 
-        return as_generative(self._loaded(spec))
+        loaded = self._loaded(spec)
+        return loaded if any_latents else as_generative(loaded)
 
     def _loaded(self, spec: str) -> GenerativeModel:
         from theorycheck.models import load_model

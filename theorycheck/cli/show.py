@@ -60,6 +60,7 @@ def show(
             "noise": _noise,
             "noise_curve": _noise_curve,
             "judged": _judged,
+            "judged_sample": _judged_sample,
             "labelled_optimum": _labelled_optimum,
             "collapse_comparison": _collapse_comparison,
         }
@@ -186,6 +187,14 @@ def _collapse_comparison(file: Path) -> _Shown:
     result = CollapseComparison.load(file)
     entry = entry_of(result)
     return _Shown("labels", entry, lambda: tables(result), "labels_continuous")
+
+
+def _judged_sample(file: Path) -> _Shown:
+    from theorycheck.cli.judge_sample import show_sample
+    from theorycheck.evaluation import SampleJudged
+
+    result = SampleJudged.load(file)
+    return _Shown("judge", result.to_dict(), lambda: show_sample(result), "judge_sample")
 
 
 def _judged(file: Path) -> _Shown:

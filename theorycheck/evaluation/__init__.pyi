@@ -9,6 +9,9 @@ from ._collapse_comparison import compare_with_collapse as compare_with_collapse
 from ._continuous_judging import ContinuousJudged as ContinuousJudged
 from ._continuous_judging import continuous_own_excess as continuous_own_excess
 from ._continuous_judging import judge_continuous as judge_continuous
+from ._given_q import negative_elbo_at as negative_elbo_at
+from ._importance_draws import ImportanceDraws as ImportanceDraws
+from ._importance_draws import importance_draws as importance_draws
 from ._judging import NEAR_OPTIMUM as NEAR_OPTIMUM
 from ._judging import TOLERANCE as TOLERANCE
 from ._judging import Distance as Distance
@@ -22,10 +25,16 @@ from ._labelled_judging import LabelledDistance as LabelledDistance
 from ._labelled_judging import LabelledJudged as LabelledJudged
 from ._labelled_judging import judge_labelled as judge_labelled
 from ._labelled_judging import labelled_distance as labelled_distance
+from ._latent_use import LatentUse as LatentUse
+from ._latent_use import latent_use as latent_use
 from ._noise_refit import own_refit as own_refit
 from ._prediction import Comparison as Comparison
 from ._prediction import own_evaluation as own_evaluation
 from ._prediction import predicted_optima as predicted_optima
+from ._sample_judging import SampleJudged as SampleJudged
+from ._sample_judging import judge_on_sample as judge_on_sample
+from ._sample_noise import FittedNoise as FittedNoise
+from ._sample_noise import fit_noise_to_sample as fit_noise_to_sample
 from ._seed_verdicts import agreed as agreed
 from ._seed_verdicts import all_below as all_below
 from ._seed_verdicts import unanimous as unanimous

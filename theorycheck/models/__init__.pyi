@@ -55,3 +55,4 @@ from ._table_files import table_arrays as table_arrays
 from ._table_files import write_table as write_table
 from ._torch_decoders import from_torch_module as from_torch_module
 from ._torch_decoders import load_torch_file as load_torch_file
+from ._torch_modules import vae_parts as vae_parts

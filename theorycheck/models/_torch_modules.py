@@ -9,7 +9,7 @@ from typing import Any
 from theorycheck.errors import LoadingError
 from theorycheck.models._decoder import MOST_LATENTS
 
-__all__ = ["explain_failure", "inputs_of", "mean_of_output", "refuse_other_modules"]
+__all__ = ["explain_failure", "inputs_of", "mean_of_output", "refuse_other_modules", "vae_parts"]
 
 #: Names that people give to the parts of a VAE.
 _DECODERS = ("decoder", "dec", "decode", "generator", "p_x_given_z", "px_z", "likelihood")
@@ -36,8 +36,9 @@ def refuse_other_modules(module: Any, label: str, method: str | None = None) -> 
         One line that says what the module is and what to write.
     """
     if method is None:
-        encoder, decoder = _part(module, _ENCODERS), _part(module, _DECODERS)
-        if encoder and decoder:
+        parts = vae_parts(module)
+        if parts is not None:
+            decoder, encoder = parts
             raise LoadingError(
                 f"{label}: a whole VAE ({type(module).__name__} with {encoder} and {decoder}), "
                 f"which maps x to x: give its decoder, file.py:{label}.{decoder}"
@@ -49,6 +50,23 @@ def refuse_other_modules(module: Any, label: str, method: str | None = None) -> 
             f"{label}: takes {len(inputs)} inputs ({', '.join(inputs)}), a decoder takes z alone: "
             f"write a module whose forward(self, z) calls {label} with the others held fixed"
         )
+
+
+def vae_parts(module: Any) -> tuple[str, str] | None:
+    """Name the decoder and the encoder of a whole VAE.
+
+    Parameters
+    ----------
+    module : object
+        Anything.
+
+    Returns
+    -------
+    tuple of str, or None
+        Names of decoder and encoder; None where it does not have both.
+    """
+    decoder, encoder = _part(module, _DECODERS), _part(module, _ENCODERS)
+    return (decoder, encoder) if decoder and encoder else None
 
 
 def _part(module: Any, names: Sequence[str]) -> str | None:

@@ -20,6 +20,10 @@ from ._figures_noise import noise_curve_figure as noise_curve_figure
 from ._figures_optimum import curves_figure as curves_figure
 from ._figures_optimum import densities_figure as densities_figure
 from ._figures_optimum_posteriors import paired_posteriors_figure as paired_posteriors_figure
+from ._figures_sample import gaps_figure as gaps_figure
+from ._figures_sample import latent_plane_figure as latent_plane_figure
+from ._figures_sample import worst_figure as worst_figure
+from ._figures_sample import write_sample_figures as write_sample_figures
 from ._figures_search import starts_figure as starts_figure
 from ._html import render as render
 from ._html import write_report as write_report
