@@ -42,8 +42,8 @@ NEGLIGIBLE_GAIN = 1e-12
 #: ten, by up to a factor of 7.)
 _STEP = 0.25
 _STRIDE = 4
-#: Mass times KL, nats, of a node that is not looked at through the bounds for a better q: on a curve
-#: with long tails these are nearly all, and take nearly all the time.
+#: Mass times KL, nats, of a node that is not looked at through the bounds for a better q: on a
+#: curve with long tails these are nearly all, and take nearly all the time.
 _NEGLIGIBLE = 1e-16
 #: Latent nodes that the partial sums of all threads may hold.
 _BUFFER = 4_000_000
