@@ -23,7 +23,7 @@ from theorycheck.claims import ClaimVerdict, Evidence
 from theorycheck.estimate import Estimate
 from theorycheck.inference import MeanField
 from theorycheck.models import benchmark
-from theorycheck.objectives import decompose
+from theorycheck.objectives import Decomposition
 from theorycheck.quadrature import STANDARD_ERRORS, sample_mean
 
 #: Draws from p(x), and their seed. Over 200 η and four figures five standard errors are exceeded by
@@ -41,9 +41,12 @@ def _mean(values: np.ndarray) -> Estimate:
 
 
 @pytest.mark.parametrize("name", ["figure8", "circle", "absolute_value", "clusters"])
-def test_partition_holds_for_every_eta(name: str, evidence: Callable[[Evidence], Evidence]) -> None:
-    model = benchmark(name)
-    parts = decompose(model)
+def test_partition_holds_for_every_eta(
+    name: str,
+    decomposed: Callable[[str], Decomposition],
+    evidence: Callable[[Evidence], Evidence],
+) -> None:
+    model, parts = benchmark(name), decomposed(name)
     field = MeanField(model)
     _, x = model.sample(_DRAWS, _SEED)
     kl = field.kl(x)

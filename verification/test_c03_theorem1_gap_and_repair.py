@@ -70,13 +70,13 @@ def _v_shape(z: Array) -> Array:
 
 
 @pytest.fixture(scope="module")
-def class_f() -> dict[str, Decomposition]:
+def class_f(decomposed: Callable[[str], Decomposition]) -> dict[str, Decomposition]:
     truth = benchmark("absolute_value")
     variance = truth.noise_variance
     linear = Decoder.from_function(_linear, name="linear f", breakpoints=())
     v_shape = Decoder.from_function(_v_shape, name="V-shaped g", breakpoints=[float(ndtri(_LEFT))])
     return {
-        "G": decompose(truth),
+        "G": decomposed("absolute_value"),
         "f": decompose(GenerativeModel(linear, variance), truth),
         "g": decompose(GenerativeModel(v_shape, variance), truth),
     }

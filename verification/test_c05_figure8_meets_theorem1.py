@@ -21,6 +21,7 @@ import pytest
 from theorycheck.claims import Evidence, claim_verdict
 from theorycheck.estimate import Verdict, positive
 from theorycheck.models import benchmark
+from theorycheck.objectives import Decomposition
 from theorycheck.optimum import PredictedOptimum
 from theorycheck.theorems import Theorem1Check, check_theorem1, premise_at, some
 
@@ -28,10 +29,13 @@ _SEARCH = "the quick search over all decoders, seed 0"
 
 
 @pytest.fixture(scope="module")
-def theorem1(predicted_optimum: Callable[[str], PredictedOptimum]) -> Theorem1Check:
+def theorem1(
+    predicted_optimum: Callable[[str], PredictedOptimum],
+    decomposed: Callable[[str], Decomposition],
+) -> Theorem1Check:
     # The margins, 0.01 nats, ask for partitions that are known to a few thousandths.
-    found = predicted_optimum("figure8")
-    return check_theorem1(benchmark("figure8"), optimum=found, tolerance=1e-5)
+    found, truth = predicted_optimum("figure8"), decomposed("figure8")
+    return check_theorem1(benchmark("figure8"), optimum=found, truth=truth, tolerance=1e-5)
 
 
 def test_the_optimum_meets_condition_1(

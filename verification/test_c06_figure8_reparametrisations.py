@@ -32,7 +32,7 @@ import pytest
 from theorycheck.claims import Evidence, LeftOpen, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import benchmark
-from theorycheck.objectives import decompose
+from theorycheck.objectives import Decomposition, decompose
 from theorycheck.optimum import PredictedOptimum
 from theorycheck.rearrangements import (
     ZeroMleoClass,
@@ -59,11 +59,13 @@ _UNTESTED = (
 
 
 @pytest.fixture(scope="module")
-def surveyed(request: pytest.FixtureRequest, jobs: int) -> ZeroMleoClass:
+def surveyed(
+    request: pytest.FixtureRequest, jobs: int, decomposed: Callable[[str], Decomposition]
+) -> ZeroMleoClass:
     data = benchmark("figure8")
     return survey_zero_mleo(
         data,
-        truth=decompose(data, tolerance=1e-5),
+        truth=decomposed("figure8"),
         folds=(2, 3, 4),
         local_folds=_PARTS,
         tears=0,
@@ -74,12 +76,15 @@ def surveyed(request: pytest.FixtureRequest, jobs: int) -> ZeroMleoClass:
 
 @pytest.fixture(scope="module")
 def theorem1(
-    predicted_optimum: Callable[[str], PredictedOptimum], surveyed: ZeroMleoClass
+    predicted_optimum: Callable[[str], PredictedOptimum],
+    surveyed: ZeroMleoClass,
+    decomposed: Callable[[str], Decomposition],
 ) -> Theorem1Check:
     return check_theorem1(
         benchmark("figure8"),
         optimum=predicted_optimum("figure8"),
         zero_mleo=surveyed,
+        truth=decomposed("figure8"),
         tolerance=1e-5,
     )
 

@@ -27,7 +27,7 @@ import pytest
 from theorycheck.claims import Evidence, LeftOpen, claim_verdict
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.models import benchmark
-from theorycheck.objectives import HIGH, PosteriorComparison, compare_posteriors, decompose
+from theorycheck.objectives import HIGH, Decomposition, PosteriorComparison, compare_posteriors
 from theorycheck.optimum import PredictedOptimum
 
 if TYPE_CHECKING:
@@ -44,9 +44,10 @@ _UNTESTED = "that trained networks reach such a decoder"
 
 def test_the_optimum_has_another_density(
     predicted_optimum: Callable[[str], PredictedOptimum],
+    decomposed: Callable[[str], Decomposition],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    truth = decompose(benchmark("figure8"), tolerance=1e-5)
+    truth = decomposed("figure8")
     found = predicted_optimum("figure8")
     gain = truth.excess - found.excess
     verdict = positive(found.mleo) & positive(gain)
@@ -111,12 +112,13 @@ def test_posteriors_are_simpler_where_p_is_high(
 def test_the_trained_vae_leaves_the_ground_truth(
     networks: ClaimRuns,
     predicted_optimum: Callable[[str], PredictedOptimum],
+    decomposed: Callable[[str], Decomposition],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
     from neural import guarded, protocol, told_apart
 
     vae, found = networks.seeds("figure8"), predicted_optimum("figure8")
-    truth = decompose(benchmark("figure8"), tolerance=1e-5)
+    truth = decomposed("figure8")
     left = [
         positive(network.judged.mleo) & positive(truth.excess - network.judged.excess)
         for network in vae

@@ -43,7 +43,7 @@ from theorycheck.claims import (
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.inference import count_modes
 from theorycheck.models import benchmark
-from theorycheck.objectives import decompose, total_variation
+from theorycheck.objectives import Decomposition, decompose, total_variation
 from theorycheck.optimum import QUICK, Execution, PredictedOptimum, SearchSettings, find_optimum
 from theorycheck.quadrature import sample_mean
 
@@ -73,9 +73,11 @@ _NETWORKS = (
 )
 
 
-def test_few_posteriors_are_far_from_gaussian(evidence: Callable[[Evidence], Evidence]) -> None:
-    result = decompose(benchmark("circle"), eta=[_NON_GAUSSIAN])
-    part = result.eta_partition[0]
+def test_few_posteriors_are_far_from_gaussian(
+    decomposed: Callable[[str], Decomposition], evidence: Callable[[Evidence], Evidence]
+) -> None:
+    result = decomposed("circle")
+    part = result.kl_distribution.partition(_NON_GAUSSIAN)
     margin = _FEW - part.pr_hi
     verdict = positive(margin)
     evidence(
@@ -131,10 +133,10 @@ def test_few_posteriors_have_two_modes(evidence: Callable[[Evidence], Evidence])
 
 def test_the_optimum_recovers_p(
     predicted_optimum: Callable[[str], PredictedOptimum],
+    decomposed: Callable[[str], Decomposition],
     evidence: Callable[[Evidence], Evidence],
 ) -> None:
-    model = benchmark("circle")
-    truth = decompose(model, tolerance=1e-5)
+    model, truth = benchmark("circle"), decomposed("circle")
     best = predicted_optimum("circle")
     from_truth = find_optimum(
         model, SearchSettings(effort=_FROM_TRUTH), execution=Execution(jobs=1)

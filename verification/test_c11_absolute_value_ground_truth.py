@@ -49,8 +49,8 @@ _UNTESTED = "that trained networks select it from random and from ground-truth s
 
 
 @pytest.fixture(scope="module")
-def truth() -> Decomposition:
-    return decompose(benchmark("absolute_value"), eta=[_COMPLEX])
+def truth(decomposed: Callable[[str], Decomposition]) -> Decomposition:
+    return decomposed("absolute_value")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_the_two_forms_of_g_are_one_function() -> None:
 def test_most_posteriors_are_complex(
     truth: Decomposition, evidence: Callable[[Evidence], Evidence]
 ) -> None:
-    part = truth.eta_partition[0]
+    part = truth.kl_distribution.partition(_COMPLEX)
     margin = part.pr_hi - _MOST
     verdict = positive(margin)
     evidence(

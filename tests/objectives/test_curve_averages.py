@@ -80,7 +80,7 @@ def test_curve_and_boxes_agree(formula: str, variance: float, apart: float) -> N
 
 
 def test_entropy_with_a_part_on_grids() -> None:
-    model = _model("[z, sin(3*z)]", 0.004, 0.004)
+    model = _model("[z, sin(3*z)]", 0.012, 0.012)
     rule = CurveAverages(MeanField(latent_panels(model)), 1e-5)
     assert rule.strips.apart.any()
     found = rule.entropy()
