@@ -47,6 +47,7 @@ from tests.radii.of_partition import PARTITION
 from tests.radii.of_several_latents import SEVERAL_LATENTS
 from tests.radii.of_simplicity import SIMPLICITY
 from tests.radii.of_stationarity import STATIONARITY
+from tests.radii.of_tables import TABLES_OF_X
 from tests.radii.of_total_variation import TOTAL_VARIATION
 from tests.radii.table import ALLOWED, SEEN, Table
 
@@ -87,12 +88,14 @@ TABLES: dict[str, Table] = {
     "several latents": SEVERAL_LATENTS,
     "simplicity": SIMPLICITY,
     "stationarity": STATIONARITY,
+    "tables of x": TABLES_OF_X,
     "total variation": TOTAL_VARIATION,
 }
 ROWS = {f"{room}: {name}": row for room, table in TABLES.items() for name, row in table.items()}
 #: Make no radius of their own: what they return is averaged by `DataSample.average`, or was written
 #: by somebody else.
 PASSED_ON = {
+    "theorycheck.inference._continuous_label.ExactContinuousLabel._of_gaussian",
     "theorycheck.inference._continuous_label.ExactContinuousLabel.draws",
     "theorycheck.inference._gaussian_label_q.GaussianLabelQSearch.run",
     "theorycheck.inference._labelled.ExactLabelled.draws",

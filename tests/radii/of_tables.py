@@ -1,0 +1,132 @@
+"""Radii of figures on tables of x: of two methods compared, of given q, of the use of latents."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from scipy.stats import t
+
+from tests.radii.table import Table, getter, off, rewired
+from theorycheck.cohorts import paired_difference
+from theorycheck.estimate import Estimate
+from theorycheck.evaluation import SampleJudged, _given_q, _latent_use
+
+
+def _paired(function: Callable[..., Any]) -> float:
+    one = [Estimate(1.0, 0.1), Estimate(2.0, 0.3), Estimate(4.0, 0.2)]
+    other = [Estimate(0.5, 0.02), Estimate(1.0, 0.05), Estimate(1.5, 0.01)]
+    found = function(one, other, test_share=0.25)
+    deviation = float(np.std([0.5, 1.0, 2.5], ddof=1)) * math.sqrt(1.0 / 3.0 + 1.0 / 3.0)
+    return off(found.error, float(t.ppf(0.975, 2)) * deviation + 0.35)
+
+
+def _rules(function: Callable[..., Any]) -> float:
+    answers = iter([np.array([1.0, 5.0]), np.array([1.5, 5.0])])
+    bare = rewired(function, _by_rule=lambda *_: next(answers))
+    _, radius = bare(None, None, None, None)
+    return off(radius, [0.5 + 2.5e-13, 6e-13])
+
+
+def _use(function: Callable[..., Any]) -> float:
+    """A rule so coarse that what its halves differ by is seen."""
+    mean, scale = np.array([0.0, 1.0]), np.array([1.0, 1.0])
+    bare = rewired(function, _STEP=2.0, _REACH=4.0)
+    found = bare(mean, scale)
+    count = max(math.ceil((1.0 + 8.0) / 2.0), 64)
+    nodes = np.linspace(-4.0, 5.0, 2 * (count // 2) + 1)
+
+    def entropy(z: np.ndarray) -> float:
+        q = (0.5 * (np.exp(-0.5 * z**2) + np.exp(-0.5 * (z - 1.0) ** 2))) / math.sqrt(2.0 * math.pi)
+        return -float((q * np.log(q)).sum()) * float(z[1] - z[0])
+
+    fine, coarse = entropy(nodes), entropy(nodes[::2])
+    own = 0.5 + 0.5 * math.log(2.0 * math.pi)
+    error = abs(fine - coarse) + 1e-12 * (1.0 + abs(fine) + own)
+    return max(
+        off(found.informativeness.error, error),
+        off(found.aggregate_kl.error, error + found.rate.error),
+        off(found.rate.error, 1e-14 * 0.25),
+    )
+
+
+def _mean(function: Callable[..., Any]) -> float:
+    found = function(None, np.array([1.0, -3.0]), np.array([0.1, 0.3]))
+    exact = function(None, np.array([1.0, -3.0]), np.zeros(2))
+    return max(off(found.error, 0.2 + 3e-13), off(exact.error, 3e-13))
+
+
+def _parts() -> SimpleNamespace:
+    return SimpleNamespace(
+        log_density=np.array([1.0, 2.0]),
+        density_error=np.array([1e-3, 3e-3]),
+        best_negative_elbo=np.array([3.0, 4.0]),
+        gap=np.array([1e-2, 3e-2]),
+        own_negative_elbo=np.array([5.0, 6.0]),
+        own_error=np.array([0.1, 0.3]),
+        approximation_gaps=np.array([4.0, 6.0]),
+        amortisation_gaps=np.array([2.0, 2.0]),
+        _mean=lambda values, errors: (values, errors),
+    )
+
+
+def _of(expected: list[float], **changed: Any) -> Callable[[Callable[..., Any]], float]:
+    def check(function: Callable[..., Any]) -> float:
+        parts = _parts()
+        vars(parts).update(changed)
+        return off(function(parts)[1], expected)
+
+    return check
+
+
+_APPROXIMATION = getter(SampleJudged, "mean_approximation_gap")
+_AMORTISATION = getter(SampleJudged, "mean_amortisation_gap")
+_ELBO = getter(SampleJudged, "mean_elbo")
+_ENTROPY = "abs(fine - coarse) + 1e-12 * (1.0 + abs(fine) + abs(own))"
+
+TABLES_OF_X: Table = {
+    "methods: splits independent": (
+        _paired, paired_difference, "1.0 / count + test_share / (1.0 - test_share)", "1.0 / count",
+    ),
+    "methods: a normal quantile": (
+        _paired, paired_difference, "t.ppf(0.5 + 0.5 * COVERAGE, count - 1)", "1.96",
+    ),
+    "methods: no radii": (_paired, paired_difference, "deviation + radius", "deviation"),
+    "methods: the smallest radius": (_paired, paired_difference, "radius = max(", "radius = min("),
+    "methods: one method's radius": (
+        _paired, paired_difference, "a.error + b.error", "a.error",
+    ),
+    "given q: the rules agree": (
+        _rules, _given_q.negative_elbo_at, "np.abs(fine - coarse)", "0.0 * fine",
+    ),
+    "given q: no rounding": (
+        _rules, _given_q.negative_elbo_at, " + 1e-13 * (1.0 + np.abs(fine))", "",
+    ),
+    "use: the rule is exact": (_use, _latent_use._of_one, _ENTROPY, "1e-12"),
+    "use: no rounding": (_use, _latent_use._of_one, "1e-14 * float(np.abs(each).mean())", "0.0"),
+    "table: errors cancel": (_mean, SampleJudged._mean, "float(errors.mean())", "0.0"),
+    "table: no rounding": (
+        _mean, SampleJudged._mean, " + 1e-13 * (1.0 + float(np.abs(values).mean()))", "",
+    ),
+    "approximation gap: log p known": (
+        _of([1.1e-2, 3.3e-2]), _APPROXIMATION, "self.density_error + self.gap", "self.gap",
+    ),
+    "approximation gap: q known": (
+        _of([1.1e-2, 3.3e-2]), _APPROXIMATION, "self.density_error + self.gap",
+        "self.density_error",
+    ),
+    "amortisation gap: q known": (
+        _of([0.11, 0.33]), _AMORTISATION, "self.gap + self.own_error", "self.own_error",
+    ),
+    "amortisation gap: own ELBO known": (
+        _of([0.11, 0.33]), _AMORTISATION, "self.gap + self.own_error", "self.gap",
+    ),
+    "own ELBO: known": (_of([0.1, 0.3]), _ELBO, "-own, self.own_error", "-own, 0.0 * own"),
+    "best ELBO: known": (
+        _of([1e-2, 3e-2], own_negative_elbo=None), _ELBO, "self.best_negative_elbo, self.gap",
+        "self.best_negative_elbo, 0.0 * self.gap",
+    ),
+}  # fmt: skip
