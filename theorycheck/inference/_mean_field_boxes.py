@@ -23,6 +23,7 @@ from theorycheck.inference._boxed_marginal import (
     log_density_on_boxes,
 )
 from theorycheck.inference._boxed_posterior import posterior_squares_on_boxes
+from theorycheck.inference._boxed_products import boxes_near
 from theorycheck.inference._exact_model import BestQ
 from theorycheck.inference._family import MEAN_FIELD, Family, checked_family
 from theorycheck.inference._latent_plane import plane_log_density
@@ -41,6 +42,8 @@ from theorycheck.quadrature import (
 )
 from theorycheck.quadrature.kernels import BOX_RULE
 
+#: Draws at which it is counted how many latents an x is held against.
+_PROBED = 64
 #: |z| up to which p(x) takes up room, the edge of the cells it is counted in, in σ, and how many of
 #: them noise reaches either way.
 _COVERED_REACH, _CELL, _AROUND = 8.0, 3.0, 2
@@ -112,10 +115,12 @@ class MeanFieldBoxes:
         """Return the prior mass that is unresolved or beyond the boxes' reach."""
         return self.boxes.missing_mass
 
-    @property
+    @cached_property
     def latent_nodes(self) -> int:
-        """Return how many latents of the boxes stand for the prior."""
-        return len(self.boxes.latents)
+        """Return how many latents one x is held against: those on boxes that can matter to it."""
+        _, x = self.model.sample(_PROBED, 0)
+        known = self.log_density(x).value - self.boxes.peak_log_density
+        return BOX_RULE**2 * int(boxes_near(self.boxes, x, known).sum(axis=1).max())
 
     @cached_property
     def covered(self) -> float:
