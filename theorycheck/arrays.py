@@ -23,6 +23,8 @@ Booleans: TypeAlias = NDArray[np.bool_]
 
 #: Latents z of a model with K = 1.
 Latents: TypeAlias = Float64[Array, " n"]
+#: Latents z of a model of any K: (n,) for K = 1, else (n, K).
+LatentsOfAnyK: TypeAlias = Float64[Array, "n ..."]
 #: Points in data space, x or f(z), one a row.
 Points: TypeAlias = Float64[Array, "n D"]
 #: A number for each point or latent.

@@ -252,3 +252,20 @@ def test_far_from_the_image_the_radius_grows() -> None:
     assert (np.abs(p.value - known.log_density(x).value) <= p.error).all()
     assert p.error[0] < 1e-7
     assert np.isinf(p.error[2])
+
+
+def test_kinks_in_many_dimensions() -> None:
+    """A ReLU network: boxes for all x leave a wide radius, boxes for these x a small one."""
+    rng = np.random.default_rng(2)
+    first, shift, last = rng.normal(size=(2, 6)), rng.normal(size=6), 0.4 * rng.normal(size=(6, 8))
+    found = plane(lambda z: np.maximum(z @ first + shift, 0.0) @ last, 0.4)
+    x = found.model.sample(6, 0)[1]
+    p = found.log_density(x)
+    coarse, fine = (
+        brute_plane.log_density(
+            lambda z: np.maximum(z @ first + shift, 0.0) @ last, found.model.sigma, x, h
+        )
+        for h in (0.02, 0.01)
+    )
+    assert (np.abs(p.value - fine) <= p.error + np.abs(fine - coarse)).all()
+    assert p.error.max() < 1e-4

@@ -12,9 +12,10 @@ import numpy as np
 from tests.radii.table import Table, off, rewired
 from theorycheck.cohorts import _cohort_model as models
 from theorycheck.cohorts import _held_out as measures
-from theorycheck.cohorts import accuracy, plane_log_density, two_sample_test
-from theorycheck.cohorts._latent_plane import _Boxes
+from theorycheck.cohorts import accuracy, two_sample_test
 from theorycheck.estimate import Kind
+from theorycheck.inference import plane_log_density
+from theorycheck.inference._latent_plane import _Boxes
 
 
 def _boxes(value: list[float], bound: list[float], resolved: list[bool]) -> _Boxes:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tests.radii.table import Table, off, rewired
 from theorycheck.inference import _boxed_posterior as posterior
+from theorycheck.inference import _mean_field_boxes as boxes
 from theorycheck.inference import _product_q as product
 from theorycheck.inference._descent import Local
 
@@ -47,7 +48,7 @@ def _assembled(function: Callable[..., Any]) -> float:
 def _posterior(function: Callable[..., Any]) -> float:
     """What log p(x) is off by enters twice: through the density, and through its logarithm."""
     nodes = np.array([True, True])
-    boxes = SimpleNamespace(
+    known = SimpleNamespace(
         sigma=np.ones(1), latents=np.zeros((2, 2)), log_weight=np.zeros(2), peak_log_density=0.0
     )
     evidence = SimpleNamespace(value=np.array([-1.0]), error=np.array([1e-3]))
@@ -59,7 +60,7 @@ def _posterior(function: Callable[..., Any]) -> float:
         log_density_on_boxes=lambda *_: evidence,
         box_weights=lambda *_: iter([weights]),
         _modes=lambda *_: (np.zeros((1, 2)), np.zeros(1)),
-    )(boxes, [0.0])
+    )(known, [0.0])
     spread = 1.0 + 0.25 * 1.0 + 0.75 * 4.0
     return max(
         off(found.log_density_x.error, 1e-3),
@@ -67,9 +68,35 @@ def _posterior(function: Callable[..., Any]) -> float:
     )
 
 
+def _halved(function: Callable[..., Any]) -> float:
+    """What boxes halved for an x alone leave open, where that is less; a half is unknown."""
+    field = SimpleNamespace(model=SimpleNamespace(decoder=None, sigma=None))
+    known = SimpleNamespace(
+        value=np.zeros(3), error=np.full(3, 9.0), relative_error=np.array([0.9, 0.9, 1e-3])
+    )
+    offered = np.ones(3), np.array([2e-3, 0.6, 2e-3])
+    rewired(function, plane_log_density=lambda *_, **__: offered)(
+        field, np.zeros((3, 1)), np.arange(3), known
+    )
+    return max(
+        off(known.relative_error, [2e-3, 0.6, 1e-3]),
+        off(known.error, [-math.log1p(-2e-3), math.inf, 9.0]),
+        off(known.value, [1.0, 1.0, 0.0]),
+    )
+
+
 _CHECKED = product.ProductQSearch._checked
 
+_HALVED = boxes.MeanFieldBoxes._halved
+
 SEVERAL_LATENTS: Table = {
+    "halved: known exactly": (
+        _halved, _HALVED, "-np.log1p(-np.minimum(relative, 0.5))", "0.0 * relative",
+    ),
+    "halved: half of it unknown": (_halved, _HALVED, "np.inf)", "1.0)"),
+    "halved: taken where it is worse": (
+        _halved, _HALVED, "relative < found.relative_error[rows]", "relative < 0.7",
+    ),
     "optimal q: one rule": (_checked, _CHECKED, "np.abs(value - below) + gain", "gain"),
     "optimal q: no step to go": (
         _checked, _CHECKED, "np.abs(value - below) + gain", "np.abs(value - below)",

@@ -10,8 +10,14 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, off, rewired, shortfall
-from theorycheck.inference import DrawRule, MeanField
-from theorycheck.models import GenerativeModel
+from theorycheck.inference import (
+    DrawRule,
+    ExactLinearGaussian,
+    LinearGaussianModel,
+    MeanField,
+    MeanFieldBoxes,
+)
+from theorycheck.models import Decoder, GenerativeModel
 from theorycheck.models._loading import load_model
 from theorycheck.optimum import _stationarity as stationarity
 from theorycheck.quadrature._data_nodes import DataSample
@@ -57,7 +63,7 @@ def _m_step_is_sharp(function: Callable[..., Any]) -> float:
 
 
 def _gain_on(function: Callable[..., Any]) -> float:
-    return _m_step_of_a_line(rewired(stationarity._on_panels, _gain=function))
+    return _m_step_of_a_line(rewired(stationarity._on_nodes, _gain=function))
 
 
 def _m_step_where_q_jumps(function: Callable[..., Any]) -> float:
@@ -73,7 +79,7 @@ def _m_step_where_q_jumps(function: Callable[..., Any]) -> float:
 @cache
 def _finely(formula: str, variance: float) -> float:
     model = load_model(f"expr:{formula}", noise_variance=variance)
-    check = rewired(stationarity._on_panels, _STEP=0.0211)
+    check = rewired(stationarity._on_nodes, _STEP=0.0211)
     return float(check(*_twice(model)).m_step_gain.value)
 
 
@@ -113,7 +119,20 @@ def _m_step_of_draws(function: Callable[..., Any]) -> float:
     return off(found.m_step_gain.error, 5.0 * error + bias)
 
 
+def _on_two_latents(function: Callable[..., Any]) -> float:
+    """A line of two latents, whose gain is known: q is found to within 1e-12 nats or so."""
+    w, variance = np.array([[1.0, 0.7]]), 0.6
+    decoder = Decoder.from_function(lambda z: z @ w.T, latent_dim=2, name="line")
+    field = MeanFieldBoxes(GenerativeModel(decoder, variance))
+    known = ExactLinearGaussian(LinearGaussianModel(w, variance)).own_m_step_gain
+    found = function(field, field).m_step_gain
+    return shortfall(abs(found.value - known.value), found.error)
+
+
 STATIONARITY: Table = {
+    "two latents: the best q exactly": (
+        _on_two_latents, stationarity._on_nodes, "estimate.error + moved", "estimate.error",
+    ),
     "gain with the σ² of another dimension": (
         _gain_on, stationarity._gain, "field.model.noise_variance[:, None]",
         "field.model.noise_variance[::-1][:, None]",
@@ -124,37 +143,37 @@ STATIONARITY: Table = {
     ),
     "gain without its half": (_gain_on, stationarity._gain, "0.5 * float", "float"),
     "radius of 0": (
-        _m_step_where_q_jumps, stationarity._on_panels, "radius + 1e-15", "0.0",
+        _m_step_where_q_jumps, stationarity._on_nodes, "radius + 1e-15", "0.0",
     ),
     "rounding only": (
-        _m_step_where_q_jumps, stationarity._on_panels, "radius + 1e-15", "1e-15",
+        _m_step_where_q_jumps, stationarity._on_nodes, "radius + 1e-15", "1e-15",
     ),
     "one of the rules": (
-        _m_step_by_its_rules, stationarity._on_panels, "np.abs(rules - gain).max()",
+        _m_step_by_its_rules, stationarity._on_nodes, "np.abs(rules - gain).max()",
         "np.abs(rules - gain)[0]",
     ),
     "a share that is too small": (
-        _m_step_where_q_jumps, stationarity._on_panels, "radius = float",
+        _m_step_where_q_jumps, stationarity._on_nodes, "radius = float",
         "radius = 0.1 * float",
     ),
     "the plane as the line": (
-        _m_step_by_its_rules, stationarity._on_panels, "/ _STRIDE ** (dim - 1)", "",
+        _m_step_by_its_rules, stationarity._on_nodes, "/ _STRIDE ** (dim - 1)", "",
     ),
     "rules by their own mass": (
-        _m_step_is_sharp, stationarity._on_panels, "_gain(field, count * one)",
-        "_gain(field, one)",
+        _m_step_is_sharp, stationarity._on_nodes, "_gain(latents, count * part)",
+        "_gain(latents, part)",
     ),
     "draws with a radius of 0": (
-        _m_step_of_draws, stationarity._on_panels, "5.0 * spread + bias", "0.0",
+        _m_step_of_draws, stationarity._on_nodes, "5.0 * spread + bias", "0.0",
     ),
     "draws without their bias": (
-        _m_step_of_draws, stationarity._on_panels, "5.0 * spread + bias", "5.0 * spread",
+        _m_step_of_draws, stationarity._on_nodes, "5.0 * spread + bias", "5.0 * spread",
     ),
     "draws without their spread": (
-        _m_step_of_draws, stationarity._on_panels, "5.0 * spread + bias", "bias",
+        _m_step_of_draws, stationarity._on_nodes, "5.0 * spread + bias", "bias",
     ),
     "spread of one repetition left out": (
-        _m_step_of_draws, stationarity._on_panels, "(count - 1) * float(without.var())",
+        _m_step_of_draws, stationarity._on_nodes, "(count - 1) * float(without.var())",
         "float(without.var())",
     ),
 }  # fmt: skip

@@ -25,7 +25,6 @@ from ._held_out import held_out_spread as held_out_spread
 from ._held_out import label_information as label_information
 from ._held_out import spread as spread
 from ._keel import read_keel as read_keel
-from ._latent_plane import plane_log_density as plane_log_density
 from ._linear_decoder import checked_latents as checked_latents
 from ._linear_decoder import linear_decoder as linear_decoder
 from ._logistic import LogisticRegression as LogisticRegression

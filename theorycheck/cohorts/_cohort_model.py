@@ -1,7 +1,7 @@
 """A decoder f(y, z) with σ² and a prior of y, of one latent or two: what generates cohorts.
 
 The decoder is known, so that log p(x), log p(x|y) and p(y|x) are integrals over z and nothing has
-to be sampled: the engine for one latent does K = 1, boxes in the plane (`_latent_plane.py`) K = 2.
+to be sampled: the engine for one latent does K = 1, boxes in the plane (`plane_log_density`) K = 2.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from theorycheck.arrays import Array, Labels, PerClass, PerDimension, PerPoint, Points
-from theorycheck.cohorts._latent_plane import plane_log_density
 from theorycheck.errors import DecoderError, ModelError
-from theorycheck.inference import ExactLabelled, as_points
+from theorycheck.inference import ExactLabelled, as_points, plane_log_density
 from theorycheck.models import Decoder, GenerativeModel, LabelledModel
 
 #: A decoder: label and latents (m, K) to means (m, D).

@@ -54,6 +54,7 @@ from ._labelled import ExactLabelled as ExactLabelled
 from ._labelled import UnlabelledBound as UnlabelledBound
 from ._labelled_posterior import LatentPosterior as LatentPosterior
 from ._labelled_posterior import latent_posterior as latent_posterior
+from ._latent_plane import plane_log_density as plane_log_density
 from ._linear_gaussian import ExactLinearGaussian as ExactLinearGaussian
 from ._linear_gaussian import LinearGaussianModel as LinearGaussianModel
 from ._marginal import LogDensity as LogDensity

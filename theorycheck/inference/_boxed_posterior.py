@@ -23,7 +23,7 @@ from theorycheck.quadrature.kernels import BOX_RULE
 #: Nats below what the best box is worth at least at which a box is left out for an x.
 _OUT = 45.0
 #: x worked through together, and numbers held at once.
-_TOGETHER, _AT_ONCE = 256, 8_000_000
+_TOGETHER, _AT_ONCE = 64, 8_000_000
 #: A mode that is lower than this, in nats below the highest, is not listed.
 _LOWEST = 12.0
 #: Newton steps at most that place a mode, the finite difference in z, and how near two are one.
@@ -118,11 +118,13 @@ def posterior_squares_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> Points:
     points = as_points(x, boxes.sigma.size)
     if by_products(boxes):
         return density_by_products(boxes, points, squares=True).squares
-    squares = np.empty_like(points)
-    for part in box_weights(boxes, points):
-        for d, here in enumerate(points[part.rows].T):
+    # Neighbours share the boxes that can matter to them.
+    order = np.lexsort(np.floor(points / (4.0 * boxes.sigma)).T)
+    ordered, squares = points[order], np.empty_like(points)
+    for part in box_weights(boxes, ordered):
+        for d, here in enumerate(ordered[part.rows].T):
             apart = (here[:, None] - part.f[:, d]) ** 2
-            squares[part.rows, d] = (part.weight * apart).sum(axis=1)
+            squares[order[part.rows], d] = (part.weight * apart).sum(axis=1)
     return squares
 
 
@@ -157,8 +159,8 @@ class PlanePosterior:
     z: Float64[Array, "nodes 2"] = field(repr=False)
     weight: Float64[Array, " nodes"] = field(repr=False)
     density: Float64[Array, " nodes"] = field(repr=False)
-    mean: Float64[Array, " 2"]
-    covariance: Float64[Array, "2 2"]
+    mean: Float64[Array, " latents"]
+    covariance: Float64[Array, "latents latents"]
     entropy: Estimate
     modes: Float64[Array, "modes 2"]
     mode_density: Float64[Array, " modes"]

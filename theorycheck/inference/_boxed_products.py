@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 from scipy.special import ndtr
 
-from theorycheck.arrays import Array, Integers, PerPoint, Points
+from theorycheck.arrays import Array, Booleans, Integers, PerPoint, Points
 from theorycheck.quadrature import BOX_REACH, LatentBoxes, gauss_legendre, legendre_values
 from theorycheck.quadrature.kernels import BOX_RULE
 
@@ -106,9 +106,7 @@ def _of_some(boxes: LatentBoxes, x: Array, squares: bool) -> tuple[Array, Array,
     first = np.argmax(boxes.log_mass - 0.5 * distance**2, axis=1)
     for box, f in _means(boxes, np.unique(first)):
         _add(boxes, sums, x, np.flatnonzero(first == box), box, f, squares)
-    most = boxes.log_mass - 0.5 * np.maximum(distance - boxes.radius, 0.0) ** 2
-    known = sums.reference + np.log(sums.total)
-    near = most > known[:, None] - _OUT
+    near = _near(boxes, distance, sums.reference + np.log(sums.total))
     near[np.arange(len(x)), first] = False
     for box, f in _means(boxes, np.flatnonzero(near.any(axis=0))):
         _add(boxes, sums, x, np.flatnonzero(near[:, box]), box, f, squares)
@@ -133,6 +131,31 @@ def _beyond(boxes: LatentBoxes, x: Array) -> Array:
         squared = own[:, None] + other - 2.0 * apart @ around.T
         nearest = np.maximum(nearest, -0.5 * squared.min(axis=1))
     result: Array = math.log(4.0 * float(ndtr(-BOX_REACH))) + nearest
+    return result
+
+
+def boxes_near(boxes: LatentBoxes, x: Points, log_sum: PerPoint) -> Bool[Booleans, "n boxes"]:
+    """Tell which boxes can matter to which x.
+
+    Parameters
+    ----------
+    boxes : LatentBoxes
+        f on boxes.
+    x : ndarray, shape (n, D)
+        Data points.
+    log_sum : ndarray, shape (n,)
+        log p(x) less its largest density, as far as it is known: no more than it is.
+
+    Returns
+    -------
+    ndarray of bool, shape (n, B)
+    """
+    return _near(boxes, _distances(x / boxes.sigma, boxes.centre / boxes.sigma), log_sum)
+
+
+def _near(boxes: LatentBoxes, distance: Array, log_sum: Array) -> Booleans:
+    most = boxes.log_mass - 0.5 * np.maximum(distance - boxes.radius, 0.0) ** 2
+    result: Booleans = most > log_sum[:, None] - _OUT
     return result
 
 

@@ -14,16 +14,19 @@ from jaxtyping import Float64
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from theorycheck.arrays import Array, PerPoint, Points
+from theorycheck.arrays import Array, Integers, PerPoint, Points
 from theorycheck.errors import ModelError
 from theorycheck.inference._boxed_marginal import (
     BY_PAIRS,
+    by_products,
     grid_on_boxes,
     log_density_on_boxes,
 )
 from theorycheck.inference._boxed_posterior import posterior_squares_on_boxes
+from theorycheck.inference._boxed_products import boxes_near
 from theorycheck.inference._exact_model import BestQ
 from theorycheck.inference._family import MEAN_FIELD, Family, checked_family
+from theorycheck.inference._latent_plane import plane_log_density
 from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.inference._product_q import OptimalProductQ, ProductQSearch
 from theorycheck.models import GenerativeModel
@@ -39,6 +42,8 @@ from theorycheck.quadrature import (
 )
 from theorycheck.quadrature.kernels import BOX_RULE
 
+#: Draws at which it is counted how many latents an x is held against.
+_PROBED = 64
 #: |z| up to which p(x) takes up room, the edge of the cells it is counted in, in σ, and how many of
 #: them noise reaches either way.
 _COVERED_REACH, _CELL, _AROUND = 8.0, 3.0, 2
@@ -50,6 +55,9 @@ _ENOUGH = 6_000
 #: below 4e-9 of the integrand's maximum (12 Gauss nodes for 6σ along one latent). And the prior
 #: mass of boxes that are left as they are: f is far from any x there, or the radius says so.
 _MOVE, _RESOLUTION, _NEGLIGIBLE = 6.0, 1e-9, 1e-12
+#: Relative error of p(x) from which boxes are halved for an x alone, the one then aimed at, and x
+#: for which that is done together.
+_ROUGH, _HALVED_TO, _HALVED_TOGETHER = 1e-4, 1e-5, 64
 #: Candidates that serve the neighbours of a group of x, and nats within which a minimum is one.
 _CANDIDATES, _CANDIDATE_MARGIN = 8, 0.5
 #: Two candidates are the same where they are nearer than this, in scales.
@@ -107,10 +115,12 @@ class MeanFieldBoxes:
         """Return the prior mass that is unresolved or beyond the boxes' reach."""
         return self.boxes.missing_mass
 
-    @property
+    @cached_property
     def latent_nodes(self) -> int:
-        """Return how many latents of the boxes stand for the prior."""
-        return len(self.boxes.latents)
+        """Return how many latents one x is held against: those on boxes that can matter to it."""
+        _, x = self.model.sample(_PROBED, 0)
+        known = self.log_density(x).value - self.boxes.peak_log_density
+        return BOX_RULE**2 * int(boxes_near(self.boxes, x, known).sum(axis=1).max())
 
     @cached_property
     def covered(self) -> float:
@@ -128,8 +138,30 @@ class MeanFieldBoxes:
         return len(cells) * _CELL**dim
 
     def log_density(self, x: ArrayLike) -> LogDensity:
-        """Return log p(x) for x (n, D), with its radius and E[f(z) | x]."""
-        return log_density_on_boxes(self.boxes, x)
+        """Return log p(x) for x (n, D), with its radius and E[f(z) | x].
+
+        Where D is large and f has kinks, boxes that were made for all x leave a wide radius; then
+        boxes are halved for these x alone.
+        """
+        points = as_points(x, self.model.data_dim)
+        found = log_density_on_boxes(self.boxes, points)
+        rough = np.flatnonzero(found.relative_error > _ROUGH)
+        if not rough.size or not by_products(self.boxes):
+            return found
+        for start in range(0, rough.size, _HALVED_TOGETHER):
+            self._halved(points, rough[start : start + _HALVED_TOGETHER], found)
+        return found
+
+    def _halved(self, points: Array, rows: Integers, found: LogDensity) -> None:
+        """Replace what is known of some x by what boxes that are halved for them say, if better."""
+        value, relative = plane_log_density(
+            self.model.decoder, self.model.sigma, points[rows], tolerance=_HALVED_TO
+        )
+        better = relative < found.relative_error[rows]
+        rows, value, relative = rows[better], value[better], relative[better]
+        found.value[rows], found.relative_error[rows] = value, relative
+        known = -np.log1p(-np.minimum(relative, 0.5))
+        found.error[rows] = np.where(relative < 0.5, known, np.inf)
 
     def posterior_squares(self, x: ArrayLike) -> Points:
         """Return E[(x_d − f_d(z))² | x] under the exact posterior for x (n, D), shape (n, D)."""

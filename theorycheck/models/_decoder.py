@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 from numpy.typing import ArrayLike
 
-from theorycheck.arrays import Array, Points
+from theorycheck.arrays import Array, LatentsOfAnyK, Points
 from theorycheck.errors import DecoderError
 from theorycheck.models._called_decoder import checked_means, plain
 
@@ -93,7 +93,7 @@ class Decoder:
         The table that f is, where it is one: result files hold it.
     """
 
-    function: Callable[[Float64[Array, "*latents"]], Points] = field(repr=False)
+    function: Callable[[LatentsOfAnyK], Points] = field(repr=False)
     data_dim: int
     name: str
     formula: str | None = None
@@ -126,7 +126,7 @@ class Decoder:
     @classmethod
     def from_function(
         cls,
-        function: Callable[[Float64[Array, "*latents"]], ArrayLike],
+        function: Callable[[LatentsOfAnyK], ArrayLike],
         *,
         latent_dim: int = 1,
         name: str | None = None,

@@ -29,6 +29,8 @@ from ._landscape import KlMap as KlMap
 from ._landscape import Landscape as Landscape
 from ._landscape import kl_map as kl_map
 from ._landscape import pmo_landscape as pmo_landscape
+from ._mean_landscape import MeanLandscape as MeanLandscape
+from ._mean_landscape import mean_landscape as mean_landscape
 from ._objective import ELBO as ELBO
 from ._objective import Elbo as Elbo
 from ._objective import Evaluation as Evaluation

@@ -9,7 +9,7 @@ zero exactly where the gradient of J in f is.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,12 +20,16 @@ from theorycheck.inference import (
     ExactModel,
     GridRule,
     MeanField,
+    MeanFieldBoxes,
     MovesItself,
+    OptimalProductQ,
+    OptimalQ,
     data_rule,
     described_model,
     exact_model,
 )
 from theorycheck.models import DescribedModel, same_model
+from theorycheck.optimum._plane_m_step import PlaneSums
 from theorycheck.quadrature import UNRESOLVED_MASS
 from theorycheck.quadrature.kernels import m_step_batch
 from theorycheck.ruling import Ruling
@@ -101,13 +105,14 @@ def check_stationarity(
     Raises
     ------
     ModelError
-        If the model has more latents than one and does not know what an M-step does to it.
+        If the model has more latents than two and does not know what an M-step does to it, or q is
+        too narrow for a grid of two latents.
     """
     field = exact_model(model)
     own = data is None or same_model(described_model(data), field.model)
     source = field if own or data is None else exact_model(data)
-    if isinstance(field, MeanField):
-        return _on_panels(field, source)
+    if isinstance(field, MeanField | MeanFieldBoxes):
+        return _on_nodes(field, source)
     if isinstance(field, MovesItself) and own:
         gain = field.own_m_step_gain
         return Stationarity(gain, math.sqrt(2.0 * gain.value), _verdict(gain))
@@ -118,8 +123,8 @@ def check_stationarity(
     )
 
 
-def _on_panels(field: MeanField, data: ExactModel) -> Stationarity:
-    """Take the M-step of a decoder of one latent on the panels of its latent."""
+def _on_nodes(field: MeanField | MeanFieldBoxes, data: ExactModel) -> Stationarity:
+    """Take the M-step on the panels of one latent, or on a grid of two."""
     dim = data.model.data_dim
     rule = data_rule(data, step=_STEP)
     x, mass = rule.x, rule.mass
@@ -131,24 +136,36 @@ def _on_panels(field: MeanField, data: ExactModel) -> Stationarity:
     else:
         count = len(rule.sample.x)
         part = np.repeat(np.arange(count), len(x) // count)
-    optimum = field.optimal_q(x, evidence=field.log_density(x), negligible=_NEGLIGIBLE / mass)
+    latents: MeanField | PlaneSums
+    optimum: OptimalQ | OptimalProductQ
+    if isinstance(field, MeanField):
+        p = field.log_density(x)
+        optimum = field.optimal_q(x, evidence=p, negligible=_NEGLIGIBLE / mass)
+        latents = field
+    else:
+        optimum = field.optimal_q(x)
+        latents = PlaneSums(field.model, np.atleast_2d(optimum.scale), mass)
     parts = [
-        _sums(field, x[here], mass[here], optimum.mean[here], optimum.scale[here])
+        _sums(latents, x[here], mass[here], optimum.mean[here], optimum.scale[here])
         for here in (part == number for number in range(count))
     ]
     total = np.sum(parts, axis=0)
-    gain = _gain(field, total)
+    gain = _gain(latents, total)
     if isinstance(rule, GridRule):
-        rules = np.array([_gain(field, count * one) for one in parts])
+        rules = np.array([_gain(latents, count * part) for part in parts])
         radius = float(np.abs(rules - gain).max()) / _STRIDE ** (dim - 1)
         estimate = Estimate(gain, radius + 1e-15)
     else:
-        without = np.array([_gain(field, (total - one) * count / (count - 1)) for one in parts])
+        without = np.array([_gain(latents, (total - part) * count / (count - 1)) for part in parts])
         # The jackknife: its standard error, and the bias that a square of noisy sums has.
         spread = math.sqrt((count - 1) * float(without.var()))
         bias = (count - 1) * abs(float(without.mean()) - gain)
         estimate = Estimate(gain, 5.0 * spread + bias, Kind.STATISTICAL)
-    resolved = field.panels.unresolved_mass <= UNRESOLVED_MASS
+    if isinstance(field, MeanFieldBoxes):
+        # A q that is g nats above the best moves means by √(2g) or so, and f_new as much.
+        moved = 4.0 * math.sqrt(float(mass @ np.minimum(optimum.gap, 1.0)) * gain)
+        estimate = replace(estimate, error=estimate.error + moved)
+    resolved = field.unresolved_mass <= UNRESOLVED_MASS
     verdict = _verdict(estimate) if resolved else Verdict.INCONCLUSIVE
     return Stationarity(estimate, math.sqrt(2.0 * gain), verdict)
 
@@ -160,8 +177,10 @@ def _verdict(gain: Estimate) -> Verdict:
     return Verdict.FAILS if positive(gain) is Verdict.HOLDS else Verdict.INCONCLUSIVE
 
 
-def _sums(field: MeanField, x: Array, mass: Array, mean: Array, scale: Array) -> Array:
+def _sums(field: MeanField | PlaneSums, x: Array, mass: Array, mean: Array, scale: Array) -> Array:
     """Return a(z) and Σ p q (x − f) at the latents of the panels, shape (1 + D, n): additive."""
+    if isinstance(field, PlaneSums):
+        return field.sums(x, mass, mean, scale)
     panels = field.panels
     size = panels.z.size
     chunks = min(16, max(1, _BUFFER // size))
@@ -172,8 +191,10 @@ def _sums(field: MeanField, x: Array, mass: Array, mean: Array, scale: Array) ->
     return np.concatenate([aggregate[None], moments.sum(axis=0) - aggregate * panels.f])
 
 
-def _gain(field: MeanField, sums: Array) -> float:
+def _gain(field: MeanField | PlaneSums, sums: Array) -> float:
     """Return ½ ∫ a |f_new − f|²/σ² dz."""
+    if isinstance(field, PlaneSums):
+        return field.gain(sums)
     aggregate, moment = sums[0], sums[1:]
     with np.errstate(invalid="ignore", divide="ignore"):
         squared = np.where(aggregate > 1e-300, moment**2 / aggregate, 0.0)

@@ -10,9 +10,9 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from theorycheck.arrays import Array
-from theorycheck.cohorts import plane_log_density
-from theorycheck.cohorts._latent_plane import _first_boxes, _masses
 from theorycheck.errors import DecoderError, SettingError
+from theorycheck.inference import plane_log_density
+from theorycheck.inference._latent_plane import _first_boxes, _masses
 
 Plane = Callable[[Array], Array]
 
