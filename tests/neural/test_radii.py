@@ -18,6 +18,7 @@ from neural._results import RunResult
 from neural._stepper import averaged
 from tests.mutants import mutant
 from tests.radii.inventory import makers, mutated
+from tests.radii.of_labelled_networks import LABELLED_NETWORKS
 from tests.radii.of_tables import TABLES_OF_X
 from tests.radii.table import ALLOWED, SEEN, Table, getter, off, rewired
 from theorycheck.estimate import Estimate, Kind, Verdict
@@ -357,7 +358,7 @@ NEURAL: Table = {
 
 
 def test_every_radius_is_in_the_table() -> None:
-    known = mutated(NEURAL) | mutated(TABLES_OF_X)
+    known = mutated(NEURAL) | mutated(TABLES_OF_X) | mutated(LABELLED_NETWORKS)
     assert makers("neural") | makers("theorycheck/evaluation") <= known
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, getter, off, rewired
-from theorycheck.estimate import Estimate, Verdict
+from theorycheck.estimate import Estimate, Kind, Verdict
 from theorycheck.evaluation import _label_encoder as own
 from theorycheck.evaluation import _labelled_judging as judging
+from theorycheck.evaluation import continuous_own_excess
 
 _SHARE = np.array([[0.25, 0.9], [0.75, 0.1]])
 _ERROR = np.array([[1e-3, 3e-3], [2e-3, 5e-4]])
@@ -66,7 +67,32 @@ def _distance(function: Callable[..., Any]) -> float:
 _AT, _GAP = own._excess_at, getter(judging.LabelledJudged, "amortisation_gap")
 _FAR = judging.labelled_distance
 
+
+def _continuous(function: Callable[..., Any]) -> float:
+    """Draws have five standard errors, and the entropies of the data their own radii."""
+    entropies = Estimate(1.0, 0.01), Estimate(2.5, 0.03)
+    objective = SimpleNamespace(weights=(0.9, 0.2, 0.05))
+    bare = rewired(function, continuous_entropies=lambda _: entropies)
+    found = bare(None, objective, 4.0, 0.002)
+    # log p(y|x) of the data is the difference of both.
+    entropic = 0.9 * 0.01 + 0.2 * 0.03 + 0.05 * 0.04
+    wrong = float(found.kind is not Kind.STATISTICAL)
+    return max(wrong, off(found.error, 5.0 * 0.002 + entropic))
+
+
 LABELLED_NETWORKS: Table = {
+    "continuous: one standard error": (
+        _continuous, continuous_own_excess, "STANDARD_ERRORS * standard_error", "standard_error",
+    ),
+    "continuous: entropies known": (
+        _continuous, continuous_own_excess, "drawn - entropies", "drawn",
+    ),
+    "continuous: p(y|x) known": (
+        _continuous, continuous_own_excess, " - (of_both - of_x).scaled(label)", "",
+    ),
+    "continuous: draws are no draws": (
+        _continuous, continuous_own_excess, "Kind.STATISTICAL", "Kind.ESTIMATED",
+    ),
     "given q: log p known exactly, unlabelled": (
         _given_q, _AT, "radius += unlabelled * off", "radius += 0.0 * off",
     ),

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from scipy.special import logsumexp
 
 from theorycheck.arrays import Array, Integers, PerPoint, Points
@@ -41,12 +41,12 @@ class ImportanceDraws:
     """
 
     samples: int
-    rows: Integers
-    estimate: PerPoint
-    exact: PerPoint
+    rows: Int64[Integers, " m"]
+    estimate: Float64[Array, " m"]
+    exact: Float64[Array, " m"]
 
     @property
-    def error(self) -> PerPoint:
+    def error(self) -> Float64[Array, " m"]:
         """Estimate less log p(x), nats."""
         result: Array = self.estimate - self.exact
         return result
