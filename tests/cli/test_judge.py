@@ -131,7 +131,10 @@ def test_a_network_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out)["amortisation_gap"] is None
     assert main(["judge", f"{file}:decoder", "--encoder", f"{file}:encoder", *data]) == 0
     assert json.loads(capsys.readouterr().out)["amortisation_gap"]["value"] > 0.0
-    for encoder, says in [("encodr", "did you mean 'encoder'"), ("number", "no torch module")]:
+    for encoder, says in [
+        ("encodr", "did you mean 'encoder'"),
+        ("number", "is no encoder but int"),
+    ]:
         assert main(["judge", f"{file}:decoder", "--encoder", f"{file}:{encoder}", *data]) == 2
         assert says in capsys.readouterr().err
     assert main(["judge", f"{file}:decoder", "--encoder", "encoder", *data]) == 2

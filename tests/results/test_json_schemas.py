@@ -35,6 +35,7 @@ TABLE = (
 #: Options with which a verb prints an object of its own.
 OWN = {
     ("noise", "--from-loss"): "from_loss",
+    ("judge", "--draws"): "judge_sample",
     ("labels", "continuous"): "labels_continuous",
     ("train-labels", "continuous"): "train-labels_continuous",
 }
@@ -56,6 +57,7 @@ RUNS = [
     ("noise", "--from-loss", "mse + 0.5*kl", "--data-dim", "2", "--loss-value", "0.1"),
     ("judge", *NETWORK, "--tolerance", "1e-2"),
     ("judge", *NETWORK, "--tolerance", "1e-2", "--search", "none"),
+    ("judge", *WAVE, "--sample", "x.csv", "--draws", "10"),
     ("train", *WAVE, "--method", "vae", *TRAIN, "--search", "none"),
     ("train", *WAVE, "--method", "iwae", "--samples", "2", *TRAIN),
     ("report", *WAVE, "-o", "out", "--tolerance", "1e-2", "--search", "none"),
