@@ -107,7 +107,7 @@ def test_real_output(
     own = (name for (of, option), name in OWN.items() if of == verb and option in arguments)
     verb = next(own, verb)
     Path("x.csv").write_text("x\n0.1\n-0.4\n1.2\n")
-    if verb.startswith("train") or verb in ("data_train", "judge"):
+    if verb.startswith("train") or verb in ("data_train", "judge", "judge_sample"):
         pytest.importorskip("torch")
     if verb == "prove":
         pytest.importorskip("z3")
