@@ -26,6 +26,7 @@ ROOMS = (
     "theorycheck.evaluation",
     "theorycheck.dataset",
     "theorycheck.cohorts",
+    "theorycheck.advise",
     "theorycheck.claims",
     "theorycheck.citation",
     "theorycheck.export",

@@ -47,6 +47,7 @@ from tests.radii.of_partition import PARTITION
 from tests.radii.of_several_latents import SEVERAL_LATENTS
 from tests.radii.of_simplicity import SIMPLICITY
 from tests.radii.of_stationarity import STATIONARITY
+from tests.radii.of_table_fits import TABLES_OF_ROWS
 from tests.radii.of_tables import TABLES_OF_X
 from tests.radii.of_total_variation import TOTAL_VARIATION
 from tests.radii.table import ALLOWED, SEEN, Table
@@ -89,6 +90,7 @@ TABLES: dict[str, Table] = {
     "simplicity": SIMPLICITY,
     "stationarity": STATIONARITY,
     "tables of x": TABLES_OF_X,
+    "tables of rows": TABLES_OF_ROWS,
     "total variation": TOTAL_VARIATION,
 }
 ROWS = {f"{room}: {name}": row for room, table in TABLES.items() for name, row in table.items()}

@@ -31,6 +31,7 @@ from ._own_m_step import LATENTS as LATENTS
 from ._own_m_step import OwnMStep as OwnMStep
 from ._own_m_step import Ties as Ties
 from ._own_m_step import own_m_step as own_m_step
+from ._posterior_e_step import PosteriorEStep as PosteriorEStep
 from ._result import SAME_OPTIMUM as SAME_OPTIMUM
 from ._result import Convergence as Convergence
 from ._result import PredictedOptimum as PredictedOptimum
@@ -53,3 +54,17 @@ from ._starts import random_start as random_start
 from ._starts import torn as torn
 from ._stationarity import Stationarity as Stationarity
 from ._stationarity import check_stationarity as check_stationarity
+from ._table_fit import TableEffort as TableEffort
+from ._table_fit import TableFit as TableFit
+from ._table_fit import TableObjective as TableObjective
+from ._table_fit import fit_table as fit_table
+from ._table_fit import table_nodes as table_nodes
+from ._table_pair import BOUNDS as BOUNDS
+from ._table_pair import BoundTried as BoundTried
+from ._table_pair import TablePair as TablePair
+from ._table_pair import bounds_for as bounds_for
+from ._table_pair import fit_pair as fit_pair
+from ._table_pair import try_bounds as try_bounds
+from ._table_path import CrossValidation as CrossValidation
+from ._table_path import PathPoint as PathPoint
+from ._table_path import cross_validate as cross_validate

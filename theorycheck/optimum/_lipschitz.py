@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.linalg import solveh_banded
+from scipy.linalg.lapack import dpttrf, dpttrs
 
 from theorycheck.arrays import Array
 from theorycheck.errors import SettingError
@@ -65,14 +65,14 @@ def limit_steepness(
     f = target if start is None else start
     increment = _clip(np.diff(f, axis=0), radius)
     multiplier = np.zeros_like(increment)
-    bands = [_band(weight[:, d], penalty) for d in range(target.shape[1])]
+    factors = _factors(weight, penalty)
     largest = float(radius.max())
     for sweep in range(_ITERATIONS):
         pull = penalty * (increment - multiplier)
         right = weight * target
         right[1:] += pull
         right[:-1] -= pull
-        f = np.stack([solveh_banded(band, right[:, d]) for d, band in enumerate(bands)], axis=1)
+        f = _solve(factors, right)
         wanted = np.diff(f, axis=0) + multiplier
         last, increment = increment, _clip(wanted, radius)
         multiplier = wanted - increment
@@ -93,9 +93,22 @@ def _clip(increment: Array, radius: Array) -> Array:
     return np.asarray(increment * shrink[:, None], dtype=np.float64)
 
 
-def _band(weight: Array, penalty: float) -> Array:
-    """Upper band form of diag(w) + penalty Δᵀ Δ."""
-    diagonal = weight + 2.0 * penalty
-    diagonal[0] -= penalty
-    diagonal[-1] -= penalty
-    return np.stack([np.concatenate([[0.0], np.full(weight.size - 1, -penalty)]), diagonal])
+def _factors(weight: Array, penalty: float) -> list[tuple[Array, Array]]:
+    """Factor the tridiagonal diag(w) + penalty Δᵀ Δ of every column; one for all if w is one."""
+    columns = weight.T[:1] if (weight == weight[:, :1]).all() else weight.T
+    factors = []
+    for column in columns:
+        diagonal = column + 2.0 * penalty
+        diagonal[0] -= penalty
+        diagonal[-1] -= penalty
+        d, e, _ = dpttrf(diagonal, np.full(column.size - 1, -penalty))
+        factors.append((d, e))
+    return factors
+
+
+def _solve(factors: list[tuple[Array, Array]], right: Array) -> Array:
+    """Solve for every column of the right-hand side (M, D)."""
+    if len(factors) == 1:
+        return np.asarray(dpttrs(*factors[0], right)[0], dtype=np.float64)
+    columns = [dpttrs(*factor, right[:, d])[0] for d, factor in enumerate(factors)]
+    return np.stack(columns, axis=1)

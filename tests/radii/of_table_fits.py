@@ -1,0 +1,32 @@
+"""Radii of fits to a table: the mean of log p over rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from tests.radii.table import Table, off, rewired
+from theorycheck.optimum import TableFit
+
+
+def _rows(function: Callable[..., Any]) -> float:
+    def error(errors: list[float]) -> float:
+        found = SimpleNamespace(value=np.array([1.0, 2.0]), error=np.array(errors))
+        bare = rewired(function, log_density=lambda *_: found)
+        return float(bare(SimpleNamespace(model=None), np.zeros((2, 1))).error)
+
+    return max(off(error([0.1, 0.3]), 0.2), off(error([0.1, math.inf]), math.inf))
+
+
+TABLES_OF_ROWS: Table = {
+    "rows of a table: errors cancel": (
+        _rows, TableFit.log_density, "float(found.error.mean())", "0.0",
+    ),
+    "rows of a table: one unknown is none": (
+        _rows, TableFit.log_density, "else math.inf", "else 1.0",
+    ),
+}  # fmt: skip
