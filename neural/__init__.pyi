@@ -4,10 +4,10 @@ from ._checkpoints import READER as READER
 from ._checkpoints import read_networks as read_networks
 from ._claim_runs import ClaimRuns as ClaimRuns
 from ._claim_runs import protocol as protocol
-from ._cohort_training import CohortRunResult as CohortRunResult
+from ._cohort_results import CohortRunResult as CohortRunResult
+from ._cohort_results import measure_cohort_run as measure_cohort_run
 from ._cohort_training import CohortTrained as CohortTrained
 from ._cohort_training import cohort_settings as cohort_settings
-from ._cohort_training import measure_cohort_run as measure_cohort_run
 from ._cohort_training import train_on_splits as train_on_splits
 from ._continuous_label_results import ContinuousRunResult as ContinuousRunResult
 from ._continuous_label_results import judge_continuous_run as judge_continuous_run

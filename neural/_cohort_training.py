@@ -1,4 +1,4 @@
-"""Trains networks with labels on the splits of a table, and measures them on held-out rows."""
+"""Trains networks with labels on the splits of a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from neural._label_settings import LabelSettings
 from neural._loop import Loop
 from neural._networks import sequential
 from neural._settings import TrainingSettings, chosen_device
-from theorycheck.cohorts import CohortModel, HeldOut, Split, held_out, held_out_spread
+from theorycheck.cohorts import CohortModel, Split
 from theorycheck.errors import SettingError
 from theorycheck.objectives import LabelledObjective
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -87,56 +87,6 @@ class CohortTrained(Finished):
             trainer.chosen.latents,
             f"{self.settings.method} on {split.cohort.name}, split {split.number}",
         )
-
-
-@dataclass(frozen=True, eq=False)
-class CohortRunResult:
-    """Holds a run on P splits and how its networks explain the rows held out of each.
-
-    Parameters
-    ----------
-    trained : CohortTrained
-        The run.
-    selected : tuple of int
-        The restart of each split with the lowest objective on its validation rows.
-    held_out : tuple of HeldOut
-        The measures of each split.
-    """
-
-    trained: CohortTrained
-    selected: tuple[int, ...]
-    held_out: tuple[HeldOut, ...]
-
-    def to_dict(self) -> dict[str, object]:
-        """Return what ``theorycheck data train --json`` prints."""
-        trained = self.trained
-        trainer, chosen = trained.trainer, trained.chosen
-        spreads = held_out_spread(self.held_out) if len(self.held_out) > 1 else {}
-        return {
-            "name": trainer.name,
-            "method": trained.settings.method,
-            "bound": chosen.bound,
-            "samples": trained.settings.samples,
-            "latents": chosen.latents,
-            **chosen.objective.to_dict(),
-            "settings": chosen.to_dict(),
-            "device": trainer.device,
-            "seconds": trained.seconds,
-            "splits": [
-                {
-                    "number": split.number,
-                    "selected": restart,
-                    "objective": float(trained.objective[restart]),
-                    "noise_variance": float(trainer.noise_variance(restart)[0]),
-                    "noise_floor": split.floor.shared,
-                    "held_out": found.to_dict(),
-                }
-                for split, restart, found in zip(
-                    trained.splits, self.selected, self.held_out, strict=True
-                )
-            ],
-            "spread": {name: one.to_dict() for name, one in spreads.items()},
-        }
 
 
 def cohort_settings(
@@ -239,33 +189,3 @@ def train_on_splits(
     trainer.take_best()
     objective, error = trainer.bounds()
     return CohortTrained(trainer, objective.cpu().numpy(), error.cpu().numpy(), loop.seconds)
-
-
-def measure_cohort_run(
-    trained: CohortTrained, *, draws: int | None = None, progress: Progress = NO_PROGRESS
-) -> CohortRunResult:
-    """Measure the selected network of each split on the rows held out of it.
-
-    Parameters
-    ----------
-    trained : CohortTrained
-        The run.
-    draws : int, optional
-        Draws from each network for I_f(x; y); by default as :func:`theorycheck.cohorts.held_out`
-        has it.
-    progress : Progress
-        Receives the progress, a tick a split.
-
-    Returns
-    -------
-    CohortRunResult
-    """
-    selected = tuple(trained.best(number) for number in range(len(trained.splits)))
-    found = []
-    with progress.task("measuring held-out rows", len(selected)) as advance:
-        for split, restart in zip(trained.splits, selected, strict=True):
-            model = trained.model(restart)
-            measures = held_out(model, split.test_x, split.test_y, draws=draws, seed=split.number)
-            found.append(measures)
-            advance(1)
-    return CohortRunResult(trained, selected, tuple(found))

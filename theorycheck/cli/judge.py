@@ -24,7 +24,6 @@ from theorycheck.cli.options import (
     NoiseVariance,
     Resolution,
     Vectorize,
-    checked_directory,
     checked_tolerance,
 )
 from theorycheck.cli.result_files import ResultFile
@@ -143,15 +142,10 @@ def judge(
     if sample is not None or (data is not None and is_sample(data)):
         if sample is not None and data is not None:
             raise SettingError("--data and --sample: give the ground truth or a table of x")
-        if figures is not None:
-            checked_directory(figures)
-        need_torch("judge")
+        options = ModelOptions(noise_variance, vectorize, resolution=resolution, latents=latents)
         SampleRequest(
             model=model, table=sample or Path(str(data)), encoder=encoder, returns=encoder_returns,
-            options=ModelOptions(
-                noise_variance, vectorize, resolution=resolution, latents=latents
-            ),
-            fit_noise=fit, draws=_numbers_of_draws(draws), seed=seed, output=output,
+            options=options, fit_noise=fit, draws=draws, seed=seed, output=output,
             figures=figures, as_json=as_json,
         ).run()  # fmt: skip
         return
@@ -222,10 +216,3 @@ def _encoder(saved: SavedNetworks | None, given: str | None, returns: str) -> En
     if given is not None:
         return encoder_of_module(called(given), returns)
     return None if saved is None else encoder_of_module(saved.encoder)
-
-
-def _numbers_of_draws(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise SettingError(f"--draws: '{text}' is not a list of numbers like 100,5000") from None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from theorycheck.cli.options import checked_directory
+from theorycheck.cli.training_options import need_torch
 from theorycheck.errors import LoadingError, SettingError
 
 if TYPE_CHECKING:
@@ -34,8 +36,8 @@ class SampleRequest:
         How MODEL is read.
     fit_noise : str
         Value of --fit-noise.
-    draws : list of int
-        Numbers of draws.
+    draws : str
+        Value of --draws.
     seed : int
     output, figures : Path or None
         Where result and figures go.
@@ -48,7 +50,7 @@ class SampleRequest:
     returns: str
     options: ModelOptions
     fit_noise: str
-    draws: list[int]
+    draws: str
     seed: int
     output: Path | None
     figures: Path | None
@@ -61,6 +63,10 @@ class SampleRequest:
         from theorycheck.evaluation import judge_on_sample
         from theorycheck.terminal_progress import terminal_progress
 
+        draws = _numbers_of_draws(self.draws)
+        if self.figures is not None:
+            checked_directory(self.figures)
+        need_torch("judge")
         if self.fit_noise == "each":
             raise SettingError("--fit-noise each: on a table of x one σ² is fitted: write shared")
         fit = self.fit_noise == "shared"
@@ -73,7 +79,7 @@ class SampleRequest:
             model = options.load(decoder, any_latents=True)
             own = self._encoder(encoder, model.latent_dim)
             result = judge_on_sample(
-                model, x, own, fit_noise=fit, draws=self.draws, seed=self.seed,
+                model, x, own, fit_noise=fit, draws=draws, seed=self.seed,
                 progress=terminal_progress(),
             )  # fmt: skip
             if self.figures is not None:
@@ -94,6 +100,13 @@ class SampleRequest:
         from neural import encoder_of_module
 
         return encoder_of_module(called(spec), self.returns, latents)
+
+
+def _numbers_of_draws(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise SettingError(f"--draws: '{text}' is not a list of numbers like 100,5000") from None
 
 
 def is_sample(data: str) -> bool:
