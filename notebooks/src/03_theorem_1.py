@@ -192,10 +192,11 @@ def v_shape(z):
 
 f = tc.Decoder.from_function(line, name="f", breakpoints=())
 g = tc.Decoder.from_function(v_shape, name="g", breakpoints=[float(ndtri(left))])
+effort = sized({"tolerance": tolerance}, {"max_nodes": 1, "size": 128})
 members = {
-    "G": tc.decompose(truth, tolerance=tolerance),
-    "f": tc.decompose(tc.GenerativeModel(f, truth.noise_variance), truth, tolerance=tolerance),
-    "g": tc.decompose(tc.GenerativeModel(g, truth.noise_variance), truth, tolerance=tolerance),
+    "G": tc.decompose(truth, **effort),
+    "f": tc.decompose(tc.GenerativeModel(f, truth.noise_variance), truth, **effort),
+    "g": tc.decompose(tc.GenerativeModel(g, truth.noise_variance), truth, **effort),
 }
 parts = {name: d.kl_distribution.partition(eta_gap) for name, d in members.items()}
 condition = {n: condition_1_at(parts["G"], parts[n], members[n].mleo) for n in ("f", "g")}

@@ -136,7 +136,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("searched")
     models = [
         load_model("expr:abs(z)", noise_variance=0.05),
-        load_model("expr:[z**2]", noise_variance=0.1),
+        load_model("expr:tanh(2*z)", noise_variance=0.5),
         hostile(),
     ]
     write_report(models, path, tolerance=1e-2, search=SEARCH)

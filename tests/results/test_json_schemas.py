@@ -23,7 +23,7 @@ jsonschema = pytest.importorskip("jsonschema")
 WAVE = ("expr:sin(2*z)", "--noise-variance", "0.1")
 CLASS = ("--folds", "2", "--tears", "-1", "--pieces", "1", "--tolerance", "1e-2")
 NETWORK = ("expr:0.5*sin(2*z)", "--data", WAVE[0], "--data-noise-variance", "0.1")
-LABELLED = ("expr:[z + y]", "--noise-variance", "0.3")
+LABELLED = ("expr:[z + y]", "--noise-variance", "3")
 TRAIN = (
     "--steps", "2", "--restarts", "2", "--from-truth", "0", "--batch", "8", "--hidden", "4",
 )  # fmt: skip
@@ -70,7 +70,7 @@ RUNS = [
     ("data", "train", "titanic", "--folder", "files", "--method", "vae", *TABLE, "-o", "o"),
     ("labels", "expr:[z + y]", "--labels", "continuous", "--noise-variance", "1", *ROUGH),
     ("labels", "expr:[z^2 + y]", "--labels", "continuous", "--noise-variance", "1", *ROUGH),
-    ("labels", "expr:[z + y]", "--noise-variance", "0.3", "--search", "none", "--iwae", "2"),
+    ("labels", *LABELLED, "--search", "none", "--iwae", "2"),
     ("train-labels", *LABELLED, "--method", "vae", *TRAIN, "--search", "none"),
     ("train-labels", *LABELLED, "--labels", "continuous", "--method", "vae", *TRAIN),
     ("show", "r.npz"),

@@ -29,6 +29,7 @@ from theorycheck.inference import (
     LabelOffers,
     LabelPull,
     LabelRule,
+    LogDensity,
     data_rule,
 )
 from theorycheck.models import ContinuousLabelModel
@@ -207,12 +208,20 @@ class _Side:
     """What averages over p(x) of one model need: nodes, p(x), and p(x | y) of every label there."""
 
     def __init__(self, exact: ExactContinuousLabel, draws: _Draws) -> None:
-        step, size, repeats, seed = draws
-        self.exact = exact
-        self.nodes = data_rule(
-            exact, step=step, ignored=_IGNORED, size=size, repeats=repeats, seed=seed
+        self.exact, self._draws = exact, draws
+
+    @cached_property
+    def nodes(self) -> DataRule:
+        """The nodes x; a label that tells nothing asks for none."""
+        step, size, repeats, seed = self._draws
+        return data_rule(
+            self.exact, step=step, ignored=_IGNORED, size=size, repeats=repeats, seed=seed
         )
-        self.p = exact.log_density(self.nodes.x)
+
+    @cached_property
+    def p(self) -> LogDensity:
+        """Log p(x) at the nodes."""
+        return self.exact.log_density(self.nodes.x)
 
     @cached_property
     def offers(self) -> LabelOffers:
