@@ -43,6 +43,8 @@ PYTEST := THEORYCHECK_JOBS=1 NUMBA_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python
 test: check
 	$(ONE) decompose 'expr:sin(3*z)' --noise-variance 0.04 --tolerance 1e-3 --iwae 2 --certify 4 --json > /dev/null
 	$(ONE) optimum 'expr:sin(3*z)' --noise-variance 0.04 --objective iwae --samples 2 --starts 2 --no-cache --json > /dev/null
+	$(ONE) labels 'expr:[z + y]' --noise-variance 3 --search none --iwae 2 --json > /dev/null
+	$(ONE) decompose 'expr:[z1 + 0.3*z2]' --noise-variance 1 --tolerance 1e-2 --json > /dev/null
 	$(PYTEST) -m 'not slow'
 
 slow: $(VENV)/.test

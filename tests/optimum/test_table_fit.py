@@ -13,19 +13,25 @@ from scipy.stats import norm
 
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate
+from theorycheck.inference import log_density
 from theorycheck.models import benchmark
 from theorycheck.optimum import (
     CrossValidation,
     PathPoint,
+    PosteriorEStep,
     TableEffort,
     TablePair,
     bounds_for,
     cross_validate,
+    decoder_on_cells,
     fit_pair,
     fit_table,
     table_nodes,
     try_bounds,
 )
+from theorycheck.optimum._cooling import cold_start, cooling
+from theorycheck.optimum._table_path import _path
+from theorycheck.quadrature import latent_cells
 
 Array = np.ndarray
 SMALL = TableEffort(starts=2, cells=64, most=40, tolerance=1e-4)
@@ -129,6 +135,20 @@ def test_cross_validation_finds_sigma() -> None:
     assert [point.steepness for point in found.best_at_each_bound()] == [0.7, 3.5]
     low, high = (point.held_out.value for point in found.best_at_each_bound())
     assert high > low + 0.1
+
+
+def test_held_out_log_p_is_that_of_straight_lines() -> None:
+    """To what steps an eighth of a cell wide make of them: by the engine's quadrature."""
+    x, held_out, _ = table("circle")
+    path = _path(x, held_out[:100], 3.5, 0.01, 1, 0)
+    e_step = PosteriorEStep(table_nodes(x, 0.01), latent_cells(96))
+    start = cold_start(e_step, 0, 0)[1]
+    for place, stage in enumerate(cooling(e_step, start, 3.5, 0.01, steps=4)):
+        if place not in path or place % 5:
+            continue
+        model = decoder_on_cells(e_step.cells, stage.f, stage.noise_variance, "lines")
+        exact = log_density(model, held_out[:100]).value
+        assert path[place][1].mean() == pytest.approx(exact.mean(), abs=2e-3)
 
 
 def test_the_vertex_between_grid_points() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, off, rewired
+from theorycheck.advise import elbo_parts
+from theorycheck.estimate import Estimate
 from theorycheck.optimum import TableFit
 
 
@@ -22,11 +24,27 @@ def _rows(function: Callable[..., Any]) -> float:
     return max(off(error([0.1, 0.3]), 0.2), off(error([0.1, math.inf]), math.inf))
 
 
+def _parts(function: Callable[..., Any]) -> float:
+    best = SimpleNamespace(negative_elbo=np.array([1.0, 2.0]), gap=np.array([0.02, 0.04]))
+    field = SimpleNamespace(panels=None, optimal_q=lambda *_, **__: best)
+    bare = rewired(function, MeanField=lambda _: field, log_density=lambda *_: None)
+    fit = SimpleNamespace(model=None, log_density=lambda _: Estimate(-1.1, 0.5))
+    found = bare(fit, np.zeros((2, 1)))
+    return max(
+        off(found.negative_elbo.error, 0.03),
+        off(found.negative_log_density.error, 0.5),
+        off(found.kl.error, 0.53),
+    )
+
+
 TABLES_OF_ROWS: Table = {
     "rows of a table: errors cancel": (
         _rows, TableFit.log_density, "float(found.error.mean())", "0.0",
     ),
     "rows of a table: one unknown is none": (
         _rows, TableFit.log_density, "else math.inf", "else 1.0",
+    ),
+    "parts of -ELBO on rows: q is known": (
+        _parts, elbo_parts, "float(best.gap.mean())", "0.0",
     ),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from proofs import catalogue
@@ -73,6 +74,7 @@ RUNS = [
     ("labels", *LABELLED, "--search", "none", "--iwae", "2"),
     ("train-labels", *LABELLED, "--method", "vae", *TRAIN, "--search", "none"),
     ("train-labels", *LABELLED, "--labels", "continuous", "--method", "vae", *TRAIN),
+    ("advise", "t.csv", "--rows", "60", "--splits", "2"),
     ("show", "r.npz"),
     ("list",),
     ("prove", "gibbs"),
@@ -107,6 +109,9 @@ def test_real_output(
     own = (name for (of, option), name in OWN.items() if of == verb and option in arguments)
     verb = next(own, verb)
     Path("x.csv").write_text("x\n0.1\n-0.4\n1.2\n")
+    if verb == "advise":
+        rows = np.random.default_rng(0).normal(size=(60, 2)).tolist()
+        Path("t.csv").write_text("a,b\n" + "\n".join(f"{a},{b}" for a, b in rows))
     if verb.startswith("train") or verb in ("data_train", "judge", "judge_sample"):
         pytest.importorskip("torch")
     if verb == "prove":

@@ -1,9 +1,27 @@
 # The face of this room: what other rooms and users import, each name once.
+from ._advice import MOST_ROWS as MOST_ROWS
+from ._advice import Advice as Advice
+from ._advice import advise as advise
 from ._description import TableDescription as TableDescription
 from ._description import standardised as standardised
+from ._fits import ElboParts as ElboParts
+from ._fits import FitComparison as FitComparison
+from ._fits import FitSettings as FitSettings
+from ._fits import SplitFits as SplitFits
+from ._fits import compare_fits as compare_fits
+from ._fits import elbo_parts as elbo_parts
 from ._geometry import gride_dimension as gride_dimension
 from ._geometry import kernel_log_density as kernel_log_density
 from ._geometry import local_noise as local_noise
 from ._geometry import mode_prominences as mode_prominences
+from ._guidelines import Guideline as Guideline
+from ._guidelines import beyond as beyond
+from ._guidelines import family_guideline as family_guideline
+from ._guidelines import label_guideline as label_guideline
+from ._guidelines import noise_guideline as noise_guideline
+from ._guidelines import regularisation_guideline as regularisation_guideline
+from ._reading import FEWEST_ROWS as FEWEST_ROWS
 from ._reading import DataTable as DataTable
 from ._reading import read_table as read_table
+from ._shape import Shape as Shape
+from ._shape import describe_shape as describe_shape

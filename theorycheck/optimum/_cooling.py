@@ -19,6 +19,8 @@ from theorycheck.optimum._lipschitz import limit_steepness
 from theorycheck.optimum._starts import PRINCIPAL_AXIS, best_line, random_curve
 from theorycheck.streams import spawned_seed
 
+#: Sweeps of an M-step under a bound, far fewer than it takes to the end: the next stage goes on.
+_SWEEPS = 60
 #: σ² at which a cooling begins, in the columns' mean variance; its factor from stage to stage; how
 #: far it goes; E-steps a stage. On figure8 and circle slower cooling ended no lower.
 _HOTTEST, _COOLING, _COLDEST, _STEPS_A_STAGE = 0.7, 0.8, 1e-3, 2
@@ -85,7 +87,7 @@ def cooling(
             previous, f = stage.found.minima, stage.found.target
             if bound is not None:
                 weight = stage.found.aggregate[:, None] / variance
-                f = limit_steepness(f, weight, e_step.cells.z, bound, start=stage.f)
+                f = limit_steepness(f, weight, e_step.cells.z, bound, start=stage.f, sweeps=_SWEEPS)
         yield stage
         lowest = min(lowest, stage.found.negative_elbo)
         if stage.found.negative_elbo > lowest + _WORSE:

@@ -28,6 +28,7 @@ def limit_steepness(
     bound: float,
     *,
     start: Float64[Array, "cells D"] | None = None,
+    sweeps: int = _ITERATIONS,
 ) -> Float64[Array, "cells D"]:
     """Return the f within a Lipschitz bound that is closest to a target.
 
@@ -43,6 +44,8 @@ def limit_steepness(
         B, the largest |f′| allowed.
     start : ndarray, shape (M, D), optional
         An f nearby.
+    sweeps : int
+        At most so many; fewer than it needs leave f feasible, but farther than it could be.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def limit_steepness(
     multiplier = np.zeros_like(increment)
     factors = _factors(weight, penalty)
     largest = float(radius.max())
-    for sweep in range(_ITERATIONS):
+    for sweep in range(sweeps):
         pull = penalty * (increment - multiplier)
         right = weight * target
         right[1:] += pull

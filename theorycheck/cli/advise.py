@@ -1,0 +1,177 @@
+"""Runs ``theorycheck advise``: the paper's guidelines, computed from a table of data."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from theorycheck.cli.label_options import LabelledShare
+from theorycheck.cli.options import AsJson, checked_directory
+from theorycheck.cli.search_options import Seed
+from theorycheck.errors import SettingError
+
+if TYPE_CHECKING:
+    from theorycheck.advise import Advice, DataTable
+    from theorycheck.optimum import TableFit
+
+
+def advise(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A table: text with a row of names, or .npy or .npz with an array x.",
+            show_default=False,
+        ),
+    ],
+    label: Annotated[
+        str | None,
+        typer.Option("--label", metavar="COLUMN", help="Name of a column that is a label."),
+    ] = None,
+    labelled_share: LabelledShare = 0.1,
+    latents: Annotated[
+        int,
+        typer.Option(
+            "--latents", metavar="K", help="Number of latents of the decoders fitted; 1 so far."
+        ),
+    ] = 1,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Write advice.json and the fitted decoders into this folder.",
+        ),
+    ] = None,
+    rows: Annotated[
+        int,
+        typer.Option("--rows", metavar="N", help="Fit to at most N rows, drawn at random."),
+    ] = 1000,
+    splits: Annotated[
+        int, typer.Option("--splits", metavar="N", help="Number of training and test splits.")
+    ] = 5,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Run the verb."""
+    if latents != 1:
+        raise SettingError(f"--latents: a table is fitted with one latent so far, not {latents}")
+    if output is not None:
+        checked_directory(output)
+    from theorycheck.advise import FitSettings
+    from theorycheck.advise import advise as run
+    from theorycheck.cli.render import print_json
+    from theorycheck.terminal_progress import terminal_progress
+
+    found = run(
+        _read(file, label),
+        settings=FitSettings(splits=splits),
+        labelled_share=labelled_share,
+        most_rows=rows,
+        seed=seed,
+        progress=terminal_progress(),
+    )
+    if output is not None:
+        _write(found, output)
+    if as_json:
+        print_json({**found.to_dict(), "seed": seed, "output": _text(output)}, "advise")
+    else:
+        _print(found, output)
+
+
+def _read(file: Path, label: str | None) -> DataTable:
+    from theorycheck.advise import DataTable, read_table
+    from theorycheck.cli.samples import read_sample
+
+    if file.suffix.lower() not in (".npy", ".npz"):
+        return read_table(file, label=label)
+    if label is not None:
+        raise SettingError(f"--label: {file} has no named columns")
+    x = read_sample(file)
+    if x.ndim != 2:
+        raise SettingError(f"{file}: an array of shape {x.shape}, expected rows and columns")
+    return DataTable(file.name, tuple(f"x{place + 1}" for place in range(x.shape[1])), x)
+
+
+def _text(output: Path | None) -> str | None:
+    return None if output is None else str(output)
+
+
+def _print(found: Advice, output: Path | None) -> None:
+    from theorycheck.cli.render import console, estimate_text, ruling_text, say, table
+
+    out = console()
+    for line in found.description.lines():
+        say(out, line)
+    for reason in found.description.floor.reasons:
+        say(out, f"  {reason}")
+    entry = found.fits
+    rows = [
+        ("σ², exact likelihood (cross-validated)", entry.noise_variance("exact_likelihood")),
+        ("σ², ELBO (fitted)", entry.noise_variance("elbo")),
+        ("held-out log p, exact likelihood", entry.held_out("exact_likelihood")),
+        ("held-out log p, ELBO", entry.held_out("elbo")),
+        ("MLEO gap", entry.mleo_gap),
+        ("modes", found.shape.modes),
+        ("prominence of the second mode, nats", found.shape.prominence),
+        *(
+            (f"dimension at neighbour {neighbour}", value)
+            for neighbour, value in found.shape.dimension
+        ),
+    ]
+    title = f"{found.name}: {found.rows_used:,} rows fitted, {len(entry.splits)} splits"
+    out.print(
+        table(title, ("measure", "value"), [(name, estimate_text(value)) for name, value in rows])
+    )
+    out.print(
+        table(
+            "Guidelines",
+            ("guideline", "verdict"),
+            [(f"{one.number}: {one.title}", ruling_text(one.ruling)) for one in found.guidelines],
+        )
+    )
+    for one in found.guidelines:
+        say(out, f"{one.number}. {one.advice}")
+        say(out, f"   {one.evidence}")
+        say(out, f"   {one.command}")
+    if output is not None:
+        say(out, f"Wrote advice.json and the decoders into {output}")
+
+
+def _write(found: Advice, folder: Path) -> None:
+    """Write the advice, both decoders of the first split as tables of (z, f), and the rows."""
+    import json
+
+    import numpy as np
+
+    from theorycheck.files import replace_files
+    from theorycheck.json_values import jsonable
+
+    pair = found.fits.splits[0].pair
+    stream = io.StringIO()
+    np.savetxt(stream, found.x, delimiter=",")
+    text = json.dumps(jsonable(found.to_dict()), indent=1, ensure_ascii=False, allow_nan=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_files(
+            {
+                folder / "advice.json": (text + "\n").encode(),
+                folder / "elbo.csv": _curve(pair.elbo),
+                folder / "exact_likelihood.csv": _curve(pair.exact_likelihood),
+                folder / "standardised.csv": stream.getvalue().encode(),
+            }
+        )
+    except OSError as error:
+        raise SettingError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
+def _curve(fit: TableFit) -> bytes:
+    import numpy as np
+
+    stream = io.StringIO()
+    np.savetxt(stream, np.column_stack([fit.cells.z, fit.f]), delimiter=",", fmt="%.17g")
+    return stream.getvalue().encode()
