@@ -23,8 +23,6 @@ DIFFERENT = {
     "--latents",
     # Several of them in labels, one where networks are trained.
     "--family", "--gamma",
-    # Of a decoder that is given, of one that is trained, and of one that is fitted to a table.
-    "--latents",
 }  # fmt: skip
 
 
