@@ -6,7 +6,9 @@ from dataclasses import fields, replace
 
 import pytest
 
+from theorycheck.advise import _fits
 from theorycheck.objectives import Elbo, IwaeBound
+from theorycheck.optimum import TableEffort
 from theorycheck.optimum import _objective_search as searches
 from theorycheck.optimum._effort import Effort
 from theorycheck.theorems import ClassSettings
@@ -21,6 +23,8 @@ IWAE_TINY = Effort(
     starts=2, coarse_cells=24, middle_cells=24, fine_cells=24, most_nodes=60, refined=1, rounds=0,
     most=4, fine_step=0.9, tolerance=1e-3,
 )  # fmt: skip
+#: Of a table's decoders.
+TABLE_TINY = TableEffort(starts=1, cells=24, most=6)
 #: Of the zero-MLEO class two folds: what is found there is tested elsewhere.
 SMALL_CLASS = ClassSettings(folds=(2,), tears=-1, pieces=0)
 
@@ -35,3 +39,4 @@ def make_searches_tiny(patch: pytest.MonkeyPatch) -> None:
     """Let a quick search be a tiny one; what it finds is tested elsewhere."""
     for kind, tiny in ((Elbo, TINY), (IwaeBound, IWAE_TINY)):
         patch.setitem(searches._SEARCHES, kind, replace(searches._SEARCHES[kind], quick=tiny))
+    patch.setattr(_fits, "EFFORT", TABLE_TINY)

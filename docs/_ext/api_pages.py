@@ -31,6 +31,7 @@ _PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "evaluation": ("Evaluation of trained networks", ("theorycheck.evaluation",)),
     "dataset": ("The benchmarks as a data set", ("theorycheck.dataset",)),
     "cohorts": ("Public data with few labels", ("theorycheck.cohorts",)),
+    "advise": ("Advice from a table of data", ("theorycheck.advise",)),
     "claims": ("Claims and evidence", ("theorycheck.claims", "theorycheck.citation")),
     "report": ("Report and export", ("theorycheck.report", "theorycheck.export")),
     "neural": ("Networks", ("neural",)),

@@ -27,7 +27,7 @@ from theorycheck.estimate import Estimate, Kind, Verdict
 from theorycheck.models import benchmark
 from theorycheck.optimum import TableEffort
 
-SMALL = FitSettings(splits=2, bounds=3, effort=TableEffort(starts=1, cells=48, most=15))
+SMALL = FitSettings(splits=2, bounds=2, effort=TableEffort(starts=1, cells=32, most=8))
 Array = np.ndarray
 
 

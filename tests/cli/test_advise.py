@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.docs.test_command_lines import takes
+from tests.efforts import make_searches_tiny
 from theorycheck.cli import main
 from theorycheck.models import benchmark
 
@@ -28,6 +29,7 @@ def file(tmp_path: Path) -> Path:
 def test_words_and_files(
     file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    make_searches_tiny(monkeypatch)
     out = tmp_path / "out"
     arguments = ["--label", "half", "--labelled-share", "0.5", "-o", str(out)]
     assert main(["advise", str(file), *arguments, *FAST]) == 0

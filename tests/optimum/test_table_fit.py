@@ -162,6 +162,20 @@ def test_the_vertex_between_grid_points() -> None:
     assert at_the_end.noise_variance == pytest.approx(math.exp(-1.0))
 
 
+def test_sigma_with_f_held() -> None:
+    """The maximum of the likelihood in σ², against a scan; the truth lies between both kinds."""
+    x, held_out, noise = table("circle")
+    fit = pair("circle", 3.5).exact_likelihood
+    low, high = fit.refitted_noise(x, 1e-4), fit.refitted_noise(held_out, 1e-4)
+    assert low < noise < high
+    assert math.sqrt(low * high) == pytest.approx(noise, rel=0.1)
+    rows = held_out[:60]
+    found = fit.refitted_noise(rows, 1e-4)
+    at = [plain_log_p(fit.f, fit.cells.z, found * v, rows).mean() for v in (0.9, 1.0, 1.1)]
+    assert at[1] > max(at[0], at[2])
+    assert fit.refitted_noise(x, 0.5) == 0.5
+
+
 def test_bounds_are_tried_upwards() -> None:
     x, held_out, _ = table("circle")
     effort = TableEffort(starts=1, cells=48, most=10)

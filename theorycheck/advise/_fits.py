@@ -18,7 +18,7 @@ from theorycheck.advise._geometry import local_noise
 from theorycheck.arrays import Array, Points
 from theorycheck.cohorts import paired_difference
 from theorycheck.errors import SettingError
-from theorycheck.estimate import Estimate
+from theorycheck.estimate import Estimate, hull
 from theorycheck.inference import MeanField, log_density
 from theorycheck.optimum import (
     TableEffort,
@@ -37,6 +37,8 @@ TEST_SHARE = 0.25
 #: Least σ² that is fitted, in the columns' variance: cooling goes no further, and a decoder that
 #: follows the rows at a smaller one is dear to evaluate and says no more.
 LEAST_NOISE = 1e-3
+#: Of every fit, unless told otherwise.
+EFFORT = TableEffort(starts=3, most=60)
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class FitSettings:
 
     splits: int = 5
     folds: int = 2
-    effort: TableEffort = field(default_factory=lambda: TableEffort(starts=3, most=60))
+    effort: TableEffort = field(default_factory=lambda: EFFORT)
     bounds: int = 6
 
     def __post_init__(self) -> None:
@@ -81,6 +83,9 @@ class SplitFits:
         The likelihood's under the loosest bound, σ² fitted.
     local_pca : float
         σ² by local principal components.
+    likely_noise : tuple of float
+        σ² that the likelihood fits with the f of its optimum held, to the training rows (too
+        small, for f follows them) and to the test rows (too large, for f is off).
     held_out : dict of str to Estimate
         Mean log p of the test rows, nats: exact_likelihood, elbo, elbo_fitted_noise, unregularised.
     """
@@ -91,6 +96,7 @@ class SplitFits:
     free_elbo: TableFit
     loose: TableFit
     local_pca: float
+    likely_noise: tuple[float, float]
     held_out: dict[str, Estimate]
 
 
@@ -153,29 +159,37 @@ class FitComparison:
         return self.difference("exact_likelihood", "elbo")
 
     def noise_variance(self, name: str) -> Estimate:
-        """Return σ² by exact_likelihood, elbo or local_pca, standardised units."""
-        return self.over_splits(lambda split: _exact(_noise(split, name)))
+        """Return σ² by exact_likelihood, elbo or local_pca, standardised units.
+
+        That of the likelihood lies between those of training and of test rows, which its radius
+        covers.
+        """
+        if name == "exact_likelihood":
+            return self.over_splits(lambda split: _between(*split.likely_noise))
+        return self.over_splits(
+            lambda split: _exact(
+                split.local_pca if name == "local_pca" else split.free_elbo.noise_variance
+            )
+        )
 
     @property
     def log_noise_ratio(self) -> Estimate:
         """Return the mean of log σ²(ELBO)/σ²(exact likelihood)."""
-        return self.over_splits(
-            lambda split: _exact(
-                math.log(_noise(split, "elbo") / _noise(split, "exact_likelihood"))
-            )
-        )
+
+        def ratio(split: SplitFits) -> Estimate:
+            elbo = split.free_elbo.noise_variance
+            low, high = (math.log(elbo / noise) for noise in split.likely_noise)
+            return _between(low, high)
+
+        return self.over_splits(ratio)
 
 
 def _exact(value: float) -> Estimate:
     return Estimate(value, 0.0)
 
 
-def _noise(split: SplitFits, name: str) -> float:
-    return {
-        "exact_likelihood": split.noise_variance,
-        "elbo": split.free_elbo.noise_variance,
-        "local_pca": split.local_pca,
-    }[name]
+def _between(one: float, other: float) -> Estimate:
+    return hull(_exact(one), _exact(other))
 
 
 def compare_fits(
@@ -271,7 +285,11 @@ def _fit_split(
         "unregularised": loose,
     }  # fmt: skip
     held_out = {name: fit.log_density(test) for name, fit in fits.items()}
-    return SplitFits(steepness, noise, pair, free, loose, local_noise(train), held_out)
+    likely = (
+        pair.exact_likelihood.refitted_noise(train, smallest_noise),
+        pair.exact_likelihood.refitted_noise(test, smallest_noise),
+    )
+    return SplitFits(steepness, noise, pair, free, loose, local_noise(train), likely, held_out)
 
 
 def elbo_parts(fit: TableFit, x: Points) -> ElboParts:

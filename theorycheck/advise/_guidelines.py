@@ -14,9 +14,7 @@ from theorycheck.ruling import Ruling
 
 #: Nats a row below which a difference of held-out log p is not worth another family of q.
 NEGLIGIBLE = 0.01
-#: |log σ²(ELBO)/σ²| below which another estimate is not worth it. Of 1,000 draws of circle and
-#: clusters the cross-validated σ² was up to 11 % above the true one: halves of the rows tell less
-#: of f than all.
+#: |log σ²(ELBO)/σ²| below which another estimate is not worth it.
 NEGLIGIBLE_BIAS = 0.15
 
 
@@ -104,7 +102,7 @@ def noise_guideline(fits: FitComparison) -> Guideline:
     held = f"Hold σ² at {numbers['exact_likelihood'].value:.3g} (standardised columns)"
     advice = {
         Verdict.HOLDS: f"{held}: the ELBO fits a {direction} one.",
-        Verdict.FAILS: "Let the ELBO fit σ²: its estimate agrees with cross-validation here.",
+        Verdict.FAILS: "Let the ELBO fit σ²: its estimate agrees with the likelihood's here.",
         Verdict.INCONCLUSIVE: f"{held}, or fit it: whether the ELBO's is biased here cannot be "
         "told from these rows.",
     }[verdict]
@@ -113,9 +111,10 @@ def noise_guideline(fits: FitComparison) -> Guideline:
         title="set σ² by an unbiased estimate",
         ruling=Ruling.of(verdict, [ratio]),
         advice=advice,
-        evidence=f"σ² by cross-validated exact log p is {numbers['exact_likelihood']}, by the ELBO "
-        f"{numbers['elbo']}; the mean of the log of their ratio is {ratio}. A fit that follows the "
-        "rows makes σ² smaller as well, not only q.",
+        evidence="σ² by the exact likelihood, between training and test rows, is "
+        f"{numbers['exact_likelihood']}, by the ELBO {numbers['elbo']}; the mean of the log of "
+        f"their ratio is {ratio}. A fit that follows the rows makes σ² smaller as well, not only "
+        "q.",
         numbers=numbers,
         command="theorycheck noise exact_likelihood.csv --noise-variance "
         f"{numbers['exact_likelihood'].value:.4g} --search none",

@@ -111,7 +111,7 @@ def _print(found: Advice, output: Path | None) -> None:
         say(out, f"  {reason}")
     entry = found.fits
     rows = [
-        ("σ², exact likelihood (cross-validated)", entry.noise_variance("exact_likelihood")),
+        ("σ², exact likelihood", entry.noise_variance("exact_likelihood")),
         ("σ², ELBO (fitted)", entry.noise_variance("elbo")),
         ("held-out log p, exact likelihood", entry.held_out("exact_likelihood")),
         ("held-out log p, ELBO", entry.held_out("elbo")),
