@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from jaxtyping import Float64
 
 from neural._data import SampleSource, checked_sample, split_sample
-from theorycheck.arrays import Array, Flags, Labels, PerPoint, Points
+from theorycheck.arrays import Array, Flags, Labels, Points
 from theorycheck.errors import SettingError
 from theorycheck.models import ContinuousLabelModel, LabelledModel
 
@@ -141,7 +142,7 @@ class ContinuousLabelledSample:
     """
 
     x: Points
-    y: PerPoint
+    y: Float64[Array, " labels"]
 
     @property
     def known(self) -> Flags:
