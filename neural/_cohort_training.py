@@ -17,7 +17,7 @@ from neural._label_settings import LabelSettings
 from neural._loop import Loop
 from neural._networks import sequential
 from neural._settings import TrainingSettings, chosen_device
-from theorycheck.cohorts import CohortModel, Split
+from theorycheck.cohorts import CohortModel, Split, observed_share
 from theorycheck.errors import SettingError
 from theorycheck.objectives import LabelledObjective
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -123,7 +123,6 @@ def cohort_settings(
     -------
     LabelSettings
     """
-    share = float(np.mean([split.observed.mean() for split in splits]))
     chosen: dict[str, Any] = {
         "steps": COHORT_STEPS,
         "hidden": COHORT_HIDDEN,
@@ -135,7 +134,7 @@ def cohort_settings(
     chosen |= {name: value for name, value in given.items() if value is not None}
     return LabelSettings.of(
         method,
-        objective or LabelledObjective(labelled_share=share),
+        objective or LabelledObjective(labelled_share=observed_share(splits)),
         bound=bound,
         latents=latents,
         keep_best=True,

@@ -86,8 +86,7 @@ def runs(networks: ClaimRuns) -> Callable[..., CohortRunResult]:
         if key not in done:
             count, restarts, steps = _FULL if networks.full else _SMALL
             splits = cohorts.split_cohort(_table(name), count=count, test_share=_TEST_SHARE)
-            share = float(np.mean([split.observed.mean() for split in splits]))
-            objective = LabelledObjective(gamma, 0.0, share, FACTORISED)
+            objective = LabelledObjective(gamma, 0.0, cohorts.observed_share(splits), FACTORISED)
             settings = cohort_settings(
                 method, splits, objective, latents=latents, restarts=restarts, steps=steps
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +16,9 @@ from theorycheck.cli.label_options import (
     OneGamma,
     checked_family,
 )
-from theorycheck.cli.options import AsJson, cannot_write, checked_directory
+from theorycheck.cli.options import AsJson, checked_directory
 from theorycheck.cli.search_options import Seed
+from theorycheck.cli.train_labels_files import write_result
 from theorycheck.cli.training_options import (
     Activation,
     Batch,
@@ -37,9 +37,6 @@ from theorycheck.cli.training_options import (
 
 if TYPE_CHECKING:
     from neural import CohortRunResult
-
-#: What a run leaves in its folder.
-RESULT = "result.json"
 
 
 def train(
@@ -77,11 +74,9 @@ def train(
     need_torch("data train")
     if directory is not None:
         checked_directory(directory)
-    import numpy as np
-
     from neural import chosen_device, cohort_settings, measure_cohort_run, train_on_splits
     from theorycheck.cli.render import print_json, stdout_kept_for_result
-    from theorycheck.cohorts import checked_latents, load_cohort, split_cohort
+    from theorycheck.cohorts import checked_latents, load_cohort, observed_share, split_cohort
     from theorycheck.objectives import LabelledObjective
     from theorycheck.terminal_progress import terminal_progress
 
@@ -90,7 +85,7 @@ def train(
     cohort = load_cohort(name, folder=folder, cache=cache)
     checked_latents(latents, cohort.data_dim)
     divided = split_cohort(cohort, count=splits, seed=seed, labelled_share=labelled_share)
-    share = float(np.mean([split.observed.mean() for split in divided]))
+    share = observed_share(divided)
     settings = cohort_settings(
         method,
         divided,
@@ -113,25 +108,11 @@ def train(
         trained = train_on_splits(divided, settings, device=device, progress=progress)
         result = measure_cohort_run(trained, progress=progress)
     if directory is not None:
-        _write(result, directory)
+        write_result(directory, "data_train", result.to_dict(), {})
     if as_json:
         print_json(result.to_dict(), "data_train")
     else:
         _show(result)
-
-
-def _write(result: CohortRunResult, directory: Path) -> None:
-    from theorycheck.files import replace_files
-    from theorycheck.json_values import jsonable
-    from theorycheck.results import schema_id
-
-    entry = {"schema": schema_id("data_train"), **result.to_dict()}
-    text = json.dumps(jsonable(entry), indent=2, allow_nan=False)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        replace_files({directory / RESULT: (text + "\n").encode()})
-    except OSError as error:
-        raise cannot_write(directory, error) from error
 
 
 def _show(result: CohortRunResult) -> None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from theorycheck.cli.options import cannot_write
-from theorycheck.files import replace_files
-from theorycheck.json_values import jsonable
+from theorycheck.cli.result_files import json_text, write_folder
 from theorycheck.objectives import LabelledValue
 from theorycheck.optimum import CollapseOnset, LabelledOptimum
 from theorycheck.report import labels_figure
-from theorycheck.results import schema_id
 
 _DPI = 150
 
@@ -73,14 +69,6 @@ def write_figure(folder: Path, figure: Figure, schema: str, entry: Mapping[str, 
     """
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=_DPI, metadata={"Software": None})
-    text = json.dumps(jsonable({"schema": schema_id(schema), **entry}), indent=2)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_files(
-            {
-                folder / "labels.png": picture.getvalue(),
-                folder / "labels.json": (text + "\n").encode(),
-            }
-        )
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+    write_folder(
+        folder, {"labels.png": picture.getvalue(), "labels.json": json_text(schema, entry)}
+    )

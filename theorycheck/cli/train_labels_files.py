@@ -1,12 +1,11 @@
-"""What the runs of ``theorycheck train-labels`` draw from and leave in their folders."""
+"""What runs of networks with labels draw from, and leave in their folders."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from theorycheck.cli.options import cannot_write
+from theorycheck.cli.result_files import json_text, write_folder
 from theorycheck.errors import SettingError
 
 #: What a run leaves in its folder beside its networks.
@@ -49,14 +48,4 @@ def write_result(
     SettingError
         If the folder cannot be written.
     """
-    from theorycheck.files import replace_files
-    from theorycheck.json_values import jsonable
-    from theorycheck.results import schema_id
-
-    text = json.dumps(jsonable({"schema": schema_id(schema), **entry}), indent=2, allow_nan=False)
-    every = {**files, RESULT: text + "\n"}
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        replace_files({directory / name: content.encode() for name, content in every.items()})
-    except OSError as error:
-        raise cannot_write(directory, error) from error
+    write_folder(directory, {**files, RESULT: json_text(schema, entry)})

@@ -35,6 +35,7 @@ from ._sources import SOURCES as SOURCES
 from ._sources import Source as Source
 from ._sources import source_named as source_named
 from ._splits import Split as Split
+from ._splits import observed_share as observed_share
 from ._splits import split_cohort as split_cohort
 from ._two_sample import TwoSampleTest as TwoSampleTest
 from ._two_sample import two_sample_test as two_sample_test

@@ -6,6 +6,7 @@ within one row. Scales are those of the training part alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,6 +109,11 @@ def split_cohort(
         _split(cohort, number, spawned_seed(seed, number), test_share, labelled_share)
         for number in range(count)
     )
+
+
+def observed_share(splits: Sequence[Split]) -> float:
+    """Return the share of training rows whose label is observed, on average over splits."""
+    return float(np.mean([split.observed.mean() for split in splits]))
 
 
 def _check(cohort: Cohort, count: int, seed: int, test: float, labelled: float) -> None:

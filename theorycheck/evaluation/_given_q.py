@@ -7,13 +7,12 @@ can be much wider than f bends, and then the radius is what the rules differ by.
 from __future__ import annotations
 
 import math
-from itertools import product
 
 import numpy as np
 from jaxtyping import Float64
-from numpy.polynomial.hermite_e import hermegauss
 
 from theorycheck.arrays import Array, PerPoint, Points
+from theorycheck.inference import product_rule
 from theorycheck.models import GenerativeModel
 
 #: Nodes a latent of the two rules.
@@ -50,9 +49,8 @@ def negative_elbo_at(
 
 def _by_rule(model: GenerativeModel, x: Points, mean: Array, scale: Array, order: int) -> PerPoint:
     latents = mean.shape[1]
-    nodes, weights = hermegauss(order)
-    t = np.array(list(product(nodes, repeat=latents)))
-    weight = np.array(list(product(weights / weights.sum(), repeat=latents))).prod(axis=1)
+    rule = product_rule(order, latents)
+    t, weight = rule.t, rule.weight
     constant = 0.5 * float(np.log(2.0 * math.pi * model.noise_variance).sum())
     value: Array = (0.5 * (mean**2 + scale**2 - 1.0) - np.log(scale)).sum(axis=1) + constant
     together = max(1, _AT_ONCE // (len(t) * model.data_dim))

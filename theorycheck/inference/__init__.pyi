@@ -84,4 +84,5 @@ from ._posterior_weights import posterior_moments as posterior_moments
 from ._posterior_weights import posterior_weights as posterior_weights
 from ._product_q import OptimalProductQ as OptimalProductQ
 from ._product_q import ProductQSearch as ProductQSearch
+from ._product_rule import product_rule as product_rule
 from ._warm_up import bounds_compiled_meanwhile as bounds_compiled_meanwhile
