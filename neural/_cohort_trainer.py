@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from neural._cohort_data import CohortSource, CohortSplits
 from neural._label_settings import LabelSettings
 from neural._label_stepper import LabelStepper, LabelSupply
-from neural._label_terms import ClassTerms, for_restarts
+from neural._label_terms import ClassTerms, row_for_restarts
 from neural._label_trainer import in_streams, of_sample
 
 
@@ -31,7 +31,7 @@ class CohortTrainer(LabelStepper):
         terms = ClassTerms(data, chosen, device)
         super().__init__(data.name, terms, chosen, device)
         self._log_variance = terms.constants.log_variance
-        self._floor = for_restarts(np.log(data.noise_floor), chosen.training.restarts, device)
+        self._floor = row_for_restarts(np.log(data.noise_floor), chosen.training.restarts, device)
 
     def step(self) -> Any:
         """Take one decoder step; a σ² that is trained stays above the floor of its data."""

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from neural._cohort_data import CohortSplits
 from neural._cohort_trainer import CohortTrainer
-from neural._finished import Finished
+from neural._label_finished import LabelFinished, steps_taken
 from neural._label_settings import LabelSettings
-from neural._loop import Loop
-from neural._networks import sequential
-from neural._settings import TrainingSettings, chosen_device
+from neural._networks import applied, sequential
+from neural._settings import chosen_device
 from theorycheck.cohorts import CohortModel, Split, observed_share
 from theorycheck.errors import SettingError
 from theorycheck.objectives import LabelledObjective
@@ -31,7 +29,7 @@ COHORT_RESTARTS = 2
 
 
 @dataclass(frozen=True, eq=False)
-class CohortTrained(Finished):
+class CohortTrained(LabelFinished):
     """Holds the networks that a run on P splits of a table ended with.
 
     Parameters
@@ -39,26 +37,11 @@ class CohortTrained(Finished):
     trainer : CohortTrainer
         Networks and optimisers; each restart at its best on the validation rows where that was
         asked for.
-    objective, objective_error : ndarray, shape (R,)
-        −[(1−ℓ) U + ℓγ L + ℓα log q(y|x)] on the validation rows, nats, and its standard error.
-    seconds : float
-        Wall time of the steps.
+    objective, objective_error, seconds
+        As for :class:`neural._label_finished.LabelFinished`.
     """
 
     trainer: CohortTrainer
-    objective: Any
-    objective_error: Any
-    seconds: float
-
-    @property
-    def settings(self) -> TrainingSettings:
-        """Return steps, widths, restarts and seeds."""
-        return self.trainer.settings
-
-    @property
-    def chosen(self) -> LabelSettings:
-        """Return all that was asked for."""
-        return self.trainer.chosen
 
     @property
     def splits(self) -> tuple[Split, ...]:
@@ -75,13 +58,8 @@ class CohortTrained(Finished):
             for label in range(networks.classes)
         ]
 
-        def decoder(label: int, z: Array) -> Array:
-            with torch.no_grad():
-                means: Array = decoders[label](torch.from_numpy(np.ascontiguousarray(z))).numpy()
-            return means
-
         return CohortModel(
-            decoder,
+            lambda label, z: applied(decoders[label], z),
             trainer.noise_variance(restart),
             split.prior,
             trainer.chosen.latents,
@@ -183,8 +161,4 @@ def train_on_splits(
     where = chosen_device(device)
     data = CohortSplits.of(splits, settings.latents, training.validation_share, training.seed)
     trainer = CohortTrainer(data, settings, where)
-    loop = Loop(trainer, progress)
-    loop.to_the_end()
-    trainer.take_best()
-    objective, error = trainer.bounds()
-    return CohortTrained(trainer, objective.cpu().numpy(), error.cpu().numpy(), loop.seconds)
+    return CohortTrained(trainer, *steps_taken(trainer, progress))

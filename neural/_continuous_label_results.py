@@ -35,19 +35,8 @@ class ContinuousRunResult:
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``theorycheck train-labels --json`` prints."""
-        trained, chosen = self.trained, self.trained.chosen
-        settings = trained.settings
         return {
-            "model": trained.trainer.data.name,
-            "method": settings.method,
-            "bound": chosen.bound,
-            "samples": settings.samples,
-            **chosen.objective.to_dict(),
-            "settings": settings.to_dict(),
-            "device": trained.trainer.device,
-            "seconds": trained.seconds,
-            "restarts": trained.restarts(self.own_excess),
-            "selected": trained.selected,
+            **self.trained.entry(self.own_excess),
             "judged": self.judged.to_dict(),
             "data_information": self.judged.value.data_information.to_dict(),
         }

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Shaped
 
 from neural._data import SampleSource, checked_sample, split_sample
-from theorycheck.arrays import Array, Flags, Labels, Points
+from theorycheck.arrays import Array, Flags, Integers, Labels, Points
 from theorycheck.errors import SettingError
 from theorycheck.models import ContinuousLabelModel, LabelledModel
 
@@ -47,7 +47,8 @@ class LabelledSample:
     """
 
     x: Points
-    y: Labels
+    # Whatever it holds: what is no label is refused by `checked`, in a line of its own.
+    y: Shaped[Integers, " labels"]
 
     @property
     def known(self) -> Flags:

@@ -27,7 +27,7 @@ from neural._label_posteriors import GaussianLabel, LabelPosterior, TableLabel
 from neural._label_settings import LabelSettings
 from neural._lagging import label_information, pair_information
 from neural._networks import Architecture
-from neural._stepper import INFORMATION_POINTS
+from neural._stepper import INFORMATION_POINTS, for_restarts
 from neural._streams import Stream, stream_seed
 from theorycheck.inference import FACTORISED, FLEXIBLE, NAIVE
 from theorycheck.models import ContinuousLabelModel
@@ -114,13 +114,13 @@ class ClassTerms:
         self.latents = chosen.latents
         self.columns = data.count * self.latents
         self.used = self.latents if factorised else self.columns
-        log_variance = for_restarts(np.log(start), settings.restarts, device)
+        log_variance = row_for_restarts(np.log(start), settings.restarts, device)
         if settings.learn_noise:
             own = self.networks.decoder.extra
             with torch.no_grad():
                 own.copy_(log_variance.expand_as(own))
             log_variance = own
-        log_prior = for_restarts(np.atleast_2d(data.log_prior), settings.restarts, device)
+        log_prior = row_for_restarts(np.atleast_2d(data.log_prior), settings.restarts, device)
         self.constants = Constants(log_prior, log_variance)
         self._bound = str(chosen.bound)
 
@@ -240,10 +240,9 @@ def label_terms(
     return ClassTerms(data, chosen, device)
 
 
-def for_restarts(values: NDArray[np.float64], restarts: int, device: str) -> Any:
-    """Give every restart the row of its stream, (P, n) to a tensor (R, n); P = 1 stays so."""
-    rows = torch.from_numpy(values.copy()).float().to(device)
-    return rows if len(rows) == 1 else rows.repeat(restarts // len(rows), 1)
+def row_for_restarts(values: NDArray[np.float64], restarts: int, device: str) -> Any:
+    """Return the rows of P streams, (P, n), as a tensor with a row for each restart."""
+    return for_restarts(torch.from_numpy(values.copy()).float().to(device), restarts)
 
 
 def _begun(

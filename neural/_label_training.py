@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,19 +10,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neural._finished import Finished
 from neural._label_data import (
     AnySample,
     ContinuousLabelledSample,
     LabelledSample,
     split_labelled,
 )
+from neural._label_finished import LabelFinished, steps_taken
 from neural._label_restarts import start_labelled_at_truth
 from neural._label_settings import LabelSettings
 from neural._label_trainer import LabelTrainer
-from neural._loop import Loop
-from neural._networks import EncoderModule, sequential
-from neural._settings import TrainingSettings, chosen_device
+from neural._networks import EncoderModule, applied, sequential
+from neural._settings import chosen_device
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate
 from theorycheck.evaluation import LabelEncoder
@@ -38,35 +37,36 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class LabelTrained(Finished):
+class LabelTrained(LabelFinished):
     """Holds the networks that a semi-supervised run ended with.
 
     Parameters
     ----------
     trainer : LabelTrainer
         Networks and optimisers after the last step.
-    objective, objective_error : ndarray, shape (R,)
-        −[(1−ℓ) U + ℓγ L + ℓα log q(y|x)] on the validation data, nats, and its standard error.
-    seconds : float
-        Wall time of the steps.
+    objective, objective_error, seconds
+        As for :class:`neural._label_finished.LabelFinished`.
     """
 
     trainer: LabelTrainer
-    objective: Any
-    objective_error: Any
-    seconds: float
 
-    @property
-    def settings(self) -> TrainingSettings:
-        """Return steps, widths, restarts and seeds."""
-        return self.trainer.settings
+    def entry(self, own_excess: Sequence[Estimate]) -> dict[str, object]:
+        """Return what was trained, and all restarts with their own J, for JSON."""
+        settings, chosen = self.settings, self.chosen
+        return {
+            "model": self.trainer.data.name,
+            "method": settings.method,
+            "bound": chosen.bound,
+            "samples": settings.samples,
+            **chosen.objective.to_dict(),
+            "settings": settings.to_dict(),
+            "device": self.trainer.device,
+            "seconds": self.seconds,
+            "restarts": self._restarts(own_excess),
+            "selected": self.selected,
+        }
 
-    @property
-    def chosen(self) -> LabelSettings:
-        """Return all that was asked for."""
-        return self.trainer.chosen
-
-    def restarts(self, own_excess: Sequence[Estimate]) -> list[dict[str, object]]:
+    def _restarts(self, own_excess: Sequence[Estimate]) -> list[dict[str, object]]:
         """Return start, objective and own J of every restart, for JSON."""
         return [
             {
@@ -106,7 +106,7 @@ class LabelTrained(Finished):
         decoder = trainer.networks.decoder.module(restart)
 
         def function(y: Array, z: Array) -> Array:
-            return _applied(decoder, np.stack([z, y], axis=1))
+            return applied(decoder, np.stack([z, y], axis=1))
 
         name = f"{self.settings.method} on {trainer.data.name}, restart {restart}"
         return ContinuousLabelModel(function, trainer.data.noise_variance, name)
@@ -126,7 +126,7 @@ class LabelTrained(Finished):
             shared = [EncoderModule(networks.shared.module(restart))] * networks.classes
 
         def log_class_posterior(x: Array) -> Array:
-            return _applied(lambda t: torch.log_softmax(classifier(t), dim=1), x).T
+            return applied(lambda t: torch.log_softmax(classifier(t), dim=1), x).T
 
         return LabelEncoder(
             log_class_posterior if self.chosen.trains_classifier else None,
@@ -187,11 +187,7 @@ def train_labelled(
     trainer = LabelTrainer(data, settings, where, *parts)
     start_labelled_at_truth(trainer, progress)
     trainer.mark_start()
-    loop = Loop(trainer, progress)
-    loop.to_the_end()
-    trainer.take_best()
-    objective, error = trainer.bounds()
-    return LabelTrained(trainer, objective.cpu().numpy(), error.cpu().numpy(), loop.seconds)
+    return LabelTrained(trainer, *steps_taken(trainer, progress))
 
 
 def _split(
@@ -206,13 +202,7 @@ def _split(
     raise SettingError(f"the sample's labels are of another kind than those of {data.name}")
 
 
-def _applied(function: Callable[[Any], Any], x: Array) -> Array:
-    with torch.no_grad():
-        result: Array = function(torch.from_numpy(np.ascontiguousarray(x))).numpy()
-    return result
-
-
 def _gaussians(modules: list[Any], x: Array) -> tuple[Array, Array]:
     """Return μ and s of every class, each (C, n)."""
-    both = np.stack([_applied(module, x) for module in modules])
+    both = np.stack([applied(module, x) for module in modules])
     return both[..., 0], np.exp(both[..., 1])

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from theorycheck.errors import SettingError, nearest
@@ -277,6 +279,13 @@ def sequential(sizes: Sequence[int], activation: str, state: Mapping[str, Any]) 
     network = nn.Sequential(layers)
     network.load_state_dict(dict(state))
     return network.double().eval().requires_grad_(False)
+
+
+def applied(function: Callable[[Any], Any], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Call a function of a tensor, such as a module in float64, on an array, without gradients."""
+    with torch.no_grad():
+        result: NDArray[np.float64] = function(torch.from_numpy(np.ascontiguousarray(x))).numpy()
+    return result
 
 
 def capped(log_scale: Any) -> Any:

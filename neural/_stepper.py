@@ -175,9 +175,14 @@ class Stepper(ABC):
 
     def _of_own_stream(self, drawn: Any) -> Any:
         """Give every restart the mini-batch of its stream, (streams, …) to (R or 1, …)."""
-        if len(drawn) == 1:
-            return drawn
-        return drawn.repeat(self.settings.restarts // len(drawn), *[1] * (drawn.dim() - 1))
+        return for_restarts(drawn, self.settings.restarts)
+
+
+def for_restarts(rows: Any, restarts: int) -> Any:
+    """Give every restart the row of its stream, (P, …) to (R, …); a single row stays alone."""
+    if len(rows) == 1:
+        return rows
+    return rows.repeat(restarts // len(rows), *[1] * (rows.dim() - 1))
 
 
 def averaged(points: Any, size: int, restarts: int, values: Callable[[Any], Any]) -> Any:

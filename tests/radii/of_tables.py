@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import t
 
 from tests.radii.table import Table, getter, off, rewired
-from theorycheck.cohorts import paired_difference
+from theorycheck.cohorts import mean_over_splits, paired_difference
 from theorycheck.estimate import Estimate
 from theorycheck.evaluation import SampleJudged, _given_q, _latent_use
 
@@ -20,6 +20,14 @@ def _paired(function: Callable[..., Any]) -> float:
     one = [Estimate(1.0, 0.1), Estimate(2.0, 0.3), Estimate(4.0, 0.2)]
     other = [Estimate(0.5, 0.02), Estimate(1.0, 0.05), Estimate(1.5, 0.01)]
     found = function(one, other, test_share=0.25)
+    deviation = float(np.std([0.5, 1.0, 2.5], ddof=1)) * math.sqrt(1.0 / 3.0 + 1.0 / 3.0)
+    return off(found.error, float(t.ppf(0.975, 2)) * deviation + 0.35)
+
+
+def _over_splits(function: Callable[..., Any]) -> float:
+    found = function(
+        [Estimate(0.5, 0.12), Estimate(1.0, 0.35), Estimate(2.5, 0.21)], test_share=0.25
+    )
     deviation = float(np.std([0.5, 1.0, 2.5], ddof=1)) * math.sqrt(1.0 / 3.0 + 1.0 / 3.0)
     return off(found.error, float(t.ppf(0.975, 2)) * deviation + 0.35)
 
@@ -89,15 +97,18 @@ _ENTROPY = "abs(fine - coarse) + 1e-12 * (1.0 + abs(fine) + abs(own))"
 
 TABLES_OF_X: Table = {
     "methods: splits independent": (
-        _paired, paired_difference, "1.0 / count + test_share / (1.0 - test_share)", "1.0 / count",
+        _over_splits, mean_over_splits, "1.0 / count + test_share / (1.0 - test_share)",
+        "1.0 / count",
     ),
     "methods: a normal quantile": (
-        _paired, paired_difference, "t.ppf(0.5 + 0.5 * COVERAGE, count - 1)", "1.96",
+        _over_splits, mean_over_splits, "t.ppf(0.5 + 0.5 * COVERAGE, count - 1)", "1.96",
     ),
-    "methods: no radii": (_paired, paired_difference, "deviation + radius", "deviation"),
-    "methods: the smallest radius": (_paired, paired_difference, "radius = max(", "radius = min("),
+    "methods: no radii": (_over_splits, mean_over_splits, "deviation + radius", "deviation"),
+    "methods: the smallest radius": (
+        _over_splits, mean_over_splits, "radius = max(", "radius = min(",
+    ),
     "methods: one method's radius": (
-        _paired, paired_difference, "a.error + b.error", "a.error",
+        _paired, paired_difference, "a - b for", "a - Estimate(b.value, 0.0) for",
     ),
     "given q: the rules agree": (
         _rules, _given_q.negative_elbo_at, "np.abs(fine - coarse)", "0.0 * fine",

@@ -16,7 +16,7 @@ import numpy as np
 
 from theorycheck.advise._geometry import local_noise
 from theorycheck.arrays import Array, Points
-from theorycheck.cohorts import paired_difference
+from theorycheck.cohorts import mean_over_splits
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate, hull
 from theorycheck.inference import MeanField, log_density
@@ -142,8 +142,7 @@ class FitComparison:
 
     def over_splits(self, value: Callable[[SplitFits], Estimate]) -> Estimate:
         """Return the mean of a measure over splits, statistical, with a 95 % interval."""
-        values = [value(split) for split in self.splits]
-        return paired_difference(values, [_exact(0.0)] * len(values), test_share=TEST_SHARE)
+        return mean_over_splits([value(split) for split in self.splits], test_share=TEST_SHARE)
 
     def held_out(self, name: str) -> Estimate:
         """Return the mean held-out log p of one of the fits, nats a row."""

@@ -13,6 +13,7 @@ from ._cohort import load_cohort as load_cohort
 from ._cohort_model import ClassDensities as ClassDensities
 from ._cohort_model import CohortModel as CohortModel
 from ._cohort_model import LabelDecoder as LabelDecoder
+from ._comparison import mean_over_splits as mean_over_splits
 from ._comparison import paired_difference as paired_difference
 from ._fetching import Fetched as Fetched
 from ._fetching import Opener as Opener
