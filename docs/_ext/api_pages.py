@@ -28,6 +28,7 @@ _PAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "rearrangements": ("Rearrangements", ("theorycheck.rearrangements",)),
     "optimum": ("The optimum over decoders", ("theorycheck.optimum",)),
     "theorems": ("Theorems", ("theorycheck.theorems",)),
+    "downstream": ("Downstream tasks", ("theorycheck.downstream",)),
     "evaluation": ("Evaluation of trained networks", ("theorycheck.evaluation",)),
     "dataset": ("The benchmarks as a data set", ("theorycheck.dataset",)),
     "cohorts": ("Public data with few labels", ("theorycheck.cohorts",)),
