@@ -21,6 +21,8 @@ from theorycheck.inference import as_points, posterior_weights
 from theorycheck.models import GenerativeModel, as_generative
 from theorycheck.quadrature import LatentPanels, latent_panels
 
+#: |z| up to which classes are told apart: the prior mass beyond is 1e-15.
+_REACH = 8.0
 #: Posterior mass of a class below which its logarithm counts as this one's.
 _LEAST = 1e-300
 
@@ -135,7 +137,7 @@ def _split_panels(model: GenerativeModel, classes: LatentClasses) -> LatentPanel
     """Return panels that end at the thresholds, so that each node belongs to one class."""
     known = latent_panels(model).breakpoints
     decoder = model.decoder.with_breakpoints(sorted({*known, *classes.splits}))
-    return latent_panels(GenerativeModel(decoder, model.noise_variance))
+    return latent_panels(GenerativeModel(decoder, model.noise_variance), reach=_REACH)
 
 
 @dataclass(frozen=True, eq=False)

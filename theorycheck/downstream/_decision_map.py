@@ -24,7 +24,9 @@ from theorycheck.errors import ModelError, SettingError
 _MOST_CELLS = 4_000_000
 #: Points that a decision is asked for together.
 _AT_ONCE = 50_000
-#: Neighbours of a cell that a boundary runs through, which are cut as well.
+#: Neighbours of a cell that a boundary runs through; how often they are cut as well, since it may
+#: pass through them between their corners.
+_GUARDED = 2
 _GUARD = np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)], dtype=np.int64)
 _CORNERS = np.array([(0, 0), (0, 1), (1, 0), (1, 1)], dtype=np.int64)
 
@@ -69,8 +71,8 @@ class DecisionMap:
         Returns
         -------
         ndarray, shape (n,)
-            In units of the scale; inf where the map has no such point. The true distance is at most
-            that, and less by `width` at most.
+            In units of the scale; inf where the map has no such point. Where x has another outcome
+            the true distance is at most that, and less by `width` at most.
         """
         if outcome not in self._trees:
             chosen = self.points[self.decision == outcome]
@@ -131,9 +133,11 @@ def decision_map(
         if level == levels:
             break
         mixed = cells[(values != values[:, :1]).any(axis=1)]
-        cut = _unique((mixed[:, None, :] + side * _GUARD).reshape(-1, 2))
-        # Neighbours beyond the map are none of its cells.
-        cut = cut[_among(cut, cells)]
+        cut = mixed
+        if level < _GUARDED:
+            around_it = _unique((mixed[:, None, :] + side * _GUARD).reshape(-1, 2))
+            # Neighbours beyond the map are none of its cells.
+            cut = around_it[_among(around_it, cells)]
         side //= 2
         cells = (cut[:, None, :] + side * _CORNERS).reshape(-1, 2)
         if not len(cells):
