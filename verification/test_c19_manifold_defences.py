@@ -44,8 +44,8 @@ Verdict rule:
     optimum with K = 1 beyond the radii.
 Known before this rule was written: σ² at the optima (figure8 0.0183, and 0.0173 with f held, not
 0.02; circle 0.0096, not 0.01; of spiral_dots C15), J of the ring, 0.0155 against 0.0236, and
-what the defences do on circle with the truth. No defence had been run on figure8 or spiral_dots, nor
-with any model but the truth.
+what the defences do on circle with the truth. No defence had been run on figure8 or spiral_dots,
+nor with any model but the truth.
 Changed: the maps' last cells are σ/32 wide, not σ/16 as in the first run on figure8, whose radii
 were mostly the maps' width; nothing else.
 """
@@ -60,12 +60,15 @@ import pytest
 
 from theorycheck.claims import Evidence, LeftOpen, claim_verdict
 from theorycheck.downstream import (
+    HELD_F,
+    REFITTED,
+    REFITTED_F,
     TRUTH,
     UNDEFENDED,
     AttackSettings,
     DefenceReport,
     compare_defences,
-    held_noise_variance,
+    selected_models,
 )
 from theorycheck.estimate import Estimate, Verdict, positive
 from theorycheck.inference import MeanField, exact_model
@@ -80,7 +83,6 @@ _ALL = ("projection", "reconstruction", "density", "distance")
 _PLANE, _BY_NOISE = ("projection", "density", "distance"), ("reconstruction", "density", "distance")
 #: 4,096 draws; maps down to σ/32.
 _TASK = {"size": 256, "repeats": 16, "levels": 4, "seed": 0}
-_HELD, _REFITTED, _OWN = "f true, σ² of the ELBO", "f and σ² of the ELBO", "f of the ELBO, σ² true"
 _RING = "K = 2"
 #: Spacing of data nodes in σ and E-steps of the joint ascents; error radius of J, nats.
 _STEP, _MOST, _TOLERANCE = 0.9, 40, 2e-3
@@ -110,14 +112,6 @@ def _joint(name: str, cells: LatentCells, f: np.ndarray, most: int = _MOST) -> G
     nodes = data_nodes(data, _STEP, tail=1e-5, shift=0.25)
     ended = ascend(EStep(nodes, cells), f, data.noise_variance, fit_noise="shared", most=most)
     return decoder_on_cells(cells, ended.f, ended.noise_variance, f"{name}, σ² free")
-
-
-def _models(data: GenerativeModel, joint: GenerativeModel) -> dict[str, GenerativeModel]:
-    return {
-        _HELD: data.with_noise_variance(held_noise_variance(data).value),
-        _REFITTED: joint,
-        _OWN: joint.with_noise_variance(data.noise_variance),
-    }
 
 
 def _best(report: DefenceReport, defence: str) -> int:
@@ -228,7 +222,7 @@ def fails(
 def held(report: DefenceReport) -> Evidence:
     """Judge (b)."""
     return fails(
-        report, _HELD, _BY_NOISE,
+        report, HELD_F, _BY_NOISE,
         f"{report.truth.name}: f true, σ² that of the ELBO at that f: the attacked accuracy of "
         f"some defence falls by more than {_FALL}",
         {},
@@ -238,13 +232,13 @@ def held(report: DefenceReport) -> Evidence:
 def refitted(report: DefenceReport, more: Mapping[str, Estimate]) -> Evidence:
     """Judge (c)."""
     own = {
-        f"falls with the true σ² put back: {one}": report.outcome(_OWN, one).fall[
+        f"falls with the true σ² put back: {one}": report.outcome(REFITTED_F, one).fall[
             _best(report, one)
         ]
         for one in _ALL
     }
     return fails(
-        report, _REFITTED, _ALL,
+        report, REFITTED, _ALL,
         f"{report.truth.name}: f and σ² those of the ELBO, K = 1: the attacked accuracy of some "
         f"defence falls by more than {_FALL}",
         {**more, **own},
@@ -257,7 +251,7 @@ def figure8(
 ) -> tuple[DefenceReport, GenerativeModel]:
     found = predicted_optimum("figure8")
     joint = _joint("figure8", found.cells, found.f)
-    return _report("figure8", _models(benchmark("figure8"), joint)), joint
+    return _report("figure8", selected_models(benchmark("figure8"), joint)), joint
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +260,7 @@ def spiral_dots() -> tuple[DefenceReport, GenerativeModel]:
     plain = latent_cells(4000)
     cells = adapted_cells(500, plain, plain.average(data.decoder), data.noise_variance)
     joint = _joint("spiral_dots", cells, cells.average(data.decoder))
-    return _report("spiral_dots", _models(data, joint)), joint
+    return _report("spiral_dots", selected_models(data, joint)), joint
 
 
 def _excess(joint: GenerativeModel, name: str) -> dict[str, Estimate]:

@@ -19,6 +19,8 @@ PRIVATE = re.compile(r"\b(torn|telling|judge[ds]?|so many|own refit)\b", re.IGNO
 #: Options that do another thing in each verb that has them.
 DIFFERENT = {
     "--search", "--data", "--samples", "--sample", "--output", "--tolerance", "--resume",
+    # What is drawn.
+    "--figures",
     # K of a MODEL that is there, or of networks that are to be trained on a table.
     "--latents",
     # Several of them in labels, one where networks are trained.

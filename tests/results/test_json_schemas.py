@@ -24,6 +24,9 @@ jsonschema = pytest.importorskip("jsonschema")
 WAVE = ("expr:sin(2*z)", "--noise-variance", "0.1")
 CLASS = ("--folds", "2", "--tears", "-1", "--pieces", "1", "--tolerance", "1e-2")
 NETWORK = ("expr:0.5*sin(2*z)", "--data", WAVE[0], "--data-noise-variance", "0.1")
+LINE_IN_PLANE = (
+    "expr:[z, 0*z]", "--noise-variance", "0.2", "--size", "64", "--epsilon", "1,2",
+)  # fmt: skip
 LABELLED = ("expr:[z + y]", "--noise-variance", "3")
 TRAIN = (
     "--steps", "2", "--restarts", "2", "--from-truth", "0", "--batch", "8", "--hidden", "4",
@@ -75,6 +78,8 @@ RUNS = [
     ("train-labels", *LABELLED, "--method", "vae", *TRAIN, "--search", "none"),
     ("train-labels", *LABELLED, "--labels", "continuous", "--method", "vae", *TRAIN),
     ("advise", "t.csv", "--rows", "60", "--splits", "2"),
+    ("defend", *LINE_IN_PLANE, "--search", "none", "--learned", "expr:[z, 0.1*z^2]", "--pgd", "8"),
+    ("defend", *LINE_IN_PLANE, "--defence", "density"),
     ("show", "r.npz"),
     ("list",),
     ("prove", "gibbs"),

@@ -17,6 +17,7 @@ from theorycheck.cli import (
     cite,
     data,
     data_train,
+    defend,
     export,
     judge,
     labels,
@@ -175,6 +176,22 @@ _add(
     "figure8 --search none --held-noise 0.01,0.015,0.02,0.03 --figure curve.svg",
     "--from-loss 'mse + 0.001*kl' --data-dim 784 --loss-value 0.04",
     short="check Theorem 2: which noise variance is fitted",
+)
+_add(
+    defend.defend,
+    "defend",
+    "Attack manifold defences exactly: do they hold with the σ², f and K that the ELBO selects?\n\n"
+    "MODEL is the ground truth, of one latent and two data dimensions; two classes are split by z. "
+    "Before a classifier sees it, x is projected on the image of f, reconstructed, or refused by "
+    "log p(x) or by its distance from the image. The output has the share of x that stay right "
+    "under the worst attack within ε, with MODEL in the defence, with the σ² that the ELBO selects "
+    "for the true f, with the f and σ² that it selects together, and with every --learned."
+    f"\n\n{MODELS}",
+    "figure8",
+    "circle --search none --learned 'expr:[(1+0.09*z2)*cos(2*pi*Phi(z1)), "
+    "(1+0.09*z2)*sin(2*pi*Phi(z1))]' --defence projection",
+    "figure8 --search none --epsilon 0.5,1,2 --classifier bayes --json",
+    short="attack manifold defences, with σ², f and K of the ELBO",
 )
 _add(
     prove.prove,

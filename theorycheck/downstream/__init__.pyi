@@ -39,3 +39,7 @@ from ._population import draw_population as draw_population
 from ._projection import DecoderImage as DecoderImage
 from ._projection import Projection as Projection
 from ._projection import project as project
+from ._selected import HELD_F as HELD_F
+from ._selected import REFITTED as REFITTED
+from ._selected import REFITTED_F as REFITTED_F
+from ._selected import selected_models as selected_models
