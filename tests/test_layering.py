@@ -23,6 +23,7 @@ ROOMS = (
     "theorycheck.rearrangements",
     "theorycheck.optimum",
     "theorycheck.theorems",
+    "theorycheck.downstream",
     "theorycheck.evaluation",
     "theorycheck.dataset",
     "theorycheck.cohorts",

@@ -214,18 +214,18 @@ INFORMATIVENESS: Table = {
     "average: no rounding": (_average, _AVERAGE, "rounding + off", "off"),
     "average: of a grid q is known": (_average, _AVERAGE, "found.error + off", "found.error"),
     "average: the rule's own": (_average, _AVERAGE, "found.error + off", "off"),
-    "average: all mass seen": (_average, _AVERAGE, " + self._unseen", ""),
+    "average: all mass seen": (_average, _AVERAGE, " + self.unseen", ""),
     "unseen: entropy of little": (
-        _unseen, getter(AggregateWeights, "_unseen"), " - math.log(max(self.lost, 1e-300))", "",
+        _unseen, getter(AggregateWeights, "unseen"), " - math.log(max(self.lost, 1e-300))", "",
     ),
-    "unseen: no KL": (_unseen, getter(AggregateWeights, "_unseen"), "LARGEST_KL", "0.0"),
+    "unseen: no KL": (_unseen, getter(AggregateWeights, "unseen"), "LARGEST_KL", "0.0"),
     "information: entropy known": (_information, _INFORMATION, "entropies.error + off", "off"),
     "information: q known": (
         _information, _INFORMATION, "entropies.error + off", "entropies.error",
     ),
     "information: no rounding": (_information, _INFORMATION, _KNOWN, "entropies.error + off"),
     "information: the grid is fine": (_information, _INFORMATION, "known + change", "known"),
-    "information: all mass seen": (_information, _INFORMATION, " + self._unseen", ""),
+    "information: all mass seen": (_information, _INFORMATION, " + self.unseen", ""),
     "information: draws known": (_bracket, _INFORMATION, "each=known", "each=0.0"),
     "information: draws from within": (
         _bracket, _INFORMATION, "hull(below, above)", "hull(below, below)",
@@ -262,6 +262,6 @@ INFORMATIVENESS: Table = {
     "linear: well conditioned": (
         _linear, _informativeness._linear, "float(np.linalg.cond(engine.precision))", "1.0",
     ),
-    "q: at its minimum": (_place, _informativeness._off_place, "3.0 * np.sqrt(2.0 * q.gap)", "0.0"),
-    "q: known far off": (_place, _informativeness._off_place, ", LARGEST_KL", ", 0.0"),
+    "q: at its minimum": (_place, _informativeness.off_place, "3.0 * np.sqrt(2.0 * q.gap)", "0.0"),
+    "q: known far off": (_place, _informativeness.off_place, ", LARGEST_KL", ", 0.0"),
 }  # fmt: skip

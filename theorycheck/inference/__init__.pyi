@@ -16,6 +16,7 @@ from ._data_rule import DataSource as DataSource
 from ._data_rule import DrawRule as DrawRule
 from ._data_rule import GridRule as GridRule
 from ._data_rule import data_rule as data_rule
+from ._data_rule import finest_rule as finest_rule
 from ._exact_model import BestQ as BestQ
 from ._exact_model import ExactModel as ExactModel
 from ._exact_model import MovesItself as MovesItself

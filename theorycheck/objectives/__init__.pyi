@@ -24,6 +24,8 @@ from ._given_sample import averages_of_table as averages_of_table
 from ._given_sample import entropy_of_population as entropy_of_population
 from ._informativeness import Informativeness as Informativeness
 from ._informativeness import informativeness as informativeness
+from ._informativeness import off_place as off_place
+from ._informativeness import weighed as weighed
 from ._iwae_objective import IwaeObjective as IwaeObjective
 from ._iwae_objective import iwae_objective as iwae_objective
 from ._labelled_iwae import LabelledIwae as LabelledIwae

@@ -61,7 +61,7 @@ class AggregateWeights:
             rounding = _ROUNDING * float(np.abs(values).mean())
             return Estimate(float(values.mean()), rounding + off)
         found = self.rule.average(values, smooth=smooth)
-        return Estimate(found.value, found.error + off + self._unseen, found.kind)
+        return Estimate(found.value, found.error + off + self.unseen, found.kind)
 
     def information(self, entropies: AggregateEntropies, own: PerPoint, off: float) -> Estimate:
         """Return E_p KL[q(z|x) ‖ q(z)], nats, from the entropies of the aggregate and of each q.
@@ -94,10 +94,10 @@ class AggregateWeights:
             return hull(below, above)
         _, part_of_change = _COARSER[self.rule.x.shape[1]]
         change = part_of_change * float(np.abs(entropies.alone - of_parts - value).max())
-        return Estimate(max(value, 0.0), known + change + self._unseen)
+        return Estimate(max(value, 0.0), known + change + self.unseen)
 
     @property
-    def _unseen(self) -> float:
+    def unseen(self) -> float:
         """Bound what mass without nodes can change of an average, or of an entropy, nats."""
         return self.lost * (LARGEST_KL - math.log(max(self.lost, 1e-300)))
 

@@ -18,15 +18,14 @@ from theorycheck.arrays import Array, Points
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import (
-    SMOOTH_STEP,
     DrawRule,
     ExactLinearGaussian,
     ExactModel,
     GaussianQ,
     GridRule,
-    data_rule,
     described_model,
     exact_model,
+    finest_rule,
     gaussian_q,
     posterior_marginals,
 )
@@ -44,10 +43,8 @@ from theorycheck.objectives._posterior_information import (
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import given_sample
 
-#: Steps of a grid over p(x), in σ, that are tried: the finest that the nodes allow.
-_STEPS = (0.5, 0.35, 0.25, 0.175, 0.125, 0.0875, 0.0625, 0.044, 0.031)
-#: Nodes x at most, by default, and mass of p(x) that the grid leaves out.
-MAX_NODES, _IGNORED = 8_000, 1e-10
+#: Nodes x at most, by default.
+MAX_NODES = 8_000
 #: Nodes at which it is looked how well p(x) is known.
 _PROBED = 512
 #: Nats that q may be short of its minimum, from which on nothing is said of where it is.
@@ -206,8 +203,10 @@ def informativeness(
         return _found(engine, "", x, of_table(len(x)), None, method, progress)
     if same and isinstance(engine, ExactLinearGaussian):
         return _linear(engine)
-    rule, smooth, method = _rules(source, max_nodes, size, repeats, seed)
-    weights = _weighed(source, rule)
+    rule, smooth, method = finest_rule(
+        source, most=max_nodes, size=size, repeats=repeats, seed=seed
+    )
+    weights = weighed(source, rule)
     posterior = _own_posterior(source, smooth, progress) if same else None
     return _found(engine, source.model.name, rule.x, weights, posterior, method, progress)
 
@@ -223,7 +222,7 @@ def _found(
 ) -> Informativeness:
     """Measure q and the posterior at the nodes."""
     q = gaussian_q(engine, x, progress)
-    off = _off_place(q, weights.mass)
+    off = off_place(q, weights.mass)
     together = aggregate_entropies(q.mean, q.scale, weights.mass, weights.part)
     if posterior is None:
         posterior = _posterior(engine, x, weights, progress)
@@ -262,7 +261,7 @@ def _posterior(
 
 def _own_posterior(engine: ExactModel, rule: GridRule | DrawRule, progress: Progress) -> _Posterior:
     """Measure the posterior on the model's own data, by a rule for what is as smooth as p(x)."""
-    weights = _weighed(engine, rule)
+    weights = weighed(engine, rule)
     if isinstance(rule, DrawRule):
         p = engine.log_density(rule.x)
         entropy = rule.average(-p.value, p.relative_error)
@@ -276,7 +275,7 @@ def _own_posterior(engine: ExactModel, rule: GridRule | DrawRule, progress: Prog
     return _Posterior(own_posterior_information(marginals, rule.x, weights, off, progress), joint)
 
 
-def _off_place(q: GaussianQ, mass: Array) -> float:
+def off_place(q: GaussianQ, mass: Array) -> float:
     """Bound, on average, what it does to an entropy or a KL that q is not exactly at its minimum.
 
     Near it −ELBO rises by ½ d² where q moves by d scales; entropies and KLs move by d or so.
@@ -294,35 +293,19 @@ def _off(engine: ExactModel, x: Points, mass: Array) -> float:
     return float(weight @ some) / float(weight.sum())
 
 
-def _rules(
-    source: ExactModel, max_nodes: int, size: int, repeats: int, seed: int
-) -> tuple[GridRule | DrawRule, GridRule | DrawRule, str]:
-    """Choose the finest grid that the nodes allow, D <= 2, else draws.
+def weighed(source: ExactModel, rule: GridRule | DrawRule) -> AggregateWeights:
+    """Return the weights of a rule over p(x), with how well p(x) is known at its nodes.
 
-    Beside it comes the rule for what has no kinks.
+    Parameters
+    ----------
+    source : ExactModel
+        Whose p(x) it is.
+    rule : GridRule or DrawRule
+
+    Returns
+    -------
+    AggregateWeights
     """
-    smooth = data_rule(
-        source, step=SMOOTH_STEP, ignored=_IGNORED, most=max_nodes, size=size, repeats=repeats,
-        seed=seed,
-    )  # fmt: skip
-    if isinstance(smooth, DrawRule):
-        points = f"{repeats} x {size} points, seed {seed}"
-        return smooth, smooth, f"quasi-Monte Carlo, {points}; errors are five standard errors"
-    dim, step = source.model.data_dim, SMOOTH_STEP
-    for finer in _STEPS:
-        if len(smooth.x) * (SMOOTH_STEP / finer) ** dim > max_nodes:
-            break
-        step = finer
-    rule = smooth
-    if step < SMOOTH_STEP:
-        finest = data_rule(source, step=step, ignored=_IGNORED)
-        assert isinstance(finest, GridRule)
-        rule = finest
-    return rule, smooth, f"a trapezoid grid of {len(rule.x)} nodes, step {step:g} σ"
-
-
-def _weighed(source: ExactModel, rule: GridRule | DrawRule) -> AggregateWeights:
-    """Return the weights of a rule over p(x)."""
     if isinstance(rule, DrawRule):
         return of_rule(rule, 0.0)
     return of_rule(rule, _off(source, rule.x, rule.mass) + source.unresolved_mass)
