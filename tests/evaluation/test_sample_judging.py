@@ -19,10 +19,10 @@ from theorycheck.evaluation import (
     fit_noise_to_sample,
     importance_draws,
     judge_on_sample,
-    latent_use,
     negative_elbo_at,
 )
 from theorycheck.models import Decoder, GenerativeModel
+from theorycheck.objectives import latent_use
 
 LOADINGS = {1: np.array([[1.0], [0.6], [-0.4]]), 2: np.array([[1.0, 0.5], [0.2, -0.7], [0.3, 0.4]])}
 VARIANCE = 0.3

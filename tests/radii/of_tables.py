@@ -1,4 +1,4 @@
-"""Radii of figures on tables of x: of two methods compared, of given q, of the use of latents."""
+"""Radii of figures on tables of x: of two methods compared, and of given q."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.stats import t
 from tests.radii.table import Table, getter, off, rewired
 from theorycheck.cohorts import mean_over_splits, paired_difference
 from theorycheck.estimate import Estimate
-from theorycheck.evaluation import SampleJudged, _given_q, _latent_use
+from theorycheck.evaluation import SampleJudged, _given_q
 
 
 def _paired(function: Callable[..., Any]) -> float:
@@ -37,28 +37,6 @@ def _rules(function: Callable[..., Any]) -> float:
     bare = rewired(function, _by_rule=lambda *_: next(answers))
     _, radius = bare(None, None, None, None)
     return off(radius, [0.5 + 2.5e-13, 6e-13])
-
-
-def _use(function: Callable[..., Any]) -> float:
-    """A rule so coarse that what its halves differ by is seen."""
-    mean, scale = np.array([0.0, 1.0]), np.array([1.0, 1.0])
-    bare = rewired(function, _STEP=2.0, _REACH=4.0)
-    found = bare(mean, scale)
-    count = max(math.ceil((1.0 + 8.0) / 2.0), 64)
-    nodes = np.linspace(-4.0, 5.0, 2 * (count // 2) + 1)
-
-    def entropy(z: np.ndarray) -> float:
-        q = (0.5 * (np.exp(-0.5 * z**2) + np.exp(-0.5 * (z - 1.0) ** 2))) / math.sqrt(2.0 * math.pi)
-        return -float((q * np.log(q)).sum()) * float(z[1] - z[0])
-
-    fine, coarse = entropy(nodes), entropy(nodes[::2])
-    own = 0.5 + 0.5 * math.log(2.0 * math.pi)
-    error = abs(fine - coarse) + 1e-12 * (1.0 + abs(fine) + own)
-    return max(
-        off(found.informativeness.error, error),
-        off(found.aggregate_kl.error, error + found.rate.error),
-        off(found.rate.error, 1e-14 * 0.25),
-    )
 
 
 def _mean(function: Callable[..., Any]) -> float:
@@ -93,7 +71,6 @@ def _of(expected: list[float], **changed: Any) -> Callable[[Callable[..., Any]],
 _APPROXIMATION = getter(SampleJudged, "mean_approximation_gap")
 _AMORTISATION = getter(SampleJudged, "mean_amortisation_gap")
 _ELBO = getter(SampleJudged, "mean_elbo")
-_ENTROPY = "abs(fine - coarse) + 1e-12 * (1.0 + abs(fine) + abs(own))"
 
 TABLES_OF_X: Table = {
     "methods: splits independent": (
@@ -116,8 +93,6 @@ TABLES_OF_X: Table = {
     "given q: no rounding": (
         _rules, _given_q.negative_elbo_at, " + 1e-13 * (1.0 + np.abs(fine))", "",
     ),
-    "use: the rule is exact": (_use, _latent_use._of_one, _ENTROPY, "1e-12"),
-    "use: no rounding": (_use, _latent_use._of_one, "1e-14 * float(np.abs(each).mean())", "0.0"),
     "table: errors cancel": (_mean, SampleJudged._mean, "float(errors.mean())", "0.0"),
     "table: no rounding": (
         _mean, SampleJudged._mean, " + 1e-13 * (1.0 + float(np.abs(values).mean()))", "",

@@ -33,6 +33,7 @@ from tests.radii.of_estimate import ESTIMATE
 from tests.radii.of_given_sample import GIVEN_SAMPLE
 from tests.radii.of_grids import GRIDS
 from tests.radii.of_importance import IMPORTANCE
+from tests.radii.of_informativeness import INFORMATIVENESS
 from tests.radii.of_iwae_objective import IWAE_OBJECTIVE
 from tests.radii.of_label_iwae import LABEL_IWAE
 from tests.radii.of_labelled_networks import LABELLED_NETWORKS
@@ -76,6 +77,7 @@ TABLES: dict[str, Table] = {
     "given sample": GIVEN_SAMPLE,
     "grids": GRIDS,
     "importance": IMPORTANCE,
+    "informativeness": INFORMATIVENESS,
     "iwae objective": IWAE_OBJECTIVE,
     "label IWAE": LABEL_IWAE,
     "labelled networks": LABELLED_NETWORKS,
@@ -97,7 +99,7 @@ TABLES: dict[str, Table] = {
 }
 ROWS = {f"{room}: {name}": row for room, table in TABLES.items() for name, row in table.items()}
 #: Make no radius of their own: what they return is averaged by `DataSample.average`, or was made or
-#: written by somebody else.
+#: written by somebody else; or is a closed form, known to be the minimum.
 PASSED_ON = {
     "theorycheck.downstream._projection.DecoderImage.project",
     "theorycheck.inference._continuous_label.ExactContinuousLabel._of_gaussian",
@@ -105,6 +107,7 @@ PASSED_ON = {
     "theorycheck.inference._gaussian_label_q.GaussianLabelQSearch.run",
     "theorycheck.inference._labelled.ExactLabelled.draws",
     "theorycheck.inference._linear_gaussian.ExactLinearGaussian.draws",
+    "theorycheck.inference._linear_gaussian.ExactLinearGaussian.optimal_q",
     "theorycheck.inference._mean_field_boxes.MeanFieldBoxes.draws",
     "theorycheck.quadrature._data_nodes.given_sample",
     "theorycheck.results._codec.Decoder.decode",

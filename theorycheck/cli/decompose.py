@@ -77,6 +77,14 @@ def decompose(
     ] = 3_000_000,
     certify: Certify = 0,
     iwae: IwaeSamples = None,
+    informativeness: Annotated[
+        bool,
+        typer.Option(
+            "--informativeness",
+            help="Print what q and the true posterior know of x through each latent: I_q(x; z_k) "
+            "and I_p(x; z_k), nats.",
+        ),
+    ] = False,
     noise_variance: NoiseVariance = None,
     data_noise_variance: DataNoiseVariance = None,
     vectorize: Vectorize = False,
@@ -117,6 +125,7 @@ def decompose(
         # Last, because it takes a second that a mistake above need not.
         from theorycheck.models import as_generative
         from theorycheck.objectives import decompose as run
+        from theorycheck.objectives import informativeness as run_informativeness
         from theorycheck.objectives import iwae_objective
 
         points = None if sample is None else read_sample(sample)
@@ -140,13 +149,24 @@ def decompose(
                 )
                 for count in all_samples
             ]  # fmt: skip
+            known = None
+            if informativeness:
+                known = run_informativeness(loaded, source, sample=points, progress=progress)
     if output is not None:
         result.save(output)
     if as_json:
-        added = {"iwae": [one.to_dict() for one in objectives]} if objectives else {}
+        added: dict[str, object] = {}
+        if objectives:
+            added["iwae"] = [one.to_dict() for one in objectives]
+        if known is not None:
+            added["informativeness"] = known.to_dict()
         print_json(result.to_dict() | added, "decompose")
-    else:
-        show_decomposition(result, wanted, objectives, asked=tolerance is not None)
+        return
+    show_decomposition(result, wanted, objectives, asked=tolerance is not None)
+    if known is not None:
+        from theorycheck.cli.latent_tables import show_informativeness
+
+        show_informativeness(known)
 
 
 def show_decomposition(

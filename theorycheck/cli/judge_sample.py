@@ -205,7 +205,7 @@ def show_sample(result: SampleJudged) -> None:
             "active" if one.active else "inactive",
             str(one.informativeness),
             str(one.aggregate_kl),
-            f"{one.mean_variance:.4g}",
+            f"{one.mean_variance.value:.4g}",
         )
         for k, one in enumerate(result.use)
     ]

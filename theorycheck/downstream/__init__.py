@@ -1,4 +1,4 @@
-"""What the learned model is used for: tasks whose answers hang on σ², K and the decoder."""
+"""What the ELBO's preference among decoders does to the tasks that representations serve."""
 
 from __future__ import annotations
 

@@ -25,8 +25,6 @@ from ._labelled_judging import LabelledDistance as LabelledDistance
 from ._labelled_judging import LabelledJudged as LabelledJudged
 from ._labelled_judging import judge_labelled as judge_labelled
 from ._labelled_judging import labelled_distance as labelled_distance
-from ._latent_use import LatentUse as LatentUse
-from ._latent_use import latent_use as latent_use
 from ._noise_refit import own_refit as own_refit
 from ._prediction import Comparison as Comparison
 from ._prediction import own_evaluation as own_evaluation

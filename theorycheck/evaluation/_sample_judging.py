@@ -24,10 +24,10 @@ from theorycheck.estimate import Estimate, Kind
 from theorycheck.evaluation._amortisation import Encoder
 from theorycheck.evaluation._given_q import negative_elbo_at
 from theorycheck.evaluation._importance_draws import ImportanceDraws, importance_draws
-from theorycheck.evaluation._latent_use import LatentUse, latent_use
 from theorycheck.evaluation._sample_noise import FittedNoise, fit_noise_to_sample
 from theorycheck.inference import MeanField, MeanFieldBoxes, as_points, exact_model
 from theorycheck.models import GenerativeModel
+from theorycheck.objectives import LatentUse, latent_use
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.results import Saved
 

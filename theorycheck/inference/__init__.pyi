@@ -16,6 +16,7 @@ from ._data_rule import DataSource as DataSource
 from ._data_rule import DrawRule as DrawRule
 from ._data_rule import GridRule as GridRule
 from ._data_rule import data_rule as data_rule
+from ._data_rule import finest_rule as finest_rule
 from ._exact_model import BestQ as BestQ
 from ._exact_model import ExactModel as ExactModel
 from ._exact_model import MovesItself as MovesItself
@@ -32,6 +33,9 @@ from ._family import Family as Family
 from ._family import checked_family as checked_family
 from ._gaussian_label_q import GaussianLabelQ as GaussianLabelQ
 from ._gaussian_label_q import GaussianLabelQSearch as GaussianLabelQSearch
+from ._gaussian_q import FindsQ as FindsQ
+from ._gaussian_q import GaussianQ as GaussianQ
+from ._gaussian_q import gaussian_q as gaussian_q
 from ._iwae_bound import ImportanceBound as ImportanceBound
 from ._iwae_bound import OptimalImportanceQ as OptimalImportanceQ
 from ._iwae_bound import checked_samples as checked_samples
@@ -73,6 +77,11 @@ from ._optimal_q import OptimalQ as OptimalQ
 from ._posterior import Mode as Mode
 from ._posterior import Posterior as Posterior
 from ._posterior import posterior as posterior
+from ._posterior_marginals import MarginalAxis as MarginalAxis
+from ._posterior_marginals import MarginalChunk as MarginalChunk
+from ._posterior_marginals import MarginalsOnBoxes as MarginalsOnBoxes
+from ._posterior_marginals import MarginalsOnPanels as MarginalsOnPanels
+from ._posterior_marginals import posterior_marginals as posterior_marginals
 from ._posterior_modes import MODE_MASS as MODE_MASS
 from ._posterior_modes import MODE_PROMINENCE as MODE_PROMINENCE
 from ._posterior_modes import count_modes as count_modes

@@ -54,7 +54,7 @@ class BoxWeights(NamedTuple):
     f: Float64[Array, "M D"]
 
 
-def box_weights(boxes: LatentBoxes, x: Points) -> Iterator[BoxWeights]:
+def box_weights(boxes: LatentBoxes, x: Points, out: float = _OUT) -> Iterator[BoxWeights]:
     """Yield the posterior weights of all nodes that matter, a few x at a time.
 
     Parameters
@@ -62,6 +62,8 @@ def box_weights(boxes: LatentBoxes, x: Points) -> Iterator[BoxWeights]:
     boxes : LatentBoxes
         f on boxes.
     x : ndarray, shape (n, D)
+    out : float
+        Nats below what the best box is worth at least at which a box is left out for an x.
 
     Yields
     ------
@@ -76,7 +78,7 @@ def box_weights(boxes: LatentBoxes, x: Points) -> Iterator[BoxWeights]:
         apart = np.sqrt(_squares(part, centre.T))
         most = boxes.log_mass - 0.5 * np.maximum(apart - boxes.radius, 0.0) ** 2
         least = (boxes.log_mass - 0.5 * (apart + boxes.radius) ** 2).max(axis=1)
-        seen = most > least[:, None] - _OUT
+        seen = most > least[:, None] - out
         few = max(1, _AT_ONCE // (each * max(int(seen.sum(axis=1).max()), 1)))
         for begin in range(0, len(part), few):
             own = slice(begin, begin + few)

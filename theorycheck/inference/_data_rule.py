@@ -22,6 +22,10 @@ from theorycheck.quadrature import DataSample, TrapezoidGrid, change_at_kinks
 #: Grid step in σ at which the trapezoid rule sums what is as smooth as p(x) to rounding: it errs by
 #: 2 exp(−2π²/0.49) < 1e-17 of it.
 SMOOTH_STEP = 0.7
+#: Finer steps that are tried, in σ: the finest that the nodes allow.
+_FINER = (0.5, 0.35, 0.25, 0.175, 0.125, 0.0875, 0.0625, 0.044, 0.031)
+#: Mass of p(x) that such a grid leaves out: its lightest nodes.
+_IGNORED = 1e-10
 
 
 class DataSource(Protocol):
@@ -220,3 +224,41 @@ def data_rule(
                 log_density=grid.log_density[kept],
             )
     return DrawRule(data.draws(size=size, repeats=repeats, seed=seed))
+
+
+def finest_rule(
+    data: DataSource, *, most: int, size: int, repeats: int, seed: int
+) -> tuple[GridRule | DrawRule, GridRule | DrawRule, str]:
+    """Choose the finest grid that the nodes allow for D <= 2, else draws.
+
+    Parameters
+    ----------
+    data : DataSource
+        The model that p(x) belongs to.
+    most : int
+        Nodes at most.
+    size, repeats, seed : int
+        Quasi-random draws for D > 2: points a repetition, repetitions, seed.
+
+    Returns
+    -------
+    rule, smooth : GridRule or DrawRule
+        The rule, and one that serves for what has no kinks: of `SMOOTH_STEP`, or the same.
+    method : str
+        What the rule is, in words.
+    """
+    smooth = data_rule(
+        data, step=SMOOTH_STEP, ignored=_IGNORED, most=most, size=size, repeats=repeats, seed=seed
+    )
+    if isinstance(smooth, DrawRule):
+        points = f"{repeats} x {size} points, seed {seed}"
+        return smooth, smooth, f"quasi-Monte Carlo, {points}; errors are five standard errors"
+    dim, step = data.model.data_dim, SMOOTH_STEP
+    for finer in _FINER:
+        if len(smooth.x) * (SMOOTH_STEP / finer) ** dim > most:
+            break
+        step = finer
+    rule: GridRule | DrawRule = smooth
+    if step < SMOOTH_STEP:
+        rule = data_rule(data, step=step, ignored=_IGNORED)
+    return rule, smooth, f"a trapezoid grid of {len(rule.x)} nodes, step {step:g} σ"

@@ -22,6 +22,7 @@ from theorycheck.estimate import Estimate
 from theorycheck.inference._exact_model import BestQ
 from theorycheck.inference._family import MEAN_FIELD, Family, checked_family
 from theorycheck.inference._marginal import LogDensity, as_points
+from theorycheck.inference._product_q import OptimalProductQ
 from theorycheck.quadrature import DataSample, TrapezoidGrid, sobol_points
 
 #: Nats below the peak of p(x) up to which the grid goes.
@@ -30,6 +31,8 @@ _DEPTH = 46.0
 _ROUNDING = 64.0 * float(np.finfo(float).eps)
 #: Nodes of a grid at most.
 _MOST_NODES = 40_000_000
+#: Minima that an OptimalProductQ has room for.
+_MINIMA = 4
 
 
 class LinearGaussianModel:
@@ -168,6 +171,26 @@ class ExactLinearGaussian:
         error = _ROUNDING * dim * condition * (1.0 + exponent + abs(log_det))
         mean_f = self.model.offset + apart @ (self.model.loadings @ self._gain).T
         return LogDensity(value, error, error, mean_f)
+
+    @property
+    def precision(self) -> Float64[Array, "K K"]:
+        """Return S⁻¹ = I + Wᵀ Σ⁻¹ W, the precision of every posterior."""
+        return self._precision
+
+    def posterior_mean(self, x: ArrayLike) -> Float64[Array, "n K"]:
+        """Return E[z | x] for x (n, D), shape (n, K)."""
+        points = as_points(x, self.model.data_dim)
+        result: Array = (points - self.model.offset) @ self._gain.T
+        return result
+
+    def optimal_q(self, x: ArrayLike) -> OptimalProductQ:
+        """Return the best q of every x: the posterior's mean, and scales 1/√(S⁻¹)_kk."""
+        mean = self.posterior_mean(x)
+        scale = np.broadcast_to(1.0 / np.sqrt(np.diag(self._precision)), mean.shape).copy()
+        negative = self.kl - self.log_density(x).value
+        minima = np.full((len(mean), _MINIMA, 2 * mean.shape[1] + 1), np.nan)
+        minima[:, 0] = np.column_stack([mean, np.log(scale), negative])
+        return OptimalProductQ(mean, scale, negative, np.zeros(len(mean)), minima)
 
     def posterior_squares(self, x: ArrayLike) -> Points:
         """Return E[(x_d − f_d(z))² | x] under the exact posterior for x (n, D), shape (n, D)."""

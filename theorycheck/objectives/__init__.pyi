@@ -1,4 +1,10 @@
 # The face of this room: what other rooms and users import, each name once.
+from ._aggregate import AggregateEntropies as AggregateEntropies
+from ._aggregate import aggregate_entropies as aggregate_entropies
+from ._aggregate import own_entropies as own_entropies
+from ._aggregate_weights import AggregateWeights as AggregateWeights
+from ._aggregate_weights import of_rule as of_rule
+from ._aggregate_weights import of_table as of_table
 from ._averages import averages_on_boxes as averages_on_boxes
 from ._averaging import PMO_TOLERANCE as PMO_TOLERANCE
 from ._continuous_figures import CONTINUOUS_FAMILIES as CONTINUOUS_FAMILIES
@@ -16,6 +22,10 @@ from ._decomposition import decompose as decompose
 from ._given_sample import SampleAverages as SampleAverages
 from ._given_sample import averages_of_table as averages_of_table
 from ._given_sample import entropy_of_population as entropy_of_population
+from ._informativeness import Informativeness as Informativeness
+from ._informativeness import informativeness as informativeness
+from ._informativeness import off_place as off_place
+from ._informativeness import weighed as weighed
 from ._iwae_objective import IwaeObjective as IwaeObjective
 from ._iwae_objective import iwae_objective as iwae_objective
 from ._labelled_iwae import LabelledIwae as LabelledIwae
@@ -29,6 +39,8 @@ from ._landscape import KlMap as KlMap
 from ._landscape import Landscape as Landscape
 from ._landscape import kl_map as kl_map
 from ._landscape import pmo_landscape as pmo_landscape
+from ._latent_use import LatentUse as LatentUse
+from ._latent_use import latent_use as latent_use
 from ._mean_landscape import MeanLandscape as MeanLandscape
 from ._mean_landscape import mean_landscape as mean_landscape
 from ._objective import ELBO as ELBO
