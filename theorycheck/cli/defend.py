@@ -72,10 +72,10 @@ def defend(
             "repeatable. Without a σ² of its own it has that of MODEL.",
         ),
     ] = None,
-    classes: Annotated[
+    class_splits: Annotated[
         list[str] | None,
         typer.Option(
-            "--classes",
+            "--class-splits",
             metavar="Z",
             help="Split the two classes at these z: 0, 1, 0, … from below; separated by commas; by "
             "default at 0.",
@@ -143,7 +143,7 @@ def defend(
     if figures is not None:
         checked_directory(figures)
     radii = parse_numbers(epsilon, "--epsilon") or [1.0, 2.0, 3.0]
-    splits = parse_numbers(classes, "--classes") or [0.0]
+    splits = parse_numbers(class_splits, "--class-splits") or [0.0]
     if size < 64 or pgd < 0:
         raise SettingError("--size must be at least 64, and --pgd at least 0")
     from theorycheck.cli.render import print_json, stdout_kept_for_result

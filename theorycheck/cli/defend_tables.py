@@ -28,11 +28,12 @@ def show(report: DefenceReport) -> None:
     """
     out = console()
     epsilons = report.settings.epsilons
-    columns = ("model in it", "σ²", "K", "right, not attacked", "refused")
-    columns += tuple(f"right at ε = {epsilon:g} σ" for epsilon in epsilons)
+    figures = ["right, not attacked", "refused"]
+    figures += [f"right at ε = {epsilon:g} σ" for epsilon in epsilons]
+    columns = ["model in it", "σ²", "K", *figures]
     plain = report.outcome(TRUTH, UNDEFENDED)
     title = f"{report.truth.name}: without a defence"
-    out.print(table(title, columns[3:], [_numbers(plain)]))
+    out.print(table(title, figures, [_numbers(plain)]))
     for name, words in _WHAT.items():
         rows = [
             (one.model, _variance(one), f"{one.latents}", *_numbers(one))

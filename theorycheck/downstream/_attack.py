@@ -7,7 +7,6 @@ dimensions the Euclidean ball of radius ε σ.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,6 @@ from theorycheck.arrays import (
     Array,
     Counts,
     Flags,
-    Integers,
     PerDimension,
     PerPoint,
     Points,
@@ -165,26 +163,22 @@ def pgd_attack(
     """
     chosen = settings or PgdSettings()
     rng = np.random.default_rng(chosen.seed)
-    sign = np.where(labels == 1, -1.0, 1.0)
-    broken = np.zeros(len(x), dtype=bool)
-
-    def gain(points: Points, rows: Integers) -> PerPoint:
-        wrong = sign[rows] * defended.margin(points)
-        return np.minimum(wrong, defended.slack(points))
-
-    for restart in range(chosen.restarts):
-        offset = np.zeros_like(x) if restart == 0 else _in_ball(rng, x.shape, epsilon)
-        for _ in range(chosen.steps + 1):
-            rows = np.flatnonzero(~broken)
-            if not rows.size:
-                return broken
-            here = x[rows] + offset[rows] * sigma
-            decision = defended.decide(here)
-            broken[rows[decision == 1 - labels[rows]]] = True
-            rows = np.flatnonzero(~broken)
-            step = _ascent(gain, x[rows], offset[rows], sigma, rows)
-            length = chosen.relative_step * epsilon / chosen.steps
-            offset[rows] = _onto_ball(offset[rows] + length * step, epsilon)
+    # All starts of all x move together: a defence's price is mostly by the call.
+    count = len(x)
+    offset = _in_ball(rng, (chosen.restarts * count, x.shape[1]), epsilon)
+    offset[:count] = 0.0
+    row = np.tile(np.arange(count), chosen.restarts)
+    broken = np.zeros(count, dtype=bool)
+    length = chosen.relative_step * epsilon / chosen.steps
+    for _ in range(chosen.steps + 1):
+        decision = defended.decide(x[row] + offset * sigma)
+        broken[row[decision == 1 - labels[row]]] = True
+        left = ~broken[row]
+        row, offset = row[left], offset[left]
+        if not row.size:
+            break
+        step = _ascent(defended, x[row], labels[row], offset, sigma)
+        offset = _onto_ball(offset + length * step, epsilon)
     return broken
 
 
@@ -203,19 +197,16 @@ def _onto_ball(offset: Array, epsilon: float) -> Array:
 
 
 def _ascent(
-    gain: Callable[[Points, Integers], PerPoint],
-    x: Array,
-    offset: Array,
-    sigma: Array,
-    rows: Integers,
+    defended: Defended, x: Points, labels: Counts, offset: Array, sigma: PerDimension
 ) -> Array:
-    """Return the direction in which the gain rises most, of length 1; 0 where it is flat."""
-    slope = np.empty_like(offset)
-    for d in range(x.shape[1]):
-        step = np.zeros(x.shape[1])
-        step[d] = _DIFFERENCE
-        high = gain(x + (offset + step) * sigma, rows)
-        low = gain(x + (offset - step) * sigma, rows)
-        slope[:, d] = high - low
+    """Return the direction in which an attack gains most, of length 1; 0 where it is flat."""
+    dim = x.shape[1]
+    steps = _DIFFERENCE * np.concatenate([np.eye(dim), -np.eye(dim)])
+    moved = x + (offset + steps[:, None, :]) * sigma
+    points = moved.reshape(-1, dim)
+    wrong = np.tile(np.where(labels == 1, -1.0, 1.0), 2 * dim) * defended.margin(points)
+    gain = np.minimum(wrong, defended.slack(points)).reshape(2 * dim, len(x))
+    slope = (gain[:dim] - gain[dim:]).T
     size = np.linalg.norm(slope, axis=1, keepdims=True)
-    return np.where(size > 0.0, slope / np.where(size > 0.0, size, 1.0), 0.0)
+    direction: Array = np.where(size > 0.0, slope / np.where(size > 0.0, size, 1.0), 0.0)
+    return direction

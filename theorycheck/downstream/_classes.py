@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theorycheck.arrays import Counts, Latents, PerPoint, Points
+from theorycheck.arrays import Booleans, Counts, Latents, PerPoint, Points
 from theorycheck.errors import SettingError
-from theorycheck.inference import as_points, posterior_weights
+from theorycheck.inference import as_points, log_density
 from theorycheck.models import GenerativeModel, as_generative
-from theorycheck.quadrature import LatentPanels, latent_panels
+from theorycheck.quadrature import LARGEST_REACH, LatentPanels, latent_panels
+from theorycheck.quadrature.kernels import BLOCK
 
-#: |z| up to which classes are told apart: the prior mass beyond is 1e-15.
-_REACH = 8.0
-#: Posterior mass of a class below which its logarithm counts as this one's.
-_LEAST = 1e-300
+#: Log weight of what has none: e to it is 0 in every sum.
+_NOTHING = -1e6
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,16 @@ class BayesClassifier:
     model: GenerativeModel
     classes: LatentClasses
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_panels", _split_panels(as_generative(self.model), self.classes))
+    @cached_property
+    def _panels(self) -> tuple[LatentPanels, LatentPanels]:
+        """Panels that end at the thresholds, with the prior mass of one class only."""
+        model = as_generative(self.model)
+        known = latent_panels(model).breakpoints
+        decoder = model.decoder.with_breakpoints(sorted({*known, *self.classes.splits}))
+        # As far as φ goes: they are not to be continued, since that would be with both classes.
+        whole = latent_panels(GenerativeModel(decoder, model.noise_variance), reach=LARGEST_REACH)
+        belongs = self.classes.of(0.5 * (whole.left + whole.right))
+        return _weighing(whole, belongs == 0), _weighing(whole, belongs == 1)
 
     def log_joint(self, x: ArrayLike) -> tuple[PerPoint, PerPoint]:
         """Return log p(x) and the log-odds of class 1, nats.
@@ -111,33 +119,25 @@ class BayesClassifier:
         -------
         log_density, odds : ndarray, shape (n,)
         """
-        panels: LatentPanels = self._panels  # type: ignore[attr-defined]
         points = as_points(x, self.model.data_dim)
-        log_weight = np.log(panels.rule_weight)
-        one = self.classes.of(panels.z) == 1
-        density, odds = np.empty(len(points)), np.empty(len(points))
-        for chunk in posterior_weights(panels, points):
-            peak = chunk.log_joint.max(axis=1)
-            # The weights are normalised by the sum of rule_weight · exp(log_joint − peak).
-            place = np.argmax(chunk.log_joint, axis=1)
-            rows = np.arange(len(place))
-            share = chunk.weight[rows, place]
-            density[chunk.rows] = peak + log_weight[place] - np.log(share)
-            mass = np.maximum(chunk.weight[:, one].sum(axis=1), _LEAST)
-            rest = np.maximum(chunk.weight[:, ~one].sum(axis=1), _LEAST)
-            odds[chunk.rows] = np.log(mass) - np.log(rest)
-        return density, odds
+        zero, one = (log_density(panels, points).value for panels in self._panels)
+        return np.logaddexp(zero, one), one - zero
 
     def margin(self, x: ArrayLike) -> PerPoint:
         """Return the log-odds of class 1, nats, for x (n, D)."""
         return self.log_joint(x)[1]
 
 
-def _split_panels(model: GenerativeModel, classes: LatentClasses) -> LatentPanels:
-    """Return panels that end at the thresholds, so that each node belongs to one class."""
-    known = latent_panels(model).breakpoints
-    decoder = model.decoder.with_breakpoints(sorted({*known, *classes.splits}))
-    return latent_panels(GenerativeModel(decoder, model.noise_variance), reach=_REACH)
+def _weighing(panels: LatentPanels, chosen: Booleans) -> LatentPanels:
+    """Return the panels with no prior mass but on those that are chosen."""
+    lost = np.where(chosen, 0.0, _NOTHING)
+    mass = panels.log_mass + lost
+    return replace(
+        panels,
+        log_weight=panels.log_weight + np.repeat(lost, panels.z.size // panels.size),
+        log_mass=mass,
+        block_log_mass=np.logaddexp.reduceat(mass, np.arange(0, panels.size, BLOCK)),
+    )
 
 
 @dataclass(frozen=True, eq=False)
