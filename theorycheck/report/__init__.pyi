@@ -15,6 +15,7 @@ from ._figure_style import new_figure as new_figure
 from ._figure_style import styled as styled
 from ._figures_continuous import continuous_labels_figure as continuous_labels_figure
 from ._figures_data import data_figure as data_figure
+from ._figures_disentanglement import disentanglement_figure as disentanglement_figure
 from ._figures_labels import labels_figure as labels_figure
 from ._figures_noise import noise_curve_figure as noise_curve_figure
 from ._figures_optimum import curves_figure as curves_figure
