@@ -14,8 +14,8 @@ Kind: ∃; each alternative is a witness.
 Reference: section 5.1; MIG as in Chen et al. 2018.
 Measured: J = PMO of f and of the alternative at common nodes x (theorycheck.downstream.SameData,
 disentangle), the difference by the difference at each x; log p(x) of both at 12 draws by two
-engines of their own; I(z_j; v_k) of latents under the best q and ground-truth factors in 20 equally likely
-bins, and MIG of both. Of the twist also the smallest J over rotations of f.
+engines of their own; I(z_j; v_k) of latents under the best q and ground-truth factors in 20 equally
+likely bins, and MIG of both. Of the twist also the smallest J over rotations of f.
 Entangled means: MIG of the alternative is smaller than that of f by more than the radii, and each
 factor is told by both latents of the alternative: I(z_j; v_k) above 0.05 nats, all four, beyond the
 radii.

@@ -68,6 +68,7 @@ RUNS = [
     ("report", *WAVE, "-o", "out", "--tolerance", "1e-2", "--search", "none"),
     ("dataset", "circle", "-o", "data", "--size", "4"),
     ("score", "expr:[z, 0*z]", "--on", "figure8", "--tolerance", "1e-2"),
+    ("disentangle", "linear:[[1, 0.8]]", "--noise-variance", "1", "--max-nodes", "60"),
     ("labels", *LABELLED, "--gamma", "0,1", "--search", "none"),
     ("data", "fetch", "titanic", "--folder", "files"),
     ("data", "show", "titanic", "--folder", "files"),

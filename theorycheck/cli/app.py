@@ -18,6 +18,7 @@ from theorycheck.cli import (
     data,
     data_train,
     defend,
+    disentangle,
     export,
     judge,
     labels,
@@ -282,12 +283,28 @@ _add(
     "export",
     "Write a result as a netCDF file that xarray opens.\n\n"
     "decomposition has H, MLEO, PMO and J and the nodes of the quadrature; kl-map has KL[q* || "
-    "p(z|x)] over x; landscape has KL[N(μ, s²) || p(z|x)] over (μ, s) at one x; optimum has the "
+    "p(z|x)] over x; landscape has KL[N(μ, s²) || p(z|x)] over (μ, s) at one x, or of two latents "
+    "over both means of q; optimum has the "
     "decoder that a quick search finds, and where its starts ended. All are in nats."
     f"\n\n{TERMS}\n\n{MODELS}",
     "figure8 --what kl-map -o kl.nc",
     "figure8 --what landscape --at 0,0 -o landscape.nc",
+    "'expr:[z1, z2 + z1^2]' --noise-variance 0.1 --what landscape --at 0,1 -o means.nc",
     short="write a result as netCDF, for xarray",
+)
+_add(
+    disentangle.disentangle,
+    "disentangle",
+    "Say which rotation of its two latents the ELBO prefers, and by how much.\n\n"
+    "f(R_a z) has the same p(x) for every angle a, so that J is the PMO alone; the latents of "
+    "MODEL count as the ground-truth factors. The output has J for each angle, the angle of the smallest "
+    "J, how many nats it gains, and the mutual information of each latent with each factor, with "
+    "its gap (MIG), before and after. Swaps and reflections of latents change nothing, and are not "
+    f"counted. It takes seconds to minutes.\n\n{TERMS}\n\n{MODELS}",
+    "'expr:[z1 + 0.8*z2, 0.6*z2]' --noise-variance 0.05",
+    "vae.py:decoder --latents 2 --noise-variance 0.1 --angles 32 --figure angles.svg",
+    "'linear:[[1, 0.8], [0, 0.6]]' --noise-variance 0.05 --json",
+    short="which rotation of two latents the ELBO prefers",
 )
 _add(
     labels.labels,

@@ -17,6 +17,7 @@ from theorycheck.cli.known_optima import (
 from theorycheck.cli.options import (
     Breakpoints,
     DataNoiseVariance,
+    LatentsOption,
     Model,
     ModelOptions,
     NoiseVariance,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from theorycheck.progress import Progress
 
 _RESULTS = ("kl-map", "landscape", "decomposition", "optimum")
+#: Those that models of two latents have too.
+_ANY_LATENTS = ("landscape", "decomposition")
 
 
 def export(
@@ -61,7 +64,8 @@ def export(
         typer.Option(
             "--at",
             metavar="X",
-            help="Compute the landscape at this x: D numbers separated by commas.",
+            help="Compute the landscape at this x: D numbers separated by commas. Of one latent it "
+            "is over mean and scale of q, of two over both means.",
         ),
     ] = None,
     data: Annotated[
@@ -91,6 +95,7 @@ def export(
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
     resolution: Resolution = None,
+    latents: LatentsOption = None,
 ) -> None:
     """Run the verb."""
     checked_tolerance(tolerance)
@@ -111,9 +116,9 @@ def export(
     from theorycheck.terminal_progress import terminal_progress
 
     need_xarray()
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution, latents)
     with stdout_kept_for_result():
-        loaded = options.load(model)
+        loaded = options.load(model, any_latents=result in _ANY_LATENTS)
         truth = None
         if data is not None:
             option = "--data-noise-variance"
@@ -145,6 +150,10 @@ def _compute(
     match result:
         case "kl-map":
             return to_xarray(kl_map(model, truth))
+        case "landscape" if model.latent_dim > 1:
+            from theorycheck.objectives import mean_landscape
+
+            return to_xarray(mean_landscape(model, x or []))
         case "landscape":
             return to_xarray(pmo_landscape(model, x or []))
     return to_xarray(decompose(model, truth, tolerance=tolerance, progress=progress))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import theorycheck
 from theorycheck.errors import MissingExtraError, SettingError
 from theorycheck.estimate import Estimate
-from theorycheck.objectives import Decomposition, KlMap, Landscape
+from theorycheck.objectives import Decomposition, KlMap, Landscape, MeanLandscape
 from theorycheck.optimum import PredictedOptimum
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def to_xarray(result: object) -> xr.Dataset:
 
     Parameters
     ----------
-    result : KlMap, Landscape, Decomposition or PredictedOptimum
-        A map of KL over x; a landscape over (μ, s); the averages over p(x) with the nodes behind
-        them; the decoder found, its starts and hops.
+    result : KlMap, Landscape, MeanLandscape, Decomposition or PredictedOptimum
+        A map of KL over x; a landscape over (μ, s), or over the two means of q; the averages over
+        p(x) with the nodes behind them; the decoder found, its starts and hops.
 
     Returns
     -------
@@ -84,6 +84,27 @@ def _(result: Landscape) -> xr.Dataset:
         },
         {"mean": result.mean, "scale": result.scale},
     )
+
+
+@to_xarray.register(MeanLandscape)
+def _(result: MeanLandscape) -> xr.Dataset:
+    minima = result.optimum.minima[0]
+    minima = minima[np.isfinite(minima[:, 4])]
+    log_density = result.optimal_kl - float(result.optimum.negative_elbo[0])
+    return _dataset(
+        "KL[N(mean1, scale1^2) N(mean2, scale2^2) || p(z|x)] over the means of q at one x",
+        {
+            "kl": (("mean1", "mean2"), result.kl, "nat", "KL[q || p(z|x)]"),
+            "x": (("dimension",), result.x, "", "the data point"),
+            "scale": (("latent",), result.scale, "", "the scales that are held"),
+            "minimum_mean": (("minimum", "latent"), minima[:, :2], "", "means at minima over q"),
+            "minimum_scale": (
+                ("minimum", "latent"), np.exp(minima[:, 2:4]), "", "scales at them",
+            ),
+            "minimum_kl": (("minimum",), minima[:, 4] + log_density, "nat", "KL there"),
+        },
+        {"mean1": result.first, "mean2": result.second},
+    )  # fmt: skip
 
 
 @to_xarray.register(Decomposition)

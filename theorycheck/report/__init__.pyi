@@ -18,6 +18,7 @@ from ._figures_data import data_figure as data_figure
 from ._figures_defences import attacked_figure as attacked_figure
 from ._figures_defences import decisions_figure as decisions_figure
 from ._figures_defences import write_defence_figures as write_defence_figures
+from ._figures_disentanglement import disentanglement_figure as disentanglement_figure
 from ._figures_labels import labels_figure as labels_figure
 from ._figures_noise import noise_curve_figure as noise_curve_figure
 from ._figures_optimum import curves_figure as curves_figure
