@@ -14,7 +14,7 @@ CARRIERS = {
     "Ball", "BoxIntegral", "Certificate", "ContinuousBound", "DataSample", "Estimate",
     "GaussianLabelQ", "GridRule", "ImportanceBound", "LatentBoxes", "LatentPanels", "NaiveQ",
     "LogDensity", "OptimalProductQ", "PosteriorAverages", "ProductSums",
-    "TrapezoidGrid",
+    "SobolDensity", "TrapezoidGrid",
 }  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from ._latent_use import LatentUse as LatentUse
 from ._latent_use import latent_use as latent_use
 from ._noise_refit import own_refit as own_refit
 from ._prediction import Comparison as Comparison
+from ._prediction import checked_optima as checked_optima
 from ._prediction import own_evaluation as own_evaluation
 from ._prediction import predicted_optima as predicted_optima
 from ._sample_judging import SampleJudged as SampleJudged

@@ -1,4 +1,5 @@
 # The face of this room: what other rooms and users import, each name once.
+from ._averages import PosteriorAverages as PosteriorAverages
 from ._averages import averages_on_boxes as averages_on_boxes
 from ._averaging import PMO_TOLERANCE as PMO_TOLERANCE
 from ._continuous_figures import CONTINUOUS_FAMILIES as CONTINUOUS_FAMILIES
