@@ -24,14 +24,10 @@ from typing import Any
 import torch
 
 from neural._label_networks import LabelNetworks
-from neural._label_objectives import (
-    Constants,
-    gaussian,
-    latent_kl,
-    latent_log_ratio,
-    log_normal,
-)
+from neural._label_objectives import Constants, latent_log_ratio, log_normal
 from neural._label_posteriors import LabelPosterior
+from neural._networks import gaussian
+from neural._objectives import latent_kl
 
 #: What U of a method may be.
 CONTINUOUS_BOUNDS = {"vae": ("elbo",), "lin": ("elbo",), "iwae": ("inside", "pairs")}

@@ -1,11 +1,13 @@
 """Makes the training batches: fresh draws from p(x), or parts of a fixed sample.
 
-Everything lies on the training device; a step copies nothing from the host.
+Everything lies on the training device; a step copies nothing from the host, but for fresh draws of
+a ground truth with several latents.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -113,6 +115,65 @@ class PopulationSource:
 
     def restore(self, state: Any) -> None:
         """Do nothing."""
+
+
+class DecoderSource:
+    """Draws fresh x from the p(x) of a decoder of several latents, of which f is asked every time.
+
+    Atoms that stand for all of z, as :class:`Pool` has them for one latent, would have to be too
+    many; what is evaluated here is a batch, on the host.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+        Of any K.
+    batch : int
+        B.
+    generator : torch.Generator
+        On the device.
+    device : str
+    """
+
+    def __init__(self, model: GenerativeModel, batch: int, generator: Any, device: str) -> None:
+        self.batch = batch
+        self._model, self._device = model, device
+        self._sigma = torch.from_numpy(model.sigma.copy()).float().to(device)
+        dim = model.latent_dim + model.data_dim
+        self._points = ShiftedPoints(batch, dim, generator, device)
+
+    def draw(self, streams: int = 1) -> Any:
+        """Return the next mini-batch of each stream, independent of the others."""
+        latents = self._model.latent_dim
+        normal = self._points.normal(streams)
+        z = normal[..., :latents].double().cpu().numpy().reshape(-1, latents)
+        f = self._model.decoder(z if latents > 1 else z[:, 0])
+        mean = torch.from_numpy(f).float().to(self._device).view(streams, self.batch, -1)
+        return mean + normal[..., latents:] * self._sigma
+
+    def state(self) -> None:
+        """Return nothing: the draws depend on the generator alone."""
+
+    def restore(self, state: Any) -> None:
+        """Do nothing."""
+
+
+def fresh_draws(model: GenerativeModel, device: str) -> Callable[[int, Any], Source]:
+    """Return how fresh draws from a model's p(x) are made, from a batch's size and a generator.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+        Of any K; f of one latent is evaluated here, once.
+    device : str
+
+    Returns
+    -------
+    callable
+    """
+    if model.latent_dim > 1:
+        return lambda batch, generator: DecoderSource(model, batch, generator, device)
+    pool = Pool.of(model, device)
+    return lambda batch, generator: PopulationSource(pool, batch, generator)
 
 
 class SampleSource:

@@ -12,8 +12,9 @@ from scipy.special import ndtri
 
 from neural._flat_adam import FlatAdam
 from neural._networks import BatchedMLP
+from neural._points import ROOTS
 from neural._threads import one_thread
-from theorycheck.arrays import Flags, Latents
+from theorycheck.arrays import Flags, LatentsOfAnyK
 from theorycheck.errors import TheorycheckError
 from theorycheck.progress import Advance
 
@@ -26,6 +27,8 @@ _STEPS, _ROUNDS = 1_500, 4
 #: Points a step, and points in all: latents for the decoder, data for the encoder.
 _BATCH, POOL = 256, 8_192
 _RATE, _FINAL_RATE = 1e-2, 1e-4
+#: Latents a side of the grid whose outer part is added, by K.
+_EDGES = {2: 33, 3: 13}
 #: Ridge of the last layer's least squares, relative to the mean square of its inputs.
 _RIDGE = 1e-9
 
@@ -34,15 +37,34 @@ class FittingError(TheorycheckError):
     """A network cannot be brought to the ground truth."""
 
 
-def fitted_latents() -> tuple[Latents, Flags]:
-    """Return the latents that decoders are fitted at, (n,), and which are spread as the prior is.
+def fitted_latents(latents: int = 1) -> tuple[LatentsOfAnyK, Flags]:
+    """Return the latents that decoders are fitted at, and which of them are spread as the prior is.
 
-    Medians of cells of equal mass, with the outermost latents added: an error out there would not
-    show in the mean, but a posterior can sit there.
+    Medians of cells of equal mass, of more latents than one a Kronecker sequence, with the
+    outermost latents added: an error out there would not show in the mean, but a posterior can sit
+    there.
+
+    Parameters
+    ----------
+    latents : int
+        K.
+
+    Returns
+    -------
+    z : ndarray, shape (n,) for one latent, (n, K) for more
+    inner : ndarray of bool, shape (n,)
     """
+    if latents > 1:
+        index = np.arange(latents * POOL) + 0.5
+        later = [(index * ROOTS[latents] ** k) % 1.0 for k in range(1, latents)]
+        spread = ndtri(np.stack([index / index.size, *later], axis=1))
+        edge = np.linspace(-5.0, 5.0, _EDGES[latents])
+        outer = np.stack(np.meshgrid(*latents * [edge]), axis=-1).reshape(-1, latents)
+        outer = outer[np.abs(outer).max(axis=1) > 3.0]
+        return np.concatenate([spread, outer]), np.arange(len(spread) + len(outer)) < len(spread)
     quantile = (np.arange(POOL) + 0.5) / POOL
-    latents = np.concatenate([ndtri(quantile), np.linspace(-5.0, 5.0, POOL // 8)])
-    return latents, np.arange(latents.size) < POOL
+    z = np.concatenate([ndtri(quantile), np.linspace(-5.0, 5.0, POOL // 8)])
+    return z, np.arange(z.size) < POOL
 
 
 def fit_decoder(

@@ -28,7 +28,8 @@ from typing import Any, NamedTuple
 import torch
 
 from neural._label_networks import LabelNetworks, with_labels, with_own_label
-from neural._networks import capped
+from neural._networks import gaussian
+from neural._objectives import latent_kl
 from theorycheck.errors import SettingError, nearest
 
 #: What U of a method may be.
@@ -146,12 +147,6 @@ def unlabelled_posterior(networks: LabelNetworks, x: Any) -> tuple[Any, Any]:
     return mean.view(shape), log_scale.view(shape)
 
 
-def latent_kl(mean: Any, log_scale: Any) -> Any:
-    """Return KL[N(μ, s²) ‖ N(0, I)] for μ and log s of shape (…, K), nats."""
-    each = 0.5 * (mean.square() + torch.exp(2.0 * log_scale) - 1.0) - log_scale
-    return each.sum(-1)
-
-
 def checked_bound(
     method: str, bound: str | None, bounds: Mapping[str, tuple[str, ...]] = BOUNDS
 ) -> str:
@@ -178,12 +173,6 @@ def checked_bound(
             raise SettingError(f"the bound {bound} is not one of --method {method}: {known[0]} is")
         raise SettingError(f"there is no bound '{bound}': {nearest(bound, known)}")
     return bound
-
-
-def gaussian(output: Any) -> tuple[Any, Any]:
-    """Return μ and log s, each (…, K), of the output (…, 2K) of an encoder."""
-    latents = output.shape[-1] // 2
-    return output[..., :latents], capped(output[..., latents:])
 
 
 def latent_log_ratio(z: Any, noise: Any, log_scale: Any) -> Any:

@@ -10,7 +10,7 @@ from scipy.special import ndtri
 
 from neural._data import POOL, Pool
 from neural._label_data import LabelBatch
-from neural._points import GOLDEN, ShiftedPoints, normal_quantile
+from neural._points import ROOTS, ShiftedPoints, normal_quantile
 from theorycheck.models import ContinuousLabelModel, LabelledModel
 
 
@@ -70,7 +70,7 @@ class ContinuousPool:
 
     def __init__(self, data: ContinuousLabelModel, device: str) -> None:
         index = np.arange(POOL) + 0.5
-        y, z = ndtri(index / POOL), ndtri((index * GOLDEN) % 1.0)
+        y, z = ndtri(index / POOL), ndtri((index * ROOTS[2]) % 1.0)
         self._y = torch.from_numpy(y).float().to(device)
         self._values = torch.from_numpy(data.decoder(y, z)).float().to(device)
         self.sigma = torch.from_numpy(data.sigma.copy()).float().to(device)

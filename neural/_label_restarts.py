@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from neural._fits import POOL, fit_decoder, fitted_latents
 from neural._label_networks import with_labels
 from neural._label_trainer import LabelTrainer
-from neural._points import GOLDEN
 from neural._q_fits import fit_classes, fit_gaussian
 from neural._streams import Stream, stream_seed
 from neural._threads import one_thread
@@ -18,9 +15,6 @@ from theorycheck.inference import CONDITIONAL
 from theorycheck.models import ContinuousLabelModel
 from theorycheck.objectives import LabelledObjective
 from theorycheck.progress import NO_PROGRESS, Progress
-
-Array = NDArray[np.float64]
-
 
 #: Steps of the inference networks alone, with the decoder at a continuous label's ground truth.
 _INFERENCE_STEPS = 1_000
@@ -71,11 +65,11 @@ def start_labelled_at_truth(trainer: LabelTrainer, progress: Progress = NO_PROGR
         exact = objective.exact(data)
         own, best = (exact.bound(points, family) for family in (CONDITIONAL, objective.family))
         x = torch.from_numpy(points).float().to(device)
-        mean, scale = own.mean.ravel(), own.scale.ravel()
+        mean, scale = own.mean.reshape(-1, 1), own.scale.reshape(-1, 1)
         both = with_labels(x[None], data.count)[0]
         fit_gaussian(networks.encoder, rows, both, mean, scale, generator, advance)
         if networks.shared is not None:
-            mean, scale = best.mean[0], best.scale[0]
+            mean, scale = best.mean[0][:, None], best.scale[0][:, None]
             fit_gaussian(networks.shared, rows, x, mean, scale, generator, advance)
         fit_classes(networks.classifier, rows, x, best.log_class_posterior, generator, advance)
 
@@ -85,7 +79,7 @@ def _start_continuous(
 ) -> None:
     generator = torch.Generator().manual_seed(stream_seed(trainer.settings, Stream.TRUTH_FIT))
     with progress.task("fitting the ground truth", None) as advance:
-        pairs, inner = _fitted_pairs()
+        pairs, inner = fitted_latents(2)
         fit_decoder(
             trainer.networks.decoder,
             rows,
@@ -98,13 +92,3 @@ def _start_continuous(
         )
         with one_thread():
             trainer.train_inference(_INFERENCE_STEPS, rows, advance)
-
-
-def _fitted_pairs() -> tuple[Array, NDArray[np.bool_]]:
-    """Return pairs (z, y) that decoders are fitted at: as the prior has them, and further out."""
-    index = np.arange(2 * POOL) + 0.5
-    spread = ndtri(np.stack([index / index.size, (index * GOLDEN) % 1.0], axis=1))
-    edge = np.linspace(-5.0, 5.0, 33)
-    outer = np.stack(np.meshgrid(edge, edge), axis=2).reshape(-1, 2)
-    outer = outer[np.abs(outer).max(axis=1) > 3.0]
-    return np.concatenate([spread, outer]), np.arange(len(spread) + len(outer)) < len(spread)

@@ -27,8 +27,6 @@ class LabelSettings:
         What U and L are: for iwae the importance average inside the sum over y (the default), or
         one over (y, z); see :mod:`neural._label_objectives`, and for a continuous label
         :mod:`neural._continuous_label_objectives`.
-    latents : int
-        K.
     keep_best : bool
         Keep each restart as it was when its objective on the validation data was lowest (early
         stopping), not as it is after the last step.
@@ -36,14 +34,13 @@ class LabelSettings:
     Raises
     ------
     SettingError
-        If the method has no such bound, there is no latent, the estimator is not reparametrised,
-        nothing is left to train on, or the family is that of a limit.
+        If the method has no such bound, the estimator is not reparametrised, nothing is left to
+        train on, or the family is that of a limit.
     """
 
     training: TrainingSettings
     objective: LabelledObjective | ContinuousObjective = field(default_factory=LabelledObjective)
     bound: str | None = None
-    latents: int = 1
     keep_best: bool = False
 
     def __post_init__(self) -> None:
@@ -55,8 +52,6 @@ class LabelSettings:
                 f"{NAIVE_IWAE.key} is the limit of infinitely many draws: train method iwae with "
                 f"the family {NAIVE_CONDITIONAL.key}"
             )
-        if self.latents < 1:
-            raise SettingError(f"a decoder needs a latent at least, not {self.latents}")
         if self.training.estimator != "reparametrised":
             raise SettingError(
                 f"networks with labels are trained by reparametrised gradients, not by "
@@ -65,6 +60,11 @@ class LabelSettings:
         unlabelled, labelled, _ = self.objective.weights
         if unlabelled == 0.0 and labelled == 0.0:
             raise SettingError("nothing is trained: all is labelled, and gamma is 0")
+
+    @property
+    def latents(self) -> int:
+        """Return K of the networks."""
+        return self.training.latents
 
     @property
     def continuous(self) -> bool:
@@ -84,7 +84,6 @@ class LabelSettings:
         objective: LabelledObjective | ContinuousObjective | None = None,
         *,
         bound: str | None = None,
-        latents: int = 1,
         keep_best: bool = False,
         **given: Any,
     ) -> LabelSettings:
@@ -95,7 +94,6 @@ class LabelSettings:
         method : {"vae", "iwae", "lin"}
         objective : LabelledObjective or ContinuousObjective, optional
         bound : str, optional
-        latents : int
         keep_best : bool
         given
             Settings of :class:`neural.TrainingSettings`.
@@ -105,7 +103,7 @@ class LabelSettings:
         LabelSettings
         """
         training = TrainingSettings.of(method, **given)
-        return cls(training, objective or LabelledObjective(), bound, latents, keep_best)
+        return cls(training, objective or LabelledObjective(), bound, keep_best)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
@@ -113,6 +111,5 @@ class LabelSettings:
             **self.training.to_dict(),
             **self.objective.to_dict(),
             "bound": self.bound,
-            "latents": self.latents,
             "keep_best": self.keep_best,
         }

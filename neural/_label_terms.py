@@ -17,7 +17,6 @@ from neural._label_networks import LabelNetworks
 from neural._label_objectives import (
     Constants,
     class_log_posterior,
-    gaussian,
     label_term,
     labelled_bound,
     unlabelled_bound,
@@ -26,7 +25,7 @@ from neural._label_objectives import (
 from neural._label_posteriors import GaussianLabel, LabelPosterior, TableLabel
 from neural._label_settings import LabelSettings
 from neural._lagging import label_information, pair_information
-from neural._networks import Architecture
+from neural._networks import Architecture, gaussian
 from neural._stepper import INFORMATION_POINTS, for_restarts
 from neural._streams import Stream, stream_seed
 from theorycheck.inference import FACTORISED, FLEXIBLE, NAIVE

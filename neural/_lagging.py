@@ -80,15 +80,15 @@ class AggressivePhase:
 
 
 def mutual_information(mean: Any, log_scale: Any, noise: Any) -> Any:
-    """Estimate I_q(x; z) = E_x KL[q(z|x) ‖ q(z)] over a set of x.
+    """Estimate I_q(x; z) = E_x KL[q(z|x) ‖ q(z)] over a set of x, of all latents together.
 
     q(z) is the average of the q(z|x) of the set itself, so the estimate lies below log n.
 
     Parameters
     ----------
-    mean, log_scale : Tensor, shape (R, n)
+    mean, log_scale : Tensor, shape (R, n, K)
         Mean and log standard deviation of q(z|x).
-    noise : Tensor, shape (R or 1, n)
+    noise : Tensor, shape (R or 1, n, K)
         ε; one draw of z for each x.
 
     Returns
@@ -97,9 +97,8 @@ def mutual_information(mean: Any, log_scale: Any, noise: Any) -> Any:
         Nats.
     """
     z = mean + log_scale.exp() * noise
-    own = -0.5 * noise.square() - log_scale
-    mixture = _log_mixture(z[..., None], mean[..., None], log_scale[..., None])
-    return (own - mixture).mean(1)
+    own = (-0.5 * noise.square() - log_scale).sum(-1)
+    return (own - _log_mixture(z, mean, log_scale)).mean(1)
 
 
 def label_information(mean: Any, log_scale: Any, log_r: Any, noise: Any) -> Any:

@@ -297,8 +297,14 @@ def capped(log_scale: Any) -> Any:
     return LARGEST_LOG_SCALE - nn.functional.softplus(LARGEST_LOG_SCALE - log_scale)
 
 
+def gaussian(output: Any) -> tuple[Any, Any]:
+    """Return μ and log s, each (…, K), of the output (…, 2K) of an encoder."""
+    latents = output.shape[-1] // 2
+    return output[..., :latents], capped(output[..., latents:])
+
+
 class EncoderModule(nn.Module):  # type: ignore[misc]
-    """Makes an encoder a module that maps x (n, D) to μ and log s, (n, 2).
+    """Makes an encoder a module that maps x (n, D) to μ and log s, (n, 2K).
 
     Parameters
     ----------
@@ -312,5 +318,4 @@ class EncoderModule(nn.Module):  # type: ignore[misc]
 
     def forward(self, x: Any) -> Any:
         """Return μ and log s."""
-        output = self.network(x)
-        return torch.stack([output[:, 0], capped(output[:, 1])], dim=1)
+        return torch.cat(gaussian(self.network(x)), dim=1)

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from neural._networks import capped
+from neural._networks import gaussian
 from theorycheck.errors import SettingError, nearest
 
 ESTIMATORS = ("reparametrised", "dreg", "rws")
@@ -43,10 +43,22 @@ class Loss(NamedTuple):
     bound: Any
 
 
-def posterior_parameters(encoder: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
-    """Return μ and log s, each (R, B), of x of shape (R or 1, B, D)."""
-    output = encoder(x)
-    return output[..., 0], capped(output[..., 1])
+def latent_kl(mean: Any, log_scale: Any, variance: Any = None) -> Any:
+    """Return KL[Π N(μ_k, s_k²) ‖ N(0, I)], nats: the sum over the last dimension, the latents.
+
+    Parameters
+    ----------
+    mean, log_scale : Tensor, shape (…, K)
+        μ and log s.
+    variance : Tensor, shape (…, K), optional
+        s², where it is known already.
+
+    Returns
+    -------
+    Tensor, shape (…)
+    """
+    square = torch.exp(2.0 * log_scale) if variance is None else variance
+    return (0.5 * (mean.square() + square - 1.0) - log_scale).sum(-1)
 
 
 def reconstruction(decoder: Callable[[Any], Any], log_variance: Any, x: Any, z: Any) -> Any:
@@ -55,18 +67,19 @@ def reconstruction(decoder: Callable[[Any], Any], log_variance: Any, x: Any, z: 
     Parameters
     ----------
     decoder : callable
-        (R, n, 1) to (R, n, D).
+        (R, n, K) to (R, n, D).
     log_variance : Tensor, shape (R, D)
         log σ².
     x : Tensor, shape (R or 1, B, D)
-    z : Tensor, shape (R, S, B)
+    z : Tensor, shape (R, S, B, K)
 
     Returns
     -------
     Tensor, shape (R, S, B)
     """
-    restarts, samples, batch = z.shape
-    f = decoder(z.reshape(restarts, samples * batch, 1)).view(restarts, samples, batch, -1)
+    restarts, samples, batch, latents = z.shape
+    flat = z.reshape(restarts, samples * batch, latents)
+    f = decoder(flat).view(restarts, samples, batch, -1)
     precision = torch.exp(-log_variance)[:, None, None, :]
     square = ((f - x[:, None]).square() * precision).sum(-1)
     return 0.5 * (square + (log_variance + _LOG_2PI).sum(-1)[:, None, None])
@@ -84,20 +97,20 @@ def negative_elbo(
     Parameters
     ----------
     encoder, decoder : callable
-        (R or 1, B, D) to (R, B, 2); (R, n, 1) to (R, n, D).
+        (R or 1, B, D) to (R, B, 2K); (R, n, K) to (R, n, D).
     log_variance : Tensor, shape (R, D)
     x : Tensor, shape (R or 1, B, D)
-    noise : Tensor, shape (R, S, B)
+    noise : Tensor, shape (R, S, B, K)
         ε; the S draws are averaged.
 
     Returns
     -------
     Loss
     """
-    mean, log_scale = posterior_parameters(encoder, x)
+    mean, log_scale = gaussian(encoder(x))
     scale = log_scale.exp()
     z = torch.addcmul(mean[:, None], scale[:, None], noise)
-    kl = 0.5 * (mean.square() + scale.square() - 1.0) - log_scale
+    kl = latent_kl(mean, log_scale, scale.square())
     loss = kl + reconstruction(decoder, log_variance, x, z).mean(1)
     return Loss(loss, loss.detach())
 
@@ -122,22 +135,23 @@ def negative_iwae(
     -------
     Loss
     """
-    mean, log_scale = posterior_parameters(encoder, x)
+    mean, log_scale = gaussian(encoder(x))
     scale = log_scale.exp()
     z = torch.addcmul(mean[:, None], scale[:, None], noise)
     share: list[Any] = []
     if estimator == "dreg" and z.requires_grad:
-        z.register_hook(lambda gradient: gradient * share[0])
+        z.register_hook(lambda gradient: gradient * share[0][..., None])
     if estimator == "rws":
         z = z.detach()
     if estimator == "reparametrised":
         # log q at its own draw: the dependence through (z − μ)/s = ε cancels.
-        log_q = -0.5 * (noise.square() + _LOG_2PI) - log_scale[:, None]
+        log_q = (-0.5 * (noise.square() + _LOG_2PI) - log_scale[:, None]).sum(-1)
     else:
         fixed_mean, fixed_scale = mean.detach()[:, None], log_scale.detach()[:, None]
         offset = (z - fixed_mean) * torch.exp(-fixed_scale)
-        log_q = -0.5 * (offset.square() + _LOG_2PI) - fixed_scale
-    log_joint = -0.5 * (z.square() + _LOG_2PI) - reconstruction(decoder, log_variance, x, z)
+        log_q = (-0.5 * (offset.square() + _LOG_2PI) - fixed_scale).sum(-1)
+    log_prior = (-0.5 * (z.square() + _LOG_2PI)).sum(-1)
+    log_joint = log_prior - reconstruction(decoder, log_variance, x, z)
     log_w = log_joint - log_q
     total = torch.logsumexp(log_w, dim=1)
     bound = math.log(noise.shape[1]) - total
@@ -148,7 +162,7 @@ def negative_iwae(
     if estimator == "dreg":
         return Loss(-(weight * log_w).sum(1), bound.detach())
     offset = (z - mean[:, None]) * torch.exp(-log_scale[:, None])
-    proposal = -0.5 * offset.square() - log_scale[:, None]
+    proposal = (-0.5 * offset.square() - log_scale[:, None]).sum(-1)
     return Loss(-(weight * (log_joint + proposal)).sum(1), bound.detach())
 
 

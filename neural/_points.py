@@ -9,8 +9,9 @@ import torch
 #: Uniform numbers are kept this far from 0 and 1, where a normal quantile would be infinite. What
 #: is cut off has a mass of 2e-9 a coordinate.
 EDGE = 1e-9
-#: 1/φ of the golden ratio φ: multiples of it modulo one are spread most evenly.
-GOLDEN = 0.6180339887498949
+#: 1/g for g^K = g + 1, by K: multiples of its first K − 1 powers modulo one, beside i/n, are spread
+#: evenly. For two it is that of the golden ratio.
+ROOTS = {2: 0.6180339887498949, 3: 0.7548776662466927}
 
 
 class ShiftedPoints:

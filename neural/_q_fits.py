@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float64
 
 from neural._fits import descend, part, put
-from neural._networks import BatchedMLP
-from neural._objectives import posterior_parameters
+from neural._networks import BatchedMLP, gaussian
 from neural._threads import one_thread
-from theorycheck.arrays import PerClass, PerPoint
+from theorycheck.arrays import Array, PerClass
 from theorycheck.progress import Advance
 
 #: Logarithms of shares of classes below this are taken for it.
@@ -23,8 +23,8 @@ def fit_gaussian(
     encoder: BatchedMLP,
     rows: int,
     inputs: Any,
-    mean: PerPoint,
-    scale: PerPoint,
+    mean: Float64[Array, "n K"],
+    scale: Float64[Array, "n K"],
     generator: Any,
     advance: Advance,
 ) -> float:
@@ -37,7 +37,7 @@ def fit_gaussian(
     rows : int
         How many.
     inputs : Tensor, shape (n, in)
-    mean, scale : ndarray, shape (n,)
+    mean, scale : ndarray, shape (n, K)
         μ and s of the q that is wanted.
     generator : torch.Generator
         On the CPU.
@@ -53,10 +53,10 @@ def fit_gaussian(
     log_scale = torch.from_numpy(np.log(scale)).float().to(inputs.device)
 
     def kl(index: Any) -> Any:
-        own_mean, own_log_scale = posterior_parameters(network, inputs[index][None])
+        own_mean, own_log_scale = gaussian(network(inputs[index][None]))
         wider = own_log_scale - log_scale[index]
         moved = (own_mean - wanted[index]).square() * torch.exp(-2.0 * own_log_scale)
-        return (wider + 0.5 * (torch.exp(-2.0 * wider) + moved - 1.0)).mean(1)
+        return (wider + 0.5 * (torch.exp(-2.0 * wider) + moved - 1.0)).sum(-1).mean(1)
 
     return _fitted(network, encoder, rows, kl, len(inputs), generator, advance)
 

@@ -12,6 +12,7 @@ from theorycheck.evaluation import (
     Comparison,
     Distance,
     Judged,
+    checked_optima,
     judge,
     own_evaluation,
 )
@@ -73,6 +74,7 @@ class RunResult:
             "model": trained.trainer.model.name,
             "method": settings.method,
             "samples": settings.samples,
+            "latents": settings.latents,
             "settings": settings.to_dict(),
             "device": trained.trainer.device,
             "seconds": trained.seconds,
@@ -99,7 +101,8 @@ def judge_run(
         The run.
     predicted : mapping of str to PredictedOptimum, optional
         Optima of the same objective, by name, the unrestricted one first; see
-        :func:`theorycheck.evaluation.predicted_optima`.
+        :func:`theorycheck.evaluation.predicted_optima`. Those of decoders with fewer latents than
+        the networks have are no bound for these, and refused.
     tolerance : float
         Error radius wanted for every PMO, nats.
     details : bool
@@ -110,8 +113,15 @@ def judge_run(
     Returns
     -------
     RunResult
+
+    Raises
+    ------
+    SettingError
+        If an optimum is one of decoders with fewer latents.
     """
     restarts = []
+    latents = trained.settings.latents
+    optima = checked_optima(predicted or {}, latents)
     with progress.task("judging the restarts", trained.settings.restarts) as advance:
         for number in range(trained.settings.restarts):
             chosen = number == trained.selected
@@ -119,13 +129,14 @@ def judge_run(
                 judge(
                     trained.model(number),
                     trained.trainer.model,
-                    encoder_of_module(trained.encoder(number)) if chosen else None,
+                    encoder_of_module(trained.encoder(number), latents=latents) if chosen else None,
                     details=details and chosen,
                     seed=trained.settings.seed,
                     tolerance=tolerance,
+                    # What one costs, the others do.
+                    progress=NO_PROGRESS if number else progress,
                 )
             )
             advance(1)
-    optima = dict(predicted or {})
     evaluation = own_evaluation(restarts[trained.selected], optima, progress)
     return RunResult(trained, tuple(restarts), evaluation, optima)

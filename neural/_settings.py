@@ -9,6 +9,7 @@ from typing import Any
 
 from neural._objectives import checked_objective
 from theorycheck.errors import MissingExtraError, SettingError, nearest
+from theorycheck.models import MOST_LATENTS
 from theorycheck.objectives import ELBO, Objective, objective_of
 
 #: Steps by method: those of the VAE bring the selected of ten restarts to 0.001 to 0.012 nats above
@@ -55,6 +56,8 @@ class TrainingSettings:
         True if σ² is trained, starting at the model's.
     noise_start : float
         Factor on that start, so that σ² need not begin at the answer.
+    latents : int
+        K of the networks, 1, 2 or 3, whatever the number of latents of the ground truth.
     validation_share : float
         Share of a fixed sample that is kept for validation.
     epoch : int
@@ -85,6 +88,7 @@ class TrainingSettings:
     clip: float = 10.0
     learn_noise: bool = False
     noise_start: float = 1.0
+    latents: int = 1
     validation_share: float = 0.2
     epoch: int = 50
     seed: int = 0
@@ -102,6 +106,11 @@ class TrainingSettings:
         for name in ("restarts", "steps", "batch", "epoch", "seeds"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 1 <= self.latents <= MOST_LATENTS:
+            raise SettingError(
+                f"networks of 1 to {MOST_LATENTS} latents are trained, not of {self.latents}: all "
+                "of z is integrated over to evaluate them"
+            )
         if self.from_truth is not None and not 0 <= self.from_truth <= self.restarts:
             raise SettingError(
                 f"{self.from_truth} of {self.restarts} restarts cannot start at the ground truth"

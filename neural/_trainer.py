@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from neural._data import Pool, PopulationSource, SampleSource
+from neural._data import SampleSource, fresh_draws
 from neural._lagging import mutual_information
-from neural._networks import Architecture, BatchedMLP
-from neural._objectives import Loss, negative_elbo, negative_iwae, posterior_parameters
+from neural._networks import Architecture, BatchedMLP, gaussian
+from neural._objectives import Loss, negative_elbo, negative_iwae
 from neural._points import ShiftedPoints
 from neural._settings import TrainingSettings
 from neural._stepper import CHUNK, INFORMATION_POINTS, VALIDATION, Stepper, averaged
@@ -40,7 +40,9 @@ class Trainer(Stepper):
     ) -> None:
         self.model = model
         self.name = model.name
-        self.architecture = Architecture(model.data_dim, settings.hidden, settings.activation)
+        self.architecture = Architecture(
+            model.data_dim, settings.hidden, settings.activation, settings.latents
+        )
         restarts = settings.restarts
         weights = torch.Generator().manual_seed(stream_seed(settings, Stream.WEIGHTS))
         self.encoder = BatchedMLP(
@@ -67,14 +69,20 @@ class Trainer(Stepper):
             decoder.leaves.pop()
         super().__init__(settings, device, self.encoder, decoder)
         if training is None:
-            pool = Pool.of(model, device)
-            self.source = PopulationSource(pool, settings.batch, self.generator)
-            self.validation = _fresh_points(pool, stream_seed(settings, Stream.VALIDATION))
+            fresh = fresh_draws(model, device)
+            self.source = fresh(settings.batch, self.generator)
+            generator = torch.Generator(device).manual_seed(
+                stream_seed(settings, Stream.VALIDATION)
+            )
+            self.validation = _in_random_order(fresh(VALIDATION, generator).draw()[0], generator)
         else:
             self.source = SampleSource(training, settings.batch, self.generator, device)
             self.validation = torch.from_numpy(validation).float().to(device)
             self.epoch = max(1, len(training) // self.source.batch)
-        self._points = ShiftedPoints(self.source.batch, 1, self.generator, device)
+        # Of several latents, a first coordinate that only rises along the batch is left out: it
+        # would go along with the latents of the batch, which rise too.
+        columns = settings.latents + (settings.latents > 1)
+        self._points = ShiftedPoints(self.source.batch, columns, self.generator, device)
 
     @property
     def log_variance(self) -> Any:
@@ -125,8 +133,9 @@ class Trainer(Stepper):
     def _bound_of_each(self, x: Any, count: int, generator: Any) -> Any:
         """Return the negative bound of every restart at every x, shape (R, n)."""
         size, restarts = len(x), self.settings.restarts
-        noise = torch.randn((1, count, size), generator=generator, device=self.device)
-        noise = noise.expand(restarts, -1, -1)
+        shape = (1, count, size, self.settings.latents)
+        noise = torch.randn(shape, generator=generator, device=self.device)
+        noise = noise.expand(restarts, -1, -1, -1)
         objective = negative_elbo if self.settings.method != "iwae" else negative_iwae
         with torch.no_grad():
             parts = (self.encoder, self.decoder, self.log_variance, x[None], noise)
@@ -135,9 +144,9 @@ class Trainer(Stepper):
     def _loss(self) -> Loss:
         settings, x = self.settings, self._batch()
         if settings.samples == 1:
-            noise = self._points.normal(settings.restarts).transpose(1, 2)
+            noise = self._points.normal(settings.restarts)[:, None, :, -settings.latents :]
         else:
-            shape = (settings.restarts, settings.samples, self.source.batch)
+            shape = (settings.restarts, settings.samples, self.source.batch, settings.latents)
             noise = torch.randn(shape, generator=self.generator, device=self.device)
         parts = (self.encoder, self.decoder, self.log_variance, x, noise)
         if settings.method == "iwae":
@@ -151,15 +160,13 @@ class Trainer(Stepper):
     def _information(self) -> Any:
         x = self.validation[:INFORMATION_POINTS]
         with torch.no_grad():
-            mean, log_scale = posterior_parameters(self.encoder, x[None])
+            mean, log_scale = gaussian(self.encoder(x[None]))
         seed = stream_seed(self.settings, Stream.INFORMATION)
         generator = torch.Generator(self.device).manual_seed(seed)
-        noise = torch.randn((1, len(x)), generator=generator, device=self.device)
+        shape = (1, len(x), self.settings.latents)
+        noise = torch.randn(shape, generator=generator, device=self.device)
         return mutual_information(mean, log_scale, noise)
 
 
-def _fresh_points(pool: Pool, seed: int) -> Any:
-    """Draw validation points from p(x), in random order."""
-    generator = torch.Generator(pool.device).manual_seed(seed)
-    x = PopulationSource(pool, VALIDATION, generator).draw()[0]
-    return x[torch.randperm(len(x), generator=generator, device=pool.device)]
+def _in_random_order(x: Any, generator: Any) -> Any:
+    return x[torch.randperm(len(x), generator=generator, device=x.device)]

@@ -66,7 +66,7 @@ class Trained(Finished):
         return from_torch_module(self.trainer.decoder.module(restart), name)
 
     def encoder(self, restart: int) -> Any:
-        """Return a restart's encoder as a module in float64: (n, D) to μ and log s, (n, 2)."""
+        """Return a restart's encoder as a module in float64: (n, D) to μ and log s, (n, 2K)."""
         return EncoderModule(self.trainer.encoder.module(restart))
 
     def start(self, restart: int) -> tuple[GenerativeModel, Any]:

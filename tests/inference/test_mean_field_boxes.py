@@ -186,7 +186,7 @@ def test_it_is_an_exact_model() -> None:
     np.testing.assert_allclose(np.cov(draws.x.reshape(-1, 2).T), known.covariance, rtol=0.5)
     with pytest.raises(ModelError, match="needs D <= 2"):
         linear(3, 0)[0].grid(0.7)
-    with pytest.raises(ModelError, match="this is for two"):
+    with pytest.raises(ModelError, match="this is for two or three"):
         MeanFieldBoxes(load_model("figure8"))
 
 

@@ -264,7 +264,7 @@ def test_information_of_y_and_z() -> None:
     noise = torch.randn(1, 2, 400, 1, generator=torch.Generator().manual_seed(0))
     mean = torch.randn(1, 1, 400, 1, generator=torch.Generator().manual_seed(1))
     scale = torch.zeros(1, 1, 400, 1)
-    plain = mutual_information(mean[:, 0, :, 0], scale[:, 0, :, 0], noise[:, 0, :, 0])
+    plain = mutual_information(mean[:, 0], scale[:, 0], noise[:, 0])
     found = label_information(mean, scale, torch.zeros(1, 1, 400), noise[:, :1])
     assert found == pytest.approx(plain)
     # z says nothing of x; y tells two groups apart, or nothing.

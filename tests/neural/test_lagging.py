@@ -63,20 +63,20 @@ def test_state_round_trip() -> None:
 
 
 def test_mutual_information() -> None:
-    noise = torch.randn(1, 400, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(1, 400, 1, generator=torch.Generator().manual_seed(0))
     count = torch.arange(400.0)
-    mean = torch.stack([torch.zeros(400), 1e3 * count, 1e3 * (count % 4)])
-    scale = torch.zeros(3, 400)
+    mean = torch.stack([torch.zeros(400), 1e3 * count, 1e3 * (count % 4)])[..., None]
+    scale = torch.zeros(3, 400, 1)
     found = mutual_information(mean, scale, noise)
     # No information; each x its own latent; four groups of x.
     assert found.tolist() == pytest.approx([0.0, math.log(400.0), math.log(4.0)], abs=1e-4)
 
 
-def test_mutual_information_of_gaussians() -> None:
-    # μ ~ N(0, 4), s = 1: I = ½ log(1 + 4).
+@pytest.mark.parametrize("latents", [1, 2])
+def test_mutual_information_of_gaussians(latents: int) -> None:
+    # μ ~ N(0, 4), s = 1: I = ½ log(1 + 4) for each latent, all of them together.
     generator = torch.Generator().manual_seed(0)
-    mean = 2.0 * torch.randn(1, 2000, generator=generator)
-    found = mutual_information(
-        mean, torch.zeros(1, 2000), torch.randn(1, 2000, generator=generator)
-    )
-    assert float(found[0]) == pytest.approx(0.5 * math.log(5.0), abs=0.08)
+    mean = 2.0 * torch.randn(1, 2000, latents, generator=generator)
+    noise = torch.randn(1, 2000, latents, generator=generator)
+    found = mutual_information(mean, torch.zeros(1, 2000, latents), noise)
+    assert float(found[0]) == pytest.approx(0.5 * latents * math.log(5.0), abs=0.08 * latents)

@@ -115,7 +115,7 @@ def mean_gradient(
     x = X.repeat(COPIES, 1)[None]
     bounds, gradients = [], []
     for _ in range(CHUNKS):
-        shape = (1, samples, x.shape[1])
+        shape = (1, samples, x.shape[1], 1)
         noise = torch.randn(shape, generator=generator, dtype=torch.float64)
         loss = objective(x, noise)
         parts = torch.autograd.grad(loss.surrogate.mean(1).sum(), [*vae.theta, *vae.phi])
@@ -193,7 +193,7 @@ def test_dreg_has_no_noise_where_q_is_the_posterior() -> None:
         raw = 2.0 - torch.log(torch.expm1(2.0 - log_scale))
         return torch.cat([mean * points, raw.expand_as(points)], dim=2)
 
-    noise = torch.randn(1, 20, 50, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(1, 20, 50, 1, generator=torch.Generator().manual_seed(0))
     size = {}
     for estimator in ("reparametrised", "dreg"):
         log_variance = torch.full((1, 1), math.log(0.5))
@@ -227,7 +227,7 @@ def test_rws() -> None:
 def test_restarts_and_samples_are_not_mixed_up() -> None:
     """−log p(x|z) of every restart, sample and x against a loop."""
     generator = torch.Generator().manual_seed(0)
-    z = torch.randn(2, 3, 4, generator=generator)
+    z = torch.randn(2, 3, 4, 1, generator=generator)
     x = torch.randn(1, 4, 2, generator=generator)
     log_variance = torch.randn(2, 2, generator=generator)
     factor = torch.tensor([1.0, -2.0])[:, None, None]
@@ -237,7 +237,7 @@ def test_restarts_and_samples_are_not_mixed_up() -> None:
 
     found = reconstruction(decoder, log_variance, x, z)
     for r, s, b in np.ndindex(2, 3, 4):
-        value = float(z[r, s, b])
+        value = float(z[r, s, b, 0])
         f = torch.tensor([value, value**2]) * float(factor[r])
         normal = torch.distributions.Normal(f, torch.exp(0.5 * log_variance[r]))
         assert float(found[r, s, b]) == pytest.approx(

@@ -14,7 +14,7 @@ CARRIERS = {
     "Ball", "BoxIntegral", "Certificate", "ContinuousBound", "DataSample", "Estimate",
     "GaussianLabelQ", "GridRule", "ImportanceBound", "LatentBoxes", "LatentPanels", "NaiveQ",
     "LogDensity", "OptimalProductQ", "PosteriorAverages", "ProductSums",
-    "Projection", "TrapezoidGrid",
+    "Projection", "SobolDensity", "TrapezoidGrid",
 }  # fmt: skip
 
 

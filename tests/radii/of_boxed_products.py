@@ -39,7 +39,12 @@ def _parts(function: Callable[..., Any]) -> float:
         sums.reference[:], sums.total[:], sums.error[:] = 0.0, 2.0, 6e-3
 
     boxes = SimpleNamespace(
-        centre=np.zeros((7, 1)), sigma=np.ones(1), log_mass=np.zeros(7), radius=np.zeros(7), size=7
+        centre=np.zeros((7, 1)),
+        sigma=np.ones(1),
+        log_mass=np.zeros(7),
+        radius=np.zeros(7),
+        size=7,
+        latent_dim=2,
     )
     _, relative, _, _ = rewired(
         function,
@@ -55,14 +60,13 @@ def _one_box(function: Callable[..., Any], *, unresolved: bool = False, **parts:
     """Add a box of nodes that all have f = c to the sums of one x, 3σ off."""
     boxes = SimpleNamespace(
         centre=np.zeros((1, 1)), sigma=np.ones(1), radius=np.array([2.0]),
-        defect=np.array([1e-3]), log_weight=np.full(144, math.log(1e-4)),
+        defect=np.array([1e-3]), latent_dim=2,
         unresolved=np.array([unresolved]), log_mass=np.array([math.log(0.5)]),
     )  # fmt: skip
     sums = products._Sums(1, 1)
-    nothing = {"rule_error": lambda weight: np.zeros(len(weight))} | parts
-    rewired(function, **nothing)(
-        boxes, sums, np.array([[3.0]]), np.array([0]), 0, np.zeros((144, 1)), False
-    )
+    nothing = {"rule_error": lambda weight, _: np.zeros(len(weight))} | parts
+    nodes = np.full(144, math.log(1e-4)), np.zeros((144, 1))
+    rewired(function, **nothing)(boxes, sums, np.array([[3.0]]), np.array([0]), 0, nodes, False)
     return sums
 
 
@@ -78,7 +82,7 @@ def _rounding(function: Callable[..., Any]) -> float:
 
 
 def _rule(function: Callable[..., Any]) -> float:
-    sums = _one_box(function, rule_error=lambda weight: np.full(len(weight), 7.0))
+    sums = _one_box(function, rule_error=lambda weight, _: np.full(len(weight), 7.0))
     return off(sums.error - sums.total * 5e-3, 7.0)
 
 
@@ -109,21 +113,28 @@ def _fall(function: Callable[..., Any]) -> float:
     worst = 0.0
     for grid in (np.outer(line, w), np.outer(w, line)):
         worst = max(worst, off(function(grid.ravel()[None]), 4.0 * 0.4 * 0.1**2))
+    for ends in ("ijk", "jik", "jki"):
+        cube = np.einsum(f"i,j,k->{ends}", line, w, w)
+        worst = max(worst, off(function(cube.ravel()[None], 3), 4.0 * 0.8 * 0.1**2))
     return max(worst - 1e-11, 0.0)
 
 
 def _beyond(function: Callable[..., Any]) -> float:
     boxes = SimpleNamespace(
-        outermost=np.array([0, 1]), centre=np.array([[5.0], [9.0]]), sigma=np.ones(1)
+        outermost=np.array([0, 1]), centre=np.array([[5.0], [9.0]]), sigma=np.ones(1), latent_dim=2
     )
-    means = [(0, np.array([[4.0], [6.0]])), (1, np.array([[8.0], [10.0]]))]
+    means = [(0, (None, np.array([[4.0], [6.0]]))), (1, (None, np.array([[8.0], [10.0]])))]
     found = rewired(function, _means=lambda *_: iter(means))(boxes, np.array([[1.0], [11.0]]))
     mass = math.log(4.0 * 0.5 * math.erfc(12.0 / math.sqrt(2.0)))
-    return off(found, [mass - 4.5, mass - 0.5])
+    # Of three latents f is anywhere in a ball on each box, and there are six ends.
+    boxes.latent_dim, boxes.radius = 3, np.array([1.0, 2.0])
+    third = rewired(function, _means=None)(boxes, np.array([[1.0], [14.0]]))
+    more = mass + math.log(1.5)
+    return max(off(found, [mass - 4.5, mass - 0.5]), off(third, [more - 4.5, more - 4.5]))
 
 
 def _whole(function: Callable[..., Any]) -> float:
-    boxes = SimpleNamespace(sigma=np.ones(1), peak_log_density=0.0)
+    boxes = SimpleNamespace(sigma=np.ones(1), peak_log_density=0.0, latent_dim=2)
     one = np.ones((1, 1))
     some = lambda *_: (np.zeros(1), np.full(1, 1e-3), one, one)  # noqa: E731
     return off(rewired(function, _of_some=some)(boxes, one).relative_error, 1e-3)
@@ -142,7 +153,9 @@ BOXED_PRODUCTS: Table = {
     "box: resolves f": (_defect, products._add, "(missed + rounding)", "rounding"),
     "box: without the ball": (_defect, products._add, "+ boxes.radius[box])", ")"),
     "box: no rounding": (_rounding, products._add, "(missed + rounding)", "missed"),
-    "box: the rule is exact": (_rule, products._add, "rule_error(weight) +", ""),
+    "box: the rule is exact": (
+        _rule, products._add, "rule_error(weight, boxes.latent_dim) +", "",
+    ),
     "box: what it does not resolve": (
         _unresolved, products._add, "if boxes.unresolved[box]:", "if False:",
     ),
@@ -150,13 +163,23 @@ BOXED_PRODUCTS: Table = {
         _rule_error, products.rule_error, "np.minimum((high / middle) ** 2, 1.0)",
         "(high / middle) ** 2",
     ),
-    "rule: one latent": (_fall, products.rule_error, "grid.sum(axis=1))", "grid.sum(axis=2))"),
+    "rule: one latent": (
+        _fall, products.rule_error, "range(1, latents + 1):", "range(1, 2):",
+    ),
+    "rule: two latents": (
+        _fall, products.rule_error, "range(1, latents + 1):", "range(1, 3):",
+    ),
     "rule: a quarter": (_fall, products.rule_error, "4.0 * high", "high"),
     "beyond: the last box": (
         _beyond, products._beyond, "np.maximum(nearest, -0.5 * squared.min(axis=1))",
         "-0.5 * squared.min(axis=1)",
     ),
-    "beyond: half of the ends": (_beyond, products._beyond, "4.0 * float", "2.0 * float"),
+    "beyond: half of the ends": (
+        _beyond, products._beyond, "2.0 * boxes.latent_dim * float", "boxes.latent_dim * float",
+    ),
+    "beyond: without the ball": (
+        _beyond, products._beyond, "- boxes.radius[outer]", "",
+    ),
     "all x: known exactly": (
         _whole, products.density_by_products, "relative, mean * boxes.sigma",
         "0.0 * relative, mean * boxes.sigma",

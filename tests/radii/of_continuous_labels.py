@@ -34,7 +34,7 @@ def _density(function: Callable[..., Any]) -> float:
 
     boxes = SimpleNamespace(
         sigma=np.ones(1), log_weight=None, f=None, defect=None, balls=None, peak_log_density=0.0,
-        held=True,
+        held=True, latent_dim=2,
     )  # fmt: skip
     missing = lambda *_: np.full(1, 2e-3)  # noqa: E731
     found = rewired(function, box_density_batch=batch, _missing_share=missing)(boxes, [[0.0]])
@@ -124,7 +124,7 @@ def _box_error(function: Callable[..., Any]) -> float:
 def _assemble(function: Callable[..., Any]) -> float:
     """What one box misses of f, and that it is not to be relied on."""
     one = np.ones((1, 2))
-    batch = latent_boxes._Batch(
+    batch = latent_boxes.Batch(
         -one, one, np.zeros((1, 144, 1)), np.zeros((1, 1)), np.ones(1), np.full(1, 0.25),
         np.full(1, math.log(0.5)), np.zeros(1, dtype=bool), np.zeros(1, dtype=bool), np.zeros(1),
     )  # fmt: skip
@@ -365,9 +365,9 @@ CONTINUOUS_LABELS: Table = {
         _density, _LOG_P, "relative + _missing_share(boxes, value)", "relative",
     ),
     "log p: its logarithm known exactly": (
-        _logarithm, marginal._known_to, "-np.log1p(-np.minimum(relative, 0.5))", "0.0 * relative",
+        _logarithm, marginal.known_to, "-np.log1p(-np.minimum(relative, 0.5))", "0.0 * relative",
     ),
-    "log p: half of it unknown": (_logarithm, marginal._known_to, "np.inf)", "1.0)"),
+    "log p: half of it unknown": (_logarithm, marginal.known_to, "np.inf)", "1.0)"),
     "missing share: of the peak": (
         _missing_share, marginal._missing_share, "boxes.peak_log_density - value",
         "0.0 * value",

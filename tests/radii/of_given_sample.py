@@ -71,8 +71,8 @@ def _entropy(function: Callable[..., Any]) -> float:
 
 
 def _one_mean(function: Callable[..., Any]) -> float:
-    found = function(LOG_P, 0.02)
-    return off(found.error, 0.02 + _rounded(LOG_P)) + (found.kind is not Kind.ESTIMATED)
+    found = function(LOG_P, 0.02, Kind.STATISTICAL)
+    return off(found.error, 0.02 + _rounded(LOG_P)) + (found.kind is not Kind.STATISTICAL)
 
 
 def _one_population(function: Callable[..., Any]) -> float:
@@ -107,11 +107,12 @@ GIVEN_SAMPLE: Table = {
     "residual without its σ²": (_table, _TABLE, "known * variance", "known"),
     "residual of rounding alone": (_table, _TABLE, "known * variance +", "0.0 * variance +"),
     "−ELBO as log p_f": (
-        _table, _TABLE, "negative_elbo=_mean(negative_elbo, known)",
-        "negative_elbo=_mean(negative_elbo, float(np.mean(error)))",
+        _table, _TABLE, "negative_elbo=_mean(negative_elbo, known, Kind.ESTIMATED)",
+        "negative_elbo=_mean(negative_elbo, float(np.mean(error)), Kind.ESTIMATED)",
     ),
     "PMO of the population as of the table": (
-        _table, _TABLE, "pmo=_of_population(draws, kl, known)", "pmo=_mean(kl, known)",
+        _table, _TABLE, "pmo=_of_population(draws, kl, known)",
+        "pmo=_mean(kl, known, Kind.ESTIMATED)",
     ),
     "shares of the population as of the table": (
         _table, _TABLE, "sampled=True", "sampled=False",

@@ -13,6 +13,7 @@ from tests.radii.table import Table, off, rewired
 from theorycheck.inference import _boxed_posterior as posterior
 from theorycheck.inference import _mean_field_boxes as boxes
 from theorycheck.inference import _product_q as product
+from theorycheck.inference import _sobol_density as sobol
 from theorycheck.inference._descent import Local
 
 
@@ -47,14 +48,12 @@ def _assembled(function: Callable[..., Any]) -> float:
 
 def _posterior(function: Callable[..., Any]) -> float:
     """What log p(x) is off by enters twice: through the density, and through its logarithm."""
-    nodes = np.array([True, True])
-    known = SimpleNamespace(
-        sigma=np.ones(1), latents=np.zeros((2, 2)), log_weight=np.zeros(2), peak_log_density=0.0
-    )
+    known = SimpleNamespace(sigma=np.ones(1), latent_dim=2, peak_log_density=0.0)
     evidence = SimpleNamespace(value=np.array([-1.0]), error=np.array([1e-3]))
     weights = SimpleNamespace(
-        nodes=nodes, weight=np.array([[0.25, 0.75]]), log_joint=np.array([[-2.0, 3.0]])
-    )
+        nodes=np.zeros((2, 2)), log_weight=np.zeros(2), weight=np.array([[0.25, 0.75]]),
+        log_joint=np.array([[-2.0, 3.0]]),
+    )  # fmt: skip
     found = rewired(
         function,
         log_density_on_boxes=lambda *_: evidence,
@@ -85,6 +84,23 @@ def _halved(function: Callable[..., Any]) -> float:
     )
 
 
+def _sobol(function: Callable[..., Any]) -> float:
+    """Five standard errors over the scramblings, relative to p(x), and rounding."""
+    plain = SimpleNamespace(
+        latent_dim=2, data_dim=2, decoder=lambda z: z, noise_variance=np.ones(2)
+    )
+    places = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [2.0, 0.0]])
+    prior = np.zeros((1, 1, 2)), np.eye(2)[None, None], np.ones((1, 1))
+    found = rewired(function, REPEATS=2, _mixture=lambda *_: prior)(
+        plain, np.zeros((1, 2)), None, np.full((4, 3), 0.5), places
+    )
+    # Weights are exp(−½ |z|²): the prior is what was drawn from.
+    one, two = 0.5 * (1.0 + math.exp(-0.5)), 0.5 * (math.exp(-1.0) + math.exp(-2.0))
+    relative = 5.0 * (0.5 * (one - two)) / (0.5 * (one + two))
+    value = math.log(0.5 * (one + two)) - math.log(2.0 * math.pi)
+    return max(off(found.relative_error, relative) - 1e-13, off(found.value, value) - 1e-13, 0.0)
+
+
 _CHECKED = product.ProductQSearch._checked
 
 _HALVED = boxes.MeanFieldBoxes._halved
@@ -111,6 +127,14 @@ SEVERAL_LATENTS: Table = {
         _assembled, product.ProductQSearch._assembled, "gap[row[place == 0]] = error[place == 0]",
         "gap[row] = error",
     ),
+    "sobol: one standard error": (
+        _sobol, sobol._of_some, "STANDARD_ERRORS * spread", "spread",
+    ),
+    "sobol: deviation of one scrambling": (
+        _sobol, sobol._of_some, "/ math.sqrt(REPEATS)", "",
+    ),
+    "sobol: variance about its own mean": (_sobol, sobol._of_some, "ddof=1", "ddof=0"),
+    "sobol: not relative": (_sobol, sobol._of_some, "spread / average", "spread"),
     "posterior: log p known exactly": (
         _posterior, posterior.posterior_on_boxes, "Estimate(log_px, off)", "Estimate(log_px, 0.0)",
     ),

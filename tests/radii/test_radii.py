@@ -109,6 +109,7 @@ PASSED_ON = {
     "theorycheck.inference._linear_gaussian.ExactLinearGaussian.draws",
     "theorycheck.inference._linear_gaussian.ExactLinearGaussian.optimal_q",
     "theorycheck.inference._mean_field_boxes.MeanFieldBoxes.draws",
+    "theorycheck.inference._sobol_density.sobol_density",
     "theorycheck.quadrature._data_nodes.given_sample",
     "theorycheck.results._codec.Decoder.decode",
 }

@@ -12,6 +12,7 @@ from theorycheck.cli.judge_sample import SampleRequest, called, is_sample
 from theorycheck.cli.known_optima import (
     NoCache,
     OptimumFiles,
+    checked_comparison,
     checked_optimum_files,
     chosen_execution,
 )
@@ -64,7 +65,7 @@ def judge(
             "--sample",
             metavar="FILE",
             help="Evaluate on this table of x, one x a row, where no ground truth is known: .csv, "
-            ".txt, .npy, or .npz with an array x. MODEL may have two latents then.",
+            ".txt, .npy, or .npz with an array x. MODEL may have more latents than one.",
         ),
     ] = None,
     encoder: Annotated[
@@ -150,10 +151,7 @@ def judge(
         ).run()  # fmt: skip
         return
     assert data is not None
-    for option, given in (
-        ("--latents", latents not in (None, 1)), ("--fit-noise", fit != "no"),
-        ("--figures", figures is not None),
-    ):  # fmt: skip
+    for option, given in (("--fit-noise", fit != "no"), ("--figures", figures is not None)):
         if given:
             raise SettingError(f"{option} is for a table of x: --sample FILE")
     files = checked_optimum_files(optimum, search)
@@ -165,10 +163,14 @@ def judge(
 
     options = ModelOptions(noise_variance, vectorize, resolution=resolution)
     with stdout_kept_for_result():
-        truth = ModelOptions(data_noise_variance, vectorize, resolution=resolution).load(data)
-        trained = options.load_other(model, noise_variance, "--noise-variance", truth)
+        source = ModelOptions(data_noise_variance, vectorize, resolution=resolution)
+        truth = source.load(data, any_latents=True)
+        trained = options.load_other(
+            model, noise_variance, "--noise-variance", truth, latents=latents
+        )
+        checked_comparison(files, trained.latent_dim)
         saved = _saved(model)
-        own = _encoder(saved, encoder, encoder_returns)
+        own = _encoder(saved, encoder, encoder_returns, trained.latent_dim)
         objective = _objective(saved, samples)
         from theorycheck.evaluation import Comparison, own_evaluation
         from theorycheck.evaluation import judge as run
@@ -209,10 +211,12 @@ def _objective(saved: SavedNetworks | None, samples: int | None) -> Objective:
     return objective_of(settings["samples"]) if settings.get("method") == "iwae" else ELBO
 
 
-def _encoder(saved: SavedNetworks | None, given: str | None, returns: str) -> Encoder | None:
+def _encoder(
+    saved: SavedNetworks | None, given: str | None, returns: str, latents: int
+) -> Encoder | None:
     """Find the encoder: the one given, else that of a file that train wrote."""
     from neural import encoder_of_module
 
     if given is not None:
-        return encoder_of_module(called(given), returns)
-    return None if saved is None else encoder_of_module(saved.encoder)
+        return encoder_of_module(called(given), returns, latents)
+    return None if saved is None else encoder_of_module(saved.encoder, latents=latents)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from theorycheck.cli.search_options import chosen_jobs
-from theorycheck.errors import LoadingError
+from theorycheck.errors import LoadingError, SettingError
 
 if TYPE_CHECKING:
     from theorycheck.models import GenerativeModel
@@ -53,8 +53,6 @@ def checked_optimum_files(files: list[Path] | None, search: str = "quick") -> li
     SettingError
         If there is no such file, or the verb is told not to look for an optimum at all.
     """
-    from theorycheck.errors import SettingError
-
     found = list(files or ())
     if found and search == "none":
         raise SettingError(
@@ -64,6 +62,28 @@ def checked_optimum_files(files: list[Path] | None, search: str = "quick") -> li
         if not path.is_file():
             raise SettingError(f"--optimum {path}: no such file")
     return found
+
+
+def checked_comparison(files: Sequence[Path], latents: int) -> None:
+    """Refuse optima of f of one latent for networks that have more: they may be better.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Values of --optimum.
+    latents : int
+        K of the networks.
+
+    Raises
+    ------
+    SettingError
+        If both are there.
+    """
+    if files and latents > 1:
+        raise SettingError(
+            f"--optimum is one over f of one latent, and a network of {latents} may be below it: "
+            "leave it out"
+        )
 
 
 def chosen_execution(
@@ -107,7 +127,7 @@ def _known(
     files: Sequence[Path], models: Sequence[GenerativeModel], progress: Progress
 ) -> dict[str, PredictedOptimum]:
     """Read the files; those that are damaged or of other models are named and left alone."""
-    from theorycheck.models import as_generative, same_model
+    from theorycheck.models import fingerprint_of, same_model
     from theorycheck.optimum import PredictedOptimum
 
     known: dict[str, PredictedOptimum] = {}
@@ -121,10 +141,10 @@ def _known(
             known[str(path)] = found
             continue
         names = [model.name for model in models]
-        stored = as_generative(found.data)
+        stored = found.data
         other = f"another {stored.name}" if stored.name in names else stored.name
         progress.say(
-            f"--optimum {path}: an optimum of {other} (fingerprint {stored.fingerprint[:12]}), "
+            f"--optimum {path}: an optimum of {other} (fingerprint {fingerprint_of(stored)[:12]}), "
             f"not of the {' or '.join(names)} given. It is searched for anew."
         )
     return known

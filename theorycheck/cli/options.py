@@ -247,7 +247,13 @@ class ModelOptions:
         return linear_model(spec, variance) or self._loaded(spec)
 
     def load_other(
-        self, spec: str, noise_variance: list[str] | None, option: str, model: DescribedModel
+        self,
+        spec: str,
+        noise_variance: list[str] | None,
+        option: str,
+        model: DescribedModel,
+        *,
+        latents: int | None = None,
     ) -> GenerativeModel:
         """Load a model of --data or --alternative, which need not have a σ² of its own.
 
@@ -261,6 +267,8 @@ class ModelOptions:
             The name of that option.
         model : GenerativeModel
             Model that lends its σ² where the other has none.
+        latents : int, optional
+            Its number of latents, where that was said.
 
         Returns
         -------
@@ -275,6 +283,7 @@ class ModelOptions:
             vectorize=self.vectorize,
             table_kind=self._checked_kind(),
             resolution=self.resolution,
+            latents=latents,
         )
         try:
             return load(noise_variance=given)

@@ -243,9 +243,10 @@ def searched_optima(
     Returns
     -------
     dict of str to PredictedOptimum
-        What :func:`theorycheck.evaluation.predicted_optima` returns; empty for "none".
+        What :func:`theorycheck.evaluation.predicted_optima` returns; empty for "none", and for
+        networks of more latents than one, which may be below what a search over f of one finds.
     """
-    if search == "none":
+    if search == "none" or network.latent_dim > 1:
         return {}
     from theorycheck.evaluation import predicted_optima
 

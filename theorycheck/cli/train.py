@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,12 +12,14 @@ import typer
 from theorycheck.cli.known_optima import (
     NoCache,
     OptimumFiles,
+    checked_comparison,
     checked_optimum_files,
     chosen_execution,
 )
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
+    LatentsOption,
     Model,
     ModelOptions,
     NoiseVariance,
@@ -46,6 +49,7 @@ from theorycheck.cli.training_options import (
     Hidden,
     LearningRate,
     Method,
+    NetworkLatents,
     Restarts,
     Samples,
     Steps,
@@ -76,6 +80,7 @@ def train(
     activation: Activation = None,
     decoder_l2: DecoderL2 = None,
     clip: Clip = None,
+    network_latents: NetworkLatents = 1,
     learn_noise: Annotated[
         bool, typer.Option("--learn-noise", help="Train σ² too; otherwise it is that of MODEL.")
     ] = False,
@@ -109,6 +114,7 @@ def train(
         bool, typer.Option("--resume", help="Continue the run in DIR; it ends at the same weights.")
     ] = False,
     noise_variance: NoiseVariance = None,
+    latents: LatentsOption = None,
     vectorize: Vectorize = False,
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
@@ -140,12 +146,16 @@ def train(
         decoder_l2=decoder_l2,
         clip=clip,
         learn_noise=learn_noise,
+        latents=network_latents,
         seed=seed,
     )
     chosen_device(device)
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
+    checked_comparison(files, settings.latents)
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution, latents)
     with stdout_kept_for_result():
-        truth = options.load(model)
+        truth = options.load(model, any_latents=True)
+        if from_truth is None and truth.latent_dim > settings.latents:
+            settings = replace(settings, from_truth=0)
         points = _data_set(truth, data_size, sample, seed, directory if resume else None)
         # Last, because it takes seconds that a mistake above need not.
         from neural import judge_run

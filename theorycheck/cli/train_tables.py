@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from theorycheck.evaluation import Comparison
 
 
+#: What is said of networks of several latents.
+_BEYOND_SEARCH = (
+    "No predicted optimum beside it: it is searched for over f of one latent, and f of several may "
+    "be below it. J >= 0 for all of them."
+)
+
+
 def show(result: RunResult, model: str) -> None:
     """Print all restarts, the predicted optimum and the gap as one table, and what it says.
 
@@ -41,6 +48,7 @@ def show(result: RunResult, model: str) -> None:
     for name, *cells in prediction_rows(comparison):
         rows.append(["", name, "", *cells])
     label = settings.method + (f", S = {settings.samples}" if settings.samples > 1 else "")
+    label += f", K = {settings.latents}" if settings.latents > 1 else ""
     out = console()
     title = f"{label} on {trained.trainer.model.name}, {settings.steps} steps"
     trained_on = "−L_S" if settings.method == "iwae" else "−ELBO"
@@ -49,7 +57,9 @@ def show(result: RunResult, model: str) -> None:
     # Further words on the optimum come first: that is what was asked.
     for line in compared_in_words(comparison, where=_harder(model)):
         say(out, line)
-    if not comparison.predicted:
+    if settings.latents > 1:
+        say(out, _BEYOND_SEARCH)
+    elif not comparison.predicted:
         say(out, "The predicted optimum was not searched for (--search none).")
     for line in in_words(result.selected.to_dict(), iwae=settings.method == "iwae"):
         say(out, line)
@@ -65,10 +75,9 @@ def in_words(judged: dict[str, Any], *, iwae: bool = False) -> list[str]:
     def text(value: dict[str, float | str | None]) -> str:
         return str(Estimate.from_dict(value))
 
-    lines = [
-        f"Log-likelihood {text(judged['log_likelihood'])} nats; steepest at "
-        f"|f′| = {judged['steepness']:.3g}."
-    ]
+    steepest = judged["steepness"]
+    slope = "" if steepest is None else f"; steepest at |f′| = {steepest:.3g}"
+    lines = [f"Log-likelihood {text(judged['log_likelihood'])} nats{slope}."]
     if judged["amortisation_gap"] is not None:
         lines.append(
             f"Its own encoder loses {text(judged['amortisation_gap'])} nats against the optimal q"
@@ -126,6 +135,8 @@ def show_judged(comparison: Comparison, data: str) -> None:
         out.print(table("Beside the predicted optimum, nats", ("", *columns(comparison)), rows_))
     for line in compared_in_words(comparison, where=_harder(data)):
         say(out, line)
+    if judged["steepness"] is None:
+        say(out, _BEYOND_SEARCH)
     for line in in_words(judged, iwae=not comparison.objective.decomposed):
         say(out, line)
 

@@ -44,12 +44,21 @@ Restarts = Annotated[
         help="Train N networks at once, as one batch, or N of each split of a table.",
     ),
 ]
+NetworkLatents = Annotated[
+    int,
+    typer.Option(
+        "--network-latents",
+        metavar="K",
+        help="Give the networks K latents, 1, 2 or 3, however many f of MODEL has.",
+    ),
+]
 FromTruth = Annotated[
     int | None,
     typer.Option(
         "--from-truth",
         metavar="N",
-        help="Start N of the restarts at the ground truth, the others at random; by default half.",
+        help="Start N of the restarts at the ground truth, the others at random; by default half, "
+        "or none where the networks have fewer latents than it.",
     ),
 ]
 Steps = Annotated[

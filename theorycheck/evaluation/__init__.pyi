@@ -27,6 +27,7 @@ from ._labelled_judging import judge_labelled as judge_labelled
 from ._labelled_judging import labelled_distance as labelled_distance
 from ._noise_refit import own_refit as own_refit
 from ._prediction import Comparison as Comparison
+from ._prediction import checked_optima as checked_optima
 from ._prediction import own_evaluation as own_evaluation
 from ._prediction import predicted_optima as predicted_optima
 from ._sample_judging import SampleJudged as SampleJudged

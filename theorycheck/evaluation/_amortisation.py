@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
-from theorycheck.inference import ExactModel, MeanField, data_rule, exact_model
+from theorycheck.evaluation._given_q import negative_elbo_at
+from theorycheck.inference import (
+    DrawRule,
+    ExactModel,
+    MeanField,
+    data_rule,
+    exact_model,
+    on_grid,
+)
 from theorycheck.models import GenerativeModel
-from theorycheck.objectives import ELBO, Objective
+from theorycheck.objectives import ELBO, Objective, PosteriorAverages
+from theorycheck.quadrature import DataSample
 
-#: x (n, D) to μ and s of q(z|x), each (n,).
+#: x (n, D) to μ and s of q(z|x), each (n,) for one latent and (n, K) for more.
 Encoder = Callable[[Array], tuple[Array, Array]]
 
 #: Grid step in σ for averages of a network's own −ELBO, and the finer one where that does not do.
@@ -36,7 +47,7 @@ def own_negative_elbo(
     ----------
     model, data : GenerativeModel
     encoder : callable
-        x (n, D) to μ and s.
+        x (n, D) to μ and s, as many as the model has latents.
     seed : int
         Seed of quasi-Monte Carlo, for D > 2.
 
@@ -45,12 +56,54 @@ def own_negative_elbo(
     Estimate
         Nats.
     """
+    if model.latent_dim > 1:
+        several = partial(_at_own_q, model, encoder)
+        return network_average(exact_model(data), several, seed, _STEPS)
     field = MeanField(model)
 
     def values(x: Array) -> tuple[Array, Array]:
         return field.negative_elbo(x, *_own_q(encoder, x)), np.zeros(len(x))
 
     return network_average(exact_model(data), values, seed, _STEPS)
+
+
+def paired_gap(
+    model: GenerativeModel, encoder: Encoder, averages: PosteriorAverages, repeats: int
+) -> Estimate:
+    """Average what a network's own q loses against the best q, over the draws of a decomposition.
+
+    Both are taken at the same x, so that what the draws scatter by hardly enters.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+        The network's decoder, of any number of latents.
+    encoder : callable
+        x (n, D) to μ and s.
+    averages : PosteriorAverages
+        Draws from p(x), with KL[q* ‖ p(z|x)] of this model.
+    repeats : int
+        Independent sets that the draws are of.
+
+    Returns
+    -------
+    Estimate
+        Nats.
+    """
+    x = averages.x
+    own, errors = _at_own_q(model, encoder, x)
+    p = exact_model(model).log_density(x)
+    # −ELBO_x at the best q is its KL less log p(x), as KL was made: that cancels.
+    lost = own - (averages.kl - p.value)
+    rule = DrawRule(DataSample(x.reshape(repeats, -1, x.shape[1])))
+    found = rule.average(lost, errors)
+    # How much better some q may be than those that were found is in the radius of the PMO.
+    return replace(found, error=found.error + averages.pmo_error)
+
+
+def _at_own_q(model: GenerativeModel, encoder: Encoder, x: Array) -> tuple[Array, Array]:
+    """Return −ELBO_x at the network's own q of several latents, and its radius."""
+    return negative_elbo_at(model, x, *_own_q(encoder, x, model.latent_dim))
 
 
 def _own_bound_excess(
@@ -126,9 +179,10 @@ def own_excess(
     return own - entropy
 
 
-def _own_q(encoder: Encoder, x: Array) -> tuple[Array, Array]:
+def _own_q(encoder: Encoder, x: Array, latents: int = 1) -> tuple[Array, Array]:
     mean, scale = (np.asarray(part, dtype=np.float64) for part in encoder(x))
-    if mean.shape != (len(x),) or scale.shape != (len(x),):
+    expected = (len(x),) if latents == 1 else (len(x), latents)
+    if mean.shape != expected or scale.shape != expected:
         raise ModelError(f"the encoder returned shapes {mean.shape} and {scale.shape}")
     if not (np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0.0).all()):
         raise ModelError("the encoder returned a q(z|x) with NaN, inf or a scale of zero")
@@ -163,6 +217,6 @@ def network_average(
         each, errors = values(rule.x)
         # An encoder may have kinks, and extrapolates to anything where p(x) is nothing.
         seen = rule.mass > _SEEN * rule.mass.max()
-        if rule.change(each) < _GRID_TOLERANCE or data.model.data_dim > 2:
+        if rule.change(each) < _GRID_TOLERANCE or not on_grid(data):
             break
     return rule.average(each, errors, unseen=float(np.abs(each[seen]).max()))

@@ -15,8 +15,8 @@ from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.inference import product_rule
 from theorycheck.models import GenerativeModel
 
-#: Nodes a latent of the two rules.
-_ORDERS = (20, 28)
+#: Nodes a latent of the two rules, by K.
+_ORDERS = {1: (20, 28), 2: (20, 28), 3: (12, 18)}
 #: Numbers f(z) held at once.
 _AT_ONCE = 4_000_000
 
@@ -43,7 +43,7 @@ def negative_elbo_at(
     value, radius : ndarray, shape (n,)
         Nats; the radius is what two orders of the rule differ by.
     """
-    coarse, fine = (_by_rule(model, x, mean, scale, order) for order in _ORDERS)
+    coarse, fine = (_by_rule(model, x, mean, scale, order) for order in _ORDERS[mean.shape[1]])
     return fine, np.abs(fine - coarse) + 1e-13 * (1.0 + np.abs(fine))
 
 

@@ -13,8 +13,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from theorycheck.errors import SettingError
 from theorycheck.evaluation._judging import Distance, Judged, compare_with_predicted
-from theorycheck.models import GenerativeModel, as_generative
+from theorycheck.models import GenerativeModel, fingerprint_of
 from theorycheck.objectives import ELBO, Evaluated, Evaluation, Objective
 from theorycheck.optimum import Execution, PredictedOptimum, SearchSettings, find_optimum
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -74,6 +75,37 @@ def predicted_optima(
     return optima
 
 
+def checked_optima(
+    predicted: Mapping[str, PredictedOptimum], latents: int
+) -> dict[str, PredictedOptimum]:
+    """Return optima that networks of K latents cannot be below, as a dictionary.
+
+    Parameters
+    ----------
+    predicted : mapping of str to PredictedOptimum
+        By name.
+    latents : int
+        K of the networks.
+
+    Returns
+    -------
+    dict of str to PredictedOptimum
+
+    Raises
+    ------
+    SettingError
+        If an optimum is one over decoders of fewer latents: those with more may be better.
+    """
+    for name, optimum in predicted.items():
+        fewer = optimum.model.latent_dim
+        if fewer < latents:
+            raise SettingError(
+                f"the {name} optimum is one over decoders of {fewer} "
+                f"latent{'s' * (fewer > 1)}, and a network of {latents} may be better"
+            )
+    return dict(predicted)
+
+
 def own_evaluation(
     judged: Judged, predicted: Mapping[str, Evaluated], progress: Progress = NO_PROGRESS
 ) -> Evaluation:
@@ -95,7 +127,7 @@ def own_evaluation(
     objective = next((optimum.objective for optimum in predicted.values()), ELBO)
     known = judged.decomposition
     return objective.evaluate(
-        as_generative(known.model), as_generative(known.data), decomposition=known,
+        known.model, known.data, decomposition=known,
         progress=progress,
     )  # fmt: skip
 
@@ -142,9 +174,9 @@ class Comparison(Saved):
         judged = self.judged.decomposition
         return {
             "model": judged.model.name,
-            "model_fingerprint": as_generative(judged.model).fingerprint,
+            "model_fingerprint": fingerprint_of(judged.model),
             "data": judged.data.name,
-            "fingerprint": as_generative(judged.data).fingerprint,
+            "fingerprint": fingerprint_of(judged.data),
         }
 
     def to_dict(self) -> dict[str, object]:

@@ -25,7 +25,7 @@ from theorycheck.evaluation._amortisation import Encoder
 from theorycheck.evaluation._given_q import negative_elbo_at
 from theorycheck.evaluation._importance_draws import ImportanceDraws, importance_draws
 from theorycheck.evaluation._sample_noise import FittedNoise, fit_noise_to_sample
-from theorycheck.inference import MeanField, MeanFieldBoxes, as_points, exact_model
+from theorycheck.inference import MeanField, MeanFieldBoxes, as_points, density_kind, exact_model
 from theorycheck.models import GenerativeModel
 from theorycheck.objectives import LatentUse, latent_use
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -63,6 +63,8 @@ class SampleJudged(Saved):
         Estimates of log p(x) by importance averages over draws from that q.
     noise : FittedNoise or None
         How σ² was fitted, where it was.
+    kind : Kind
+        What the radii of log p(x) are: statistical where it is an average over random points.
     """
 
     schema: ClassVar[str] = "judged_sample"
@@ -82,6 +84,7 @@ class SampleJudged(Saved):
     use: tuple[LatentUse, ...]
     draws: tuple[ImportanceDraws, ...]
     noise: FittedNoise | None
+    kind: Kind = Kind.ESTIMATED
 
     @property
     def approximation_gaps(self) -> PerPoint:
@@ -132,7 +135,7 @@ class SampleJudged(Saved):
 
     def _mean(self, values: PerPoint, errors: PerPoint) -> Estimate:
         error = float(errors.mean()) + 1e-13 * (1.0 + float(np.abs(values).mean()))
-        return Estimate(float(values.mean()), error, Kind.ESTIMATED)
+        return Estimate(float(values.mean()), error, self.kind)
 
     def worst(self, count: int) -> list[int]:
         """Return the rows of the largest gap between log p(x) and the ELBO, largest first."""
@@ -184,7 +187,7 @@ def judge_on_sample(
     seed: int = 0,
     progress: Progress = NO_PROGRESS,
 ) -> SampleJudged:
-    """Put a VAE of one or two latents before the exact engine, on a table of x.
+    """Put a VAE of one, two or three latents before the exact engine, on a table of x.
 
     Parameters
     ----------
@@ -258,6 +261,7 @@ def judge_on_sample(
             for count in draws
         ),
         noise=noise,
+        kind=density_kind(engine),
     )  # fmt: skip
 
 

@@ -17,9 +17,11 @@ from ._data_rule import DrawRule as DrawRule
 from ._data_rule import GridRule as GridRule
 from ._data_rule import data_rule as data_rule
 from ._data_rule import finest_rule as finest_rule
+from ._data_rule import on_grid as on_grid
 from ._exact_model import BestQ as BestQ
 from ._exact_model import ExactModel as ExactModel
 from ._exact_model import MovesItself as MovesItself
+from ._exact_of import density_kind as density_kind
 from ._exact_of import exact_model as exact_model
 from ._family import CONDITIONAL as CONDITIONAL
 from ._family import FACTORISED as FACTORISED

@@ -1,4 +1,4 @@
-"""log p(x) of a model of two latents, from boxes, with an error radius for every x."""
+"""log p(x) of a model of several latents, from boxes, with an error radius for every x."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theorycheck.arrays import Array
+from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference._boxed_products import density_by_products
 from theorycheck.inference._marginal import LogDensity, as_points
@@ -23,12 +23,12 @@ _DEPTH = 46.0
 
 
 def log_density_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> LogDensity:
-    """Compute log p(x) = log ∫∫ φ(u) φ(v) N(x; f(u, v), σ²) du dv by quadrature.
+    """Compute log p(x) = log ∫ N(z; 0, I) N(x; f(z), σ²) dz by quadrature.
 
     Parameters
     ----------
     boxes : LatentBoxes
-        f on boxes of its two latents.
+        f on boxes of its latents.
     x : array_like, shape (n, D)
         Data points.
 
@@ -45,7 +45,7 @@ def log_density_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> LogDensity:
     points = as_points(x, boxes.sigma.size)
     if by_products(boxes):
         sums = density_by_products(boxes, points)
-        return _known_to(sums.value, sums.relative_error, sums.mean_f)
+        return known_to(sums.value, sums.relative_error, sums.mean_f)
     count = len(points)
     value, relative, mean_f = np.empty(count), np.empty(count), np.empty_like(points)
     # Neighbours share the boxes that can matter to them.
@@ -57,7 +57,7 @@ def log_density_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> LogDensity:
     back = np.empty_like(order)
     back[order] = np.arange(count)
     value, relative, mean_f = value[back] + boxes.peak_log_density, relative[back], mean_f[back]
-    return _known_to(value, relative + _missing_share(boxes, value), mean_f)
+    return known_to(value, relative + _missing_share(boxes, value), mean_f)
 
 
 def by_products(boxes: LatentBoxes) -> bool:
@@ -72,11 +72,23 @@ def by_products(boxes: LatentBoxes) -> bool:
     -------
     bool
     """
-    return boxes.sigma.size > BY_PAIRS or not boxes.held
+    return boxes.sigma.size > BY_PAIRS or boxes.latent_dim > 2 or not boxes.held
 
 
-def _known_to(value: Array, relative: Array, mean_f: Array) -> LogDensity:
-    """Say what log p(x) is known to, where the relative error of p(x) is known."""
+def known_to(value: PerPoint, relative: PerPoint, mean_f: Points) -> LogDensity:
+    """Say what log p(x) is known to, where the relative error of p(x) is known.
+
+    Parameters
+    ----------
+    value, relative : ndarray, shape (n,)
+        log p(x), nats, and the relative error of p(x).
+    mean_f : ndarray, shape (n, D)
+        E[f(z) | x].
+
+    Returns
+    -------
+    LogDensity
+    """
     error = np.where(relative < 0.5, -np.log1p(-np.minimum(relative, 0.5)), np.inf)
     return LogDensity(value, error, relative, mean_f)
 
@@ -89,12 +101,12 @@ def _missing_share(boxes: LatentBoxes, value: Array) -> Array:
 
 
 def grid_on_boxes(boxes: LatentBoxes, step: float, shift: float = 0.0) -> TrapezoidGrid:
-    """Lay a trapezoid rule over p(x) of a model of two latents, D <= 2.
+    """Lay a trapezoid rule over p(x) of a model of several latents, D <= 2.
 
     Parameters
     ----------
     boxes : LatentBoxes
-        f on boxes of its two latents.
+        f on boxes of its latents.
     step : float
         Grid step in σ.
     shift : float

@@ -1,4 +1,4 @@
-"""The exact posterior p(z|x) of a model of two latents, from boxes: weights, moments, modes."""
+"""The exact posterior p(z|x) of a model of several latents, from boxes: moments, modes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Float64
 from numpy.typing import ArrayLike
 
-from theorycheck.arrays import Array, Booleans, PerDimension, Points
+from theorycheck.arrays import Array, PerDimension, Points
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
 from theorycheck.inference._boxed_marginal import by_products, log_density_on_boxes
 from theorycheck.inference._boxed_products import density_by_products
+from theorycheck.inference._latent_climb import climbed, log_joint
 from theorycheck.inference._marginal import as_points
 from theorycheck.quadrature import LatentBoxes
-from theorycheck.quadrature.kernels import BOX_RULE
 
 #: Nats below what the best box is worth at least at which a box is left out for an x.
 _OUT = 45.0
@@ -26,8 +26,8 @@ _OUT = 45.0
 _TOGETHER, _AT_ONCE = 64, 8_000_000
 #: A mode that is lower than this, in nats below the highest, is not listed.
 _LOWEST = 12.0
-#: Newton steps at most that place a mode, the finite difference in z, and how near two are one.
-_STEPS, _DIFFERENCE, _SAME = 40, 1e-4, 1e-3
+#: How near two modes are one.
+_SAME = 1e-3
 
 
 class BoxWeights(NamedTuple):
@@ -37,8 +37,10 @@ class BoxWeights(NamedTuple):
     ----------
     rows : slice
         Which x.
-    nodes : ndarray of bool, shape (N,)
-        Which nodes.
+    nodes : ndarray, shape (M, K)
+        Latents of the nodes that matter, box after box.
+    log_weight : ndarray, shape (M,)
+        Log of weight times prior density at each.
     weight : ndarray, shape (m, M)
         Posterior mass at each of these nodes; a row sums to one.
     log_joint : ndarray, shape (m, M)
@@ -48,7 +50,8 @@ class BoxWeights(NamedTuple):
     """
 
     rows: slice
-    nodes: Bool[Booleans, " nodes"]
+    nodes: Float64[Array, "M K"]
+    log_weight: Float64[Array, " M"]
     weight: Float64[Array, "m M"]
     log_joint: Float64[Array, "m M"]
     f: Float64[Array, "M D"]
@@ -69,7 +72,7 @@ def box_weights(boxes: LatentBoxes, x: Points, out: float = _OUT) -> Iterator[Bo
     ------
     BoxWeights
     """
-    each = len(boxes.latents) // boxes.size
+    each, dim = boxes.each, boxes.latent_dim
     centre = boxes.centre / boxes.sigma
     block = max(1, min(_TOGETHER, _AT_ONCE // boxes.size))
     for start in range(0, len(x), block):
@@ -82,17 +85,17 @@ def box_weights(boxes: LatentBoxes, x: Points, out: float = _OUT) -> Iterator[Bo
         few = max(1, _AT_ONCE // (each * max(int(seen.sum(axis=1).max()), 1)))
         for begin in range(0, len(part), few):
             own = slice(begin, begin + few)
-            near = seen[own].any(axis=0)
-            nodes = np.repeat(near, each)
-            f = boxes.values(np.flatnonzero(near)).reshape(-1, boxes.sigma.size)
+            near = np.flatnonzero(seen[own].any(axis=0))
+            z, log_weight = boxes.places(near).reshape(-1, dim), boxes.log_weights(near).ravel()
+            f = boxes.values(near).reshape(-1, boxes.sigma.size)
             exponent = -0.5 * _squares(part[own], (f / boxes.sigma).T)
-            weight = exponent + boxes.log_weight[nodes]
+            weight = exponent + log_weight
             weight = np.exp(weight - weight.max(axis=1, keepdims=True))
             weight /= weight.sum(axis=1, keepdims=True)
-            prior = -0.5 * (boxes.latents[nodes] ** 2).sum(axis=1) - math.log(2.0 * math.pi)
+            prior = -0.5 * (z**2).sum(axis=1) - 0.5 * dim * math.log(2.0 * math.pi)
             joint = exponent + prior + boxes.peak_log_density
             rows = slice(start + begin, start + begin + len(weight))
-            yield BoxWeights(rows, nodes, weight, joint, f)
+            yield BoxWeights(rows, z, log_weight, weight, joint, f)
 
 
 def _squares(x: Array, f: Array) -> Array:
@@ -132,7 +135,7 @@ def posterior_squares_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> Points:
 
 @dataclass(frozen=True, eq=False)
 class PlanePosterior:
-    """p(z|x) of two latents at one x.
+    """p(z|x) of several latents at one x.
 
     Parameters
     ----------
@@ -140,17 +143,17 @@ class PlanePosterior:
         The data point.
     log_density_x : Estimate
         log p(x), nats.
-    z : ndarray, shape (n, 2)
+    z : ndarray, shape (n, K)
         Nodes of the boxes that matter.
     weight, density : ndarray, shape (n,)
         Their weights for ∫ dz, and p(z|x) there.
-    mean : ndarray, shape (2,)
+    mean : ndarray, shape (K,)
         E[z | x].
-    covariance : ndarray, shape (2, 2)
+    covariance : ndarray, shape (K, K)
         Covariance of z given x.
     entropy : Estimate
         Entropy −E log p(z|x), nats.
-    modes : ndarray, shape (m, 2)
+    modes : ndarray, shape (m, K)
         Local maxima of p(z|x), highest first, down to e⁻¹² of the highest.
     mode_density : ndarray, shape (m,)
         p(z|x) there.
@@ -158,13 +161,13 @@ class PlanePosterior:
 
     x: PerDimension
     log_density_x: Estimate
-    z: Float64[Array, "nodes 2"] = field(repr=False)
+    z: Float64[Array, "nodes latents"] = field(repr=False)
     weight: Float64[Array, " nodes"] = field(repr=False)
     density: Float64[Array, " nodes"] = field(repr=False)
     mean: Float64[Array, " latents"]
     covariance: Float64[Array, "latents latents"]
     entropy: Estimate
-    modes: Float64[Array, "modes 2"]
+    modes: Float64[Array, "modes latents"]
     mode_density: Float64[Array, " modes"]
 
     def expectation(self, values: ArrayLike) -> Float64[Array, "*parts"] | float:
@@ -174,7 +177,7 @@ class PlanePosterior:
 
 
 def posterior_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> PlanePosterior:
-    """Compute p(z|x) of two latents on nodes that resolve it, with its moments and modes.
+    """Compute p(z|x) of several latents on nodes that resolve it, with its moments and modes.
 
     Parameters
     ----------
@@ -198,19 +201,20 @@ def posterior_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> PlanePosterior:
     evidence = log_density_on_boxes(boxes, points)
     log_px, off = float(evidence.value[0]), float(evidence.error[0])
     found = next(box_weights(boxes, points))
-    z = boxes.latents[found.nodes]
+    z = found.nodes
     log_posterior = found.log_joint[0] - log_px
     mass = found.weight[0]
     mean = mass @ z
     entropy = -float(mass @ log_posterior)
     # The weights sum to one by construction; the entropy inherits what log p(x) is off by.
     spread = 1.0 + float(mass @ np.abs(log_posterior))
-    modes, height = _modes(boxes, found.nodes, points[0], log_posterior)
+    modes, height = _modes(boxes, z, points[0], log_posterior)
+    prior = (2.0 * math.pi) ** (0.5 * boxes.latent_dim)
     return PlanePosterior(
         x=points[0],
         log_density_x=Estimate(log_px, off),
         z=z,
-        weight=np.exp(boxes.log_weight[found.nodes] + 0.5 * (z**2).sum(axis=1)) * 2.0 * math.pi,
+        weight=np.exp(found.log_weight + 0.5 * (z**2).sum(axis=1)) * prior,
         density=np.exp(log_posterior),
         mean=mean,
         covariance=(mass[:, None] * (z - mean)).T @ (z - mean),
@@ -220,53 +224,19 @@ def posterior_on_boxes(boxes: LatentBoxes, x: ArrayLike) -> PlanePosterior:
     )
 
 
-def _modes(
-    boxes: LatentBoxes, nodes: Booleans, x: Array, log_posterior: Array
-) -> tuple[Array, Array]:
+def _modes(boxes: LatentBoxes, nodes: Array, x: Array, log_posterior: Array) -> tuple[Array, Array]:
     """Climb from the highest node of every box; keep what is a maximum and not found before."""
-    z = boxes.latents[nodes].reshape(-1, BOX_RULE**2, 2)
-    value = log_posterior.reshape(-1, BOX_RULE**2)
+    z = nodes.reshape(-1, boxes.each, boxes.latent_dim)
+    value = log_posterior.reshape(-1, boxes.each)
     best = value.argmax(axis=1)
     rows = np.flatnonzero(value.max(axis=1) > value.max() - _LOWEST)
     start = z[rows, best[rows]]
-    constant = float(log_posterior[0] - _log_joint(boxes, x, boxes.latents[nodes][:1])[0])
-    where, height = _climbed(boxes, x, start)
+    model = boxes.function, boxes.sigma
+    constant = float(log_posterior[0] - log_joint(model, x, nodes[:1])[0])
+    where, height = climbed(model, x, start)
     order = np.argsort(-height)
     kept: list[int] = []
     for k in order:
         if all(np.abs(where[k] - where[j]).max() > _SAME for j in kept):
             kept.append(int(k))
     return where[kept], height[kept] + constant
-
-
-def _log_joint(boxes: LatentBoxes, x: Array, z: Array) -> Array:
-    apart = (x - boxes.function(z)) / boxes.sigma
-    result: Array = -0.5 * (apart**2).sum(axis=1) - 0.5 * (z**2).sum(axis=1)
-    return result
-
-
-def _climbed(boxes: LatentBoxes, x: Array, z: Array) -> tuple[Array, Array]:
-    """Climb to the maxima of the log posterior by damped Gauss-Newton steps."""
-    value = _log_joint(boxes, x, z)
-    length = np.ones(len(z))
-    for _ in range(_STEPS):
-        f = boxes.function(z) / boxes.sigma
-        slopes = []
-        for axis in range(2):
-            step = np.zeros(2)
-            step[axis] = _DIFFERENCE
-            ahead, behind = boxes.function(z + step), boxes.function(z - step)
-            slopes.append((ahead - behind) / (2.0 * _DIFFERENCE * boxes.sigma))
-        slope = np.stack(slopes, axis=2)
-        gradient = np.einsum("ndk,nd->nk", slope, x / boxes.sigma - f) - z
-        matrix = np.einsum("ndk,ndm->nkm", slope, slope) + np.eye(2)
-        step = np.linalg.solve(matrix, gradient[:, :, None])[:, :, 0]
-        trial = z + length[:, None] * step
-        there = _log_joint(boxes, x, trial)
-        better = there >= value
-        z = np.where(better[:, None], trial, z)
-        value = np.where(better, there, value)
-        length = np.where(better, np.minimum(2.0 * length, 1.0), 0.5 * length)
-        if np.abs(length[:, None] * step).max() < 1e-9:
-            break
-    return z, value

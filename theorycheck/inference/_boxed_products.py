@@ -1,4 +1,4 @@
-"""log p(x) from boxes in two latents where D is large: sums over nodes as matrix products.
+"""log p(x) from boxes in latents where D or K is large: sums over nodes as matrix products.
 
 |x − f|² = |x − c|² − 2 (x − c)·(f − c) + |f − c|² with c near f on the box, so that little cancels;
 what is left of rounding is in the radius. A box is looked at for those x only to which it can
@@ -21,8 +21,8 @@ from theorycheck.quadrature.kernels import BOX_RULE
 
 #: Nats below what is known of p(x) at which a box is left out for an x.
 _OUT = 40.0
-#: Numbers f(z) held at once, and x worked through together.
-_AT_ONCE, _TOGETHER = 4_000_000, 4096
+#: Numbers f(z) held at once, x worked through together, and pairs of an x and a box.
+_AT_ONCE, _TOGETHER, _PAIRS = 4_000_000, 4096, 8_000_000
 _EPS = float(np.finfo(float).eps)
 _ROWS = (2.0 * np.arange(BOX_RULE)[:, None] + 1.0) * legendre_values(
     gauss_legendre(BOX_RULE)[0], BOX_RULE - 1
@@ -88,9 +88,10 @@ def density_by_products(boxes: LatentBoxes, x: Points, *, squares: bool = False)
     -------
     ProductSums
     """
+    together = _TOGETHER if boxes.latent_dim < 3 else max(64, _PAIRS // boxes.size)
     parts = [
-        _of_some(boxes, x[start : start + _TOGETHER] / boxes.sigma, squares)
-        for start in range(0, len(x), _TOGETHER)
+        _of_some(boxes, x[start : start + together] / boxes.sigma, squares)
+        for start in range(0, len(x), together)
     ]
     value, relative, mean, square = (np.concatenate(part) for part in zip(*parts, strict=True))
     return ProductSums(
@@ -104,12 +105,12 @@ def _of_some(boxes: LatentBoxes, x: Array, squares: bool) -> tuple[Array, Array,
     sums = _Sums(len(x), x.shape[1])
     # The box with the most to say first: what is known of p(x) then leaves most others out.
     first = np.argmax(boxes.log_mass - 0.5 * distance**2, axis=1)
-    for box, f in _means(boxes, np.unique(first)):
-        _add(boxes, sums, x, np.flatnonzero(first == box), box, f, squares)
+    for box, nodes in _means(boxes, np.unique(first)):
+        _add(boxes, sums, x, np.flatnonzero(first == box), box, nodes, squares)
     near = _near(boxes, distance, sums.reference + np.log(sums.total))
     near[np.arange(len(x)), first] = False
-    for box, f in _means(boxes, np.flatnonzero(near.any(axis=0))):
-        _add(boxes, sums, x, np.flatnonzero(near[:, box]), box, f, squares)
+    for box, nodes in _means(boxes, np.flatnonzero(near.any(axis=0))):
+        _add(boxes, sums, x, np.flatnonzero(near[:, box]), box, nodes, squares)
     mean = sums.mean / sums.total[:, None]
     square = np.zeros_like(mean)
     if squares:
@@ -124,13 +125,20 @@ def _of_some(boxes: LatentBoxes, x: Array, squares: bool) -> tuple[Array, Array,
 def _beyond(boxes: LatentBoxes, x: Array) -> Array:
     """Bound the log of what lies beyond the boxes' reach, if f stays as near to x as at the end."""
     nearest = np.full(len(x), -np.inf)
-    for box, f in _means(boxes, boxes.outermost):
+    ends = math.log(2.0 * boxes.latent_dim * float(ndtr(-BOX_REACH)))
+    if boxes.latent_dim > 2:
+        # They are many: f is within a ball on each.
+        outer = boxes.outermost
+        apart = _distances(x, boxes.centre[outer] / boxes.sigma) - boxes.radius[outer]
+        found: Array = ends - 0.5 * np.maximum(apart.min(axis=1), 0.0) ** 2
+        return found
+    for box, (_, f) in _means(boxes, boxes.outermost):
         centre = boxes.centre[box] / boxes.sigma
         apart, around = x - centre, f - centre
         own, other = (apart**2).sum(axis=1), (around**2).sum(axis=1)
         squared = own[:, None] + other - 2.0 * apart @ around.T
         nearest = np.maximum(nearest, -0.5 * squared.min(axis=1))
-    result: Array = math.log(4.0 * float(ndtr(-BOX_REACH))) + nearest
+    result: Array = ends + nearest
     return result
 
 
@@ -168,25 +176,32 @@ def _distances(x: Array, centre: Array) -> Array:
     return result
 
 
-def _means(boxes: LatentBoxes, chosen: Integers) -> Iterator[tuple[int, Array]]:
-    """Yield boxes and f/σ at their nodes."""
-    each = max(1, _AT_ONCE // (BOX_RULE**2 * boxes.sigma.size))
+def _means(boxes: LatentBoxes, chosen: Integers) -> Iterator[tuple[int, tuple[Array, Array]]]:
+    """Yield boxes, with log weights and f/σ at their nodes."""
+    each = max(1, _AT_ONCE // (boxes.each * boxes.sigma.size))
     for start in range(0, len(chosen), each):
         part = chosen[start : start + each]
-        for box, f in zip(part, boxes.values(part) / boxes.sigma, strict=True):
-            yield int(box), f
+        nodes = zip(boxes.log_weights(part), boxes.values(part) / boxes.sigma, strict=True)
+        for box, found in zip(part, nodes, strict=True):
+            yield int(box), found
 
 
 def _add(
-    boxes: LatentBoxes, sums: _Sums, x: Array, rows: Integers, box: int, f: Array, squares: bool
+    boxes: LatentBoxes,
+    sums: _Sums,
+    x: Array,
+    rows: Integers,
+    box: int,
+    nodes: tuple[Array, Array],
+    squares: bool,
 ) -> None:
-    """Add one box to the sums of some x."""
-    nodes = slice(box * BOX_RULE**2, (box + 1) * BOX_RULE**2)
+    """Add one box, of whose nodes log weights and f/σ are given, to the sums of some x."""
+    log_weight, f = nodes
     centre = boxes.centre[box] / boxes.sigma
     apart, around = x[rows] - centre, f - centre
     own, other = (apart**2).sum(axis=1), (around**2).sum(axis=1)
     density = apart @ around.T - 0.5 * other - 0.5 * own[:, None]
-    exponent = density + boxes.log_weight[nodes]
+    exponent = density + log_weight
     reference = sums.raised(rows, exponent.max(axis=1))
     weight = np.exp(exponent - reference[:, None])
     total = weight.sum(axis=1)
@@ -194,7 +209,7 @@ def _add(
     rounding = _EPS * (x.shape[1] + 8) * 0.5 * (distance + radius) ** 2
     missed = boxes.defect[box] * (distance + boxes.radius[box])
     sums.total[rows] += total
-    sums.error[rows] += rule_error(weight) + total * (missed + rounding)
+    sums.error[rows] += rule_error(weight, boxes.latent_dim) + total * (missed + rounding)
     if boxes.unresolved[box]:
         # The rule says nothing there: all of the box's mass could be where f is nearest.
         sums.error[rows] += np.exp(boxes.log_mass[box] + density.max(axis=1) - reference)
@@ -206,21 +221,24 @@ def _add(
         )
 
 
-def rule_error(weight: Float64[Array, "n nodes"]) -> PerPoint:
+def rule_error(weight: Float64[Array, "n nodes"], latents: int = 2) -> PerPoint:
     """Return how far the tensor rule may be off, from the last Legendre coefficients.
 
     Parameters
     ----------
-    weight : ndarray, shape (n, 144)
-        Integrand times weight at the nodes of a box, the second latent fastest.
+    weight : ndarray, shape (n, 12^K)
+        Integrand times weight at the nodes of a box, the last latent fastest.
+    latents : int
+        K.
 
     Returns
     -------
     ndarray, shape (n,)
     """
-    grid = weight.reshape(-1, BOX_RULE, BOX_RULE)
+    grid = weight.reshape(-1, *[BOX_RULE] * latents)
     error = np.zeros(len(weight))
-    for line in (grid.sum(axis=2), grid.sum(axis=1)):
+    for axis in range(1, latents + 1):
+        line = grid.sum(axis=tuple(other for other in range(1, latents + 1) if other != axis))
         high = np.abs(line @ _HIGH.T).max(axis=1)
         middle = np.abs(line @ _MIDDLE.T).max(axis=1) + 1e-300
         error += 4.0 * high * np.minimum((high / middle) ** 2, 1.0)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from theorycheck.arrays import PerDimension, PerPoint, Points
 from theorycheck.estimate import Estimate, Kind
-from theorycheck.models import DescribedModel
+from theorycheck.models import DescribedModel, GenerativeModel
 from theorycheck.quadrature import DataSample, TrapezoidGrid, change_at_kinks
 
 #: Grid step in σ at which the trapezoid rule sums what is as smooth as p(x) to rounding: it errs by
@@ -177,6 +177,23 @@ class DrawRule:
         return Estimate(value, spread + float(known.mean()), Kind.STATISTICAL)
 
 
+def on_grid(data: DataSource) -> bool:
+    """Tell whether a grid can be laid over p(x): D <= 2, and f of two latents at most or linear.
+
+    Parameters
+    ----------
+    data : DataSource
+        The model that p(x) belongs to.
+
+    Returns
+    -------
+    bool
+    """
+    model = data.model
+    boxed = isinstance(model, GenerativeModel) and model.latent_dim > 2
+    return model.data_dim <= 2 and not boxed
+
+
 def data_rule(
     data: DataSource,
     *,
@@ -209,7 +226,7 @@ def data_rule(
     -------
     GridRule or DrawRule
     """
-    if data.model.data_dim <= 2:
+    if on_grid(data):
         grid = data.grid(step, shift)
         mass = grid.volume * np.exp(grid.log_density)
         order = np.argsort(mass)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from theorycheck.errors import ModelError
+from theorycheck.estimate import Kind
 from theorycheck.inference._exact_model import ExactModel
 from theorycheck.inference._labelled import ExactLabelled
 from theorycheck.inference._linear_gaussian import ExactLinearGaussian, LinearGaussianModel
@@ -40,3 +41,18 @@ def exact_model(model: DescribedModel | LatentPanels | ExactModel) -> ExactModel
     if isinstance(model, ExactModel):
         return model
     raise ModelError(f"{model.name}: nobody has said how this kind of model is known exactly")
+
+
+def density_kind(model: ExactModel) -> Kind:
+    """Return what the radii of a model's log p(x) are: statistical where it is sampled.
+
+    Parameters
+    ----------
+    model : ExactModel
+        Any exact model.
+
+    Returns
+    -------
+    Kind
+    """
+    return model.kind if isinstance(model, MeanFieldBoxes) else Kind.ESTIMATED

@@ -1,7 +1,9 @@
-"""Mean-field inference in a model of two latents: log p(x), posterior and optimal q, on boxes in z.
+"""Mean-field inference in a model of two or three latents: log p(x), posterior and optimal q.
 
 f is evaluated once, on boxes that resolve it against σ (:mod:`theorycheck.quadrature`); the optimal
-q = Π N(μ_k, s_k²) is searched for by Newton's method from many starts (`_product_q.py`).
+q = Π N(μ_k, s_k²) is searched for by Newton's method from many starts (`_product_q.py`). Where
+boxes in three latents would be too many, log p(x) is an average over Sobol points, with a
+statistical radius (`_sobol_density.py`).
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from scipy.special import ndtri
 
 from theorycheck.arrays import Array, Integers, PerPoint, Points
 from theorycheck.errors import ModelError
+from theorycheck.estimate import Kind
 from theorycheck.inference._boxed_marginal import (
     BY_PAIRS,
     by_products,
     grid_on_boxes,
+    known_to,
     log_density_on_boxes,
 )
 from theorycheck.inference._boxed_posterior import posterior_squares_on_boxes
@@ -29,6 +33,7 @@ from theorycheck.inference._family import MEAN_FIELD, Family, checked_family
 from theorycheck.inference._latent_plane import plane_log_density
 from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.inference._product_q import OptimalProductQ, ProductQSearch
+from theorycheck.inference._sobol_density import REPEATS, SIZE, SobolDensity, sobol_density
 from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import (
     NEGLIGIBLE,
@@ -57,6 +62,10 @@ _SMALL_MOVE = 4.0
 #: below 4e-9 of the integrand's maximum (12 Gauss nodes for 6σ along one latent). And the prior
 #: mass of boxes that are left as they are: f is far from any x there, or the radius says so.
 _MOVE, _RESOLUTION, _NEGLIGIBLE = 6.0, 1e-9, 1e-12
+#: Boxes of three latents: prior mass below which one is left as it is, numbers that they may need
+#: (nodes are made when they are asked for), and unresolved prior mass from which on Sobol points
+#: take their place. σ that f may move along each latent is as above: 12 nodes are good to 1e-12.
+_NEGLIGIBLE_THIRD, _MOST_THIRD, _UNRESOLVED = 1e-15, 10_000, 1e-6
 #: Relative error of p(x) from which boxes are halved for an x alone, the one then aimed at, and x
 #: for which that is done together.
 _ROUGH, _HALVED_TO, _HALVED_TOGETHER = 1e-4, 1e-5, 64
@@ -67,7 +76,7 @@ _SAME_CANDIDATE = 0.5
 
 
 class MeanFieldBoxes:
-    """Mean-field inference in one model of two latents: build once, ask for many x.
+    """Mean-field inference in one model of two or three latents: build once, ask for many x.
 
     Parameters
     ----------
@@ -85,14 +94,24 @@ class MeanFieldBoxes:
     verified_width = math.inf
 
     def __init__(self, model: GenerativeModel) -> None:
-        if model.latent_dim != 2:
-            raise ModelError(f"{model.name}: has {model.latent_dim} latents, and this is for two")
+        if model.latent_dim not in (2, 3):
+            raise ModelError(
+                f"{model.name}: has {model.latent_dim} latent{'s' * (model.latent_dim > 1)}, and "
+                "this is for two or three"
+            )
         self.model = model
 
     @cached_property
     def boxes(self) -> LatentBoxes:
         """Return f on boxes in z."""
         dim = self.model.data_dim
+        if self.model.latent_dim > 2:
+            fit = _NUMBERS // (BOX_RULE**3 * dim)
+            return latent_boxes(
+                self.model.decoder, self.model.sigma, latents=3, name=self.model.name,
+                max_boxes=_MOST_THIRD, largest_move=_SMALL_MOVE, resolution=_RESOLUTION,
+                negligible=_NEGLIGIBLE_THIRD, held=False,
+            ).with_values_if(fit)  # fmt: skip
         many = dim > BY_PAIRS
         fit = _NUMBERS // (BOX_RULE**2 * (dim + 4))
         held = not many or fit >= _ENOUGH
@@ -107,28 +126,40 @@ class MeanFieldBoxes:
             held=held,
         )
 
+    @cached_property
+    def by_boxes(self) -> bool:
+        """Tell whether log p(x) is had from boxes; else from Sobol points."""
+        return self.model.latent_dim < 3 or self.boxes.unresolved_mass < _UNRESOLVED
+
+    @property
+    def kind(self) -> Kind:
+        """Return what the radii of log p(x) are."""
+        return Kind.ESTIMATED if self.by_boxes else Kind.STATISTICAL
+
     @property
     def unresolved_mass(self) -> float:
         """Return the prior mass on which f is not resolved against σ."""
-        return self.boxes.unresolved_mass
+        return self.boxes.unresolved_mass if self.by_boxes else 0.0
 
     @property
     def missing_mass(self) -> float:
         """Return the prior mass that is unresolved or beyond the boxes' reach."""
-        return self.boxes.missing_mass
+        return self.boxes.missing_mass if self.by_boxes else 0.0
 
     @cached_property
     def latent_nodes(self) -> int:
         """Return how many latents one x is held against: those on boxes that can matter to it."""
+        if not self.by_boxes:
+            return SIZE * REPEATS
         _, x = self.model.sample(_PROBED, 0)
         known = self.log_density(x).value - self.boxes.peak_log_density
-        return BOX_RULE**2 * int(boxes_near(self.boxes, x, known).sum(axis=1).max())
+        return self.boxes.each * int(boxes_near(self.boxes, x, known).sum(axis=1).max())
 
     @cached_property
     def covered(self) -> float:
-        """Return the room that f takes up with the noise around it, in σ^D; inf for D > 2."""
+        """Return the room that f takes up with the noise around it, in σ^D; inf without a grid."""
         dim = self.model.data_dim
-        if dim > 2:
+        if dim > 2 or self.model.latent_dim > 2:
             return math.inf
         inner = (np.abs(self.boxes.latents) < _COVERED_REACH).all(axis=1)
         cells = np.floor(self.boxes.f[:, inner].T / (_CELL * self.model.sigma)).astype(np.int64)
@@ -146,9 +177,12 @@ class MeanFieldBoxes:
         boxes are halved for these x alone.
         """
         points = as_points(x, self.model.data_dim)
+        if not self.by_boxes:
+            sums = self._by_sobol(points)
+            return known_to(sums.value, sums.relative_error, sums.mean_f)
         found = log_density_on_boxes(self.boxes, points)
         rough = np.flatnonzero(found.relative_error > _ROUGH)
-        if not rough.size or not by_products(self.boxes):
+        if not rough.size or not by_products(self.boxes) or self.model.latent_dim > 2:
             return found
         for start in range(0, rough.size, _HALVED_TOGETHER):
             self._halved(points, rough[start : start + _HALVED_TOGETHER], found)
@@ -167,7 +201,12 @@ class MeanFieldBoxes:
 
     def posterior_squares(self, x: ArrayLike) -> Points:
         """Return E[(x_d − f_d(z))² | x] under the exact posterior for x (n, D), shape (n, D)."""
+        if not self.by_boxes:
+            return self._by_sobol(as_points(x, self.model.data_dim)).squares
         return posterior_squares_on_boxes(self.boxes, x)
+
+    def _by_sobol(self, x: Points) -> SobolDensity:
+        return sobol_density(self.model, x, self.search.run(x).minima)
 
     @cached_property
     def search(self) -> ProductQSearch:

@@ -18,7 +18,7 @@ from theorycheck.arrays import Array, Integers, Points
 from theorycheck.inference._descent import lowest_apart
 from theorycheck.inference._product_rule import kl_from_prior, product_rule
 from theorycheck.models import GenerativeModel
-from theorycheck.quadrature import LatentBoxes
+from theorycheck.quadrature import LatentBoxes, gauss_legendre
 from theorycheck.quadrature.kernels import BOX_RULE
 
 #: Scales of the table by K, the mean up to which it goes, and the order of its rule.
@@ -155,13 +155,17 @@ def middles_of(boxes: LatentBoxes) -> _Table:
     """Return the middle of every box, as a q of the width that a Gaussian posterior has there."""
     mean = 0.5 * (boxes.lower + boxes.upper)
     half = 0.5 * (boxes.upper - boxes.lower)
-    low, high = BOX_RULE // 2 - 1, BOX_RULE // 2
-    z = boxes.latents.reshape(boxes.size, BOX_RULE, BOX_RULE, 2)[:, low : high + 1, low : high + 1]
-    f = boxes.function(z.reshape(-1, 2)) / boxes.sigma
-    f = f.reshape(boxes.size, 2, 2, -1)
-    slope = f.mean(axis=(1, 2))
-    steps = np.stack([z[:, 1, 0, 0] - z[:, 0, 0, 0], z[:, 0, 1, 1] - z[:, 0, 0, 1]], axis=1)
-    moves = np.stack([(f[:, 1] - f[:, 0]).mean(axis=1), (f[:, :, 1] - f[:, :, 0]).mean(axis=1)], 1)
+    dim = boxes.latent_dim
+    inner, _ = gauss_legendre(BOX_RULE)
+    inner = inner[BOX_RULE // 2 - 1 : BOX_RULE // 2 + 1]
+    z = mean[:, None] + half[:, None] * np.array(list(product(inner, repeat=dim)))
+    f = boxes.function(z.reshape(-1, dim)) / boxes.sigma
+    f = f.reshape(boxes.size, *[2] * dim, -1)
+    others = [tuple(1 + k for k in range(dim) if k != axis) for axis in range(dim)]
+    slope = f.mean(axis=tuple(range(1, dim + 1)))
+    steps = half * (inner[1] - inner[0])
+    sides = [f.mean(axis=other) for other in others]
+    moves = np.stack([side[:, 1] - side[:, 0] for side in sides], axis=1)
     steepness = (moves**2).sum(axis=2) / steps**2
     log_scale = -0.5 * np.log1p(steepness)
     offset = 0.5 * (slope**2).sum(axis=1) + 0.5 * (mean**2).sum(axis=1) - log_scale.sum(axis=1)

@@ -61,6 +61,8 @@ class PosteriorAverages:
         True where the nodes are a sample, so that errors are statistical.
     converged : bool
         True where the tolerances were reached.
+    density : Kind
+        What the radii of log p(x) at the nodes are.
     """
 
     pmo: float
@@ -74,11 +76,12 @@ class PosteriorAverages:
     missing_mass: float
     sampled: bool
     converged: bool
+    density: Kind = Kind.ESTIMATED
 
     @property
     def kind(self) -> Kind:
         """How the error radii were made."""
-        return Kind.STATISTICAL if self.sampled else Kind.ESTIMATED
+        return Kind.STATISTICAL if self.sampled else self.density
 
     def scaled(self, mass: float) -> PosteriorAverages:
         """Return the averages as the part of a whole that has this mass."""
@@ -106,6 +109,7 @@ class PosteriorAverages:
             missing_mass=self.missing_mass + other.missing_mass,
             sampled=self.sampled or other.sampled,
             converged=self.converged and other.converged,
+            density=self.density | other.density,
         )
 
 

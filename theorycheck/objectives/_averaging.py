@@ -15,6 +15,8 @@ from theorycheck.inference import (
     Family,
     LogDensity,
     MeanField,
+    MeanFieldBoxes,
+    on_grid,
 )
 from theorycheck.objectives._averages import (
     PosteriorAverages,
@@ -39,6 +41,8 @@ _STEPS = (1.0 / 3.0, 1.0 / 6.0, 1.0 / 12.0)
 _GRID_TOLERANCE = 2e-11
 #: Default error radius of the PMO, nats.
 PMO_TOLERANCE = 1e-6
+#: Points of a repetition of quasi-Monte Carlo, and where f has three latents.
+_SIZE, _SIZE_OF_THREE = 1024, 64
 #: MLEO of a model on its own data.
 NONE = Estimate(0.0, 0.0, Kind.EXACT)
 
@@ -80,8 +84,10 @@ class Averaging:
         The same for the residual variances, relative to σ_d²; inf: not refined for.
     max_nodes : int
         Nodes x at most; what needs more goes to quasi-Monte Carlo.
-    size, repeats, seed : int
-        Points a repetition, repetitions and seed of quasi-Monte Carlo.
+    size : int or None
+        Points of a repetition of quasi-Monte Carlo; None for what suits the model.
+    repeats, seed : int
+        Repetitions and seed of quasi-Monte Carlo.
     family : Family
         What q may be.
     progress : Progress
@@ -93,11 +99,17 @@ class Averaging:
     tolerance: float
     residual_tolerance: float
     max_nodes: int
-    size: int
+    size: int | None
     repeats: int
     seed: int
     family: Family = MEAN_FIELD
     progress: Progress = NO_PROGRESS
+
+    @property
+    def _size(self) -> int:
+        if self.size is not None:
+            return self.size
+        return _SIZE if _on_boxes_of_x(self.model) else _SIZE_OF_THREE
 
     def run(self, draws: DataSample | None, truth_known: bool) -> Averaged:
         """Average by the rule that is the best here; over a table where one is given.
@@ -114,15 +126,15 @@ class Averaging:
         Averaged
         """
         model, data = self.model, self.data
-        dim = data.model.data_dim
         if draws is not None:
             return self.of_table(draws, truth_known)
         # Only one latent has a curve, and only there is it known where q is the same again.
         if model is data and isinstance(model, MeanField) and worth_it(model):
             return self.along_curve(model)
-        if dim <= 2 and box_nodes(data) <= self.max_nodes:
+        by_grid = on_grid(data) and _on_boxes_of_x(model)
+        if by_grid and box_nodes(data) <= self.max_nodes:
             return self.on_boxes()
-        if dim <= 2:
+        if by_grid:
             self.progress.say(
                 f"Boxes over p(x) would take some {box_nodes(data):,.0f} nodes x, more than "
                 f"{self.max_nodes:,}: quasi-Monte Carlo instead, with a statistical radius."
@@ -152,13 +164,13 @@ class Averaging:
             self.tolerance,
             self.residual_tolerance,
             max_nodes=self.max_nodes,
-            size=self.size,
+            size=self._size,
             repeats=self.repeats,
             seed=self.seed,
             progress=self.progress,
         )
         sampled = None
-        if self.data.model.data_dim > 2:
+        if not on_grid(self.data):
             # Sampling is cheap: where it reaches the tolerance there is nothing to improve.
             sampled = self.by_quasi_monte_carlo()
             radius = max(sampled.averages.pmo_error, sampled.entropy.error)
@@ -175,8 +187,8 @@ class Averaging:
 
     def by_quasi_monte_carlo(self) -> Averaged:
         """Average over quasi-random draws from p(x)."""
-        say_price(self.model, self.data, float(self.size * self.repeats), self.progress)
-        draws = self.data.draws(size=self.size, repeats=self.repeats, seed=self.seed)
+        say_price(self.model, self.data, float(self._size * self.repeats), self.progress)
+        draws = self.data.draws(size=self._size, repeats=self.repeats, seed=self.seed)
         points = f"{self.repeats} x {draws.x.shape[1]} points"
         return self.on_sample(draws, f"quasi-Monte Carlo, {points}, seed {self.seed}")
 
@@ -198,6 +210,15 @@ class Averaging:
         return Averaged(averages, entropy, mleo, method + "; errors are five standard errors")
 
 
+def _on_boxes_of_x(model: ExactModel) -> bool:
+    """Tell whether a model is asked at as many x as boxes over p(x) have.
+
+    Of three latents an x takes a hundred times as long as of two, and where log p(x) is itself an
+    average over random points no rule for smooth functions of x has a radius.
+    """
+    return not isinstance(model, MeanFieldBoxes) or model.model.latent_dim < 3
+
+
 def divergence(
     data: ExactModel, model: ExactModel, *, size: int = 1024, repeats: int = 16, seed: int = 0
 ) -> Estimate:
@@ -214,7 +235,7 @@ def divergence(
     -------
     Estimate
     """
-    if data.model.data_dim <= 2:
+    if on_grid(data):
         return _on_grids(data, model)[2]
     return _on_sample(data.draws(size=size, repeats=repeats, seed=seed), data, model)[1]
 

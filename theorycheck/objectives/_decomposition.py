@@ -192,7 +192,7 @@ def decompose(
     tolerance: float = PMO_TOLERANCE,
     residual_tolerance: float = math.inf,
     sample: ArrayLike | None = None,
-    size: int = 1024,
+    size: int | None = None,
     repeats: int = 16,
     seed: int = 0,
     family: Family = MEAN_FIELD,
@@ -219,8 +219,11 @@ def decompose(
         comes with the PMO.
     sample : array_like, shape (n, D), optional
         Average over this table of x instead of integrating over p(x).
-    size, repeats, seed : int
-        Quasi-Monte Carlo for D > 2: points a repetition, repetitions, seed.
+    size : int, optional
+        Points of a repetition of quasi-Monte Carlo, for D > 2 or K > 2; by default 1024, and 64
+        where the model has three latents, of which an x takes a hundred times as long.
+    repeats, seed : int
+        Repetitions of it, and its seed.
     family : Family
         What q may be; the model under test must offer it.
     certify : int

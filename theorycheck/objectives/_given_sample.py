@@ -14,7 +14,7 @@ import numpy as np
 
 from theorycheck.arrays import Array
 from theorycheck.estimate import Estimate, Kind
-from theorycheck.inference import MEAN_FIELD, ExactModel, Family
+from theorycheck.inference import MEAN_FIELD, ExactModel, Family, density_kind
 from theorycheck.objectives._averages import LARGEST_KL, PosteriorAverages
 from theorycheck.objectives._partition import KlDistribution
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -121,12 +121,14 @@ def averages_of_table(
         missing_mass=0.0,
         sampled=False,
         converged=True,
+        density=density_kind(model),
     )
     of_table = KlDistribution.from_averages(averages)
     return SampleAverages(
         size=len(x),
-        log_density=_mean(log_p, float(np.mean(error))),
-        negative_elbo=_mean(negative_elbo, known),
+        log_density=_mean(log_p, float(np.mean(error)), averages.kind),
+        # −ELBO at a q has no p(x) in it.
+        negative_elbo=_mean(negative_elbo, known, Kind.ESTIMATED),
         population=replace(of_table, pmo=_of_population(draws, kl, known), sampled=True),
         population_log_density=_of_population(draws, log_p, float(np.mean(error))),
         population_negative_elbo=_of_population(draws, negative_elbo, known),
@@ -181,9 +183,9 @@ def _rounding(values: Array) -> float:
     return _ROUNDING * (1.0 + float(np.abs(values).max()))
 
 
-def _mean(values: Array, known: float) -> Estimate:
+def _mean(values: Array, known: float, kind: Kind) -> Estimate:
     """Return the mean over the table; `known` is how far each term is known on average."""
-    return Estimate(float(values.mean()), known + _rounding(values), Kind.ESTIMATED)
+    return Estimate(float(values.mean()), known + _rounding(values), kind)
 
 
 def _of_population(draws: DataSample, values: Array, known: float) -> Estimate:

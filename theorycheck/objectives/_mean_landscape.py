@@ -85,7 +85,7 @@ def mean_landscape(
         for one there is :func:`pmo_landscape`.
     """
     field = exact_model(model)
-    if not isinstance(field, MeanFieldBoxes):
+    if not isinstance(field, MeanFieldBoxes) or field.model.latent_dim != 2:
         name = described_model(model).name
         raise ModelError(f"{name}: a landscape over two means is for a decoder of two latents")
     points = as_points(np.atleast_1d(np.asarray(x, dtype=float)), field.model.data_dim)

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from theorycheck.arrays import Array, Points
-from theorycheck.inference import ExactModel, MeanField
+from theorycheck.inference import ExactModel, MeanField, MeanFieldBoxes
 from theorycheck.models import GenerativeModel
 from theorycheck.progress import Progress
 from theorycheck.quadrature import LatentPanels
@@ -52,8 +52,10 @@ def say_price(
     """
     panels = _panels(model, data)
     steep = max((part.size for part in panels), default=0) >= _STEEP
-    # No x takes 0.1 ms where f is not steep: below this there is nothing to say or to time.
-    if nodes * 1e-4 < _WORTH_SAYING and not steep:
+    # No x takes 0.1 ms where f is not steep: below this there is nothing to say or to time. Of
+    # several latents, f says how long: a network may take 0.1 s.
+    several = isinstance(model, MeanFieldBoxes) and nodes > _TIMED
+    if nodes * 1e-4 < _WORTH_SAYING and not steep and not several:
         return
     # Where hardly anything of f is resolved the rules give up early.
     if max(model.unresolved_mass, data.unresolved_mass) > _UNRESOLVED:

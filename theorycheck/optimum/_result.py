@@ -16,6 +16,7 @@ from theorycheck.models import (
     as_generative,
     checked_table,
     decoder_from_table,
+    fingerprint_of,
     table_arrays,
 )
 from theorycheck.objectives import Decomposition, Evaluated, Evaluation, Objective
@@ -228,7 +229,7 @@ class PredictedOptimum(Saved, Evaluated):
     def _about(self) -> dict[str, object]:
         return {
             "data": self.data.name,
-            "fingerprint": as_generative(self.data).fingerprint,
+            "fingerprint": fingerprint_of(self.data),
             "seed": self.seed,
             "settings": self.settings.to_dict(),
             "excess": self.excess.to_dict_or_null(),

@@ -46,6 +46,9 @@ NEGLIGIBLE_GAIN = 1e-12
 #: ten, by up to a factor of 7.)
 _STEP = 0.25
 _STRIDE = 4
+#: Draws of a repetition where no grid is laid over p(x), and with three latents; then a grid has so
+#: many nodes at most.
+_SIZE, _MOST = {False: 1024, True: 256}, 4096
 #: Mass times KL, nats, of a node that is not looked at through the bounds for a better q: on a
 #: curve with long tails these are nearly all, and take nearly all the time.
 _NEGLIGIBLE = 1e-16
@@ -105,8 +108,8 @@ def check_stationarity(
     Raises
     ------
     ModelError
-        If the model has more latents than two and does not know what an M-step does to it, or q is
-        too narrow for a grid of two latents.
+        If the model does not know what an M-step does to it and has no f, or q is too narrow for a
+        grid of its latents.
     """
     field = exact_model(model)
     own = data is None or same_model(described_model(data), field.model)
@@ -124,9 +127,10 @@ def check_stationarity(
 
 
 def _on_nodes(field: MeanField | MeanFieldBoxes, data: ExactModel) -> Stationarity:
-    """Take the M-step on the panels of one latent, or on a grid of two."""
+    """Take the M-step on the panels of one latent, or on a grid of several."""
     dim = data.model.data_dim
-    rule = data_rule(data, step=_STEP)
+    several = field.model.latent_dim > 2
+    rule = data_rule(data, step=_STEP, most=_MOST if several else None, size=_SIZE[several])
     x, mass = rule.x, rule.mass
     if isinstance(rule, GridRule):
         heavy = mass > 1e-14 * mass.max()
