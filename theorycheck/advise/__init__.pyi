@@ -20,8 +20,8 @@ from ._guidelines import family_guideline as family_guideline
 from ._guidelines import label_guideline as label_guideline
 from ._guidelines import noise_guideline as noise_guideline
 from ._guidelines import regularisation_guideline as regularisation_guideline
-from ._reading import FEWEST_ROWS as FEWEST_ROWS
-from ._reading import DataTable as DataTable
 from ._reading import read_table as read_table
 from ._shape import Shape as Shape
 from ._shape import describe_shape as describe_shape
+from ._table import FEWEST_ROWS as FEWEST_ROWS
+from ._table import DataTable as DataTable

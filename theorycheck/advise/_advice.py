@@ -15,8 +15,8 @@ from theorycheck.advise._guidelines import (
     noise_guideline,
     regularisation_guideline,
 )
-from theorycheck.advise._reading import FEWEST_ROWS, DataTable
 from theorycheck.advise._shape import Shape, describe_shape
+from theorycheck.advise._table import FEWEST_ROWS, DataTable
 from theorycheck.arrays import Points
 from theorycheck.cohorts import Cohort, fit_logistic, paired_difference, split_cohort
 from theorycheck.cohorts import accuracy as accuracy_of

@@ -14,7 +14,7 @@ from theorycheck.cli.search_options import Seed
 from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
-    from theorycheck.advise import Advice, DataTable
+    from theorycheck.advise import Advice
     from theorycheck.optimum import TableFit
 
 
@@ -23,7 +23,8 @@ def advise(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A table: text with a row of names, or .npy or .npz with an array x.",
+            help="A table: text with a row of names (any separator), .arff, KEEL's .dat, .parquet, "
+            "or .npy or .npz with an array x.",
             show_default=False,
         ),
     ],
@@ -32,6 +33,9 @@ def advise(
         typer.Option("--label", metavar="COLUMN", help="Name of a column that is a label."),
     ] = None,
     labelled_share: LabelledShare = 0.1,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Leave rows with a missing value out.")
+    ] = False,
     latents: Annotated[
         int,
         typer.Option(
@@ -62,13 +66,13 @@ def advise(
         raise SettingError(f"--latents: a table is fitted with one latent so far, not {latents}")
     if output is not None:
         checked_directory(output)
-    from theorycheck.advise import FitSettings
+    from theorycheck.advise import FitSettings, read_table
     from theorycheck.advise import advise as run
     from theorycheck.cli.render import print_json
     from theorycheck.terminal_progress import terminal_progress
 
     found = run(
-        _read(file, label),
+        read_table(file, label=label, drop_missing=drop_missing),
         settings=FitSettings(splits=splits),
         labelled_share=labelled_share,
         most_rows=rows,
@@ -81,20 +85,6 @@ def advise(
         print_json({**found.to_dict(), "seed": seed, "output": _text(output)}, "advise")
     else:
         _print(found, output)
-
-
-def _read(file: Path, label: str | None) -> DataTable:
-    from theorycheck.advise import DataTable, read_table
-    from theorycheck.cli.samples import read_sample
-
-    if file.suffix.lower() not in (".npy", ".npz"):
-        return read_table(file, label=label)
-    if label is not None:
-        raise SettingError(f"--label: {file} has no named columns")
-    x = read_sample(file)
-    if x.ndim != 2:
-        raise SettingError(f"{file}: an array of shape {x.shape}, expected rows and columns")
-    return DataTable(file.name, tuple(f"x{place + 1}" for place in range(x.shape[1])), x)
 
 
 def _text(output: Path | None) -> str | None:
