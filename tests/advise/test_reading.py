@@ -177,7 +177,7 @@ def test_declared_attributes(tmp_path: Path, name: str, more: str) -> None:
 @pytest.mark.parametrize(
     ("name", "label", "shape"),
     [
-        ("messidor_features.arff", "Class", (1151, 19)),
+        ("messidor_features.arff", "19", (1151, 19)),
         ("contraceptive.dat", "Contraceptive_method", (1473, 9)),
         ("titanic.dat", "Survived", (2201, 3)),
     ],
