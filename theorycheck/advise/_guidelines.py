@@ -147,7 +147,7 @@ def family_guideline(fits: FitComparison, shape: Shape) -> Guideline:
         Verdict.HOLDS: "The rows have several modes, as Clusters.",
         Verdict.FAILS: "The rows have one mode.",
         Verdict.INCONCLUSIVE: "Whether the rows have several modes depends on which are looked at.",
-    }[shape.several_modes]
+    }[shape.like.several_modes]
     return Guideline(
         number=2,
         title="look at the shape of the data before choosing the family of q",
