@@ -25,14 +25,16 @@ from ._known_tables import QUESTIONS as QUESTIONS
 from ._known_tables import CallRate as CallRate
 from ._known_tables import KnownTable as KnownTable
 from ._known_tables import call_rates as call_rates
-from ._known_tables import calls as calls
 from ._likeness import Likeness as Likeness
 from ._likeness import ShapeMeasures as ShapeMeasures
 from ._likeness import above as above
 from ._likeness import likeness as likeness
+from ._likeness import likeness_words as likeness_words
 from ._loops import leading_plane as leading_plane
 from ._loops import loop_prominences as loop_prominences
 from ._loops import plane_log_density as plane_log_density
+from ._meeting import Strands as Strands
+from ._meeting import describe_strands as describe_strands
 from ._prominence import prominences as prominences
 from ._reading import read_table as read_table
 from ._shape import Shape as Shape

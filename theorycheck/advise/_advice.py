@@ -15,6 +15,7 @@ from theorycheck.advise._guidelines import (
     noise_guideline,
     regularisation_guideline,
 )
+from theorycheck.advise._meeting import Strands, describe_strands
 from theorycheck.advise._shape import Shape, describe_shape
 from theorycheck.advise._table import FEWEST_ROWS, DataTable
 from theorycheck.arrays import Points
@@ -46,6 +47,8 @@ class Advice:
         These rows, standardised.
     fits : FitComparison
     shape : Shape
+        Of all rows, not only those fitted to.
+    strands : Strands
     guidelines : tuple of Guideline
         1 to 4.
     """
@@ -56,6 +59,7 @@ class Advice:
     x: Points
     fits: FitComparison
     shape: Shape
+    strands: Strands
     guidelines: tuple[Guideline, ...]
 
     def to_dict(self) -> dict[str, object]:
@@ -85,8 +89,16 @@ class Advice:
                 "held_out_log_density": held_out,
                 "mleo_gap": fits.mleo_gap.to_dict_or_null(),
                 "parts": {name: parts.to_dict() for name, parts in fits.parts.items()},
+                "bounds": [
+                    {
+                        "steepness": one.steepness,
+                        "exact_likelihood": one.exact_likelihood.to_dict_or_null(),
+                        "elbo": None if one.elbo is None else one.elbo.to_dict_or_null(),
+                    }
+                    for one in fits.bounds
+                ],
             },
-            "geometry": self.shape.to_dict(),
+            "geometry": {**self.shape.to_dict(), "strands": self.strands.to_dict()},
             "guidelines": [guideline.to_dict() for guideline in self.guidelines],
         }
 
@@ -131,6 +143,8 @@ def advise(
     settings = settings or FitSettings()
     description, x, cohort = standardised(table)
     label = _label(cohort, table, labelled_share, spawned_seed(seed, 0))
+    # Cheap beside the fits: of all rows.
+    shape = describe_shape(x, seed=spawned_seed(seed, 3))
     if len(x) > most_rows:
         rng = np.random.default_rng(spawned_seed(seed, 1))
         x = x[np.sort(rng.choice(len(x), most_rows, replace=False))]
@@ -143,14 +157,14 @@ def advise(
         x, smallest_noise=description.floor.shared, settings=settings,
         seed=spawned_seed(seed, 2), progress=progress,
     )  # fmt: skip
-    shape = describe_shape(x, seed=spawned_seed(seed, 3))
+    strands = describe_strands(fits)
     guidelines = (
         noise_guideline(fits),
-        family_guideline(fits, shape),
+        family_guideline(fits, shape, strands),
         regularisation_guideline(fits),
         label_guideline(label, 1.0 / len(cohort.classes), labelled_share),
     )
-    return Advice(table.name, description, len(x), x, fits, shape, guidelines)
+    return Advice(table.name, description, len(x), x, fits, shape, strands, guidelines)
 
 
 def _minutes(rows: int, data_dim: int, settings: FitSettings) -> float:

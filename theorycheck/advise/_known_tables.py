@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from theorycheck.advise._likeness import Likeness, likeness
+from theorycheck.advise._likeness import likeness
 from theorycheck.advise._shape import measure_shape
 from theorycheck.arrays import Points
 from theorycheck.errors import DataError, nearest
@@ -95,7 +95,7 @@ def call_rates(name: str, *, rows: int, seeds: Sequence[int]) -> tuple[CallRate,
     for seed in seeds:
         x = table.draw(rows, np.random.default_rng(spawned_seed(seed, 0)))
         x = (x - x.mean(axis=0)) / x.std(axis=0)
-        found.append(calls(likeness(measure_shape(x, seed=spawned_seed(seed, 1)))))
+        found.append(likeness(measure_shape(x, seed=spawned_seed(seed, 1))).by_example)
     rates = []
     for question in QUESTIONS:
         if question in table.open:
@@ -109,25 +109,6 @@ def call_rates(name: str, *, rows: int, seeds: Sequence[int]) -> tuple[CallRate,
             )
         )  # fmt: skip
     return tuple(rates)
-
-
-def calls(like: Likeness) -> Mapping[str, Verdict]:
-    """Return the verdict on each question.
-
-    Parameters
-    ----------
-    like : Likeness
-
-    Returns
-    -------
-    dict of str to Verdict
-    """
-    return {
-        "figure8": like.figure8_like,
-        "circle": like.circle_like,
-        "clusters": like.clusters_like,
-        "absolute_value": like.absolute_value_like,
-    }
 
 
 def _benchmark(name: str) -> Callable[[int, np.random.Generator], Points]:

@@ -30,6 +30,8 @@ HOLLOW = 1.0
 ONE_SIDED = 0.5
 #: Share of the variance along the leading component of what is a line.
 A_LINE = 0.9
+#: Share of points with a partner near and far along the manifold from which strands meet.
+MEETING = 0.05
 #: Gride's dimension at the largest scale of a curve, at most, and of what is none, at least.
 CURVE, NO_CURVE = 1.3, 1.8
 
@@ -93,6 +95,16 @@ class Likeness:
     absolute_value_like: Verdict
     none_of_these: Verdict
 
+    @property
+    def by_example(self) -> dict[str, Verdict]:
+        """Return the verdict on each of the paper's examples, by its name."""
+        return {
+            "figure8": self.figure8_like,
+            "circle": self.circle_like,
+            "clusters": self.clusters_like,
+            "absolute_value": self.absolute_value_like,
+        }
+
 
 def likeness(found: ShapeMeasures) -> Likeness:
     """Decide what a table is like.
@@ -143,6 +155,34 @@ def above(value: Estimate, threshold: float) -> Verdict:
     Verdict
     """
     return positive(value - Estimate(threshold, 0.0, Kind.EXACT))
+
+
+def likeness_words(found: ShapeMeasures) -> dict[str, str]:
+    """Say what each verdict on a likeness rests on.
+
+    Parameters
+    ----------
+    found : ShapeMeasures
+
+    Returns
+    -------
+    dict of str to str
+        A sentence by example of the paper.
+    """
+    holes = (
+        f"log density falls by {found.first_loop} nats into its deepest hole and by "
+        f"{found.second_loop} into the next"
+    )
+    modes = f"by {found.second_mode} to its second mode"
+    return {
+        "figure8": f"In the plane of the leading components {holes} (two from {SECOND_LOOP:g}); "
+        f"{modes} (holes are gaps between clusters from {MODES_APART:g}).",
+        "circle": f"In the plane of the leading components {holes} (hollow from {HOLLOW:g}, with "
+        f"no second from {SECOND_LOOP:g}).",
+        "clusters": f"Log density falls {modes} (several modes from {PROMINENT:g} nats).",
+        "absolute_value": f"The leading component has {found.along_line} of the variance (a line "
+        f"from {A_LINE:g}) and a skewness of {found.skewness} (one-sided from {ONE_SIDED:g}).",
+    }
 
 
 def _curve(dimension: Estimate | None) -> Verdict:

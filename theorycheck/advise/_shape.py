@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from theorycheck.advise._geometry import gride_dimension, mode_prominences
-from theorycheck.advise._likeness import PROMINENT, Likeness, ShapeMeasures, likeness
+from theorycheck.advise._likeness import (
+    PROMINENT,
+    Likeness,
+    ShapeMeasures,
+    likeness,
+    likeness_words,
+)
 from theorycheck.advise._loops import loop_prominences
 from theorycheck.arrays import Array, Points
 from theorycheck.cohorts import mean_over_splits
@@ -55,6 +61,7 @@ class Shape:
     def to_dict(self) -> dict[str, object]:
         """Return all of it for JSON."""
         found, like = self.measures, self.like
+        words = likeness_words(found)
         return {
             "rows_used": self.rows_used,
             "dimension": {
@@ -81,12 +88,10 @@ class Shape:
                 "variance_share": found.along_line.to_dict_or_null(),
             },
             "like": {
-                "figure8": like.figure8_like.value,
-                "circle": like.circle_like.value,
-                "clusters": like.clusters_like.value,
-                "absolute_value": like.absolute_value_like.value,
-                "none": like.none_of_these.value,
+                name: {"verdict": verdict.value, "evidence": words[name]}
+                for name, verdict in like.by_example.items()
             },
+            "like_none": like.none_of_these.value,
         }
 
 

@@ -92,6 +92,7 @@ def _text(output: Path | None) -> str | None:
 
 
 def _print(found: Advice, output: Path | None) -> None:
+    from theorycheck.advise import likeness_words
     from theorycheck.cli.render import console, estimate_text, ruling_text, say, table
 
     out = console()
@@ -107,7 +108,10 @@ def _print(found: Advice, output: Path | None) -> None:
         ("held-out log p, ELBO", entry.held_out("elbo")),
         ("MLEO gap", entry.mleo_gap),
         ("modes", found.shape.modes),
-        ("prominence of the second mode, nats", found.shape.prominence),
+        ("prominence of the second mode, nats", found.shape.measures.second_mode),
+        ("fall into the deepest hole, nats", found.shape.measures.first_loop),
+        ("fall into the second hole, nats", found.shape.measures.second_loop),
+        ("share of p(z) whose strands meet", found.strands.on_curve),
         *(
             (f"dimension at neighbour {neighbour}", value)
             for neighbour, value in found.shape.dimension
@@ -117,6 +121,16 @@ def _print(found: Advice, output: Path | None) -> None:
     out.print(
         table(title, ("measure", "value"), [(name, estimate_text(value)) for name, value in rows])
     )
+    words = likeness_words(found.shape.measures)
+    out.print(
+        table(
+            f"Shape of {found.shape.rows_used:,} rows",
+            ("like", "verdict"),
+            [(name, verdict.value) for name, verdict in found.shape.like.by_example.items()],
+        )
+    )
+    for sentence in words.values():
+        say(out, f"  {sentence}")
     out.print(
         table(
             "Guidelines",
