@@ -62,6 +62,7 @@ def test_holes_against_gudhi(seed: int, monkeypatch: pytest.MonkeyPatch) -> None
     field = np.random.default_rng(seed).normal(size=(12, 15))
     padded = np.pad(field, 1, constant_values=-9.0)
     monkeypatch.setattr(_loops, "plane_log_density", lambda _: padded)
+    monkeypatch.setattr(_loops, "RIM", math.inf)
     found = loop_prominences(np.random.default_rng(0).normal(size=(60, 2)))
     # Cells at the top dimension: superlevel sets join over sides and corners.
     cubes = gudhi.CubicalComplex(top_dimensional_cells=-padded)
@@ -73,17 +74,20 @@ def test_holes_against_gudhi(seed: int, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_hole_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ring of height 5 with a pass of 3, and 1 within; a notch at the rim is no hole."""
+    """A ring of height 5 with a pass of 4, and 1 within; a notch at the rim is no hole."""
     field = np.zeros((7, 7))
     field[1:6, 1:6] = 5.0
     field[2:5, 2:5] = 1.0
-    field[1, 3] = 3.0
+    field[1, 3] = 4.0
     monkeypatch.setattr(_loops, "plane_log_density", lambda _: field)
     rows = np.random.default_rng(0).normal(size=(60, 2))
-    assert loop_prominences(rows) == pytest.approx([2.0])
+    assert loop_prominences(rows) == pytest.approx([3.0])
     # Joined over a corner it is still closed ...
     field[1, 1] = 0.0
-    assert loop_prominences(rows) == pytest.approx([2.0])
+    assert loop_prominences(rows) == pytest.approx([3.0])
+    # ... a pass far below the ring is a gap ...
+    field[1, 3] = 3.0
+    assert len(loop_prominences(rows)) == 0
     # ... and over a side it is open.
     field[1, 3] = 0.5
     assert len(loop_prominences(rows)) == 0

@@ -35,6 +35,7 @@ from ._loops import loop_prominences as loop_prominences
 from ._loops import plane_log_density as plane_log_density
 from ._meeting import Strands as Strands
 from ._meeting import describe_strands as describe_strands
+from ._prominence import persistence_pairs as persistence_pairs
 from ._prominence import prominences as prominences
 from ._reading import read_table as read_table
 from ._shape import Shape as Shape

@@ -22,7 +22,7 @@ from theorycheck.errors import SettingError
 #: Neighbours of the graph on which modes are told apart.
 _NEIGHBOURS = 16
 #: Share of Silverman's bandwidth: modes are wanted, no smooth picture.
-_BANDWIDTH = 0.7
+_BANDWIDTH = 0.5
 #: Rows of a block of kernels, so that it stays in the processor's cache.
 _BLOCK = 128
 _LARGEST_DIMENSION = 200.0

@@ -161,8 +161,8 @@ def family_guideline(fits: FitComparison, shape: Shape, strands: Strands) -> Gui
         advice=advice,
         evidence="The exact likelihood's optimum has a held-out log p above the ELBO's, at the "
         f"same bound on |f'| and σ², by {gap} nats a row. {_shape_words(shape)} "
-        f"Along the fitted curve {strands.on_curve} of p(z) has a partner within {REACH:g}σ that is "
-        f"farther than {REACH * MULTIPLE:g}σ.",
+        f"Along the fitted curve {strands.on_curve} of p(z) has a partner within {REACH:g}σ that "
+        f"is farther than {REACH * MULTIPLE:g}σ.",
         numbers={"mleo_gap": gap},
         command="theorycheck decompose elbo.csv --data exact_likelihood.csv --noise-variance "
         f"{fits.noise_variance('exact_likelihood').value:.4g}",

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float64
 from scipy.ndimage import gaussian_filter
 
-from theorycheck.advise._prominence import prominences
+from theorycheck.advise._likeness import RIM
+from theorycheck.advise._prominence import persistence_pairs
 from theorycheck.arrays import Array, Points
 
 #: Share of Silverman's bandwidth: loops are wanted, no smooth picture.
@@ -76,7 +77,8 @@ def loop_prominences(x: Points) -> Float64[Array, " loops"]:
     Returns
     -------
     ndarray, shape (loops,)
-        Nats, falling; none of a single column.
+        Nats, falling; none of a single column. A hole whose lowest pass is 1.5 nats or more below
+        the highest density is none: strands that come near each other enclose such bays.
     """
     if x.shape[1] < 2:
         return np.zeros(0)
@@ -89,5 +91,6 @@ def loop_prominences(x: Points) -> Float64[Array, " loops"]:
         np.stack([cell[1:].ravel(), cell[:-1].ravel()], axis=1),
         np.stack([cell[:, 1:].ravel(), cell[:, :-1].ravel()], axis=1),
     ]
-    found = prominences(depth.ravel(), np.concatenate(sides))
-    return found[np.isfinite(found)]
+    pairs = persistence_pairs(depth.ravel(), np.concatenate(sides))
+    closed = density.max() + pairs[:, 1] < RIM
+    return np.sort((pairs[:, 0] - pairs[:, 1])[closed & np.isfinite(pairs[:, 1])])[::-1]

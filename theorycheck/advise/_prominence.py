@@ -34,6 +34,25 @@ def prominences(
     ndarray, shape (maxima,)
         Falling; infinite for the highest maximum of each connected part.
     """
+    pairs = persistence_pairs(height, edges)
+    return np.sort(pairs[:, 0] - pairs[:, 1])[::-1]
+
+
+def persistence_pairs(
+    height: Float64[Array, " vertices"], edges: Int64[Integers, "edges 2"]
+) -> Float64[Array, "maxima 2"]:
+    """Pair each maximum with the saddle at which it meets a higher one.
+
+    Parameters
+    ----------
+    height, edges
+        As :func:`prominences` takes them.
+
+    Returns
+    -------
+    ndarray, shape (maxima, 2)
+        Heights of maximum and saddle; -inf for the highest maximum of each connected part.
+    """
     # Heights by rank: no two are equal, so that every vertex but a maximum has one way up.
     rank = np.empty(len(height), dtype=np.int64)
     rank[np.argsort(height, kind="stable")] = np.arange(len(height))
@@ -47,10 +66,10 @@ def prominences(
     top = upward
     while not np.array_equal(top, top[top]):
         top = top[top]
-    return _falls(height, rank, top, low, high)
+    return _joined(height, rank, top, low, high)
 
 
-def _falls(height: Array, rank: Integers, top: Integers, low: Integers, high: Integers) -> Array:
+def _joined(height: Array, rank: Integers, top: Integers, low: Integers, high: Integers) -> Array:
     """Join the basins of the maxima over the edges between them, the highest saddle first."""
     between = top[low] != top[high]
     # The saddle of an edge is its lower end.
@@ -65,17 +84,14 @@ def _falls(height: Array, rank: Integers, top: Integers, low: Integers, high: In
         return peak
 
     found = []
-    left = len(joined)
     for place in order:
-        if left == 1:
-            break
         first, second = highest(int(one[place])), highest(int(other[place]))
         if first == second:
             continue
         lower, upper = sorted((first, second), key=lambda peak: int(rank[peak]))
         joined[lower] = upper
-        left -= 1
-        fall = float(height[lower] - height[saddle[place]])
-        if fall > 0.0:  # else a part of a plateau
-            found.append(fall)
-    return np.array(sorted([*found, *[math.inf] * left], reverse=True))
+        # Of no fall: a part of a plateau.
+        if height[lower] > height[saddle[place]]:
+            found.append((height[lower], height[saddle[place]]))
+    tops = [peak for peak in joined if joined[peak] == peak]
+    return np.array([*found, *((height[peak], -math.inf) for peak in tops)])

@@ -42,7 +42,7 @@ class Shape:
     dimension : tuple of (int, Estimate)
         Gride's estimate at the n-th and 2n-th neighbour, by n; statistical.
     modes : Estimate
-        Number of modes that fall by 0.45 nats or more; statistical.
+        Number of modes that fall by 0.65 nats or more; statistical.
     plane_share : float
         Share of the variance in the plane of the two leading components, in which loops are seen.
     measures : ShapeMeasures
