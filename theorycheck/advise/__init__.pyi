@@ -25,6 +25,7 @@ from ._known_tables import QUESTIONS as QUESTIONS
 from ._known_tables import CallRate as CallRate
 from ._known_tables import KnownTable as KnownTable
 from ._known_tables import call_rates as call_rates
+from ._label import label_accuracy as label_accuracy
 from ._likeness import Likeness as Likeness
 from ._likeness import ShapeMeasures as ShapeMeasures
 from ._likeness import above as above

@@ -15,21 +15,17 @@ from theorycheck.advise._guidelines import (
     noise_guideline,
     regularisation_guideline,
 )
+from theorycheck.advise._label import label_accuracy
 from theorycheck.advise._meeting import Strands, describe_strands
 from theorycheck.advise._shape import Shape, describe_shape
 from theorycheck.advise._table import FEWEST_ROWS, DataTable
 from theorycheck.arrays import Points
-from theorycheck.cohorts import Cohort, fit_logistic, paired_difference, split_cohort
-from theorycheck.cohorts import accuracy as accuracy_of
 from theorycheck.errors import SettingError
-from theorycheck.estimate import Estimate
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.streams import spawned_seed
 
 #: Rows that are fitted to; of larger tables so many are drawn.
 MOST_ROWS = 1000
-#: Splits for the label, and the share of the rows that each holds out.
-_LABEL_SPLITS, _LABEL_TEST = 10, 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +138,9 @@ def advise(
         raise SettingError(f"the seed must not be negative, not {seed}")
     settings = settings or FitSettings()
     description, x, cohort = standardised(table)
-    label = _label(cohort, table, labelled_share, spawned_seed(seed, 0))
+    label = None
+    if table.label is not None:
+        label = label_accuracy(cohort, labelled_share=labelled_share, seed=spawned_seed(seed, 0))
     # Cheap beside the fits: of all rows.
     shape = describe_shape(x, seed=spawned_seed(seed, 3))
     if len(x) > most_rows:
@@ -170,19 +168,3 @@ def advise(
 def _minutes(rows: int, data_dim: int, settings: FitSettings) -> float:
     """What was measured: about 15 s a split of 1,000 rows in two dimensions."""
     return max(1.0, settings.splits * (0.1 + 0.15 * rows / 1000.0) * (1.0 + 0.05 * data_dim))
-
-
-def _label(cohort: Cohort, table: DataTable, labelled_share: float, seed: int) -> Estimate | None:
-    """Return the balanced accuracy of logistic regression, over splits; None without a label."""
-    if table.label is None:
-        return None
-    splits = split_cohort(
-        cohort, count=_LABEL_SPLITS, seed=seed, test_share=_LABEL_TEST,
-        labelled_share=labelled_share,
-    )  # fmt: skip
-    found = []
-    for split in splits:
-        model = fit_logistic(split.x[split.observed], split.y[split.observed], len(cohort.classes))
-        found.append(accuracy_of(model.class_posterior(split.test_x), split.test_y).balanced)
-    nothing = [Estimate(0.0, 0.0)] * len(found)
-    return paired_difference(found, nothing, test_share=_LABEL_TEST)
