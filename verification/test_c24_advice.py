@@ -6,7 +6,7 @@ data before choosing the family of q; (3) regularise the decoder where q is rich
 q(z|x) in the semi-supervised bound where y is hard to predict from x. The paper gives them as
 advice; here each is a call, holds, fails or inconclusive, computed from a table.
 Kind: ∃: rules that compute them.
-Reference: section 6; the rules are those of docs/advise.md. (3) has no law of which the right answer
+Reference: section 6; the rules are those of docs/advise.md. (3) has no law whose right answer
 is known without a fit, and is not looked at; the shape of the data is C23.
 Measured: right, wrong and inconclusive calls; inconclusive is not wrong.
 
