@@ -102,7 +102,9 @@ def _share(function: Callable[..., Any]) -> float:
     lower = function(6, 7)
     p = 1.0 - lower.lower
     mirrored = (1.0 - p) ** 7 + 7.0 * p * (1.0 - p) ** 6
-    return max(wrong, off([none.error, every.error], [end, end]), off([tail, mirrored], [0.025, 0.025]))
+    return max(
+        wrong, off([none.error, every.error], [end, end]), off([tail, mirrored], [0.025, 0.025])
+    )
 
 
 def _mean(function: Callable[..., Any]) -> float:

@@ -26,6 +26,11 @@ from ._known_tables import CallRate as CallRate
 from ._known_tables import KnownTable as KnownTable
 from ._known_tables import call_rates as call_rates
 from ._label import label_accuracy as label_accuracy
+from ._likeness import CURVE as CURVE
+from ._likeness import LOOP as LOOP
+from ._likeness import NO_CURVE as NO_CURVE
+from ._likeness import PROMINENT as PROMINENT
+from ._likeness import SECOND_LOOP as SECOND_LOOP
 from ._likeness import Likeness as Likeness
 from ._likeness import ShapeMeasures as ShapeMeasures
 from ._likeness import above as above
@@ -33,6 +38,7 @@ from ._likeness import likeness as likeness
 from ._likeness import likeness_words as likeness_words
 from ._loops import leading_plane as leading_plane
 from ._loops import loop_prominences as loop_prominences
+from ._loops import plane_axis as plane_axis
 from ._loops import plane_log_density as plane_log_density
 from ._meeting import Strands as Strands
 from ._meeting import describe_strands as describe_strands
@@ -42,6 +48,8 @@ from ._reading import read_table as read_table
 from ._shape import Shape as Shape
 from ._shape import describe_shape as describe_shape
 from ._shape import measure_shape as measure_shape
+from ._strands import MULTIPLE as MULTIPLE
+from ._strands import REACH as REACH
 from ._strands import share_on_curve as share_on_curve
 from ._strands import share_on_graph as share_on_graph
 from ._table import FEWEST_ROWS as FEWEST_ROWS

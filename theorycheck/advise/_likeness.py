@@ -16,6 +16,8 @@ from theorycheck.estimate import Estimate, Kind, Verdict, positive
 PROMINENT = 0.65
 #: Fall from which on modes are apart: loops between them are gaps between clusters.
 MODES_APART = 1.5
+#: Share of the variance in the plane from which no loop in it means none: noise may hide some.
+PLANE = 0.9
 #: Height of the highest density above the lowest pass around a hole, at most: more is a gap.
 RIM = 1.5
 #: Fall into a hole that makes a loop: the deepest of a uniform square has up to 0.43.
@@ -56,6 +58,8 @@ class ShapeMeasures:
         Share of the variance along it.
     largest_scale : Estimate or None
         Gride's dimension at the largest scale; None where there is none.
+    plane_share : float
+        Share of the variance in the plane in which loops are looked for.
     """
 
     rows: int
@@ -65,6 +69,7 @@ class ShapeMeasures:
     skewness: Estimate
     along_line: Estimate
     largest_scale: Estimate | None
+    plane_share: float
 
 
 @dataclass(frozen=True)
@@ -119,22 +124,30 @@ def likeness(found: ShapeMeasures) -> Likeness:
     -------
     Likeness
         A verdict holds if the whole interval is above its threshold, and fails if all of it is
-        below; that there are not two loops is said of 1,000 rows or more, and below 0.15 nats.
+        below; that there are not two loops is said of 1,000 rows or more, and below 0.15 nats, and
+        that there are no loops where the plane has nine tenths of the variance.
     """
     several_modes = above(found.second_mode, PROMINENT)
     apart = above(found.second_mode, MODES_APART)
+    a_loop = above(found.first_loop, LOOP)
     two_loops = above(found.second_loop, SECOND_LOOP)
+    hollow = above(found.first_loop, HOLLOW)
     absent = found.second_loop.upper < NO_SECOND_LOOP and found.rows >= ROWS_TO_SEE_NONE
     if two_loops is Verdict.FAILS and not absent:
         two_loops = Verdict.INCONCLUSIVE
+    if found.plane_share < PLANE:
+        a_loop, two_loops, hollow = (
+            Verdict.INCONCLUSIVE if one is Verdict.FAILS else one
+            for one in (a_loop, two_loops, hollow)
+        )
     figure8 = two_loops & ~apart
-    circle = above(found.first_loop, HOLLOW) & ~above(found.second_loop, SECOND_LOOP)
+    circle = hollow & ~above(found.second_loop, SECOND_LOOP)
     line = above(found.along_line, A_LINE) & above(found.skewness, ONE_SIDED)
-    one_sided = line & ~several_modes & ~above(found.first_loop, LOOP)
+    one_sided = line & ~several_modes & ~a_loop
     return Likeness(
         curve=_curve(found.largest_scale),
         several_modes=several_modes,
-        a_loop=above(found.first_loop, LOOP),
+        a_loop=a_loop,
         two_loops=two_loops,
         figure8_like=figure8,
         circle_like=circle,
@@ -171,16 +184,16 @@ def likeness_words(found: ShapeMeasures) -> dict[str, str]:
     dict of str to str
         A sentence by example of the paper.
     """
+    plane = f"In the plane of the leading components ({found.plane_share:.0%} of the variance)"
     holes = (
         f"log density falls by {found.first_loop} nats into its deepest hole and by "
         f"{found.second_loop} into the next"
     )
     modes = f"by {found.second_mode} to its second mode"
     return {
-        "figure8": f"In the plane of the leading components {holes} (two from {SECOND_LOOP:g}); "
+        "figure8": f"{plane} {holes} (two from {SECOND_LOOP:g}); "
         f"{modes} (holes are gaps between clusters from {MODES_APART:g}).",
-        "circle": f"In the plane of the leading components {holes} (hollow from {HOLLOW:g}, with "
-        f"no second from {SECOND_LOOP:g}).",
+        "circle": f"{plane} {holes} (hollow from {HOLLOW:g}, with no second from {SECOND_LOOP:g}).",
         "clusters": f"Log density falls {modes} (several modes from {PROMINENT:g} nats).",
         "absolute_value": f"The leading component has {found.along_line} of the variance (a line "
         f"from {A_LINE:g}) and a skewness of {found.skewness} (one-sided from {ONE_SIDED:g}).",

@@ -42,6 +42,24 @@ def leading_plane(x: Points) -> Float64[Array, "n 2"]:
     return np.asarray(scores / np.maximum(scores.std(axis=0), 1e-300), dtype=np.float64)
 
 
+def plane_axis(rows: int) -> Float64[Array, " cells"]:
+    """Return the middles of the cells of the grid on which density is estimated, on either axis.
+
+    Parameters
+    ----------
+    rows : int
+        Of the table: the more there are, the finer.
+
+    Returns
+    -------
+    ndarray, shape (cells,)
+        Standard deviations.
+    """
+    width = BANDWIDTH * rows ** (-1.0 / 6.0)
+    half = math.ceil((_FAR + 4.0 * width) * _CELLS / width)
+    return np.arange(-half, half + 1) * (width / _CELLS)
+
+
 def plane_log_density(scores: Float64[Array, "n 2"]) -> Float64[Array, "rows columns"]:
     """Estimate log density on a grid by a Gaussian kernel, above a floor of a few rows.
 
@@ -55,11 +73,8 @@ def plane_log_density(scores: Float64[Array, "n 2"]) -> Float64[Array, "rows col
     ndarray, shape (rows, columns)
         Nats, per cell and up to a constant; the grid ends where nothing is left but the floor.
     """
-    size = len(scores)
-    width = BANDWIDTH * size ** (-1.0 / 6.0)
-    step = width / _CELLS
-    half = math.ceil((_FAR + 4.0 * width) / step)
-    edges = (np.arange(-half, half + 2) - 0.5) * step
+    at = plane_axis(len(scores))
+    edges = np.append(at, 2.0 * at[-1] - at[-2]) - 0.5 * (at[1] - at[0])
     count, _, _ = np.histogram2d(scores[:, 0], scores[:, 1], bins=(edges, edges))
     smooth = gaussian_filter(count, _CELLS, mode="constant", truncate=5.0)
     # n p 4 pi h^2 is the number of rows whose spread the estimate p has.

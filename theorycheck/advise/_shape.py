@@ -43,8 +43,6 @@ class Shape:
         Gride's estimate at the n-th and 2n-th neighbour, by n; statistical.
     modes : Estimate
         Number of modes that fall by 0.65 nats or more; statistical.
-    plane_share : float
-        Share of the variance in the plane of the two leading components, in which loops are seen.
     measures : ShapeMeasures
         What the verdicts are about.
     like : Likeness
@@ -54,7 +52,6 @@ class Shape:
     rows_used: int
     dimension: tuple[tuple[int, Estimate], ...]
     modes: Estimate
-    plane_share: float
     measures: ShapeMeasures
     like: Likeness
 
@@ -81,7 +78,7 @@ class Shape:
                 "two": like.two_loops.value,
                 "first_prominence": found.first_loop.to_dict_or_null(),
                 "second_prominence": found.second_loop.to_dict_or_null(),
-                "plane_share": self.plane_share,
+                "plane_share": found.plane_share,
             },
             "leading_component": {
                 "skewness": found.skewness.to_dict_or_null(),
@@ -116,13 +113,11 @@ def describe_shape(x: Points, *, seed: int = 0) -> Shape:
         if all(math.isfinite(value) for value in found):
             dimension.append((neighbour, _over_parts(found)))
     falls = [mode_prominences(part) for part in parts]
-    measures = _measures(len(x), parts, falls, dimension[-1][1] if dimension else None)
-    spectrum = np.linalg.svd(x - x.mean(axis=0), compute_uv=False) ** 2
+    measures = _measures(x, parts, falls, dimension[-1][1] if dimension else None)
     return Shape(
         rows_used=len(x),
         dimension=tuple(dimension),
         modes=_over_parts([float((fall >= PROMINENT).sum()) for fall in falls]),
-        plane_share=float(spectrum[:2].sum() / spectrum.sum()),
         measures=measures,
         like=likeness(measures),
     )
@@ -144,7 +139,7 @@ def measure_shape(x: Points, *, seed: int = 0) -> ShapeMeasures:
         The same as those of :func:`describe_shape`, without the largest scale.
     """
     x, parts = _parts_of(x, seed)
-    return _measures(len(x), parts, [mode_prominences(part) for part in parts], None)
+    return _measures(x, parts, [mode_prominences(part) for part in parts], None)
 
 
 def _parts_of(x: Points, seed: int) -> tuple[Array, list[Array]]:
@@ -159,18 +154,20 @@ def _parts_of(x: Points, seed: int) -> tuple[Array, list[Array]]:
 
 
 def _measures(
-    rows: int, parts: list[Array], falls: list[Array], largest_scale: Estimate | None
+    x: Array, parts: list[Array], falls: list[Array], largest_scale: Estimate | None
 ) -> ShapeMeasures:
     holes = [loop_prominences(part) for part in parts]
     lines = [_leading_component(part) for part in parts]
+    spectrum = np.linalg.svd(x - x.mean(axis=0), compute_uv=False) ** 2
     return ShapeMeasures(
-        rows=rows,
+        rows=len(x),
         second_mode=_over_parts([min(_at(fall, 1), _APART) for fall in falls]),
         first_loop=_over_parts([_at(hole, 0) for hole in holes]),
         second_loop=_over_parts([_at(hole, 1) for hole in holes]),
         skewness=_over_parts([skewness for skewness, _ in lines]),
         along_line=_over_parts([share for _, share in lines]),
         largest_scale=largest_scale,
+        plane_share=float(spectrum[:2].sum() / spectrum.sum()),
     )
 
 

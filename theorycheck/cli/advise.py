@@ -48,7 +48,7 @@ def advise(
             "-o",
             "--output",
             metavar="DIR",
-            help="Write advice.json and the fitted decoders into this folder.",
+            help="Write advice.html, advice.json and the fitted decoders into this folder.",
         ),
     ] = None,
     rows: Annotated[
@@ -143,17 +143,18 @@ def _print(found: Advice, output: Path | None) -> None:
         say(out, f"   {one.evidence}")
         say(out, f"   {one.command}")
     if output is not None:
-        say(out, f"Wrote advice.json and the decoders into {output}")
+        say(out, f"Wrote advice.html, advice.json and the decoders into {output}")
 
 
 def _write(found: Advice, folder: Path) -> None:
-    """Write the advice, both decoders of the first split as tables of (z, f), and the rows."""
+    """Write the page, the numbers, both decoders of the first split as (z, f), and the rows."""
     import json
 
     import numpy as np
 
     from theorycheck.files import replace_files
     from theorycheck.json_values import jsonable
+    from theorycheck.report import advice_page
 
     pair = found.fits.splits[0].pair
     stream = io.StringIO()
@@ -163,6 +164,7 @@ def _write(found: Advice, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         replace_files(
             {
+                folder / "advice.html": advice_page(found).encode(),
                 folder / "advice.json": (text + "\n").encode(),
                 folder / "elbo.csv": _curve(pair.elbo),
                 folder / "exact_likelihood.csv": _curve(pair.exact_likelihood),
