@@ -14,6 +14,7 @@ from theorycheck.advise import (
     Advice,
     DataTable,
     FitSettings,
+    Strands,
     advise,
     beyond,
     describe_shape,
@@ -101,7 +102,7 @@ def test_circle_has_little_to_gain() -> None:
     """Gaussian posteriors but for the ends: nobody is told to leave a Gaussian q."""
     found = of_circle()
     assert found.guidelines[1].ruling.verdict is not Verdict.HOLDS
-    assert found.shape.several_modes is not Verdict.HOLDS
+    assert found.shape.like.several_modes is not Verdict.HOLDS
     assert [one.number for one in found.guidelines] == [1, 2, 3, 4]
 
 
@@ -118,7 +119,7 @@ def test_it_says_what_it_costs_and_counts_what_it_does() -> None:
     found = advise(table, settings=SMALL, most_rows=100, progress=said)
     assert "Of 200 rows 100 are drawn" in said.lines[0]
     assert "minute" in said.lines[1]
-    assert said.done == said.total == 6
+    assert said.done == said.total
     assert found.rows_used == 100
     assert found.guidelines[3].ruling.rests_on is None
 
@@ -133,11 +134,11 @@ def test_several_modes() -> None:
     rng = np.random.default_rng(0)
     blobs = np.concatenate([rng.normal(size=(200, 2)), rng.normal(size=(200, 2)) + 9.0])
     found = describe_shape(blobs)
-    assert found.several_modes is Verdict.HOLDS
+    assert found.like.several_modes is Verdict.HOLDS
     assert found.modes.contains(2.0)
-    assert found.prominence.value > 2.0
+    assert found.measures.second_mode.value > 2.0
     one = describe_shape(rng.normal(size=(600, 2)))
-    assert one.several_modes is not Verdict.HOLDS
+    assert one.like.several_modes is not Verdict.HOLDS
     assert [neighbour for neighbour, _ in one.dimension] == [1, 4, 16, 64]
 
 
@@ -168,18 +169,26 @@ def fits(ratio: float = 0.0, gap: float = 0.0, lost: float = 0.0, error: float =
     )
 
 
-SHAPE: Any = SimpleNamespace(several_modes=Verdict.FAILS)
+SHAPE: Any = SimpleNamespace(
+    like=SimpleNamespace(
+        by_example={"figure8": Verdict.FAILS, "clusters": Verdict.INCONCLUSIVE},
+        none_of_these=Verdict.INCONCLUSIVE,
+    )
+)
+STRANDS = Strands(Estimate(0.1, 0.01), Estimate(0.0, 0.01))
 
 
 def test_verdicts_of_the_guidelines() -> None:
     for value, error, verdict in ((0.5, 0.1, "holds"), (0.0, 1e-3, "fails")):
         assert noise_guideline(fits(ratio=value, error=error)).ruling.verdict == verdict
         assert noise_guideline(fits(ratio=-value, error=error)).ruling.verdict == verdict
-        assert family_guideline(fits(gap=value, error=error), SHAPE).ruling.verdict == verdict
+        assert (
+            family_guideline(fits(gap=value, error=error), SHAPE, STRANDS).ruling.verdict == verdict
+        )
         assert regularisation_guideline(fits(lost=value, error=error)).ruling.verdict == verdict
     for found in (
         noise_guideline(fits(ratio=0.2, error=0.1)),
-        family_guideline(fits(gap=0.2, error=0.3), SHAPE),
+        family_guideline(fits(gap=0.2, error=0.3), SHAPE, STRANDS),
         regularisation_guideline(fits(lost=0.2, error=0.3)),
     ):
         assert found.ruling.verdict is Verdict.INCONCLUSIVE

@@ -66,7 +66,7 @@ def test_kernel_density_against_scipy() -> None:
     rng = np.random.default_rng(4)
     x = rng.normal(size=(300, 2))
     x = (x - x.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T, bias=True)).T)
-    theirs = gaussian_kde(x.T, bw_method=0.7 * 300 ** (-1.0 / 6.0) * math.sqrt(299 / 300))
+    theirs = gaussian_kde(x.T, bw_method=0.5 * 300 ** (-1.0 / 6.0) * math.sqrt(299 / 300))
     assert np.allclose(kernel_log_density(x), theirs.logpdf(x.T), atol=1e-8)
 
 
@@ -84,9 +84,9 @@ def test_modes_of_the_benchmarks() -> None:
 
     The margin is thin: of 1,500 draws of clusters two stood out.
     """
-    assert (mode_prominences(draws("clusters", 2000)) > 0.45).sum() == 3
-    assert (mode_prominences(draws("spiral_dots")) > 0.7).sum() >= 5
-    assert (mode_prominences(draws("absolute_value")) > 0.45).sum() == 1
+    assert (mode_prominences(draws("clusters", 2000)) > 0.65).sum() == 3
+    assert (mode_prominences(draws("spiral_dots")) > 1.5).sum() >= 5
+    assert (mode_prominences(draws("absolute_value")) > 0.65).sum() == 1
 
 
 def test_prominence_is_the_fall_to_the_saddle() -> None:
@@ -102,9 +102,7 @@ def test_prominence_is_the_fall_to_the_saddle() -> None:
         patch.setattr(_geometry, "_NEIGHBOURS", 2)
         found = mode_prominences(x)
     # Row 0's second neighbour is row 2 and row 6's row 4: the graph joins 0-2 and 4-6, no more.
-    assert found[0] == math.inf
-    assert found[1:3] == pytest.approx([4.0, 1.0])
-    assert (found[3:] == 0.0).all()
+    assert found == pytest.approx([math.inf, 4.0, 1.0])
 
 
 def test_local_noise() -> None:

@@ -59,7 +59,8 @@ def test_words_and_files(
         (("data.csv", "--label", "half", "--latents", "2"), "one latent"),
         (("data.csv", "--label", "half", "--rows", "5"), "50 rows"),
         (("data.csv", "--label", "half", "--splits", "1"), "two splits"),
-        (("a.npy", "--label", "half"), "no named columns"),
+        (("a.npy", "--label", "half"), "no column 'half'"),
+        (("g.csv",), "--drop-missing"),
     ],
 )
 def test_bad_input(
@@ -71,6 +72,7 @@ def test_bad_input(
 ) -> None:
     monkeypatch.chdir(file.parent)
     np.save("a.npy", np.zeros((60, 2)))
+    np.savetxt("g.csv", np.diag([np.nan] * 60), delimiter=",")
     assert main(["advise", *arguments]) == 2
     error = capfd.readouterr().err
     assert words in error

@@ -66,7 +66,7 @@ def test_a_sample_of_unknown_origin(run: Run) -> None:
 
 
 def test_the_only_array_of_a_file(tmp_path: Path) -> None:
-    from theorycheck.cli.samples import read_sample
+    from theorycheck.models import read_sample
 
     x = np.arange(6.0).reshape(3, 2)
     np.savez(tmp_path / "x.npz", x)

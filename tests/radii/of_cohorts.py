@@ -12,7 +12,7 @@ import numpy as np
 from tests.radii.table import Table, off, rewired
 from theorycheck.cohorts import _cohort_model as models
 from theorycheck.cohorts import _held_out as measures
-from theorycheck.cohorts import accuracy, two_sample_test
+from theorycheck.cohorts import accuracy, share_of, two_sample_test
 from theorycheck.estimate import Kind
 from theorycheck.inference import plane_log_density
 from theorycheck.inference._latent_plane import _Boxes
@@ -92,6 +92,21 @@ def _two_samples(function: Callable[..., Any]) -> float:
     return max(wrong, off(found.accuracy.error, 5.0 * math.sqrt(0.25 / 8.0)))
 
 
+def _share(function: Callable[..., Any]) -> float:
+    """Of n tries none, all, and one: ends that solve (1 - p)^n = 0.025 and the like."""
+    none, every, one = function(0, 7), function(7, 7), function(1, 7)
+    end = 1.0 - 0.025 ** (1.0 / 7.0)
+    wrong = float(one.kind is not Kind.STATISTICAL)
+    p = one.upper
+    tail = (1.0 - p) ** 7 + 7.0 * p * (1.0 - p) ** 6
+    lower = function(6, 7)
+    p = 1.0 - lower.lower
+    mirrored = (1.0 - p) ** 7 + 7.0 * p * (1.0 - p) ** 6
+    return max(
+        wrong, off([none.error, every.error], [end, end]), off([tail, mirrored], [0.025, 0.025])
+    )
+
+
 def _mean(function: Callable[..., Any]) -> float:
     found = function(np.array([1.0, 2.0]), np.array([0.1, 0.3]))
     unknown = function(np.array([1.0, 2.0]), np.array([0.1, math.inf]))
@@ -115,6 +130,13 @@ _DENSITIES = models.CohortModel.densities
 _ROUNDING = "relative + left_out + rule.rounding(done)"
 
 COHORTS: Table = {
+    "share: the nearer end": (
+        _share, share_of, "max(share - low, high - share)", "min(share - low, high - share)",
+    ),
+    "share: the upper end alone": (
+        _share, share_of, "max(share - low, high - share)", "high - share",
+    ),
+    "share: one-sided": (_share, share_of, "0.5 * (1.0 - COVERAGE)", "1.0 - COVERAGE"),
     "plane: what was idle is right": (
         _plane, plane_log_density, "np.logaddexp(error, _log_sum(boxes.bound[idle]))", "error",
     ),

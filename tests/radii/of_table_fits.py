@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.radii.table import Table, off, rewired
-from theorycheck.advise import elbo_parts
+from theorycheck.advise import describe_strands, elbo_parts
 from theorycheck.estimate import Estimate
 from theorycheck.optimum import TableFit
 
@@ -37,12 +37,26 @@ def _parts(function: Callable[..., Any]) -> float:
     )
 
 
+def _strands(function: Callable[..., Any]) -> float:
+    """A point of the curve more or less; a row is counted, with no radius of its own."""
+    fit = SimpleNamespace(
+        cells=SimpleNamespace(interpolate=lambda *_: np.zeros((9, 1))), f=None, noise_variance=1.0
+    )
+    split = SimpleNamespace(pair=SimpleNamespace(exact_likelihood=fit), graph_share=0.25)
+    bare = rewired(function, _NODES=8)
+    found = bare(SimpleNamespace(over_splits=lambda value: value(split)))
+    return max(off(found.on_curve.error, 0.125), off(found.on_graph.error, 0.0))
+
+
 TABLES_OF_ROWS: Table = {
     "rows of a table: errors cancel": (
         _rows, TableFit.log_density, "float(found.error.mean())", "0.0",
     ),
     "rows of a table: one unknown is none": (
         _rows, TableFit.log_density, "else math.inf", "else 1.0",
+    ),
+    "strands on a curve: its points are all of it": (
+        _strands, describe_strands, "1.0 / _NODES)\n", "0.0)\n",
     ),
     "parts of -ELBO on rows: q is known": (
         _parts, elbo_parts, "float(best.gap.mean())", "0.0",

@@ -15,20 +15,17 @@ from theorycheck.advise._guidelines import (
     noise_guideline,
     regularisation_guideline,
 )
-from theorycheck.advise._reading import FEWEST_ROWS, DataTable
+from theorycheck.advise._label import label_accuracy
+from theorycheck.advise._meeting import Strands, describe_strands
 from theorycheck.advise._shape import Shape, describe_shape
+from theorycheck.advise._table import FEWEST_ROWS, DataTable
 from theorycheck.arrays import Points
-from theorycheck.cohorts import Cohort, fit_logistic, paired_difference, split_cohort
-from theorycheck.cohorts import accuracy as accuracy_of
 from theorycheck.errors import SettingError
-from theorycheck.estimate import Estimate
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.streams import spawned_seed
 
 #: Rows that are fitted to; of larger tables so many are drawn.
 MOST_ROWS = 1000
-#: Splits for the label, and the share of the rows that each holds out.
-_LABEL_SPLITS, _LABEL_TEST = 10, 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +43,8 @@ class Advice:
         These rows, standardised.
     fits : FitComparison
     shape : Shape
+        Of all rows, not only those fitted to.
+    strands : Strands
     guidelines : tuple of Guideline
         1 to 4.
     """
@@ -56,6 +55,7 @@ class Advice:
     x: Points
     fits: FitComparison
     shape: Shape
+    strands: Strands
     guidelines: tuple[Guideline, ...]
 
     def to_dict(self) -> dict[str, object]:
@@ -85,8 +85,16 @@ class Advice:
                 "held_out_log_density": held_out,
                 "mleo_gap": fits.mleo_gap.to_dict_or_null(),
                 "parts": {name: parts.to_dict() for name, parts in fits.parts.items()},
+                "bounds": [
+                    {
+                        "steepness": one.steepness,
+                        "exact_likelihood": one.exact_likelihood.to_dict_or_null(),
+                        "elbo": None if one.elbo is None else one.elbo.to_dict_or_null(),
+                    }
+                    for one in fits.bounds
+                ],
             },
-            "geometry": self.shape.to_dict(),
+            "geometry": {**self.shape.to_dict(), "strands": self.strands.to_dict()},
             "guidelines": [guideline.to_dict() for guideline in self.guidelines],
         }
 
@@ -130,7 +138,11 @@ def advise(
         raise SettingError(f"the seed must not be negative, not {seed}")
     settings = settings or FitSettings()
     description, x, cohort = standardised(table)
-    label = _label(cohort, table, labelled_share, spawned_seed(seed, 0))
+    label = None
+    if table.label is not None:
+        label = label_accuracy(cohort, labelled_share=labelled_share, seed=spawned_seed(seed, 0))
+    # Cheap beside the fits: of all rows.
+    shape = describe_shape(x, seed=spawned_seed(seed, 3))
     if len(x) > most_rows:
         rng = np.random.default_rng(spawned_seed(seed, 1))
         x = x[np.sort(rng.choice(len(x), most_rows, replace=False))]
@@ -143,32 +155,16 @@ def advise(
         x, smallest_noise=description.floor.shared, settings=settings,
         seed=spawned_seed(seed, 2), progress=progress,
     )  # fmt: skip
-    shape = describe_shape(x, seed=spawned_seed(seed, 3))
+    strands = describe_strands(fits)
     guidelines = (
         noise_guideline(fits),
-        family_guideline(fits, shape),
+        family_guideline(fits, shape, strands),
         regularisation_guideline(fits),
         label_guideline(label, 1.0 / len(cohort.classes), labelled_share),
     )
-    return Advice(table.name, description, len(x), x, fits, shape, guidelines)
+    return Advice(table.name, description, len(x), x, fits, shape, strands, guidelines)
 
 
 def _minutes(rows: int, data_dim: int, settings: FitSettings) -> float:
     """What was measured: about 15 s a split of 1,000 rows in two dimensions."""
     return max(1.0, settings.splits * (0.1 + 0.15 * rows / 1000.0) * (1.0 + 0.05 * data_dim))
-
-
-def _label(cohort: Cohort, table: DataTable, labelled_share: float, seed: int) -> Estimate | None:
-    """Return the balanced accuracy of logistic regression, over splits; None without a label."""
-    if table.label is None:
-        return None
-    splits = split_cohort(
-        cohort, count=_LABEL_SPLITS, seed=seed, test_share=_LABEL_TEST,
-        labelled_share=labelled_share,
-    )  # fmt: skip
-    found = []
-    for split in splits:
-        model = fit_logistic(split.x[split.observed], split.y[split.observed], len(cohort.classes))
-        found.append(accuracy_of(model.class_posterior(split.test_x), split.test_y).balanced)
-    nothing = [Estimate(0.0, 0.0)] * len(found)
-    return paired_difference(found, nothing, test_share=_LABEL_TEST)

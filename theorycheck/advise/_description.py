@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theorycheck.advise._reading import DataTable
+from theorycheck.advise._table import DataTable
 from theorycheck.arrays import Labels, Points
 from theorycheck.cohorts import Cohort, NoiseFloor, noise_floor
 
@@ -22,6 +22,8 @@ class TableDescription:
     Parameters
     ----------
     rows : int
+    dropped_rows : int
+        Rows of the file left out for missing values, beside these.
     columns : tuple of str
         Those that vary: they alone are looked at, each standardised.
     constant : tuple of str
@@ -37,6 +39,7 @@ class TableDescription:
     """
 
     rows: int
+    dropped_rows: int
     columns: tuple[str, ...]
     constant: tuple[str, ...]
     discrete: tuple[str, ...]
@@ -48,6 +51,7 @@ class TableDescription:
         """Return all of it for JSON."""
         return {
             "rows": self.rows,
+            "dropped_rows": self.dropped_rows,
             "columns": list(self.columns),
             "standardised": True,
             "constant_columns": list(self.constant),
@@ -64,6 +68,8 @@ class TableDescription:
             f"{self.rows:,} rows of {len(self.columns)} column(s), each standardised (mean 0, "
             "standard deviation 1): σ² and bounds are in these units."
         ]
+        if self.dropped_rows:
+            found.append(f"{self.dropped_rows:,} row(s) with missing values are left out.")
         if self.constant:
             found.append(f"Left out, for they are constant: {', '.join(self.constant)}.")
         if self.discrete:
@@ -109,6 +115,7 @@ def standardised(table: DataTable) -> tuple[TableDescription, Points, Cohort]:
     far = (deviation > _FAR * np.where(spread > 0.0, spread, np.inf)).any(axis=1)
     description = TableDescription(
         rows=len(raw),
+        dropped_rows=table.dropped_rows,
         columns=names,
         constant=tuple(n for n, keep in zip(table.columns, varying, strict=True) if not keep),
         discrete=tuple(column.name for column in cohort.discrete),

@@ -15,12 +15,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from theorycheck.advise._geometry import local_noise
+from theorycheck.advise._strands import share_on_graph
 from theorycheck.arrays import Array, Points
 from theorycheck.cohorts import mean_over_splits
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate, hull
 from theorycheck.inference import MeanField, log_density
 from theorycheck.optimum import (
+    BoundTried,
     TableEffort,
     TableFit,
     TablePair,
@@ -28,6 +30,7 @@ from theorycheck.optimum import (
     cross_validate,
     fit_pair,
     fit_table,
+    try_bounds,
 )
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.streams import spawned_seed
@@ -86,6 +89,8 @@ class SplitFits:
     likely_noise : tuple of float
         σ² that the likelihood fits with the f of its optimum held, to the training rows (too
         small, for f follows them) and to the test rows (too large, for f is off).
+    graph_share : float
+        Share of the training rows with a partner near, and far on their graph of neighbours.
     held_out : dict of str to Estimate
         Mean log p of the test rows, nats: exact_likelihood, elbo, elbo_fitted_noise, unregularised.
     """
@@ -97,6 +102,7 @@ class SplitFits:
     loose: TableFit
     local_pca: float
     likely_noise: tuple[float, float]
+    graph_share: float
     held_out: dict[str, Estimate]
 
 
@@ -135,10 +141,13 @@ class FitComparison:
     splits : tuple of SplitFits
     parts : dict of str to ElboParts
         Of the first split's two optima, on its training rows.
+    bounds : tuple of BoundTried
+        Held-out log p of both optima of the first split under each bound, σ² fitted.
     """
 
     splits: tuple[SplitFits, ...]
     parts: dict[str, ElboParts]
+    bounds: tuple[BoundTried, ...] = ()
 
     def over_splits(self, value: Callable[[SplitFits], Estimate]) -> Estimate:
         """Return the mean of a measure over splits, statistical, with a 95 % interval."""
@@ -228,7 +237,7 @@ def compare_fits(
     # The tightest cannot hold a line; of the others the loosest and as many as asked for.
     bounds = (*every[1 : settings.bounds], every[-1])
     found = []
-    with progress.task("splits", settings.splits * 3) as advance:
+    with progress.task("splits", settings.splits * 3 + 1) as advance:
         for number in range(settings.splits):
             rng = np.random.default_rng(spawned_seed(seed, number))
             order = rng.permutation(len(x))
@@ -238,13 +247,18 @@ def compare_fits(
                 _fit_split(train, test, bounds, smallest_noise, settings, (seed, number), advance)
             )
             if number == 0:
-                first = train
+                first, held_out = train, test
+        tried = try_bounds(
+            first, held_out, bounds=bounds, smallest_noise=smallest_noise,
+            effort=replace(settings.effort, starts=1), seed=spawned_seed(seed, settings.splits),
+        )  # fmt: skip
+        advance(1)
     pair = found[0].pair
     parts = {
         "exact_likelihood": elbo_parts(pair.exact_likelihood, first),
         "elbo": elbo_parts(pair.elbo, first),
     }
-    return FitComparison(tuple(found), parts)
+    return FitComparison(tuple(found), parts, tried)
 
 
 def _fit_split(
@@ -288,7 +302,10 @@ def _fit_split(
         pair.exact_likelihood.refitted_noise(train, smallest_noise),
         pair.exact_likelihood.refitted_noise(test, smallest_noise),
     )
-    return SplitFits(steepness, noise, pair, free, loose, local_noise(train), likely, held_out)
+    return SplitFits(
+        steepness, noise, pair, free, loose, local_noise(train), likely,
+        share_on_graph(train, math.sqrt(pair.exact_likelihood.noise_variance)), held_out,
+    )  # fmt: skip
 
 
 def elbo_parts(fit: TableFit, x: Points) -> ElboParts:

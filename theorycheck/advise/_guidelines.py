@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from theorycheck.advise._fits import FitComparison
+from theorycheck.advise._meeting import Strands
 from theorycheck.advise._shape import Shape
+from theorycheck.advise._strands import MULTIPLE, REACH
 from theorycheck.estimate import Estimate, Kind, Verdict, positive
 from theorycheck.ruling import Ruling
 
@@ -16,6 +18,14 @@ from theorycheck.ruling import Ruling
 NEGLIGIBLE = 0.01
 #: |log σ²(ELBO)/σ²| below which another estimate is not worth it.
 NEGLIGIBLE_BIAS = 0.15
+
+
+_EXAMPLES = {
+    "figure8": "Figure-8",
+    "circle": "Circle",
+    "clusters": "Clusters",
+    "absolute_value": "Absolute Value",
+}
 
 
 @dataclass(frozen=True)
@@ -121,13 +131,14 @@ def noise_guideline(fits: FitComparison) -> Guideline:
     )
 
 
-def family_guideline(fits: FitComparison, shape: Shape) -> Guideline:
+def family_guideline(fits: FitComparison, shape: Shape, strands: Strands) -> Guideline:
     """Decide guideline 2: look at the shape of the data before choosing the family of q.
 
     Parameters
     ----------
     fits : FitComparison
     shape : Shape
+    strands : Strands
 
     Returns
     -------
@@ -143,22 +154,31 @@ def family_guideline(fits: FitComparison, shape: Shape) -> Guideline:
         Verdict.INCONCLUSIVE: "Compare a Gaussian q(z|x) with a richer one on held-out rows: "
         "whether a Gaussian costs anything here cannot be told from these fits.",
     }[verdict]
-    modes = {
-        Verdict.HOLDS: "The rows have several modes, as Clusters.",
-        Verdict.FAILS: "The rows have one mode.",
-        Verdict.INCONCLUSIVE: "Whether the rows have several modes depends on which are looked at.",
-    }[shape.several_modes]
     return Guideline(
         number=2,
         title="look at the shape of the data before choosing the family of q",
         ruling=Ruling.of(verdict, [gap]),
         advice=advice,
         evidence="The exact likelihood's optimum has a held-out log p above the ELBO's, at the "
-        f"same bound on |f'| and σ², by {gap} nats a row. {modes} Loops were not looked for.",
+        f"same bound on |f'| and σ², by {gap} nats a row. {_shape_words(shape)} "
+        f"Along the fitted curve {strands.on_curve} of p(z) has a partner within {REACH:g}σ that "
+        f"is farther than {REACH * MULTIPLE:g}σ.",
         numbers={"mleo_gap": gap},
         command="theorycheck decompose elbo.csv --data exact_likelihood.csv --noise-variance "
         f"{fits.noise_variance('exact_likelihood').value:.4g}",
     )
+
+
+def _shape_words(shape: Shape) -> str:
+    """Say which of the paper's examples the rows are like."""
+    verdicts = shape.like.by_example
+    like = [_EXAMPLES[name] for name in verdicts if verdicts[name] is Verdict.HOLDS]
+    if like:
+        return f"The rows are like {' and '.join(like)}."
+    if shape.like.none_of_these is Verdict.HOLDS:
+        return "The rows are like none of the paper's examples."
+    open_to = [_EXAMPLES[name] for name in verdicts if verdicts[name] is Verdict.INCONCLUSIVE]
+    return f"Whether the rows are like {' or '.join(open_to)} cannot be told from them."
 
 
 def regularisation_guideline(fits: FitComparison) -> Guideline:

@@ -1,104 +1,36 @@
-"""Reads a table of numbers with named columns, one of which may be a label."""
+"""Reads a table from the files that people have: text, npz, parquet, ARFF and KEEL."""
 
 from __future__ import annotations
 
-import csv
-import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from theorycheck.arrays import Array, Points
-from theorycheck.errors import DataError, nearest
+from theorycheck.advise._cells import MISSING, Column, table_of_columns
+from theorycheck.advise._table import DataTable
+from theorycheck.arrays import Array
+from theorycheck.cohorts import AttributeTable, read_arff, read_keel
+from theorycheck.errors import DataError, LoadingError
+from theorycheck.models import NumberCells, read_sample, read_text_rows
 
-#: Largest file that is read, in bytes.
+#: Largest file that is read, in bytes: a table is read whole.
 LARGEST_FILE = 500_000_000
-#: Fewest complete rows of which anything is said.
-FEWEST_ROWS = 50
-_DELIMITERS = (",", ";", "\t", "|")
-#: What stands for a missing value, in lower case.
-_MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "inf", "-inf"})
-_SHOWN = 40
 
 
-@dataclass(frozen=True, eq=False)
-class DataTable:
-    """Rows of numbers, and a label for each where there is one.
-
-    Parameters
-    ----------
-    name : str
-        What reports call it.
-    columns : tuple of str
-        Names of the D columns of x.
-    x : ndarray, shape (n, D)
-        In the units of the file.
-    label : str or None
-        Name of the label's column.
-    labels : tuple of str
-        The label of every row; empty without one.
-
-    Raises
-    ------
-    DataError
-        If there is no column, there are fewer than 50 rows or no more rows than columns, or a
-        label has one value, or a value of one row.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    x: Points
-    label: str | None = None
-    labels: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        rows, data_dim = self.x.shape
-        if data_dim == 0:
-            raise DataError(f"{self.name}: no column of numbers beside the label")
-        if len(self.columns) != data_dim:
-            raise DataError(f"{self.name}: {len(self.columns)} names for {data_dim} columns")
-        if not np.isfinite(self.x).all():
-            row, column = np.argwhere(~np.isfinite(self.x))[0]
-            count = int((~np.isfinite(self.x)).sum())
-            raise DataError(
-                f"{self.name}: {count} cell(s) are NaN or infinite, the first in row {row + 1} of "
-                f"'{self.columns[column]}'"
-            )
-        if rows < FEWEST_ROWS or rows <= data_dim:
-            raise DataError(
-                f"{self.name}: {rows} rows of {data_dim} column(s): at least {FEWEST_ROWS}, and "
-                "more than columns, are needed to say anything"
-            )
-        if not (self.x.std(axis=0) > 0.0).any():
-            raise DataError(f"{self.name}: all {rows} rows are equal")
-        self._check_label(rows)
-
-    def _check_label(self, rows: int) -> None:
-        if self.label is None:
-            return
-        if len(self.labels) != rows:
-            raise DataError(f"{self.name}: {len(self.labels)} labels for {rows} rows")
-        values, counts = np.unique(np.array(self.labels), return_counts=True)
-        if len(values) < 2:
-            raise DataError(f"{self.name}: the label '{self.label}' has one value, '{values[0]}'")
-        if counts.min() < 5:
-            rare = values[counts.argmin()]
-            raise DataError(
-                f"{self.name}: the label '{self.label}' is '{rare}' in {counts.min()} row(s); five "
-                "of each value are needed"
-            )
-
-
-def read_table(path: Path, *, label: str | None = None) -> DataTable:
-    """Read a text file with a row of names and columns of numbers.
+def read_table(path: Path, *, label: str | None = None, drop_missing: bool = False) -> DataTable:
+    """Read a table of numbers with named columns, and a label.
 
     Parameters
     ----------
     path : Path
-        Columns are separated by commas, semicolons, tabs or bars.
+        By its ending: ``.npy`` or ``.npz`` with an array x of rows and columns (and the label an
+        array of its own), ``.parquet`` (needs pandas and pyarrow), ``.arff``; a ``.dat`` file that
+        begins with ``@`` is KEEL's. All else is text: columns separated by commas, semicolons,
+        tabs, bars or blanks, with a row of names or without.
     label : str, optional
         The column that is a label, of words or numbers.
+    drop_missing : bool
+        Whether rows with missing values are left out; they are refused otherwise.
 
     Returns
     -------
@@ -106,32 +38,9 @@ def read_table(path: Path, *, label: str | None = None) -> DataTable:
 
     Raises
     ------
-    DataError
+    DataError, LoadingError
         One line, if the file is missing, too large or no such table.
     """
-    lines = _lines(path)
-    delimiter = max(_DELIMITERS, key=lines[0].count)
-    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
-    names, rows = _header(path, rows)
-    for number, row in enumerate(rows):
-        if len(row) != len(names):
-            raise DataError(
-                f"{path}: row {number + 1} has {len(row)} cell(s), the header {len(names)} "
-                f"(separated by {delimiter!r})"
-            )
-    if label is not None and label not in names:
-        raise DataError(f"{path}: there is no column '{label}': {nearest(label, names)}")
-    kept = [place for place, name in enumerate(names) if name != label]
-    x = _numbers(path, [names[place] for place in kept], [[row[p] for p in kept] for row in rows])
-    labels: tuple[str, ...] = ()
-    if label is not None:
-        labels = tuple(row[names.index(label)] for row in rows)
-        if "" in labels:
-            raise DataError(f"{path}: the label '{label}' is missing in row {labels.index('') + 1}")
-    return DataTable(path.name, tuple(names[place] for place in kept), x, label, labels)
-
-
-def _lines(path: Path) -> list[str]:
     try:
         size = path.stat().st_size
         if size > LARGEST_FILE:
@@ -139,58 +48,145 @@ def _lines(path: Path) -> list[str]:
                 f"{path}: {size / 1e9:.1f} GB; files up to {LARGEST_FILE / 1e9:.1f} GB are read: "
                 "give a random part of the rows"
             )
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: not a text file in UTF-8") from None
+        columns = _columns(path, label)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) < 2 or "\0" in text:
-        raise DataError(f"{path}: not a table: {len(lines)} line(s) of text")
-    return lines
+    return table_of_columns(path, columns, label, drop_missing=drop_missing)
 
 
-def _header(path: Path, rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
-    """Return the columns' names and the rows below; x1, x2, … where the first row has numbers."""
-    first = rows[0]
-    if all(_number(cell) is not None or cell.lower() in _MISSING for cell in first):
-        return [f"x{place}" for place in range(1, len(first) + 1)], rows
-    names = [cell or f"column {place}" for place, cell in enumerate(first, start=1)]
-    for name in names:
-        if names.count(name) > 1:
-            raise DataError(f"{path}: two columns are called '{name}'")
-    return names, rows[1:]
+def _columns(path: Path, label: str | None) -> list[Column]:
+    suffix = path.suffix.lower()
+    if suffix in (".npy", ".npz"):
+        return _of_arrays(path, label)
+    if suffix in (".parquet", ".pq"):
+        return _of_parquet(path)
+    if suffix == ".arff":
+        return _of_attributes(read_arff(path, gaps=True))
+    if suffix == ".dat" and _begins_with_attributes(path):
+        return _of_attributes(read_keel(path, gaps=True))
+    return _of_text(path)
 
 
-def _numbers(path: Path, names: list[str], rows: list[list[str]]) -> Array:
-    x = np.empty((len(rows), len(names)))
-    missing: list[str] = []
-    words: list[str] = []
-    for number, row in enumerate(rows, start=1):
-        for place, cell in enumerate(row):
-            value = _number(cell)
-            if value is not None:
-                x[number - 1, place] = value
-            elif cell.lower() in _MISSING:
-                missing.append(f"row {number} of '{names[place]}'")
+def _begins_with_attributes(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(200).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"@")
+
+
+def _of_text(path: Path) -> list[Column]:
+    text = read_text_rows(path)
+    cells = list(zip(text.lines, text.cells, strict=True))
+    reader = NumberCells(path, text.separator)
+    first = cells[0][1]
+    if all(reader.read(cell, 1) is not None or cell.lower() in MISSING for cell in first):
+        names = [f"x{place}" for place in range(1, len(first) + 1)]
+    else:
+        names = [cell or f"column {place}" for place, cell in enumerate(first, start=1)]
+        cells = cells[1:]
+    if not cells:
+        raise LoadingError(f"{path}: not a table: one line of text")
+    for row, (line, found) in enumerate(cells, start=1):
+        if len(found) != len(names):
+            raise DataError(
+                f"{path}: row {row} (line {line}) has {len(found)} cell(s), the first line "
+                f"{len(names)} (separated by {text.separated_by})"
+            )
+    reader = NumberCells(path, text.separator)
+    columns = []
+    for place, name in enumerate(names):
+        words, numbers, bad = [], np.full(len(cells), np.nan), []
+        for row, (line, found) in enumerate(cells):
+            cell = found[place]
+            if cell.lower() in MISSING:
+                words.append("")
+                continue
+            words.append(cell)
+            value = reader.read(cell, line)
+            if value is None:
+                bad.append((row + 1, cell))
             else:
-                words.append(f"'{cell[:_SHOWN]}' in row {number} of '{names[place]}'")
-    if words:
+                numbers[row] = value
+        columns.append(Column(name, numbers, tuple(words), tuple(bad)))
+    if len(columns) == 1 and columns[0].bad:
         raise DataError(
-            f"{path}: {len(words)} cell(s) are no numbers, the first {words[0]}: leave such "
-            "columns out, or name one with --label"
+            f"{path}: no columns were found: they are separated by commas, semicolons, tabs, bars "
+            f"or blanks, and the first line reads '{' '.join(first)[:40]}'"
         )
-    if missing:
-        raise DataError(
-            f"{path}: {len(missing)} missing value(s), the first in {missing[0]}: only complete "
-            "tables are read"
-        )
-    return x
+    reader.check()
+    return columns
 
 
-def _number(cell: str) -> float | None:
+def _of_attributes(table: AttributeTable) -> list[Column]:
+    columns = []
+    for place, attribute in enumerate(table.attributes):
+        cells = table.cells[:, place]
+        if not attribute.nominal:
+            columns.append(Column(attribute.name, cells, _words(cells)))
+            continue
+        words = tuple("" if np.isnan(cell) else attribute.values[int(cell)] for cell in cells)
+        columns.append(_of_words(attribute.name, words))
+    return columns
+
+
+def _of_words(name: str, words: tuple[str, ...]) -> Column:
+    """Return a column of words: numbers where all are, such as a nominal {0, 1}."""
+    numbers: Array = np.full(len(words), np.nan)
+    bad = []
+    for row, word in enumerate(words):
+        try:
+            numbers[row] = float(word) if word else np.nan
+        except ValueError:
+            bad.append((row + 1, word))
+    return Column(name, numbers, words, tuple(bad))
+
+
+def _of_arrays(path: Path, label: str | None) -> list[Column]:
+    x = read_sample(path)
+    if x.ndim != 2:
+        raise DataError(f"{path}: an array of shape {x.shape}, expected rows and columns")
+    columns = [
+        Column(f"x{place}", x[:, place - 1], _words(x[:, place - 1]))
+        for place in range(1, x.shape[1] + 1)
+    ]
+    if label is None or path.suffix.lower() != ".npz":
+        return columns
+    with np.load(path, allow_pickle=False) as held:
+        if label in held.files:
+            values = held[label]
+            if values.shape != (len(x),):
+                raise DataError(
+                    f"{path}: the label '{label}' has shape {values.shape} for {len(x)} rows"
+                )
+            columns.append(_of_words(label, tuple(str(value) for value in values.tolist())))
+    return columns
+
+
+def _of_parquet(path: Path) -> list[Column]:
     try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+        import pandas
+        import pyarrow
+    except ImportError as error:
+        raise DataError(
+            f"{path}: parquet is read with pandas and pyarrow, and {error.name} is not installed: "
+            f"pip install pandas pyarrow"
+        ) from None
+    try:
+        frame = pandas.read_parquet(path)
+    except pyarrow.lib.ArrowException as error:
+        raise DataError(f"{path}: not a parquet file: {str(error).splitlines()[0]}") from error
+    columns = []
+    for name in frame.columns:
+        held = frame[name]
+        missing = held.isna().to_numpy()
+        cells = zip(held.tolist(), missing, strict=True)
+        words = tuple("" if gap else str(value) for value, gap in cells)
+        if pandas.api.types.is_numeric_dtype(held):
+            numbers = held.to_numpy(dtype=np.float64, na_value=np.nan)
+            columns.append(Column(str(name), numbers, words))
+        else:
+            bad = tuple((row, word) for row, word in enumerate(words, start=1) if word)
+            columns.append(Column(str(name), np.full(len(words), np.nan), words, bad))
+    return columns
+
+
+def _words(cells: Array) -> tuple[str, ...]:
+    return tuple("" if np.isnan(cell) else f"{cell:.12g}" for cell in cells)

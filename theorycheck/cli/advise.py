@@ -14,7 +14,7 @@ from theorycheck.cli.search_options import Seed
 from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
-    from theorycheck.advise import Advice, DataTable
+    from theorycheck.advise import Advice
     from theorycheck.optimum import TableFit
 
 
@@ -23,7 +23,8 @@ def advise(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A table: text with a row of names, or .npy or .npz with an array x.",
+            help="A table: text with a row of names (any separator), .arff, KEEL's .dat, .parquet, "
+            "or .npy or .npz with an array x.",
             show_default=False,
         ),
     ],
@@ -32,6 +33,9 @@ def advise(
         typer.Option("--label", metavar="COLUMN", help="Name of a column that is a label."),
     ] = None,
     labelled_share: LabelledShare = 0.1,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Leave rows with a missing value out.")
+    ] = False,
     latents: Annotated[
         int,
         typer.Option(
@@ -44,7 +48,7 @@ def advise(
             "-o",
             "--output",
             metavar="DIR",
-            help="Write advice.json and the fitted decoders into this folder.",
+            help="Write advice.html, advice.json and the fitted decoders into this folder.",
         ),
     ] = None,
     rows: Annotated[
@@ -62,13 +66,13 @@ def advise(
         raise SettingError(f"--latents: a table is fitted with one latent so far, not {latents}")
     if output is not None:
         checked_directory(output)
-    from theorycheck.advise import FitSettings
+    from theorycheck.advise import FitSettings, read_table
     from theorycheck.advise import advise as run
     from theorycheck.cli.render import print_json
     from theorycheck.terminal_progress import terminal_progress
 
     found = run(
-        _read(file, label),
+        read_table(file, label=label, drop_missing=drop_missing),
         settings=FitSettings(splits=splits),
         labelled_share=labelled_share,
         most_rows=rows,
@@ -83,25 +87,12 @@ def advise(
         _print(found, output)
 
 
-def _read(file: Path, label: str | None) -> DataTable:
-    from theorycheck.advise import DataTable, read_table
-    from theorycheck.cli.samples import read_sample
-
-    if file.suffix.lower() not in (".npy", ".npz"):
-        return read_table(file, label=label)
-    if label is not None:
-        raise SettingError(f"--label: {file} has no named columns")
-    x = read_sample(file)
-    if x.ndim != 2:
-        raise SettingError(f"{file}: an array of shape {x.shape}, expected rows and columns")
-    return DataTable(file.name, tuple(f"x{place + 1}" for place in range(x.shape[1])), x)
-
-
 def _text(output: Path | None) -> str | None:
     return None if output is None else str(output)
 
 
 def _print(found: Advice, output: Path | None) -> None:
+    from theorycheck.advise import likeness_words
     from theorycheck.cli.render import console, estimate_text, ruling_text, say, table
 
     out = console()
@@ -117,7 +108,10 @@ def _print(found: Advice, output: Path | None) -> None:
         ("held-out log p, ELBO", entry.held_out("elbo")),
         ("MLEO gap", entry.mleo_gap),
         ("modes", found.shape.modes),
-        ("prominence of the second mode, nats", found.shape.prominence),
+        ("prominence of the second mode, nats", found.shape.measures.second_mode),
+        ("fall into the deepest hole, nats", found.shape.measures.first_loop),
+        ("fall into the second hole, nats", found.shape.measures.second_loop),
+        ("share of p(z) whose strands meet", found.strands.on_curve),
         *(
             (f"dimension at neighbour {neighbour}", value)
             for neighbour, value in found.shape.dimension
@@ -127,6 +121,16 @@ def _print(found: Advice, output: Path | None) -> None:
     out.print(
         table(title, ("measure", "value"), [(name, estimate_text(value)) for name, value in rows])
     )
+    words = likeness_words(found.shape.measures)
+    out.print(
+        table(
+            f"Shape of {found.shape.rows_used:,} rows",
+            ("like", "verdict"),
+            [(name, verdict.value) for name, verdict in found.shape.like.by_example.items()],
+        )
+    )
+    for sentence in words.values():
+        say(out, f"  {sentence}")
     out.print(
         table(
             "Guidelines",
@@ -139,17 +143,18 @@ def _print(found: Advice, output: Path | None) -> None:
         say(out, f"   {one.evidence}")
         say(out, f"   {one.command}")
     if output is not None:
-        say(out, f"Wrote advice.json and the decoders into {output}")
+        say(out, f"Wrote advice.html, advice.json and the decoders into {output}")
 
 
 def _write(found: Advice, folder: Path) -> None:
-    """Write the advice, both decoders of the first split as tables of (z, f), and the rows."""
+    """Write the page, the numbers, both decoders of the first split as (z, f), and the rows."""
     import json
 
     import numpy as np
 
     from theorycheck.files import replace_files
     from theorycheck.json_values import jsonable
+    from theorycheck.report import advice_page
 
     pair = found.fits.splits[0].pair
     stream = io.StringIO()
@@ -159,6 +164,7 @@ def _write(found: Advice, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         replace_files(
             {
+                folder / "advice.html": advice_page(found).encode(),
                 folder / "advice.json": (text + "\n").encode(),
                 folder / "elbo.csv": _curve(pair.elbo),
                 folder / "exact_likelihood.csv": _curve(pair.exact_likelihood),

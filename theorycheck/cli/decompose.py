@@ -102,7 +102,7 @@ def decompose(
     if output is not None:
         checked_output(output)
     from theorycheck.cli.render import print_json, stdout_kept_for_result
-    from theorycheck.cli.samples import read_sample
+    from theorycheck.models import read_sample
     from theorycheck.terminal_progress import terminal_progress
 
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution, latents)

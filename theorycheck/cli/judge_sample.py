@@ -59,8 +59,8 @@ class SampleRequest:
     def run(self) -> None:
         """Evaluate, write and print."""
         from theorycheck.cli.render import print_json, stdout_kept_for_result
-        from theorycheck.cli.samples import read_sample
         from theorycheck.evaluation import judge_on_sample
+        from theorycheck.models import read_sample
         from theorycheck.terminal_progress import terminal_progress
 
         draws = _numbers_of_draws(self.draws)

@@ -204,7 +204,7 @@ def _data_set(
     if data_size is not None and sample is not None:
         raise SettingError("--data-size draws a sample, --sample reads one: give one of them")
     if sample is not None:
-        from theorycheck.cli.samples import read_sample
+        from theorycheck.models import read_sample
 
         return read_sample(sample)
     if data_size is None:

@@ -32,6 +32,7 @@ from ._logistic import LogisticRegression as LogisticRegression
 from ._logistic import fit_logistic as fit_logistic
 from ._noise_floor import NoiseFloor as NoiseFloor
 from ._noise_floor import noise_floor as noise_floor
+from ._shares import share_of as share_of
 from ._sources import SOURCES as SOURCES
 from ._sources import Source as Source
 from ._sources import source_named as source_named

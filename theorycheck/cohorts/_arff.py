@@ -14,7 +14,7 @@ from theorycheck.cohorts._attributes import (
 from theorycheck.errors import DataError
 
 
-def read_arff(path: Path) -> AttributeTable:
+def read_arff(path: Path, *, gaps: bool = False) -> AttributeTable:
     """Read an ARFF file of numeric and nominal attributes.
 
     Lines that begin with ``%`` are comments. Strings, dates, weights and sparse rows are refused.
@@ -22,6 +22,8 @@ def read_arff(path: Path) -> AttributeTable:
     Parameters
     ----------
     path : Path
+    gaps : bool
+        Whether missing cells are NaN; refused otherwise.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def read_arff(path: Path) -> AttributeTable:
         elif word == "@attribute":
             attributes.append(declared_attribute(line, where))
         elif word == "@data":
-            return table_of_rows(path, relation, attributes, _dense(lines, path))
+            return table_of_rows(path, relation, attributes, _dense(lines, path), gaps=gaps)
         else:
             raise DataError(f"{where}: '{word[:40]}' before @data: not an ARFF file")
     raise DataError(f"{path}: no @data line: not an ARFF file")

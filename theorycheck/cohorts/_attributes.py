@@ -65,7 +65,8 @@ class AttributeTable:
     attributes : tuple of Attribute
         One a column.
     cells : ndarray, shape (n, columns)
-        Numbers; of a nominal attribute the index of its value.
+        Numbers; of a nominal attribute the index of its value; NaN where missing cells were
+        asked for.
     """
 
     relation: str
@@ -167,7 +168,12 @@ def declared_attribute(line: str, where: str) -> Attribute:
 
 
 def table_of_rows(
-    path: Path, relation: str, attributes: Iterable[Attribute], rows: Iterable[tuple[int, str]]
+    path: Path,
+    relation: str,
+    attributes: Iterable[Attribute],
+    rows: Iterable[tuple[int, str]],
+    *,
+    gaps: bool = False,
 ) -> AttributeTable:
     """Read the rows below ``@data``.
 
@@ -179,6 +185,8 @@ def table_of_rows(
     attributes : iterable of Attribute
     rows : iterable of (int, str)
         Line numbers and lines.
+    gaps : bool
+        Whether missing cells are NaN; refused otherwise.
 
     Returns
     -------
@@ -202,7 +210,7 @@ def table_of_rows(
         where = f"{path}: line {number}"
         if len(cells) != len(columns):
             raise DataError(f"{where} has {len(cells)} cells for {len(columns)} attributes")
-        found.append([_value(c, a, where) for c, a in zip(cells, columns, strict=True)])
+        found.append([_value(c, a, where, gaps=gaps) for c, a in zip(cells, columns, strict=True)])
     if not found:
         raise DataError(f"{path}: no rows of data")
     return AttributeTable(relation, columns, np.array(found))
@@ -214,8 +222,10 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def _value(cell: str, attribute: Attribute, where: str) -> float:
+def _value(cell: str, attribute: Attribute, where: str, *, gaps: bool) -> float:
     if cell.lower() in _MISSING:
+        if gaps:
+            return math.nan
         shown = f" ('{cell}')" if cell else ""
         raise DataError(
             f"{where}: '{attribute.name}' is missing{shown}: only complete rows are read"

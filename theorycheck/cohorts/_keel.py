@@ -16,7 +16,7 @@ from theorycheck.cohorts._attributes import (
 )
 
 
-def read_keel(path: Path) -> AttributeTable:
+def read_keel(path: Path, *, gaps: bool = False) -> AttributeTable:
     """Read a KEEL file of numeric and nominal attributes.
 
     Every line that begins with ``@`` is header, wherever it stands, and all others are rows;
@@ -25,6 +25,8 @@ def read_keel(path: Path) -> AttributeTable:
     Parameters
     ----------
     path : Path
+    gaps : bool
+        Whether missing cells are NaN; refused otherwise.
 
     Returns
     -------
@@ -44,4 +46,4 @@ def read_keel(path: Path) -> AttributeTable:
             attributes.append(declared_attribute(line, f"{path}: line {number}"))
         elif not line.startswith("@"):
             rows.append((number, line))
-    return table_of_rows(path, relation, attributes, rows)
+    return table_of_rows(path, relation, attributes, rows, gaps=gaps)

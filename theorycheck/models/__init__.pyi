@@ -44,8 +44,8 @@ from ._loading import object_in_file as object_in_file
 from ._network_readers import NetworkReader as NetworkReader
 from ._network_readers import SavedNetworks as SavedNetworks
 from ._network_readers import read_network_file as read_network_file
-from ._number_rows import TEXT_SUFFIXES as TEXT_SUFFIXES
 from ._number_rows import read_rows as read_rows
+from ._sample_files import read_sample as read_sample
 from ._table import KINDS as KINDS
 from ._table import Table as Table
 from ._table import checked_table as checked_table
@@ -53,6 +53,10 @@ from ._table import decoder_from_table as decoder_from_table
 from ._table_files import read_table as read_table
 from ._table_files import table_arrays as table_arrays
 from ._table_files import write_table as write_table
+from ._text_rows import TEXT_SUFFIXES as TEXT_SUFFIXES
+from ._text_rows import NumberCells as NumberCells
+from ._text_rows import TextRows as TextRows
+from ._text_rows import read_text_rows as read_text_rows
 from ._torch_decoders import from_torch_module as from_torch_module
 from ._torch_decoders import load_torch_file as load_torch_file
 from ._torch_modules import vae_parts as vae_parts

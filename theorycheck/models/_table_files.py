@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 
 from theorycheck.errors import LoadingError
 from theorycheck.files import replace_files
-from theorycheck.models._number_rows import TEXT_SUFFIXES, read_rows
+from theorycheck.models._number_rows import read_rows
 from theorycheck.models._table import Table, checked_table
+from theorycheck.models._text_rows import TEXT_SUFFIXES
 
 
 def read_table(path: str | Path, *, kind: str | None = None) -> Table:
@@ -21,7 +22,7 @@ def read_table(path: str | Path, *, kind: str | None = None) -> Table:
 
     A text file has z in its first column and the D dimensions of f in the others, in any order of
     rows, with or without a header row, and commas, semicolons, tabs or blanks between columns
-    (:mod:`theorycheck.models._number_rows`); for cells z is the left edge of each, ``-inf`` in the
+    (:mod:`theorycheck.models._text_rows`); for cells z is the left edge of each, ``-inf`` in the
     first. An NPZ file has
     arrays ``z`` and ``f``, and optionally ``kind`` (a string) and ``noise_variance``.
 

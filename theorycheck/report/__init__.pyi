@@ -1,4 +1,5 @@
 # The face of this room: what other rooms and users import, each name once.
+from ._advice_page import advice_page as advice_page
 from ._analysis import ModelAnalysis as ModelAnalysis
 from ._analysis import analyse as analyse
 from ._figure_files import FigureFiles as FigureFiles
@@ -13,6 +14,11 @@ from ._figure_style import SERIES as SERIES
 from ._figure_style import UNDECIDED as UNDECIDED
 from ._figure_style import new_figure as new_figure
 from ._figure_style import styled as styled
+from ._figures_advice import bounds_figure as bounds_figure
+from ._figures_advice import dimension_figure as dimension_figure
+from ._figures_advice import fitted_curves_figure as fitted_curves_figure
+from ._figures_advice import noise_figure as noise_figure
+from ._figures_advice import shape_figure as shape_figure
 from ._figures_continuous import continuous_labels_figure as continuous_labels_figure
 from ._figures_data import data_figure as data_figure
 from ._figures_defences import attacked_figure as attacked_figure

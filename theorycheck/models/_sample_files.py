@@ -6,15 +6,15 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
+from theorycheck.arrays import Array
 from theorycheck.errors import LoadingError
-from theorycheck.models import TEXT_SUFFIXES, read_rows
+from theorycheck.models._number_rows import read_rows
+from theorycheck.models._text_rows import TEXT_SUFFIXES
 
-Array = NDArray[np.float64]
 
-
-def read_sample(path: Path) -> Array:
+def read_sample(path: Path) -> Float64[Array, "*axes"]:
     """Read a sample of x.
 
     Parameters
