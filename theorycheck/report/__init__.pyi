@@ -13,6 +13,7 @@ from ._figure_style import SERIES as SERIES
 from ._figure_style import UNDECIDED as UNDECIDED
 from ._figure_style import new_figure as new_figure
 from ._figure_style import styled as styled
+from ._figures_compression import compression_figure as compression_figure
 from ._figures_continuous import continuous_labels_figure as continuous_labels_figure
 from ._figures_data import data_figure as data_figure
 from ._figures_defences import attacked_figure as attacked_figure
