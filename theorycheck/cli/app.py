@@ -183,7 +183,7 @@ _add(
     "compress",
     "Compare the ELBO's optima with more and more latents: what each latent still says of x.\n\n"
     "p(x) of MODEL is the data. For every K of --latents the best decoder is searched for; printed "
-    "are J in its parts, σ², and the informativeness of each latent, of q and of the true posterior. "
+    "are J in its parts, σ², and the informativeness of each latent, of q and of the posterior. "
     "J never rises with K at a held σ², so what is judged is by how much it falls, and whether the "
     "PMO and the mean informativeness of the latents fall too."
     f"\n\n{MODELS}",
