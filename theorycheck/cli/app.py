@@ -15,6 +15,7 @@ from theorycheck import __version__
 from theorycheck.cli import (
     advise,
     cite,
+    compress,
     data,
     data_train,
     defend,
@@ -177,6 +178,20 @@ _add(
     "figure8 --search none --held-noise 0.01,0.015,0.02,0.03 --figure curve.svg",
     "--from-loss 'mse + 0.001*kl' --data-dim 784 --loss-value 0.04",
     short="check Theorem 2: which noise variance is fitted",
+)
+_add(
+    compress.compress,
+    "compress",
+    "Compare the ELBO's optima with more and more latents: what each latent still says of x.\n\n"
+    "p(x) of MODEL is the data. For every K of --latents the best decoder is searched for; printed "
+    "are J in its parts, σ², and the informativeness of each latent, of q and of the posterior. "
+    "J never rises with K at a held σ², so what is judged is by how much it falls, and whether the "
+    "PMO and the mean informativeness of the latents fall too."
+    f"\n\n{MODELS}",
+    "figure8",
+    "clusters --fit-noise shared --figure clusters.png",
+    "figure8 --latents 1 --learned net.py:decoder --json",
+    short="what more latents gain, and what each then says of x",
 )
 _add(
     defend.defend,

@@ -20,7 +20,6 @@ from theorycheck.cli.noise_curve import (
     HeldNoise,
     checked_curve,
     show_curve,
-    write_figure,
 )
 from theorycheck.cli.noise_from_loss import (
     BatchSize,
@@ -181,7 +180,10 @@ def noise(
             )
             result = result.with_curve(curve)
             if figure is not None:
-                write_figure(curve, figure)
+                from theorycheck.cli.figure_files import write_figure
+                from theorycheck.report import noise_curve_figure
+
+                write_figure(noise_curve_figure(curve), figure)
     if output is not None:
         result.save(output)
     if as_json:

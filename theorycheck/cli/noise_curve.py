@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theorycheck.cli.figure_files import checked_figure
 from theorycheck.cli.options import parse_numbers
-from theorycheck.errors import SettingError, nearest
+from theorycheck.errors import SettingError
 
 if TYPE_CHECKING:
     from theorycheck.theorems import NoiseCurve
@@ -31,7 +32,6 @@ CurveFigure = Annotated[
         help="Draw the curve of --held-noise into this file: .svg, .pdf or .png.",
     ),
 ]
-_KINDS = ("svg", "pdf", "png")
 
 
 def checked_curve(held: list[str] | None, figure: Path | None) -> list[float]:
@@ -60,36 +60,8 @@ def checked_curve(held: list[str] | None, figure: Path | None) -> list[float]:
     if figure is not None:
         if len(values) < 2:
             raise SettingError("--figure draws the curve over two σ² at least: give --held-noise")
-        kind = figure.suffix.removeprefix(".")
-        if kind not in _KINDS:
-            raise SettingError(f"--figure: there is no format '{kind}': {nearest(kind, _KINDS)}")
-        if not figure.parent.is_dir():
-            raise SettingError(f"--figure: there is no directory {figure.parent}")
+        checked_figure(figure)
     return values
-
-
-def write_figure(curve: NoiseCurve, path: Path) -> None:
-    """Draw the curve into a file.
-
-    Parameters
-    ----------
-    curve : NoiseCurve
-    path : Path
-
-    Raises
-    ------
-    SettingError
-        If it cannot be written.
-    """
-    from theorycheck.files import replace_files
-    from theorycheck.report import noise_curve_figure, paper_figure
-
-    kind = path.suffix.removeprefix(".")
-    content = paper_figure(noise_curve_figure(curve), kind)  # type: ignore[arg-type]
-    try:
-        replace_files({path: content})
-    except OSError as error:
-        raise SettingError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def show_curve(curve: NoiseCurve) -> None:

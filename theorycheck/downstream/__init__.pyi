@@ -13,6 +13,12 @@ from ._classes import FunctionClassifier as FunctionClassifier
 from ._classes import LatentClasses as LatentClasses
 from ._classes import OffManifoldClassifier as OffManifoldClassifier
 from ._classes import log_density_quantile as log_density_quantile
+from ._compression import LEAST_FALL as LEAST_FALL
+from ._compression import Compression as Compression
+from ._compression import MoreLatents as MoreLatents
+from ._compression import WithLatents as WithLatents
+from ._compression import compress as compress
+from ._compression import measured as measured
 from ._decision_map import DecisionMap as DecisionMap
 from ._decision_map import decision_map as decision_map
 from ._defence_report import CLASSIFIERS as CLASSIFIERS

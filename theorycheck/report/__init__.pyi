@@ -19,6 +19,7 @@ from ._figures_advice import dimension_figure as dimension_figure
 from ._figures_advice import fitted_curves_figure as fitted_curves_figure
 from ._figures_advice import noise_figure as noise_figure
 from ._figures_advice import shape_figure as shape_figure
+from ._figures_compression import compression_figure as compression_figure
 from ._figures_continuous import continuous_labels_figure as continuous_labels_figure
 from ._figures_data import data_figure as data_figure
 from ._figures_defences import attacked_figure as attacked_figure

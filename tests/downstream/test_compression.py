@@ -1,0 +1,60 @@
+"""More latents, on decoders whose informativeness is known in closed form."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from theorycheck.downstream import MoreLatents, compress, measured
+from theorycheck.errors import SettingError
+from theorycheck.estimate import Verdict
+from theorycheck.models import GenerativeModel, load_model
+
+_NOISE, _SLOPE = 0.5, 1.5
+#: I(x; z) of x = 3z/2 + N(0, 1/2), whose posterior is the best q.
+_KNOWN = 0.5 * math.log(1.0 + _SLOPE**2 / _NOISE)
+
+
+def _model(text: str) -> GenerativeModel:
+    return load_model(text, noise_variance=_NOISE)
+
+
+def test_a_latent_that_is_not_used() -> None:
+    data = _model("expr:1.5*z")
+    one, two = (measured(m, data) for m in (data, _model("expr:1.5*z1 + 0*z2")))
+    assert (one.latents, one.active) == (1, 1)
+    assert (two.latents, two.active) == (2, 1)
+    assert one.information.mean.contains(_KNOWN)
+    assert one.information.mean.error < 1e-6
+    assert two.information.mean.contains(0.5 * _KNOWN)
+    assert two.information.joint.contains(_KNOWN)
+    step = MoreLatents(one, two)
+    # J is 0 of both: nothing is gained; the mean falls for the number of latents alone.
+    assert step.gain.contains(0.0)
+    assert step.preferred.verdict is not Verdict.HOLDS
+    assert step.less_informative.verdict is Verdict.HOLDS
+    assert step.less_in_all.verdict is Verdict.FAILS
+    assert step.posterior_less_informative is not None
+    assert step.posterior_less_informative.verdict is Verdict.HOLDS
+
+
+def test_a_latent_shared_by_two() -> None:
+    """The same p(x) from two latents at 45°: a mean-field q costs, and J rises from 0."""
+    data = _model("expr:1.5*z")
+    turned = measured(_model("expr:1.5*(z1 + z2)/sqrt(2)"), data)
+    half = 0.5 * _SLOPE**2 / _NOISE
+    cost = math.log(1.0 + half) - 0.5 * math.log(1.0 + 2.0 * half)
+    assert turned.decomposition.pmo.contains(cost)
+    step = MoreLatents(measured(data, data), turned)
+    assert step.preferred.verdict is Verdict.FAILS
+    assert step.simpler.verdict is Verdict.FAILS
+    assert step.gain.contains(-cost)
+
+
+@pytest.mark.parametrize(
+    ("latents", "least_fall"), [((), 0.1), ((1, 1), 0.1), ((1, 7), 0.1), ((1, 2), 1.0)]
+)
+def test_refused(latents: tuple[int, ...], least_fall: float) -> None:
+    with pytest.raises(SettingError, match=r"latents|least fall"):
+        compress(_model("expr:1.5*z"), latents, least_fall=least_fall)
