@@ -36,7 +36,7 @@ import pytest
 from theorycheck.claims import Evidence, claim_verdict
 from theorycheck.downstream import LEAST_FALL, Compression, MoreLatents, WithLatents, compress
 from theorycheck.estimate import Estimate
-from theorycheck.models import GenerativeModel, benchmark, load_model
+from theorycheck.models import GenerativeModel, benchmark
 from theorycheck.optimum import Execution, SearchSettings
 from theorycheck.results import ResultCache
 from theorycheck.ruling import Ruling

@@ -16,7 +16,13 @@ from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate, positive
 from theorycheck.inference import ExactModel, described_model
 from theorycheck.models import DescribedModel, GenerativeModel
-from theorycheck.objectives import Decomposition, Informativeness, decompose, informativeness
+from theorycheck.objectives import (
+    MAX_NODES,
+    Decomposition,
+    Informativeness,
+    decompose,
+    informativeness,
+)
 from theorycheck.optimum import (
     Execution,
     PredictedOptimum,
@@ -29,8 +35,6 @@ from theorycheck.ruling import Ruling
 
 #: Share by which J, the PMO or the mean informativeness has to fall to count as a fall.
 LEAST_FALL = 0.1
-#: Error radius asked of J and PMO, nats.
-_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,7 +266,12 @@ def _of_optimum(
 
 
 def measured(
-    model: GenerativeModel, data: DescribedModel | ExactModel, *, progress: Progress = NO_PROGRESS
+    model: GenerativeModel,
+    data: DescribedModel | ExactModel,
+    *,
+    tolerance: float = 1e-4,
+    max_nodes: int = MAX_NODES,
+    progress: Progress = NO_PROGRESS,
 ) -> WithLatents:
     """Measure one decoder of the data: J's parts, and the informativeness of its latents.
 
@@ -272,6 +281,10 @@ def measured(
         The decoder with its σ².
     data : GenerativeModel, LinearGaussianModel or ExactModel
         The model whose p(x) is the data.
+    tolerance : float
+        Error radius asked of J and PMO, nats.
+    max_nodes : int
+        Nodes x at most of the grid that informativeness is averaged on, D <= 2.
     progress : Progress
         Told how far it is.
 
@@ -284,5 +297,6 @@ def measured(
     ModelError
         If the two differ in D.
     """
-    parts = decompose(model, data, tolerance=_TOLERANCE, progress=progress)
-    return WithLatents(model.name, parts, informativeness(model, data, progress=progress))
+    parts = decompose(model, data, tolerance=tolerance, progress=progress)
+    information = informativeness(model, data, max_nodes=max_nodes, progress=progress)
+    return WithLatents(model.name, parts, information)
