@@ -82,6 +82,7 @@ RUNS = [
     ("advise", "t.csv", "--rows", "60", "--splits", "2"),
     ("defend", *LINE_IN_PLANE, "--search", "none", "--learned", "expr:[z, 0.1*z^2]", "--pgd", "8"),
     ("defend", *LINE_IN_PLANE, "--defence", "density"),
+    ("compress", *WAVE, "--latents", "1", "--learned", "expr:sin(3*z1) + 0.1*z2"),
     ("show", "r.npz"),
     ("list",),
     ("prove", "gibbs"),

@@ -185,7 +185,7 @@ _add(
     "Compare the ELBO's optima with more and more latents: what each latent still says of x.\n\n"
     "p(x) of MODEL is the data. For every K of --latents the best decoder is searched for; printed "
     "are J in its parts, σ², and the informativeness of each latent, of q and of the posterior. "
-    "J never rises with K at a held σ², so what is judged is by how much it falls, and whether the "
+    "J never rises with K at a held σ², so that what counts is how much it falls, and whether the "
     "PMO and the mean informativeness of the latents fall too."
     f"\n\n{MODELS}",
     "figure8",
@@ -314,8 +314,8 @@ _add(
     "f(R_a z) has the same p(x) for every angle a, so that J is the PMO alone; the latents of "
     "MODEL count as the ground-truth factors. The output has J for each angle, the angle of the "
     "smallest J, how many nats it gains, and the mutual information of each latent with each "
-    "factor, with its gap (MIG), before and after. Swaps and reflections of latents change nothing, and are not "
-    f"counted. It takes seconds to minutes.\n\n{TERMS}\n\n{MODELS}",
+    "factor, with its gap (MIG), before and after. Swaps and reflections of latents change "
+    f"nothing, and are not counted. It takes seconds to minutes.\n\n{TERMS}\n\n{MODELS}",
     "'expr:[z1 + 0.8*z2, 0.6*z2]' --noise-variance 0.05",
     "vae.py:decoder --latents 2 --noise-variance 0.1 --angles 32 --figure angles.svg",
     "'linear:[[1, 0.8], [0, 0.6]]' --noise-variance 0.05 --json",

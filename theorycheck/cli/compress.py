@@ -41,7 +41,7 @@ def compress(
         typer.Option(
             "--latents",
             metavar="K",
-            help="Search among decoders of so many latents; repeatable, or several numbers "
+            help="Search among decoders of K latents; repeatable, or several numbers "
             "separated by commas; by default 1,2.",
         ),
     ] = None,
