@@ -107,7 +107,7 @@ def _known(
     files: Sequence[Path], models: Sequence[GenerativeModel], progress: Progress
 ) -> dict[str, PredictedOptimum]:
     """Read the files; those that are damaged or of other models are named and left alone."""
-    from theorycheck.models import as_generative, same_model
+    from theorycheck.models import fingerprint_of, same_model
     from theorycheck.optimum import PredictedOptimum
 
     known: dict[str, PredictedOptimum] = {}
@@ -121,10 +121,10 @@ def _known(
             known[str(path)] = found
             continue
         names = [model.name for model in models]
-        stored = as_generative(found.data)
+        stored = found.data
         other = f"another {stored.name}" if stored.name in names else stored.name
         progress.say(
-            f"--optimum {path}: an optimum of {other} (fingerprint {stored.fingerprint[:12]}), "
+            f"--optimum {path}: an optimum of {other} (fingerprint {fingerprint_of(stored)[:12]}), "
             f"not of the {' or '.join(names)} given. It is searched for anew."
         )
     return known

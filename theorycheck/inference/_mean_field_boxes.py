@@ -16,6 +16,7 @@ from scipy.special import ndtri
 
 from theorycheck.arrays import Array, Integers, PerPoint, Points
 from theorycheck.errors import ModelError
+from theorycheck.inference._bilinear_q import BilinearQSearch
 from theorycheck.inference._boxed_marginal import (
     BY_PAIRS,
     by_products,
@@ -29,7 +30,7 @@ from theorycheck.inference._family import MEAN_FIELD, Family, checked_family
 from theorycheck.inference._latent_plane import plane_log_density
 from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.inference._product_q import OptimalProductQ, ProductQSearch
-from theorycheck.models import GenerativeModel
+from theorycheck.models import GenerativeModel, PlaneTable
 from theorycheck.quadrature import (
     NEGLIGIBLE,
     RESOLUTION,
@@ -89,6 +90,12 @@ class MeanFieldBoxes:
             raise ModelError(f"{model.name}: has {model.latent_dim} latents, and this is for two")
         self.model = model
 
+    @property
+    def _table(self) -> PlaneTable | None:
+        """Return the bilinear table that f is, if it is one."""
+        table = self.model.decoder.table
+        return table if isinstance(table, PlaneTable) else None
+
     @cached_property
     def boxes(self) -> LatentBoxes:
         """Return f on boxes in z."""
@@ -105,6 +112,7 @@ class MeanFieldBoxes:
             resolution=_RESOLUTION if many else RESOLUTION,
             negligible=_NEGLIGIBLE if many else NEGLIGIBLE,
             held=held,
+            kinks=None if self._table is None else (self._table.z1, self._table.z2),
         )
 
     @property
@@ -172,6 +180,8 @@ class MeanFieldBoxes:
     @cached_property
     def search(self) -> ProductQSearch:
         """Return the search for the optimal q, made at first use."""
+        if self._table is not None:
+            return BilinearQSearch(self.model, self._table, self.boxes)
         return ProductQSearch(self.model, self.boxes)
 
     def optimal_q(self, x: ArrayLike) -> OptimalProductQ:

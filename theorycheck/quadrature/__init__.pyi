@@ -16,7 +16,10 @@ from ._data_nodes import sample_mean as sample_mean
 from ._data_nodes import sobol_points as sobol_points
 from ._data_nodes import standard_errors as standard_errors
 from ._data_nodes import trapezoid_grid as trapezoid_grid
+from ._largest_slope import SLOPE_REACH as SLOPE_REACH
 from ._largest_slope import largest_slope as largest_slope
+from ._latent_boxes import BEYOND as BEYOND
+from ._latent_boxes import BEYOND_OF_OUTERMOST as BEYOND_OF_OUTERMOST
 from ._latent_boxes import BOX_REACH as BOX_REACH
 from ._latent_boxes import LARGEST_MOVE as LARGEST_MOVE
 from ._latent_boxes import NEGLIGIBLE as NEGLIGIBLE
@@ -25,6 +28,7 @@ from ._latent_boxes import LatentBoxes as LatentBoxes
 from ._latent_boxes import latent_boxes as latent_boxes
 from ._latent_cells import LatentCells as LatentCells
 from ._latent_cells import adapted_cells as adapted_cells
+from ._latent_cells import cells_of_density as cells_of_density
 from ._latent_cells import latent_cells as latent_cells
 from ._latent_groups import latent_runs as latent_runs
 from ._latent_panels import LARGEST_REACH as LARGEST_REACH
@@ -35,6 +39,9 @@ from ._noise_rule import NoiseIntegral as NoiseIntegral
 from ._noise_rule import first_nodes as first_nodes
 from ._noise_rule import integrate_noise as integrate_noise
 from ._panel_mesh import NOISE as NOISE
+from ._plane_cells import PlaneCells as PlaneCells
+from ._plane_cells import adapted_plane_cells as adapted_plane_cells
+from ._plane_cells import plane_cells as plane_cells
 from ._rules import HIGH_DEGREES as HIGH_DEGREES
 from ._rules import MIDDLE_DEGREES as MIDDLE_DEGREES
 from ._rules import NODES as NODES

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from typing import NamedTuple
@@ -29,6 +29,9 @@ from theorycheck.quadrature.kernels import BOX_RULE, Balls
 
 #: |latent| up to which boxes go; the prior mass beyond is 7e-33.
 BOX_REACH = 12.0
+#: That mass; and what it is at most of the mass of the outermost boxes, along either latent.
+BEYOND = 4.0 * float(ndtr(-12.0))
+BEYOND_OF_OUTERMOST = 1e-7
 #: Boxes at most; at 144 nodes and D = 2 this many take 70 MB.
 MAX_BOXES = 16_000
 #: σ that f may move on a box. At 3 the rule's error is below 3e-15 of the integrand's maximum
@@ -81,6 +84,8 @@ class LatentBoxes:
         What the model is called.
     function : callable
         f itself, latents (n, 2) to means (n, D).
+    flat_beyond : bool
+        Beyond the boxes f is what it is on the outermost of them, which it is constant across.
     """
 
     lower: Float64[Array, "boxes 2"]
@@ -96,6 +101,7 @@ class LatentBoxes:
     sigma: PerDimension
     name: str
     function: Callable[[Float64[Array, "n 2"]], Points] = field(repr=False)
+    flat_beyond: bool = False
 
     @property
     def size(self) -> int:
@@ -139,7 +145,7 @@ class LatentBoxes:
     @property
     def missing_mass(self) -> float:
         """Return the prior mass that is unresolved or beyond the reach."""
-        return self.unresolved_mass + 4.0 * float(ndtr(-BOX_REACH))
+        return self.unresolved_mass + BEYOND
 
     @property
     def peak_log_density(self) -> float:
@@ -194,6 +200,7 @@ def latent_boxes(
     resolution: float = RESOLUTION,
     negligible: float = NEGLIGIBLE,
     held: bool = True,
+    kinks: tuple[Float64[Array, " kinks1"], Float64[Array, " kinks2"]] | None = None,
 ) -> LatentBoxes:
     """Refine boxes in two latents until they resolve f against σ.
 
@@ -215,6 +222,9 @@ def latent_boxes(
         Prior mass below which a box is left as it is.
     held : bool
         Keep f at the nodes; else they are evaluated when they are asked for.
+    kinks : (ndarray, ndarray), optional
+        Where along z₁ and along z₂ f, a table, has kinks: no box has one inside, and f is constant
+        beyond the outermost.
 
     Returns
     -------
@@ -222,11 +232,14 @@ def latent_boxes(
         A bump of f that is narrower than a box and lies between its nodes may be missed: f is not
         scanned beyond 152 places in a box.
     """
-    edges = _first_edges()
-    corners = np.array(list(product(edges[:-1], repeat=2)))
+    edges = [np.unique(np.concatenate([_first_edges(), *one])) for one in _inside(kinks)]
+    lower, upper = (
+        np.array(list(product(*ends)))
+        for ends in zip(*((e[:-1], e[1:]) for e in edges), strict=True)
+    )
     done: list[_Batch] = []
     rule = _Rule(function, sigma, largest_move, resolution, negligible, held)
-    waiting = _evaluated(rule, corners, corners + (edges[1] - edges[0]))
+    waiting = _evaluated(rule, lower, upper)
     while True:
         done.append(_taken(waiting, waiting.settled))
         waiting = _taken(waiting, ~waiting.settled)
@@ -239,7 +252,18 @@ def latent_boxes(
         chosen = min(max(count // 2, _BATCH), room)
         children = _evaluated(rule, *_halves(_taken(waiting, order[:chosen])))
         waiting = _joined([_taken(waiting, order[chosen:]), children])
-    return _assemble(_joined([*done, waiting]), sigma, name, function)
+    boxes = _assemble(_joined([*done, waiting]), sigma, name, function)
+    if kinks is None:
+        return boxes
+    within = all(np.abs(axis).max() <= BOX_REACH - _WIDEST for axis in kinks)
+    return replace(boxes, flat_beyond=within)
+
+
+def _inside(kinks: tuple[Array, Array] | None) -> list[list[Array]]:
+    """Return, for either latent, the kinks that lie within the boxes' reach, if there are any."""
+    if kinks is None:
+        return [[], []]
+    return [[axis[np.abs(axis) < BOX_REACH]] for axis in kinks]
 
 
 def _first_edges() -> Array:
