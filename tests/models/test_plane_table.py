@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,6 @@ def test_it_is_bilinear_and_flat_beyond() -> None:
     assert (f.latent_dim, f.data_dim) == (2, 2)
     corners = np.array(np.meshgrid(Z1, Z2, indexing="ij")).reshape(2, -1).T
     assert np.array_equal(f(corners), VALUES.reshape(-1, 2))
-    assert np.array_equal(pickle.loads(pickle.dumps(f))(z), f(z))
 
 
 def test_axes_are_sorted() -> None:

@@ -40,7 +40,7 @@ class PlaneTable:
 
 
 class _Bilinear:
-    """f of a table; picklable, as a decoder that is sent to other processes must be."""
+    """f of a table."""
 
     def __init__(self, table: PlaneTable) -> None:
         self._table = table

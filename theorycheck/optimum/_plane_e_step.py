@@ -43,6 +43,8 @@ _TABLE_MARGIN = 0.8
 #: where an ascent rests.
 _STARTS, _MARGIN = 3, 3.0
 _MANY_STARTS, _WIDE_MARGIN = 6, 3.0
+#: Scale of a q within one cell, in the cell's width; starts of one x from these.
+_OF_CELL, _FROM_CELLS = 0.25, 2
 #: Newton steps after which starts that have come as near as this, in scales, are one, and those
 #: that are more than so many nats above the best are given up.
 _FEW_STEPS, _TOGETHER, _LEFT = 3, 0.3, 0.7
@@ -69,6 +71,15 @@ class PlaneEStep:
         self.cells = cells
         self._calls = 0
         self._tables = [_Line(cells.first), _Line(cells.second)]
+        width = np.stack(
+            [
+                axis.ravel()
+                for axis in np.meshgrid(_widths(cells.first), _widths(cells.second), indexing="ij")
+            ],
+            axis=1,
+        )
+        #: q that lie within one cell each: where f is steep the best q is as narrow as that.
+        self._within = (cells.z, _OF_CELL * width, kl_from_prior(cells.z, _OF_CELL * width))
 
     def __call__(
         self,
@@ -220,18 +231,12 @@ class PlaneEStep:
         return pairs[0], pairs[1], offset, smoothed[:, :-1]
 
     def _from_table(self, x: Array, f: Array, count: int, margin: float) -> tuple[Integers, Array]:
-        """Pick the lowest entries of the table that are apart, for every x."""
-        mean, scale, offset, slope = self.affine(f)
-        every = np.concatenate([mean, np.log(scale)], axis=1)
-        rows, points = [], []
-        block = max(1, _AT_ONCE // offset.size)
-        for begin in range(0, len(x), block):
-            values = offset - x[begin : begin + block] @ slope.T
-            chosen = lowest_apart(values, mean, scale, count, margin)
-            row, column = np.nonzero(chosen >= 0)
-            rows.append(begin + row)
-            points.append(every[chosen[row, column]])
-        return np.concatenate(rows), np.concatenate(points)
+        """Pick the lowest entries of the table, and of the cells, that are apart, for every x."""
+        mean, scale, kl = self._within
+        cells = (mean, scale, kl + 0.5 * (f**2).sum(axis=1), f)
+        row, points = _lowest_entries(x, *cells, _FROM_CELLS, margin)
+        more, others = _lowest_entries(x, *self.affine(f), count, margin)
+        return np.concatenate([row, more]), np.concatenate([points, others])
 
     def certified(
         self, f: Float64[Array, "cells D"], noise_variance: PerDimension, found: Responsibilities
@@ -297,6 +302,30 @@ class PlaneEStep:
             for power in (x, x**2)
         )
         return Responsibilities.from_sums(mass, minima, f, aggregate, moments, squares)
+
+
+def _lowest_entries(
+    x: Array, mean: Array, scale: Array, offset: Array, slope: Array, count: int, margin: float
+) -> tuple[Integers, Array]:
+    """Pick the lowest of −ELBO_x = offset − x·slope that are apart, for every x."""
+    every = np.concatenate([mean, np.log(scale)], axis=1)
+    rows, points = [], []
+    block = max(1, _AT_ONCE // offset.size)
+    for begin in range(0, len(x), block):
+        values = offset - x[begin : begin + block] @ slope.T
+        chosen = lowest_apart(values, mean, scale, count, margin)
+        row, column = np.nonzero(chosen >= 0)
+        rows.append(begin + row)
+        points.append(every[chosen[row, column]])
+    return np.concatenate(rows), np.concatenate(points)
+
+
+def _widths(axis: LatentCells) -> Array:
+    """Return the widths of the intervals, (M,); of the outermost that of their neighbours."""
+    inner = np.diff(axis.boundary)
+    if not inner.size:
+        return np.full(axis.count, _WIDEST)
+    return np.concatenate([inner[:1], inner, inner[-1:]])
 
 
 class _Line:
