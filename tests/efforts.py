@@ -23,6 +23,11 @@ IWAE_TINY = Effort(
     starts=2, coarse_cells=24, middle_cells=24, fine_cells=24, most_nodes=60, refined=1, rounds=0,
     most=4, fine_step=0.9, tolerance=1e-3,
 )  # fmt: skip
+#: The same for decoders of two latents, cells of both together.
+PLANE_TINY = Effort(
+    starts=2, coarse_cells=64, middle_cells=100, fine_cells=144, most_nodes=60, refined=1, rounds=0,
+    most=4, fine_step=0.9, tolerance=1e-2, elbo=TINY,
+)  # fmt: skip
 #: Of a table's decoders.
 TABLE_TINY = TableEffort(starts=1, cells=24, most=6)
 #: Of the zero-MLEO class two folds: what is found there is tested elsewhere.
@@ -39,4 +44,5 @@ def make_searches_tiny(patch: pytest.MonkeyPatch) -> None:
     """Let a quick search be a tiny one; what it finds is tested elsewhere."""
     for kind, tiny in ((Elbo, TINY), (IwaeBound, IWAE_TINY)):
         patch.setitem(searches._SEARCHES, kind, replace(searches._SEARCHES[kind], quick=tiny))
+    patch.setattr(searches, "PLANE_QUICK", PLANE_TINY)
     patch.setattr(_fits, "EFFORT", TABLE_TINY)

@@ -9,13 +9,16 @@ import pytest
 
 from theorycheck.errors import SettingError
 from theorycheck.optimum._search_state import Outcome, SearchState, peek
+from theorycheck.quadrature._latent_cells import LatentCells
+from theorycheck.quadrature._plane_cells import PlaneCells
 
 SETTINGS = {"seed": 1, "data": "circle"}
 
 
 def outcome(seed: int, value: float) -> Outcome:
     rng = np.random.default_rng(seed)
-    return Outcome("tear", value, rng.normal(size=(5, 2)), np.arange(4.0), np.ones(2), seed)
+    cells = LatentCells(np.arange(4.0))
+    return Outcome("tear", value, rng.normal(size=(5, 2)), cells, np.ones(2), seed)
 
 
 @pytest.fixture
@@ -34,9 +37,26 @@ def test_what_was_put_is_got_back(file: Path) -> None:
         found, expected = state.get(f"start {k}"), outcome(k, value)
         assert found is not None
         assert (found.kind, found.value, found.evaluations) == ("tear", value, k)
-        for name in ("f", "boundary", "noise_variance"):
+        for name in ("f", "noise_variance"):
             assert np.array_equal(getattr(found, name), getattr(expected, name))
+        assert np.array_equal(found.line.boundary, expected.line.boundary)
     assert state.get("start 2") is None
+
+
+def test_cells_of_two_latents_are_got_back(tmp_path: Path) -> None:
+    path = tmp_path / "plane.npz.state"
+    cells = PlaneCells(LatentCells(np.arange(4.0)), LatentCells(np.array([0.5])))
+    state = SearchState(SETTINGS, path)
+    state.put("start 0", Outcome("map", 0.1, np.zeros((10, 2)), cells, np.ones(2), 3))
+    state.save()
+    found = SearchState(SETTINGS, path, resume=True).get("start 0")
+    assert found is not None
+    assert isinstance(found.cells, PlaneCells)
+    assert found.cells.shape == (5, 2)
+    for mine, theirs in zip(found.cells.boundaries, cells.boundaries, strict=True):
+        assert np.array_equal(mine, theirs)
+    with pytest.raises(TypeError, match="two latents"):
+        _ = found.line
 
 
 def test_without_resume_it_begins_anew(file: Path) -> None:

@@ -57,7 +57,9 @@ def show(
     variances = (_numbers(result.data.noise_variance), _numbers(result.model.noise_variance))
     rows.append(("σ²", *variances))
     columns = ("nats", "ground truth", "optimum found")
-    out.print(table(f"Optimum of the {title} on the data of {result.data.name}", columns, rows))
+    whose = " over decoders of two latents," if result.latents == 2 else ""
+    heading = f"Optimum of the {title}{whose} on the data of {result.data.name}"
+    out.print(table(heading, columns, rows))
     kinds = [
         (kind, f"{len(group)}", f"{group[0].node_excess:.5f}", f"{_middle(group):.5f}",
          f"{group[-1].node_excess:.5f}", f"{near}")

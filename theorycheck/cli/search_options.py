@@ -160,6 +160,7 @@ def chosen_effort(
     hops: int | None = None,
     *,
     objective: Objective | None = None,
+    latents: int = 1,
 ) -> Effort:
     """Return the named effort with the numbers that the user changed.
 
@@ -170,6 +171,8 @@ def chosen_effort(
         Ascents, and basin hops in all; hops come in rounds of the effort's number.
     objective : Objective, optional
         What is searched for; by default the ELBO.
+    latents : int
+        Latents of the decoders searched.
 
     Returns
     -------
@@ -185,7 +188,7 @@ def chosen_effort(
     from theorycheck.objectives import ELBO
     from theorycheck.optimum import effort_named
 
-    effort = effort_named(name, objective or ELBO)
+    effort = effort_named(name, objective or ELBO, latents)
     if starts is not None:
         if starts < 1:
             raise SettingError(f"--starts must be at least 1, not {starts}")

@@ -17,7 +17,7 @@ from theorycheck.dataset._reference import FOLDER
 from theorycheck.errors import LoadingError, nearest
 from theorycheck.estimate import Estimate
 from theorycheck.inference import CONDITIONAL, Family
-from theorycheck.models import GenerativeModel, LabelledModel, decoder_from_table, read_table
+from theorycheck.models import GenerativeModel, LabelledModel, decoder_of_table, read_table
 from theorycheck.objectives import LABEL_FAMILIES
 
 #: Labelled benchmarks with reference values.
@@ -108,8 +108,6 @@ def labelled_optimum(name: str, family: Family = CONDITIONAL) -> LabelledModel:
     classes = []
     for y in range(len(card["prior"])):
         table = read_table(class_decoder_path(name, family, y))
-        decoder = decoder_from_table(
-            table.z, table.values, kind=table.kind, name=f"optimum of class {y}"
-        )
+        decoder = decoder_of_table(table, f"optimum of class {y}")
         classes.append(GenerativeModel(decoder, card["noise_variance"]))
     return LabelledModel(classes, card["prior"], f"optimum of {name}")

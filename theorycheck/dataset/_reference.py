@@ -15,7 +15,7 @@ from typing import Any
 
 from theorycheck.errors import LoadingError, nearest
 from theorycheck.estimate import Estimate
-from theorycheck.models import BENCHMARKS, GenerativeModel, decoder_from_table, read_table
+from theorycheck.models import BENCHMARKS, GenerativeModel, decoder_of_table, read_table
 from theorycheck.objectives import ObjectiveValue
 
 #: Where the cards and decoders are.
@@ -118,7 +118,5 @@ def predicted_optimum(name: str) -> GenerativeModel:
     """
     stored = reference(name)
     table = read_table(decoder_path(name))
-    decoder = decoder_from_table(
-        table.z, table.values, kind=table.kind, name=f"optimum of {stored.name}"
-    )
+    decoder = decoder_of_table(table, f"optimum of {stored.name}")
     return GenerativeModel(decoder, stored.noise_variance)

@@ -18,6 +18,9 @@ from ._data_rule import GridRule as GridRule
 from ._data_rule import data_rule as data_rule
 from ._data_rule import finest_rule as finest_rule
 from ._data_rule import on_grid as on_grid
+from ._descent import Local as Local
+from ._descent import descend as descend
+from ._descent import lowest_apart as lowest_apart
 from ._exact_model import BestQ as BestQ
 from ._exact_model import ExactModel as ExactModel
 from ._exact_model import MovesItself as MovesItself
@@ -73,6 +76,9 @@ from ._mean_field import as_field as as_field
 from ._mean_field import described_model as described_model
 from ._mean_field import optimal_q as optimal_q
 from ._mean_field_boxes import MeanFieldBoxes as MeanFieldBoxes
+from ._minima import Minima as Minima
+from ._minima import distinct as distinct
+from ._minima import lowest as lowest
 from ._naive_q import NaiveQ as NaiveQ
 from ._naive_q import NaiveQSearch as NaiveQSearch
 from ._optimal_q import OptimalQ as OptimalQ
@@ -95,5 +101,7 @@ from ._posterior_weights import posterior_moments as posterior_moments
 from ._posterior_weights import posterior_weights as posterior_weights
 from ._product_q import OptimalProductQ as OptimalProductQ
 from ._product_q import ProductQSearch as ProductQSearch
+from ._product_rule import kl_from_prior as kl_from_prior
 from ._product_rule import product_rule as product_rule
+from ._product_rule import with_prior as with_prior
 from ._warm_up import bounds_compiled_meanwhile as bounds_compiled_meanwhile

@@ -11,7 +11,13 @@ from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference._boxed_products import density_by_products
 from theorycheck.inference._marginal import LogDensity, as_points
-from theorycheck.quadrature import LatentBoxes, TrapezoidGrid, grid_of_nodes
+from theorycheck.quadrature import (
+    BEYOND_OF_OUTERMOST,
+    LatentBoxes,
+    TrapezoidGrid,
+    beyond,
+    grid_of_nodes,
+)
 from theorycheck.quadrature.kernels import box_density_batch
 
 #: Data dimensions up to which x and f are compared one by one; beyond, by matrix products.
@@ -95,7 +101,18 @@ def known_to(value: PerPoint, relative: PerPoint, mean_f: Points) -> LogDensity:
 
 def _missing_share(boxes: LatentBoxes, value: Array) -> Array:
     """Bound the share of p(x) that prior mass without nodes could add."""
-    exponent = np.log(boxes.missing_mass) + boxes.peak_log_density - value
+    if boxes.flat_beyond:
+        # What is beyond adds to p(x) as the outermost boxes do, a small share of that.
+        unresolved = boxes.unresolved_mass
+        known = _share(boxes, beyond(boxes.latent_dim), value)
+        return _share(boxes, unresolved, value) + np.minimum(known, BEYOND_OF_OUTERMOST)
+    return _share(boxes, boxes.missing_mass, value)
+
+
+def _share(boxes: LatentBoxes, mass: float, value: Array) -> Array:
+    if not mass > 0.0:
+        return np.zeros_like(value)
+    exponent = np.log(mass) + boxes.peak_log_density - value
     share: Array = np.exp(np.minimum(exponent, 700.0))
     return share
 

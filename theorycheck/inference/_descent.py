@@ -43,7 +43,11 @@ Evaluate = Callable[[Integers, Array], Local]
 
 
 def descend(
-    evaluate: Evaluate, points: Float64[Array, "n W"], floor: float, steps: int = STEPS
+    evaluate: Evaluate,
+    points: Float64[Array, "n W"],
+    floor: float,
+    steps: int = STEPS,
+    gain: float = _GAIN,
 ) -> tuple[Float64[Array, "n W"], PerPoint]:
     """Follow every point down to a local minimum.
 
@@ -57,6 +61,8 @@ def descend(
         Least log scale.
     steps : int
         Newton steps at most.
+    gain : float
+        Nats, relative to 1 + |value|, that a step must promise to be taken.
 
     Returns
     -------
@@ -74,7 +80,7 @@ def descend(
     value = here.value.copy()
     for _ in range(steps):
         step, promised = _step(here, points[active], floor)
-        going = promised > _GAIN * (1.0 + np.abs(value[active]))
+        going = promised > gain * (1.0 + np.abs(value[active]))
         active, step = active[going], step[going]
         if not active.size:
             break

@@ -19,6 +19,7 @@ from scipy.special import ndtri
 from theorycheck.arrays import Array, Integers, PerPoint, Points
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Kind
+from theorycheck.inference._bilinear_q import BilinearQSearch
 from theorycheck.inference._boxed_marginal import (
     BY_PAIRS,
     by_products,
@@ -34,7 +35,7 @@ from theorycheck.inference._latent_plane import plane_log_density
 from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.inference._product_q import OptimalProductQ, ProductQSearch
 from theorycheck.inference._sobol_density import REPEATS, SIZE, SobolDensity, sobol_density
-from theorycheck.models import GenerativeModel
+from theorycheck.models import GenerativeModel, PlaneTable
 from theorycheck.quadrature import (
     NEGLIGIBLE,
     RESOLUTION,
@@ -101,6 +102,12 @@ class MeanFieldBoxes:
             )
         self.model = model
 
+    @property
+    def _table(self) -> PlaneTable | None:
+        """Return the bilinear table that f is, if it is one."""
+        table = self.model.decoder.table
+        return table if isinstance(table, PlaneTable) else None
+
     @cached_property
     def boxes(self) -> LatentBoxes:
         """Return f on boxes in z."""
@@ -124,6 +131,7 @@ class MeanFieldBoxes:
             resolution=_RESOLUTION if many else RESOLUTION,
             negligible=_NEGLIGIBLE if many else NEGLIGIBLE,
             held=held,
+            kinks=None if self._table is None else (self._table.z1, self._table.z2),
         )
 
     @cached_property
@@ -211,6 +219,8 @@ class MeanFieldBoxes:
     @cached_property
     def search(self) -> ProductQSearch:
         """Return the search for the optimal q, made at first use."""
+        if self._table is not None:
+            return BilinearQSearch(self.model, self._table, self.boxes)
         return ProductQSearch(self.model, self.boxes)
 
     def optimal_q(self, x: ArrayLike) -> OptimalProductQ:

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
 
 from theorycheck.arrays import Array, Booleans, Flags, Integers, PerPoint, Points
 from theorycheck.inference._descent import STEPS, Local, descend
+from theorycheck.inference._minima import Minima, distinct, lowest
 from theorycheck.inference._product_rule import product_rule, with_prior
 from theorycheck.inference._product_starts import ProductStarts
 from theorycheck.models import GenerativeModel
@@ -34,7 +34,7 @@ _MARGIN, _CHECKED = 1.5, 0.2
 #: more than so many nats above the best are given up.
 _FEW_STEPS, _TOGETHER, _LEFT = 4, 0.2, 0.7
 #: Least log scale, minima of one x that are kept, and how near two count as one, in scales.
-_FLOOR, _MINIMA, _APART = -16.0, 4, 0.05
+_FLOOR, _MINIMA = -16.0, 4
 #: Numbers f(z) held at once.
 _AT_ONCE = 4_000_000
 _ROUNDING = 64.0 * float(np.finfo(float).eps)
@@ -69,21 +69,6 @@ class OptimalProductQ:
         apart = self.minima[:, 1, -1] - self.minima[:, 0, -1]
         result: Booleans = np.nan_to_num(apart, nan=np.inf) < 1e-9
         return result
-
-
-class _Minima(NamedTuple):
-    """Minima of many x: which x each is of, where it is, its value and what that may be off by."""
-
-    row: Integers
-    points: Array
-    value: Array
-    error: Array
-
-    def only(self, chosen: Integers | Booleans) -> _Minima:
-        """Return some of them, as arrays of their own."""
-        return _Minima(
-            self.row[chosen], self.points[chosen], self.value[chosen], self.error[chosen]
-        )
 
 
 class ProductQSearch:
@@ -134,31 +119,29 @@ class ProductQSearch:
         row, points = self._starts.of(scaled, given, fresh)
         value = self.local(scaled[row], points, self._orders[0][0], derivatives=False).value
         # Of many starts most are far above the best one.
-        kept = value <= _lowest(row, value, len(x))[row] + _MARGIN
+        kept = value <= lowest(row, value, len(x))[row] + _MARGIN
         row, points = row[kept], points[kept]
         order, none = self._orders[0][0], np.full(row.size, np.inf)
         # After a few steps most starts have come together, or stay behind.
         points, value = self._followed(scaled, row, points, order, _FEW_STEPS)
-        found = _distinct(_Minima(row, points, value, none), _TOGETHER)
-        found = found.only(
-            found.value <= _lowest(found.row, found.value, len(x))[found.row] + _LEFT
-        )
+        found = distinct(Minima(row, points, value, none), _TOGETHER)
+        found = found.only(found.value <= lowest(found.row, found.value, len(x))[found.row] + _LEFT)
         found.points[:], found.value[:] = self._followed(scaled, found.row, found.points, order)
-        found = _distinct(found)
+        found = distinct(found)
         tolerance = np.zeros(len(x)) if negligible is None else 0.1 * negligible
         self._refine(scaled, found, tolerance)
-        return self._assembled(len(x), _distinct(found))
+        return self._assembled(len(x), distinct(found))
 
     @property
     def _orders(self) -> tuple[tuple[int, int], ...]:
         return _ORDERS[self.model.latent_dim]
 
-    def _refine(self, x: Array, found: _Minima, tolerance: Array) -> None:
+    def _refine(self, x: Array, found: Minima, tolerance: Array) -> None:
         """Check the minima that may be the best; follow anew, in place, where rules differ."""
         row, points, value, error = found
         level = np.zeros(row.size, dtype=np.int64)
         while True:
-            near = value <= _lowest(row, value, len(x))[row] + _CHECKED
+            near = value <= lowest(row, value, len(x))[row] + _CHECKED
             allowed = np.maximum(_SAME * (1.0 + np.abs(value)), tolerance[row])
             waiting = near & (error > allowed) & (level < len(self._orders))
             if not waiting.any():
@@ -288,39 +271,12 @@ class ProductQSearch:
             squares[part] = np.einsum("k,nkd->nd", weight, apart**2) * sigma**2
         return first, squares
 
-    def _assembled(self, count: int, found: _Minima) -> OptimalProductQ:
-        row, points, value, error = found
+    def _assembled(self, count: int, found: Minima) -> OptimalProductQ:
         dim = self.model.latent_dim
-        minima = np.full((count, _MINIMA, 2 * dim + 1), np.nan)
+        minima = found.best(count, _MINIMA)
+        minima[:, :, -1] += self._constant
         gap = np.full(count, np.inf)
-        # Sorted by x and value: the place of each among the minima of its x.
-        place = np.arange(row.size) - np.searchsorted(row, row)
-        kept = place < _MINIMA
-        minima[row[kept], place[kept], :-1] = points[kept]
-        minima[row[kept], place[kept], -1] = value[kept] + self._constant
-        gap[row[place == 0]] = error[place == 0]
+        first = np.diff(found.row, prepend=-1) > 0
+        gap[found.row[first]] = found.error[first]
         mean, scale = minima[:, 0, :dim].copy(), np.exp(minima[:, 0, dim:-1])
         return OptimalProductQ(mean, scale, minima[:, 0, -1].copy(), gap, minima)
-
-
-def _distinct(found: _Minima, least: float = _APART) -> _Minima:
-    """Sort by x, then by value, and leave out what is near a lower one of the same x."""
-    order = np.lexsort((found.value, found.row))
-    row, points = found.row[order], found.points[order]
-    half = points.shape[1] // 2
-    fresh = np.ones(row.size, dtype=bool)
-    for lag in range(1, int(np.bincount(row).max(initial=1))):
-        one, two = points[:-lag], points[lag:]
-        width = np.exp(np.minimum(one[:, half:], two[:, half:]))
-        apart = np.abs(one[:, :half] - two[:, :half]) / width
-        wider = np.abs(one[:, half:] - two[:, half:])
-        near = np.maximum(apart, wider).max(axis=1) < least
-        fresh[lag:] &= ~(near & (row[lag:] == row[:-lag]))
-    return found.only(order[fresh])
-
-
-def _lowest(row: Integers, value: Array, count: int) -> Array:
-    """Return the lowest value of each x."""
-    lowest = np.full(count, np.inf)
-    np.minimum.at(lowest, row, value)
-    return lowest

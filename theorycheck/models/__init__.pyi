@@ -45,11 +45,15 @@ from ._network_readers import NetworkReader as NetworkReader
 from ._network_readers import SavedNetworks as SavedNetworks
 from ._network_readers import read_network_file as read_network_file
 from ._number_rows import read_rows as read_rows
+from ._plane_table import PlaneTable as PlaneTable
+from ._plane_table import checked_plane_table as checked_plane_table
+from ._plane_table import decoder_from_plane_table as decoder_from_plane_table
 from ._sample_files import read_sample as read_sample
 from ._table import KINDS as KINDS
 from ._table import Table as Table
 from ._table import checked_table as checked_table
 from ._table import decoder_from_table as decoder_from_table
+from ._table_files import decoder_of_table as decoder_of_table
 from ._table_files import read_table as read_table
 from ._table_files import table_arrays as table_arrays
 from ._table_files import write_table as write_table

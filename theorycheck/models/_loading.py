@@ -19,8 +19,7 @@ from theorycheck.models._decoder import MOST_LATENTS, Decoder
 from theorycheck.models._expression import parse_expression
 from theorycheck.models._generative import GenerativeModel
 from theorycheck.models._other_files import NOT_READ
-from theorycheck.models._table import decoder_from_table
-from theorycheck.models._table_files import read_table
+from theorycheck.models._table_files import decoder_of_table, read_table
 from theorycheck.models._torch_decoders import from_torch_module, load_torch_file
 
 __all__ = ["from_torch_module", "load_model"]
@@ -140,9 +139,7 @@ def _resolve(
     match Path(text).suffix.lower():
         case ".npz" | ".csv" | ".tsv" | ".txt" | ".dat":
             table = read_table(text, kind=table_kind)
-            decoder = decoder_from_table(
-                table.z, table.values, kind=table.kind, name=Path(text).stem
-            )
+            decoder = decoder_of_table(table, Path(text).stem)
             return decoder, table.noise_variance
         case ".pt" | ".pt2" | ".pth" | ".ckpt":
             return load_torch_file(text, latents=latents)

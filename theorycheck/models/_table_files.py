@@ -12,19 +12,25 @@ from numpy.typing import ArrayLike
 
 from theorycheck.errors import LoadingError
 from theorycheck.files import replace_files
+from theorycheck.models._decoder import Decoder
 from theorycheck.models._number_rows import read_rows
-from theorycheck.models._table import Table, checked_table
+from theorycheck.models._plane_table import (
+    PlaneTable,
+    checked_plane_table,
+    decoder_from_plane_table,
+)
+from theorycheck.models._table import Table, checked_table, decoder_from_table
 from theorycheck.models._text_rows import TEXT_SUFFIXES
 
 
-def read_table(path: str | Path, *, kind: str | None = None) -> Table:
+def read_table(path: str | Path, *, kind: str | None = None) -> Table | PlaneTable:
     """Read a table from a text file (``.csv``, ``.tsv``, ``.txt``, ``.dat``) or an ``.npz`` file.
 
     A text file has z in its first column and the D dimensions of f in the others, in any order of
     rows, with or without a header row, and commas, semicolons, tabs or blanks between columns
     (:mod:`theorycheck.models._text_rows`); for cells z is the left edge of each, ``-inf`` in the
-    first. An NPZ file has
-    arrays ``z`` and ``f``, and optionally ``kind`` (a string) and ``noise_variance``.
+    first. An NPZ file has arrays ``z`` and ``f``, and optionally ``kind`` (a string) and
+    ``noise_variance``; of a table on a grid of two latents ``z1``, ``z2`` and ``f`` (n1, n2, D).
 
     Parameters
     ----------
@@ -35,7 +41,7 @@ def read_table(path: str | Path, *, kind: str | None = None) -> Table:
 
     Returns
     -------
-    Table
+    Table or PlaneTable
 
     Raises
     ------
@@ -68,23 +74,30 @@ def _read_text(file: Path, kind: str | None) -> Table:
     return checked_table(z[1:] if kind == "cells" else z, values, kind=kind, name=str(file))
 
 
-def _read_npz(file: Path, kind: str | None) -> Table:
+def _read_npz(file: Path, kind: str | None) -> Table | PlaneTable:
     try:
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise LoadingError(f"{file}: a single array, not an .npz archive with z and f")
         with archive:
-            missing = [key for key in ("z", "f") if key not in archive.files]
+            plane = "z1" in archive.files and "z2" in archive.files
+            axes = ("z1", "z2") if plane else ("z",)
+            missing = [key for key in (*axes, "f") if key not in archive.files]
             if missing:
                 has = ", ".join(archive.files) or "nothing"
                 raise LoadingError(f"{file}: no array {' or '.join(missing)}; the file has {has}")
             stored = str(archive["kind"].item()) if "kind" in archive.files else "linear"
             noise = archive["noise_variance"] if "noise_variance" in archive.files else None
-            z, values = archive["z"], archive["f"]
+            latents, values = {axis: archive[axis] for axis in axes}, archive["f"]
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise LoadingError(f"{file}: not an .npz table: {reason}") from error
-    return checked_table(z, values, kind=kind or stored, name=str(file), noise_variance=noise)
+    kind, name = kind or stored, str(file)
+    if plane:
+        return checked_plane_table(
+            latents["z1"], latents["z2"], values, kind=kind, name=name, noise_variance=noise
+        )
+    return checked_table(latents["z"], values, kind=kind, name=name, noise_variance=noise)
 
 
 def write_table(
@@ -120,19 +133,43 @@ def write_table(
         raise LoadingError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def table_arrays(table: Table) -> dict[str, Any]:
+def decoder_of_table(table: Table | PlaneTable, name: str) -> Decoder:
+    """Make f_θ from a table that was read, of one latent or of two.
+
+    Parameters
+    ----------
+    table : Table or PlaneTable
+        The table, checked.
+    name : str
+        What reports call the decoder.
+
+    Returns
+    -------
+    Decoder
+    """
+    if isinstance(table, PlaneTable):
+        axes = (table.z1, table.z2)
+        return decoder_from_plane_table(*axes, table.values, kind=table.kind, name=name)
+    return decoder_from_table(table.z, table.values, kind=table.kind, name=name)
+
+
+def table_arrays(table: Table | PlaneTable) -> dict[str, Any]:
     """Return the arrays that make an ``.npz`` file one that :func:`read_table` reads.
 
     Parameters
     ----------
-    table : Table
+    table : Table or PlaneTable
         The table to be stored.
 
     Returns
     -------
     dict of str to ndarray
     """
-    arrays: dict[str, Any] = {"z": table.z, "f": table.values, "kind": np.array(table.kind)}
+    arrays: dict[str, Any] = {"f": table.values, "kind": np.array(table.kind)}
+    if isinstance(table, PlaneTable):
+        arrays |= {"z1": table.z1, "z2": table.z2}
+    else:
+        arrays["z"] = table.z
     if table.noise_variance is not None:
         arrays["noise_variance"] = table.noise_variance
     return arrays

@@ -39,6 +39,8 @@ from theorycheck.quadrature import DataSample, TrapezoidGrid
 _STEPS = (1.0 / 3.0, 1.0 / 6.0, 1.0 / 12.0)
 #: Change between two steps at which the finer one is taken.
 _GRID_TOLERANCE = 2e-11
+#: The same as a share of the error radius wanted for the PMO, where that is a rough one.
+_GRID_SHARE = 1e-6
 #: Default error radius of the PMO, nats.
 PMO_TOLERANCE = 1e-6
 #: Points of a repetition of quasi-Monte Carlo, and where f has three latents.
@@ -144,7 +146,7 @@ class Averaging:
     def on_boxes(self) -> Averaged:
         """Average on a trapezoid grid, and on boxes refined where the optimal q jumps."""
         say_price(self.model, self.data, box_nodes(self.data), self.progress)
-        grid, entropy, mleo = _on_grids(self.data, self.model)
+        grid, entropy, mleo = _on_grids(self.data, self.model, _GRID_SHARE * self.tolerance)
         averages = averages_on_boxes(
             self.model,
             self.data,
@@ -240,7 +242,9 @@ def divergence(
     return _on_sample(data.draws(size=size, repeats=repeats, seed=seed), data, model)[1]
 
 
-def _on_grids(data: ExactModel, model: ExactModel) -> tuple[TrapezoidGrid, Estimate, Estimate]:
+def _on_grids(
+    data: ExactModel, model: ExactModel, tolerance: float = 0.0
+) -> tuple[TrapezoidGrid, Estimate, Estimate]:
     """Refine the trapezoid grid until H and MLEO stand still."""
     for step in _STEPS:
         grid = data.grid(step)
@@ -251,7 +255,7 @@ def _on_grids(data: ExactModel, model: ExactModel) -> tuple[TrapezoidGrid, Estim
         if model is not data:
             modelled = model.log_density(grid.x)
             mleo, mleo_change = grid.integrate(density * (grid.log_density - modelled.value))
-        if max(entropy_change, mleo_change) < _GRID_TOLERANCE:
+        if max(entropy_change, mleo_change) < max(_GRID_TOLERANCE, tolerance):
             break
     largest = 1.0 + float(np.abs(grid.log_density).max())
     # What the grid does not see, and what one log p on it may be off by.

@@ -1,6 +1,7 @@
 # The face of this room: what other rooms and users import, each name once.
 from ._collapse_onset import CollapseOnset as CollapseOnset
 from ._collapse_onset import find_collapse_onset as find_collapse_onset
+from ._coordinate_ascent import AnyEStep as AnyEStep
 from ._coordinate_ascent import Ascent as Ascent
 from ._coordinate_ascent import NoiseFit as NoiseFit
 from ._coordinate_ascent import ascend as ascend
@@ -9,6 +10,8 @@ from ._e_step import Responsibilities as Responsibilities
 from ._effort import IWAE_QUICK as IWAE_QUICK
 from ._effort import LABELS_QUICK as LABELS_QUICK
 from ._effort import LABELS_THOROUGH as LABELS_THOROUGH
+from ._effort import PLANE_QUICK as PLANE_QUICK
+from ._effort import PLANE_THOROUGH as PLANE_THOROUGH
 from ._effort import QUICK as QUICK
 from ._effort import THOROUGH as THOROUGH
 from ._effort import Effort as Effort
@@ -31,6 +34,8 @@ from ._own_m_step import LATENTS as LATENTS
 from ._own_m_step import OwnMStep as OwnMStep
 from ._own_m_step import Ties as Ties
 from ._own_m_step import own_m_step as own_m_step
+from ._plane_e_step import PlaneEStep as PlaneEStep
+from ._plane_starts import padded as padded
 from ._posterior_e_step import PosteriorEStep as PosteriorEStep
 from ._result import SAME_OPTIMUM as SAME_OPTIMUM
 from ._result import Convergence as Convergence

@@ -12,15 +12,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from jaxtyping import Float64
 
 from theorycheck.arrays import Array, PerDimension
 from theorycheck.errors import SettingError
-from theorycheck.optimum._e_step import EStep, Responsibilities
+from theorycheck.optimum._e_step import Responsibilities
 from theorycheck.optimum._lipschitz import limit_steepness
+from theorycheck.optimum._nodes import DataNodes
+from theorycheck.quadrature import LatentCells, PlaneCells
 
 #: Whether σ² is held, or fitted as one for all data dimensions, or as one each.
 NoiseFit = Literal["no", "shared", "each"]
@@ -30,6 +32,40 @@ MONOTONE_TOLERANCE = 1e-8
 #: Fall of −ELBO over the last four accepted steps, nats, below which the ascent has arrived.
 TOLERANCE = 1e-7
 _WINDOW = 4
+
+
+class AnyEStep(Protocol):
+    """What the ascent needs of an E-step, whatever the objective and the number of latents.
+
+    Attributes
+    ----------
+    nodes : DataNodes
+        Nodes of the average over p(x).
+    cells : LatentCells or PlaneCells
+        Cells on which f is constant.
+    """
+
+    nodes: DataNodes
+
+    @property
+    def cells(self) -> LatentCells | PlaneCells:
+        """Return the cells on which f is constant."""
+
+    def __call__(
+        self,
+        f: Float64[Array, "cells D"],
+        noise_variance: PerDimension,
+        previous: Float64[Array, "*n carried width"] | None = None,
+    ) -> Responsibilities:
+        """Find the optimal q for every data node."""
+
+    def look_again(self) -> None:
+        """Have the next E-step look for new minima."""
+
+    def certified(
+        self, f: Float64[Array, "cells D"], noise_variance: PerDimension, found: Responsibilities
+    ) -> Responsibilities:
+        """Look for lower minima where the ascent has come to rest; fill in the gap."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +114,11 @@ class Ascent:
 
 
 def ascend(
-    e_step: EStep,
+    e_step: AnyEStep,
     f: Float64[Array, "cells D"],
     noise_variance: PerDimension,
     *,
-    previous: Float64[Array, "*n carried 3"] | None = None,
+    previous: Float64[Array, "*n carried width"] | None = None,
     fit_noise: NoiseFit = "no",
     steepness: float | None = None,
     most: int = 200,
@@ -102,7 +138,7 @@ def ascend(
         Start.
     noise_variance : ndarray, shape (D,)
         σ², held fixed unless `fit_noise`.
-    previous : ndarray, shape (n, CARRIED, 3), optional
+    previous : ndarray, shape (n, CARRIED, 2K + 1), optional
         Minima of an E-step nearby.
     fit_noise : {"no", "shared", "each"}
         Optimise σ² too: one for all data dimensions, or one each.
@@ -193,7 +229,7 @@ class _Point(_Parameters):
 class _Step:
     """One accelerated step; counts the E-steps it takes."""
 
-    def __init__(self, e_step: EStep, fit_noise: NoiseFit, steepness: float | None) -> None:
+    def __init__(self, e_step: AnyEStep, fit_noise: NoiseFit, steepness: float | None) -> None:
         self.e_step = e_step
         self.fit_noise = fit_noise
         self.steepness = steepness
@@ -212,16 +248,24 @@ class _Step:
         """Make f obey the bound on its steepness, moving it as little as can be."""
         if self.steepness is None:
             return f
-        cells = self.e_step.cells
+        cells = self._line
         weight = cells.prior_mass[:, None] / noise_variance
         return limit_steepness(f, weight, cells.z, self.steepness)
+
+    @property
+    def _line(self) -> LatentCells:
+        """Return the cells of one latent, of which alone a bound on |f′| is made."""
+        cells = self.e_step.cells
+        if not isinstance(cells, LatentCells):
+            raise SettingError("a bound on the steepness of f is for decoders of one latent")
+        return cells
 
     def m_step(self, point: _Point) -> _Parameters:
         r = point.responsibilities
         f = r.target
         if self.steepness is not None:
             weight = r.aggregate[:, None] / point.noise_variance
-            f = limit_steepness(f, weight, self.e_step.cells.z, self.steepness, start=point.f)
+            f = limit_steepness(f, weight, self._line.z, self.steepness, start=point.f)
         if self.fit_noise == "no":
             return _Parameters(f, point.noise_variance)
         variance = r.residual_variance(f)

@@ -32,7 +32,7 @@ _TABLE = ScanTable(reach=6.0, widest=1.8, log_step=0.4, mean_step=0.7, largest=1
 _TABLE_MARGIN = 0.7
 #: E-steps from one look at the table to the next, which is most of an E-step's work; between them
 #: the minima of the last one are followed.
-_LOOKS = 4
+LOOKS = 4
 #: Nats below a minimum of the E-step from which another counts as lower: Newton's tolerances.
 _LOWER = 1e-9
 
@@ -43,8 +43,8 @@ class Responsibilities:
 
     Parameters
     ----------
-    minima : ndarray, shape (n, CARRIED, 3)
-        μ, log s and −ELBO_x of the best local minima, nats.
+    minima : ndarray, shape (n, CARRIED, 2K + 1)
+        μ, log s and −ELBO_x of the best local minima, nats; K = 1 here, 2 in `_plane_e_step.py`.
     negative_elbo : float
         −ELBO averaged over the data nodes, nats.
     aggregate : ndarray, shape (M,)
@@ -58,7 +58,7 @@ class Responsibilities:
         looked (see :meth:`EStep.certified`).
     """
 
-    minima: Float64[Array, "n carried 3"]
+    minima: Float64[Array, "n carried width"]
     negative_elbo: float
     aggregate: Float64[Array, " cells"]
     target: Float64[Array, "cells D"]
@@ -69,7 +69,7 @@ class Responsibilities:
     def from_sums(
         cls,
         mass: PerPoint,
-        minima: Float64[Array, "n carried 3"],
+        minima: Float64[Array, "n carried width"],
         f: Float64[Array, "cells D"],
         aggregates: Float64[Array, "chunks cells"],
         moments: Float64[Array, "chunks cells D"],
@@ -83,7 +83,7 @@ class Responsibilities:
         target[seen] = moment[seen] / aggregate[seen, None]
         return cls(
             minima=minima,
-            negative_elbo=float(mass @ minima[:, 0, 2]),
+            negative_elbo=float(mass @ minima[:, 0, -1]),
             aggregate=np.where(seen, aggregate, 0.0),
             target=target,
             square=np.where(seen[:, None], squares.sum(axis=0), 0.0),
@@ -152,7 +152,7 @@ class EStep:
     def _looks(self, previous: Array | None) -> bool:
         """Tell, once an E-step, whether it is one that looks at the table."""
         self._calls += 1
-        return previous is None or self._calls % _LOOKS == 1
+        return previous is None or self._calls % LOOKS == 1
 
     def minima(
         self,

@@ -28,8 +28,8 @@ class Effort:
     tolerance : float
         Error radius wanted for the PMO of the result, nats.
     elbo : Effort or None
-        The search of another objective that goes before, whose end is among the starts: for the
-        IWAE bound that of the ELBO.
+        The search that goes before, whose end is among the starts: for the IWAE bound that of the
+        ELBO, for two latents that with one.
     """
 
     starts: int
@@ -60,6 +60,16 @@ IWAE_QUICK = Effort(
 IWAE_THOROUGH = Effort(
     starts=48, coarse_cells=96, middle_cells=200, fine_cells=480, fine_step=0.5,
     most_nodes=800, refined=4, rounds=2, most=100, elbo=THOROUGH,
+)  # fmt: skip
+#: The same for decoders of two latents. Cells are those of both latents together. The search with
+#: one latent goes before, and its end is among the starts.
+PLANE_QUICK = Effort(
+    starts=9, coarse_cells=1024, middle_cells=2000, fine_cells=5000, fine_step=0.45,
+    most_nodes=600, refined=2, rounds=1, hops=4, most=100, tolerance=2e-4, elbo=QUICK,
+)  # fmt: skip
+PLANE_THOROUGH = Effort(
+    starts=48, coarse_cells=1600, middle_cells=3600, fine_cells=9000, fine_step=0.45,
+    most_nodes=1000, refined=4, rounds=3, hops=6, most=300, tolerance=1e-4, elbo=THOROUGH,
 )  # fmt: skip
 #: The same for labelled models, whose E-step has a q for each class and, where one q serves all
 #: classes, a search of its own.

@@ -14,9 +14,6 @@ from dataclasses import replace
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference import ExactModel, described_model, exact_model
 from theorycheck.models import DescribedModel, GenerativeModel, is_on_line
-from theorycheck.optimum._effort import (
-    Effort,
-)
 from theorycheck.optimum._known import cached_search, known_optimum
 from theorycheck.optimum._objective_search import search_of
 from theorycheck.optimum._result import (
@@ -26,11 +23,15 @@ from theorycheck.optimum._result import (
     StartOutcome,
     decoder_on_cells,
 )
+from theorycheck.optimum._search_cells import axes_of, cells_of_axes
 from theorycheck.optimum._search_stages import Search
 from theorycheck.optimum._search_state import Outcome, SearchState
 from theorycheck.optimum._settings import Execution, SearchSettings
-from theorycheck.progress import wordless
-from theorycheck.quadrature import LatentCells
+from theorycheck.progress import NO_PROGRESS, wordless
+from theorycheck.quadrature import latent_cells
+
+#: What a reader is told of a start at the best decoder of one latent.
+ONE_LATENT = "optimum of one latent"
 
 
 def find_optimum(
@@ -46,11 +47,11 @@ def find_optimum(
     ----------
     data : GenerativeModel, LinearGaussianModel or ExactModel
         The model whose p(x) is the data, with any number of latents; the decoders that are
-        searched have one.
+        searched have one, or as many as the settings say.
     settings : SearchSettings, optional
         What is searched for, and how hard; by default the ELBO's optimum, quickly, with seed 0.
     given : sequence of GenerativeModel
-        Decoders to start from too; K = 1 and the data's D.
+        Decoders to start from too, with the data's D and no more latents than are searched.
     execution : Execution, optional
         Processes, progress, a state file, a cache; none of them changes what is found.
 
@@ -70,7 +71,20 @@ def find_optimum(
     described = described_model(data)
     settings = (settings or SearchSettings()).resolved(described)
     execution = execution or Execution()
-    _check(described, settings.chosen_effort, given)
+    _check(described, settings, given)
+    if settings.latents == 2:
+        return _with_two_latents(data, settings, given, execution)
+    return _kept(data, settings, given, execution)
+
+
+def _kept(
+    data: DescribedModel | ExactModel,
+    settings: SearchSettings,
+    given: Sequence[GenerativeModel],
+    execution: Execution,
+) -> PredictedOptimum:
+    """Return what is known already, or in the cache; else search."""
+    described = described_model(data)
     if not is_on_line(described):
         if execution.state_file is not None:
             raise ModelError(f"{described.name}: a search on such data is not kept in files")
@@ -87,6 +101,47 @@ def find_optimum(
         found = _search(exact_model(data), settings, given, execution, state)
         cached.write(found)
     return found
+
+
+def _with_two_latents(
+    data: DescribedModel | ExactModel,
+    settings: SearchSettings,
+    given: Sequence[GenerativeModel],
+    execution: Execution,
+) -> PredictedOptimum:
+    """Search with one latent first: its optimum, the second latent unused, is a start.
+
+    An unused latent costs nothing, so that J of the best decoder of two latents is that of the best
+    of one at most; what is returned never has a larger one.
+    """
+    effort = settings.chosen_effort
+    if effort.elbo is None:
+        return _kept(data, settings, given, execution)
+    alone = replace(execution, state_file=None, resume=False)
+    few = [model for model in given if model.latent_dim == 1]
+    line = _kept(data, replace(settings, latents=1, effort=effort.elbo), few, alone)
+    start = replace(line.model.decoder, name=ONE_LATENT)
+    known = GenerativeModel(start, line.model.noise_variance)
+    found = _kept(data, settings, (*given, known), execution)
+    return found if found.excess.value <= line.excess.value else _padded(found, line, data)
+
+
+def _padded(
+    found: PredictedOptimum, line: PredictedOptimum, data: DescribedModel | ExactModel
+) -> PredictedOptimum:
+    """Return the optimum of one latent as one of two, with the record of the search with two."""
+    unused = latent_cells(2)
+    axes = (*line.axes, unused)
+    f = line.f.repeat(unused.count, axis=0)
+    name, variance = found.model.name, line.model.noise_variance
+    model = decoder_on_cells(cells_of_axes(axes), f, variance, name)
+    tolerance = found.settings.chosen_effort.tolerance
+    evaluation = found.settings.objective.evaluate(
+        model, exact_model(data), tolerance=tolerance, progress=NO_PROGRESS
+    )
+    if found.excess.value <= evaluation.excess.value:
+        return found
+    return replace(found, axes=axes, f=f, evaluation=evaluation, convergence=line.convergence)
 
 
 def _search(
@@ -106,9 +161,8 @@ def _search(
             first = replace(settings, objective=before, effort=effort.elbo)
             label = f"{before.name} "
             best = Search(data, first, execution, state, label=label).run(given).best
-            at = LatentCells(best.boundary)
             name = f"optimum of the {before.name}"
-            given = (*given, decoder_on_cells(at, best.f, best.noise_variance, name))
+            given = (*given, decoder_on_cells(best.cells, best.f, best.noise_variance, name))
         found = search.run(given)
         with progress.task("last ascent", effort.most) as advance:
             cells, fine, ascent = search.finish(found.best, lambda: advance(1))
@@ -124,7 +178,7 @@ def _search(
     rows = [_row(outcome, found.refined.get(i)) for i, outcome in enumerate(found.starts)]
     lowest = min(row.node_excess for row in rows)
     return PredictedOptimum(
-        cells=cells,
+        axes=axes_of(cells),
         f=ascent.f,
         evaluation=evaluation,
         first=found.starts[0].kind,
@@ -167,8 +221,16 @@ def _identity(
     }
 
 
-def _check(data: DescribedModel, effort: Effort, given: Sequence[GenerativeModel]) -> None:
+def _check(
+    data: DescribedModel, settings: SearchSettings, given: Sequence[GenerativeModel]
+) -> None:
+    effort = settings.chosen_effort
     for model in given:
+        if model.latent_dim > settings.latents:
+            raise ModelError(
+                f"{model.name} has {model.latent_dim} latents, and the search is among decoders "
+                f"of {settings.latents}"
+            )
         if model.data_dim != data.data_dim:
             raise ModelError(
                 f"{model.name} has {model.data_dim} data dimensions, "

@@ -307,7 +307,7 @@ def _ascended(
         e_step, start, noise_variance, fit_noise=task.fit_noise, most=_MOST, tolerance=_TOLERANCE
     )
     excess = value - _entropies(nodes, task.objective)
-    return Outcome(start.kind, excess, f, e_step.cells.boundary, variance, evaluations)
+    return Outcome(start.kind, excess, f, e_step.cells, variance, evaluations)
 
 
 def _entropies(nodes: LabelledNodes, objective: LabelledObjective) -> float:
@@ -319,7 +319,7 @@ def _entropies(nodes: LabelledNodes, objective: LabelledObjective) -> float:
 
 def _adapted(count: int, outcome: Outcome, classes: int) -> tuple[LatentCells, Array]:
     """Lay cells where any f_y needs them, and carry the f_y over."""
-    old = LatentCells(outcome.boundary)
+    old = outcome.line
     parts = np.split(outcome.f, classes)
     side_by_side = np.concatenate(parts, axis=1)
     cells = adapted_cells(count, old, side_by_side, np.tile(outcome.noise_variance, classes))

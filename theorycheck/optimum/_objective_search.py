@@ -12,17 +12,22 @@ from typing import TypeVar
 
 from theorycheck.errors import SettingError
 from theorycheck.objectives import ELBO, Elbo, IwaeBound, Objective
+from theorycheck.optimum._coordinate_ascent import AnyEStep
 from theorycheck.optimum._e_step import EStep
 from theorycheck.optimum._effort import (
     IWAE_QUICK,
     IWAE_THOROUGH,
+    PLANE_QUICK,
+    PLANE_THOROUGH,
     QUICK,
     THOROUGH,
     Effort,
 )
 from theorycheck.optimum._iwae_e_step import ImportanceEStep
 from theorycheck.optimum._nodes import DataNodes
-from theorycheck.quadrature import LatentCells
+from theorycheck.optimum._plane_e_step import PlaneEStep
+from theorycheck.optimum._search_cells import Cells
+from theorycheck.quadrature import LatentCells, PlaneCells
 
 _Kind = TypeVar("_Kind", bound=Objective)
 
@@ -95,26 +100,63 @@ def search_of(objective: Objective) -> ObjectiveSearch:
     return _SEARCHES[type(objective)]
 
 
-def make_e_step(nodes: DataNodes, cells: LatentCells, objective: Objective = ELBO) -> EStep:
+def make_e_step(nodes: DataNodes, cells: Cells, objective: Objective = ELBO) -> AnyEStep:
     """Return the E-step of an objective.
 
     Parameters
     ----------
     nodes : DataNodes
         The data.
-    cells : LatentCells
+    cells : LatentCells or PlaneCells
         The cells that f is constant on.
     objective : Objective
         What q is the best for.
 
     Returns
     -------
-    EStep
+    EStep or PlaneEStep
+
+    Raises
+    ------
+    SettingError
+        If the objective is searched for with one latent only.
     """
+    if isinstance(cells, PlaneCells):
+        checked_latents_of_search(2, objective)
+        return PlaneEStep(nodes, cells)
     return search_of(objective).e_step(objective, nodes, cells)
 
 
-def effort_named(name: str, objective: Objective = ELBO) -> Effort:
+def checked_latents_of_search(latents: int, objective: Objective) -> int:
+    """Return a number of latents of the decoders searched, or say that it is not searched for.
+
+    Parameters
+    ----------
+    latents : int
+        K.
+    objective : Objective
+        What is searched for.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    SettingError
+        If K is neither 1 nor 2, or 2 for another objective than the ELBO.
+    """
+    if isinstance(latents, bool) or latents not in (1, 2):
+        raise SettingError(f"the best decoder is searched for with 1 or 2 latents, not {latents}")
+    if latents == 2 and not isinstance(objective, Elbo):
+        raise SettingError(
+            f"the best decoder of two latents is searched for under the ELBO, not under the "
+            f"{objective.name}"
+        )
+    return int(latents)
+
+
+def effort_named(name: str, objective: Objective = ELBO, latents: int = 1) -> Effort:
     """Return one of the efforts of an objective by its name.
 
     Parameters
@@ -123,6 +165,8 @@ def effort_named(name: str, objective: Objective = ELBO) -> Effort:
         The name of the effort.
     objective : Objective
         What is searched for.
+    latents : int
+        Latents of the decoders searched.
 
     Returns
     -------
@@ -135,6 +179,8 @@ def effort_named(name: str, objective: Objective = ELBO) -> Effort:
     """
     search = search_of(objective)
     efforts = {"quick": search.quick, "thorough": search.thorough}
+    if latents == 2:
+        efforts = {"quick": PLANE_QUICK, "thorough": PLANE_THOROUGH}
     if name not in efforts:
         raise SettingError(f"an effort is one of {', '.join(efforts)}, not '{name}'")
     return efforts[name]

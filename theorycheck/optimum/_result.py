@@ -6,24 +6,26 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
+import numpy as np
 from jaxtyping import Float64
 
 from theorycheck.arrays import Array, PerDimension
+from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
 from theorycheck.models import (
     DescribedModel,
     GenerativeModel,
-    as_generative,
-    checked_table,
+    decoder_from_plane_table,
     decoder_from_table,
     fingerprint_of,
     table_arrays,
 )
 from theorycheck.objectives import Decomposition, Evaluated, Evaluation, Objective
 from theorycheck.optimum._coordinate_ascent import NoiseFit
+from theorycheck.optimum._search_cells import cells_of_axes
 from theorycheck.optimum._settings import SearchSettings
 from theorycheck.optimum._starts import GROUND_TRUTH
-from theorycheck.quadrature import LatentCells, largest_slope
+from theorycheck.quadrature import SLOPE_REACH, LatentCells, PlaneCells, largest_slope
 from theorycheck.results import Saved
 
 #: Values of J, in nats, that differ by less count as the same optimum.
@@ -111,15 +113,16 @@ class PredictedOptimum(Saved, Evaluated):
 
     Parameters
     ----------
-    cells : LatentCells
-        Cells of the decoder found.
+    axes : tuple of LatentCells
+        Intervals along each latent of the decoder found, one latent or two.
     f : ndarray, shape (M, D)
-        Values on the cells; the decoder joins them by straight lines.
+        Values on the cells, the second latent fastest; the decoder joins them by straight lines,
+        with two latents bilinearly.
     evaluation : Evaluation
         That decoder under the objective, exactly, on nodes that the search never saw.
     first : str
-        What was ascended from first: "ground truth", or "principal axis" where the data's model has
-        no decoder of one latent.
+        What was ascended from first: "ground truth", or "principal axis" or "principal plane"
+        where the data's model has no decoder of as many latents.
     first_ascent : float
         J (on the search's nodes) that the ascent from there alone ends at, nats.
     starts : tuple of StartOutcome
@@ -135,7 +138,7 @@ class PredictedOptimum(Saved, Evaluated):
 
     schema: ClassVar[str] = "optimum"
 
-    cells: LatentCells
+    axes: tuple[LatentCells, ...]
     f: Float64[Array, "cells D"]
     evaluation: Evaluation
     first: str
@@ -145,6 +148,16 @@ class PredictedOptimum(Saved, Evaluated):
     found: int
     convergence: Convergence
     settings: SearchSettings
+
+    @property
+    def latents(self) -> int:
+        """The number of latents K of the decoder found."""
+        return len(self.axes)
+
+    @property
+    def cells(self) -> LatentCells | PlaneCells:
+        """The cells of the decoder found."""
+        return cells_of_axes(self.axes)
 
     @property
     def objective(self) -> Objective:
@@ -174,7 +187,10 @@ class PredictedOptimum(Saved, Evaluated):
     @property
     def model(self) -> GenerativeModel:
         """The decoder found, with its σ²."""
-        return as_generative(self.decomposition.model)
+        found = self.decomposition.model
+        if not isinstance(found, GenerativeModel):
+            raise ModelError(f"{found.name}: has no decoder, and what a search finds has one")
+        return found
 
     @property
     def data(self) -> DescribedModel:
@@ -223,7 +239,9 @@ class PredictedOptimum(Saved, Evaluated):
 
     @cached_property
     def largest_slope(self) -> float:
-        """The largest |f′(z)| of the decoder found, |z| <= 4."""
+        """The largest |f′(z)| of the decoder found, |z| <= 4; of two latents along either."""
+        if self.latents == 2:
+            return _largest_slope_on_grid(self.axes, self.f)
         return largest_slope(self.model)
 
     def _about(self) -> dict[str, object]:
@@ -236,11 +254,9 @@ class PredictedOptimum(Saved, Evaluated):
         }
 
     def _table(self) -> dict[str, Array]:
-        table = checked_table(
-            self.cells.z, self.f, kind="linear", name="optimum",
-            noise_variance=self.model.noise_variance,
-        )  # fmt: skip
-        return table_arrays(table)
+        table = self.model.decoder.table
+        assert table is not None, "the decoder found is a table"
+        return table_arrays(replace(table, noise_variance=self.model.noise_variance))
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``theorycheck optimum --json`` prints, without the decoder's file."""
@@ -260,18 +276,35 @@ class PredictedOptimum(Saved, Evaluated):
             "largest_slope": self.largest_slope,
             "steepness": self.steepness,
             "fit_noise": self.fit_noise,
+            "latents": self.latents,
             "seed": self.seed,
         }
 
 
+def _largest_slope_on_grid(axes: tuple[LatentCells, ...], f: Array) -> float:
+    """Return the largest |∂f/∂z_k| of a bilinear table on |z| <= 4."""
+    values = f.reshape(*(axis.count for axis in axes), -1)
+    slopes = []
+    for k, axis in enumerate(axes):
+        moves = np.linalg.norm(np.diff(values, axis=k), axis=2)
+        steps = np.diff(axis.z).reshape((-1, 1) if k == 0 else (1, -1))
+        inner = [np.abs(one.z) <= SLOPE_REACH for one in axes]
+        inner[k] = (axis.z[1:] > -SLOPE_REACH) & (axis.z[:-1] < SLOPE_REACH)
+        slopes.append(float((moves / steps)[np.ix_(*inner)].max(initial=0.0)))
+    return max(slopes)
+
+
 def decoder_on_cells(
-    cells: LatentCells, f: Float64[Array, "cells D"], noise_variance: PerDimension, name: str
+    cells: LatentCells | PlaneCells,
+    f: Float64[Array, "cells D"],
+    noise_variance: PerDimension,
+    name: str,
 ) -> GenerativeModel:
     """Join the values on the cells by straight lines, flat beyond the outermost.
 
     Parameters
     ----------
-    cells : LatentCells
+    cells : LatentCells or PlaneCells
         Cells of the decoder found.
     f : ndarray, shape (M, D)
         Decoder means on the cells.
@@ -285,5 +318,9 @@ def decoder_on_cells(
     GenerativeModel
         The model; its |f′| is that between neighbouring cells, its J lower than that of the steps.
     """
+    if isinstance(cells, PlaneCells):
+        values = f.reshape(*cells.shape, -1)
+        plane = decoder_from_plane_table(cells.first.z, cells.second.z, values, name=name)
+        return GenerativeModel(plane, noise_variance)
     decoder = decoder_from_table(cells.z, f, kind="linear", name=name)
     return GenerativeModel(decoder, noise_variance)

@@ -16,22 +16,32 @@ from joblib import Parallel, delayed
 from theorycheck.arrays import Array
 from theorycheck.inference import ExactModel
 from theorycheck.models import DescribedModel, GenerativeModel, is_on_line
-from theorycheck.optimum._coordinate_ascent import Ascent, ascend
+from theorycheck.optimum._coordinate_ascent import AnyEStep, Ascent, ascend
 from theorycheck.optimum._e_step import EStep
 from theorycheck.optimum._nodes import DataNodes, data_nodes
 from theorycheck.optimum._objective_search import make_e_step
+from theorycheck.optimum._plane_e_step import PlaneEStep
+from theorycheck.optimum._plane_starts import (
+    TRANSPORT,
+    best_plane,
+    moved,
+    padded,
+    random_plane_start,
+    transport_map,
+)
+from theorycheck.optimum._search_cells import Cells, carried_over, interpolated, plain_cells
 from theorycheck.optimum._search_state import Outcome, SearchState
 from theorycheck.optimum._settings import Execution, SearchSettings
 from theorycheck.optimum._starts import (
     GROUND_TRUTH,
     PRINCIPAL_AXIS,
+    PRINCIPAL_PLANE,
     Start,
     ascend_from,
     best_line,
     random_start,
     torn,
 )
-from theorycheck.quadrature import LatentCells, adapted_cells, latent_cells
 
 #: Where in a step the coarse grids lie; starts take turns, so that none is favoured by its grid.
 _SHIFTS = (0.0, 0.25, 0.5, 0.75)
@@ -40,6 +50,8 @@ _PROMISING = 0.004
 
 #: Cells, in those of the middle level, on which a known f is handed over to it.
 _DENSER = 8
+#: Which of the starts with two latents, counted from the first decoder, is the transport map.
+_TRANSPORT = 3
 
 #: A name, and the function and arguments whose outcome belongs to it.
 _Work = tuple[str, Callable[..., Outcome], tuple[Any, ...]]
@@ -109,10 +121,10 @@ class Search:
     def starts(self, given: Sequence[GenerativeModel]) -> list[Outcome]:
         """Ascend from the first decoder, the given ones, and random starts, in this order."""
         effort = self.effort
-        cells = latent_cells(effort.coarse_cells)
+        cells = plain_cells(effort.coarse_cells, self.settings.latents)
         truth = cells.average(self.first.decoder)
         fixed = [Start(self.first_kind, truth)]
-        fixed += [Start(model.name, cells.average(model.decoder)) for model in given]
+        fixed += [Start(model.name, cells.average(self._fitting(model).decoder)) for model in given]
         work: list[_Work] = []
         for i in range(max(effort.starts, len(fixed))):
             start = fixed[i] if i < len(fixed) else None
@@ -133,19 +145,23 @@ class Search:
             (f"refinement {i}", _refinement, (self.middle, starts[i], self.settings))
             for i in chosen
         ]
-        dense = latent_cells(_DENSER * self.effort.middle_cells)
-        for i, model in enumerate((self.first, *given)):
+        dense = plain_cells(_DENSER * self.effort.middle_cells, self.settings.latents)
+        for i, model in enumerate((self.first, *map(self._fitting, given))):
             variance = self.settings.variance
             if self.settings.fit_noise != "no":
                 variance = model.noise_variance
             f = dense.average(model.decoder)
-            whole = Outcome(starts[i].kind, math.inf, f, dense.boundary, variance, 0)
+            whole = Outcome(starts[i].kind, math.inf, f, dense, variance, 0)
             work.append((f"direct {i}", _refinement, (self.middle, whole, self.settings)))
         ended = self._run("refinements", work)
         refined = dict(zip(chosen, ended[: len(chosen)], strict=True))
         for i, direct in enumerate(ended[len(chosen) :]):
             refined[i] = min(refined.get(i, direct), direct, key=lambda outcome: outcome.value)
         return refined
+
+    def _fitting(self, model: GenerativeModel) -> GenerativeModel:
+        """Return a decoder with as many latents as are searched."""
+        return padded(model) if self.settings.latents == 2 else model
 
     def hop(self, best: Outcome) -> tuple[Outcome, list[tuple[Outcome, Outcome | None]]]:
         """Tear the best anew, ascend, keep the better; a round of hops starts from one best.
@@ -193,15 +209,13 @@ class Search:
             best = min([best, *refined.values()], key=lambda outcome: outcome.value)
         return best, made
 
-    def finish(
-        self, best: Outcome, advance: Callable[[], None]
-    ) -> tuple[LatentCells, DataNodes, Ascent]:
+    def finish(self, best: Outcome, advance: Callable[[], None]) -> tuple[Cells, DataNodes, Ascent]:
         """Ascend to convergence on the finest cells and nodes."""
         effort = self.effort
         nodes = data_nodes(
             self.source, effort.fine_step, shift=0.25, tail=1e-7, most=16 * effort.most_nodes
         )
-        cells, f = _adapt(effort.fine_cells, best)
+        cells, f = carried_over(effort.fine_cells, best.cells, best.f, best.noise_variance)
         last = ascend(
             make_e_step(nodes, cells, self.settings.objective), f, best.noise_variance,
             fit_noise=self.settings.fit_noise, steepness=self.settings.steepness,
@@ -225,7 +239,11 @@ class Search:
 def _first(
     model: DescribedModel, nodes: DataNodes, settings: SearchSettings
 ) -> tuple[GenerativeModel, str]:
-    """Return the decoder of one latent that is known before any search, and what it is."""
+    """Return the decoder that is known before any search, and what it is."""
+    if settings.latents == 2:
+        if isinstance(model, GenerativeModel) and model.latent_dim <= 2:
+            return padded(model), GROUND_TRUTH
+        return best_plane(nodes.x, nodes.mass, settings.variance), PRINCIPAL_PLANE
     if is_on_line(model):
         return model, GROUND_TRUTH
     return best_line(nodes.x, nodes.mass, settings.variance), PRINCIPAL_AXIS
@@ -239,7 +257,7 @@ def _named(
 
 def _coarse_start(
     nodes: DataNodes,
-    cells: LatentCells,
+    cells: Cells,
     truth: Array,
     start: Start | None,
     settings: SearchSettings,
@@ -247,47 +265,73 @@ def _coarse_start(
 ) -> Outcome:
     e_step = make_e_step(nodes, cells, settings.objective)
     if start is None:
-        start = random_start(np.random.default_rng(seed), e_step, truth)
+        start = _random_start(seed, e_step, truth)
     return _ascend(e_step, start, settings.variance, settings)
 
 
+def _random_start(seed: tuple[int, ...], e_step: AnyEStep, truth: Array) -> Start:
+    rng = np.random.default_rng(seed)
+    if isinstance(e_step, EStep):
+        return random_start(rng, e_step, truth)
+    plane = _plane(e_step)
+    if seed[-1] == _TRANSPORT and truth.shape[1] == 2:
+        return Start(TRANSPORT, transport_map(plane))
+    return random_plane_start(rng, plane, truth)
+
+
+def _moved(seed: tuple[int, ...], e_step: AnyEStep, f: Array) -> Start:
+    """Tear f, or put another map that preserves the prior before it."""
+    rng = np.random.default_rng(seed)
+    if isinstance(e_step, EStep):
+        return torn(rng, e_step, f, "hop")
+    return moved(rng, _plane(e_step), f, "hop")
+
+
+def _plane(e_step: AnyEStep) -> PlaneEStep:
+    if not isinstance(e_step, PlaneEStep):
+        raise TypeError(f"no starts are known for a {type(e_step).__name__}")
+    return e_step
+
+
 def _refinement(nodes: DataNodes, outcome: Outcome, settings: SearchSettings) -> Outcome:
-    cells, f = _adapt(settings.chosen_effort.middle_cells, outcome)
+    count = settings.chosen_effort.middle_cells
+    cells, f = carried_over(count, outcome.cells, outcome.f, outcome.noise_variance)
     e_step = make_e_step(nodes, cells, settings.objective)
     return _ascend(e_step, Start(outcome.kind, f), outcome.noise_variance, settings)
 
 
 def _still(coarse: DataNodes, best: Outcome, settings: SearchSettings) -> Outcome:
     """Ascend from the best itself on coarse nodes: what hops there are measured by."""
-    e_step = make_e_step(
-        coarse, latent_cells(settings.chosen_effort.coarse_cells), settings.objective
-    )
-    f = LatentCells(best.boundary).interpolate(best.f, e_step.cells.z)
+    e_step, f = _on_coarse(coarse, best, settings)
     return _ascend(e_step, Start("still", f), best.noise_variance, settings)
 
 
 def _hop(
     coarse: DataNodes, best: Outcome, settings: SearchSettings, seed: tuple[int, ...]
 ) -> Outcome:
-    e_step = make_e_step(
-        coarse, latent_cells(settings.chosen_effort.coarse_cells), settings.objective
-    )
-    f = LatentCells(best.boundary).interpolate(best.f, e_step.cells.z)
-    start = torn(np.random.default_rng(seed), e_step, f, "hop")
+    e_step, f = _on_coarse(coarse, best, settings)
+    start = _moved(seed, e_step, f)
     return _ascend(e_step, start, best.noise_variance, settings)
 
 
+def _on_coarse(
+    coarse: DataNodes, best: Outcome, settings: SearchSettings
+) -> tuple[AnyEStep, Array]:
+    """Carry the best over to coarse cells: those of one latent are laid anew, of two adapted."""
+    count = settings.chosen_effort.coarse_cells
+    if settings.latents == 1:
+        cells = plain_cells(count, 1)
+        f = interpolated(best.cells, best.f, cells)
+    else:
+        cells, f = carried_over(count, best.cells, best.f, best.noise_variance)
+    return make_e_step(coarse, cells, settings.objective), f
+
+
 def _ascend(
-    e_step: EStep, start: Start, noise_variance: Array, settings: SearchSettings
+    e_step: AnyEStep, start: Start, noise_variance: Array, settings: SearchSettings
 ) -> Outcome:
     f, variance, negative_elbo, evaluations = ascend_from(
         e_step, start, noise_variance, fit_noise=settings.fit_noise, steepness=settings.steepness
     )
     value = negative_elbo - e_step.nodes.entropy
-    return Outcome(start.kind, value, f, e_step.cells.boundary, variance, evaluations)
-
-
-def _adapt(count: int, outcome: Outcome) -> tuple[LatentCells, Array]:
-    old = LatentCells(outcome.boundary)
-    cells = adapted_cells(count, old, outcome.f, outcome.noise_variance)
-    return cells, old.interpolate(outcome.f, cells.z)
+    return Outcome(start.kind, value, f, e_step.cells, variance, evaluations)

@@ -21,10 +21,14 @@ from jaxtyping import Float64
 from theorycheck.arrays import Array, PerDimension
 from theorycheck.errors import SettingError
 from theorycheck.files import replace_files
+from theorycheck.optimum._search_cells import Cells, axes_of, cells_of_axes
+from theorycheck.quadrature import LatentCells
 
 _FORMAT = "theorycheck search state 1"
 #: Seconds between two writings of the file.
 _INTERVAL = 2.0
+#: Names of the boundaries along each latent.
+_BOUNDARIES = ("boundary", "boundary2")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +43,8 @@ class Outcome:
         J on the data nodes of its level, nats; a guide, not a result.
     f : ndarray, shape (M, D)
         Decoder means on the cells.
-    boundary : ndarray, shape (M − 1,)
-        Inner boundaries of the cells of f.
+    cells : LatentCells or PlaneCells
+        The cells of f.
     noise_variance : ndarray, shape (D,)
         Noise variance σ², squared data units.
     evaluations : int
@@ -50,9 +54,16 @@ class Outcome:
     kind: str
     value: float
     f: Float64[Array, "cells D"]
-    boundary: Float64[Array, " inner"]
+    cells: Cells
     noise_variance: PerDimension
     evaluations: int
+
+    @property
+    def line(self) -> LatentCells:
+        """Return the cells of an f of one latent."""
+        if not isinstance(self.cells, LatentCells):
+            raise TypeError("an f of two latents has no cells of one")
+        return self.cells
 
 
 class SearchState:
@@ -112,7 +123,8 @@ class SearchState:
         arrays: dict[str, Array] = {}
         for name, outcome in self._outcomes.items():
             arrays[f"{name}/f"] = outcome.f
-            arrays[f"{name}/boundary"] = outcome.boundary
+            for k, axis in enumerate(axes_of(outcome.cells)):
+                arrays[f"{name}/{_BOUNDARIES[k]}"] = axis.boundary
             arrays[f"{name}/noise_variance"] = outcome.noise_variance
         stream = io.BytesIO()
         np.savez(stream, header=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
@@ -167,6 +179,11 @@ def peek(path: Path) -> Seen | None:
     return Seen(len(starts), min(finer or starts, default=None))
 
 
+def _cells(archive: Mapping[str, Array], name: str) -> Cells:
+    keys = [f"{name}/{key}" for key in _BOUNDARIES]
+    return cells_of_axes(tuple(LatentCells(archive[key]) for key in keys if key in archive))
+
+
 def _read(path: Path, settings: str) -> dict[str, Outcome]:
     outcomes, found = _load(path)
     if found != settings:
@@ -190,7 +207,7 @@ def _load(path: Path) -> tuple[dict[str, Outcome], str]:
                     kind=str(entry["kind"]),
                     value=float(entry["value"]),
                     f=archive[f"{name}/f"],
-                    boundary=archive[f"{name}/boundary"],
+                    cells=_cells(archive, name),
                     noise_variance=archive[f"{name}/noise_variance"],
                     evaluations=int(entry["evaluations"]),
                 )

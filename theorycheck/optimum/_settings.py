@@ -21,7 +21,11 @@ from theorycheck.models import DescribedModel, checked_noise_variance
 from theorycheck.objectives import ELBO, Objective
 from theorycheck.optimum._coordinate_ascent import NoiseFit
 from theorycheck.optimum._effort import Effort
-from theorycheck.optimum._objective_search import effort_named, search_of
+from theorycheck.optimum._objective_search import (
+    checked_latents_of_search,
+    effort_named,
+    search_of,
+)
 from theorycheck.progress import NO_PROGRESS, Progress
 
 if TYPE_CHECKING:
@@ -48,6 +52,8 @@ class SearchSettings:
         begins; by default the data's. Stored as a tuple.
     steepness : float, optional
         Bound on |f′|, in data units per unit of z; ``inf`` means none.
+    latents : {1, 2}
+        Latents of the decoders among which the best is searched for.
 
     Raises
     ------
@@ -61,6 +67,7 @@ class SearchSettings:
     fit_noise: NoiseFit = "no"
     noise_variance: tuple[float, ...] | None = None
     steepness: float | None = None
+    latents: int = 1
 
     def __init__(
         self,
@@ -70,6 +77,7 @@ class SearchSettings:
         fit_noise: NoiseFit = "no",
         noise_variance: ArrayLike | None = None,
         steepness: float | None = None,
+        latents: int = 1,
     ) -> None:
         values: dict[str, object] = {
             "objective": _checked_objective(objective),
@@ -78,6 +86,7 @@ class SearchSettings:
             "fit_noise": fit_noise,
             "noise_variance": _as_tuple(noise_variance),
             "steepness": steepness,
+            "latents": checked_latents_of_search(latents, objective),
         }
         if fit_noise not in get_args(NoiseFit):
             known = nearest(str(fit_noise), get_args(NoiseFit))
@@ -86,6 +95,8 @@ class SearchSettings:
             if not steepness > 0.0:
                 raise SettingError(f"the bound on the steepness must be positive, not {steepness}")
             values["steepness"] = None if math.isinf(steepness) else float(steepness)
+            if latents > 1 and values["steepness"] is not None:
+                raise SettingError("a bound on the steepness of f is for decoders of one latent")
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -94,7 +105,7 @@ class SearchSettings:
         """The effort, or the quick one of the objective where none was given."""
         if self.effort is not None:
             return self.effort
-        return effort_named("quick", self.objective)
+        return effort_named("quick", self.objective, self.latents)
 
     def resolved(self, data: DescribedModel) -> SearchSettings:
         """Return the same settings with effort and σ² filled in.
@@ -140,7 +151,7 @@ class SearchSettings:
         """
         if self.objective != other.objective:
             return f"objective is the {self.objective.name}, not the {other.objective.name}"
-        for name in ("fit_noise", "steepness", "noise_variance"):
+        for name in ("latents", "fit_noise", "steepness", "noise_variance"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if name == "noise_variance" and self.fit_noise != "no":
                 continue  # only where the fit began

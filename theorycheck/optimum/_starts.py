@@ -15,8 +15,9 @@ from scipy.special import ndtr
 
 from theorycheck.arrays import Array, PerDimension, PerPoint, Points
 from theorycheck.models import Decoder, GenerativeModel
-from theorycheck.optimum._coordinate_ascent import NoiseFit, ascend
+from theorycheck.optimum._coordinate_ascent import AnyEStep, NoiseFit, ascend
 from theorycheck.optimum._e_step import EStep
+from theorycheck.optimum._nodes import DataNodes
 from theorycheck.rearrangements import random_exchange
 
 #: Pieces of an interval exchange, and half-waves of a random curve, at most.
@@ -26,13 +27,15 @@ _MOST_WAVES = 6
 _COOLING = 0.7
 _STEPS_A_STAGE = 2
 #: Share of the data's variance over σ² at which an annealing begins, drawn from these.
-_HOTTEST = (0.1, 0.25, 0.5)
+HOTTEST = (0.1, 0.25, 0.5)
 #: Amplitudes of random curves, in standard deviations of the data.
 _AMPLITUDES = (0.1, 1.0)
 
 #: What a reader is told of the first start: the data's own f, or a line where that is of more
 #: latents than one.
 GROUND_TRUTH, PRINCIPAL_AXIS = "ground truth", "principal axis"
+#: The same where decoders of two latents are searched.
+PRINCIPAL_PLANE = "principal plane"
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,16 +108,21 @@ def random_curve(
     -------
     ndarray, shape (M, D)
     """
-    x, mass = e_step.nodes.x, e_step.nodes.mass
-    mean = mass @ x
-    centred = x - mean
-    covariance = (mass[:, None] * centred).T @ centred
-    root = np.linalg.cholesky(covariance + 1e-12 * np.trace(covariance) * np.eye(len(mean)))
+    mean, root = wave_spread(e_step.nodes)
     order = np.arange(1, waves + 1)
     coefficients = rng.standard_normal((waves, len(mean))) / order[:, None]
     curve = np.cos(np.pi * ndtr(e_step.cells.z)[:, None] * order) @ coefficients
     curve /= np.sqrt(e_step.cells.prior_mass @ curve**2).mean()
     return np.asarray(mean + amplitude * curve @ root.T, dtype=np.float64)
+
+
+def wave_spread(nodes: DataNodes) -> tuple[PerDimension, Float64[Array, "D D"]]:
+    """Return the data's mean, and a root of its covariance."""
+    mean = nodes.mass @ nodes.x
+    centred = nodes.x - mean
+    covariance = (nodes.mass[:, None] * centred).T @ centred
+    root = np.linalg.cholesky(covariance + 1e-12 * np.trace(covariance) * np.eye(len(mean)))
+    return mean, root
 
 
 def random_start(
@@ -139,7 +147,7 @@ def random_start(
         return torn(rng, e_step, ground_truth, "torn ground truth")
     waves = int(rng.integers(1, _MOST_WAVES + 1))
     amplitude = float(rng.choice(_AMPLITUDES))
-    heat = float(rng.choice(_HOTTEST)) * _spread(e_step)
+    heat = float(rng.choice(HOTTEST)) * spread(e_step.nodes)
     return Start("annealed curve", random_curve(rng, e_step, waves, amplitude), heat)
 
 
@@ -148,13 +156,17 @@ def torn(rng: np.random.Generator, e_step: EStep, f: Float64[Array, "cells D"], 
     pieces = int(rng.integers(2, _MOST_PIECES + 1))
     z = e_step.cells.z
     moved = e_step.cells.interpolate(f, random_exchange(rng, pieces, trivial=True)(z))
-    heat = float(np.exp(rng.uniform(0.0, np.log(_spread(e_step))))) if rng.uniform() < 0.5 else 1.0
+    heat = (
+        float(np.exp(rng.uniform(0.0, np.log(spread(e_step.nodes)))))
+        if rng.uniform() < 0.5
+        else 1.0
+    )
     return Start(kind, moved, heat)
 
 
 def anneal(
-    e_step: EStep, start: Start, noise_variance: PerDimension
-) -> tuple[Float64[Array, "cells D"], Float64[Array, "*n carried 3"] | None]:
+    e_step: AnyEStep, start: Start, noise_variance: PerDimension
+) -> tuple[Float64[Array, "cells D"], Float64[Array, "*n carried width"] | None]:
     """Cool a start down to the true σ²; return f and the minima of the last E-step."""
     f, heat = start.f, start.heat
     previous: Array | None = None
@@ -168,7 +180,7 @@ def anneal(
 
 
 def ascend_from(
-    e_step: EStep,
+    e_step: AnyEStep,
     start: Start,
     noise_variance: PerDimension,
     *,
@@ -192,8 +204,7 @@ def ascend_from(
     return ended.f, ended.noise_variance, ended.negative_elbo, ended.evaluations
 
 
-def _spread(e_step: EStep) -> float:
+def spread(nodes: DataNodes) -> float:
     """Variance of the data per dimension over the smallest scale that the nodes resolve, > 2."""
-    x, mass = e_step.nodes.x, e_step.nodes.mass
-    variance = mass @ (x - mass @ x) ** 2
-    return max(2.0, float((variance / e_step.nodes.noise_variance).max()))
+    variance = nodes.mass @ (nodes.x - nodes.mass @ nodes.x) ** 2
+    return max(2.0, float((variance / nodes.noise_variance).max()))

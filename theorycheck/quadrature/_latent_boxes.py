@@ -35,6 +35,8 @@ from theorycheck.quadrature.kernels import BOX_RULE, Balls
 
 #: |latent| up to which boxes go; the prior mass beyond is 7e-33.
 BOX_REACH = 12.0
+#: What the mass beyond is at most of the mass of the outermost boxes, along either latent.
+BEYOND_OF_OUTERMOST = 1e-7
 #: Boxes at most; at 144 nodes and D = 2 this many take 70 MB.
 MAX_BOXES = 16_000
 #: σ that f may move on a box. At 3 the rule's error is below 3e-15 of the integrand's maximum
@@ -79,6 +81,8 @@ class LatentBoxes:
         What the model is called.
     function : callable
         f itself, latents (n, K) to means (n, D).
+    flat_beyond : bool
+        Beyond the boxes f is what it is on the outermost of them, which it is constant across.
     """
 
     lower: Float64[Array, "boxes K"]
@@ -92,6 +96,7 @@ class LatentBoxes:
     sigma: PerDimension
     name: str
     function: Callable[[Float64[Array, "n K"]], Points] = field(repr=False)
+    flat_beyond: bool = False
 
     @property
     def latent_dim(self) -> int:
@@ -205,7 +210,7 @@ class LatentBoxes:
     @property
     def missing_mass(self) -> float:
         """Return the prior mass that is unresolved or beyond the reach."""
-        return self.unresolved_mass + 2.0 * self.latent_dim * float(ndtr(-BOX_REACH))
+        return self.unresolved_mass + beyond(self.latent_dim)
 
     @property
     def peak_log_density(self) -> float:
@@ -231,6 +236,21 @@ class LatentBoxes:
         return np.unique(np.concatenate([ends, _first_edges()]))
 
 
+def beyond(latents: int) -> float:
+    """Return the prior mass beyond the boxes' reach.
+
+    Parameters
+    ----------
+    latents : int
+        K.
+
+    Returns
+    -------
+    float
+    """
+    return 2.0 * latents * float(ndtr(-BOX_REACH))
+
+
 def latent_boxes(
     function: Callable[[Float64[Array, "n K"]], Points],
     sigma: PerDimension,
@@ -242,6 +262,7 @@ def latent_boxes(
     resolution: float = RESOLUTION,
     negligible: float = NEGLIGIBLE,
     held: bool = True,
+    kinks: tuple[Float64[Array, " kinks1"], Float64[Array, " kinks2"]] | None = None,
 ) -> LatentBoxes:
     """Refine boxes in K latents until they resolve f against σ.
 
@@ -267,6 +288,9 @@ def latent_boxes(
         Prior mass below which a box is left as it is.
     held : bool
         Keep f at the nodes; else they are evaluated when they are asked for.
+    kinks : (ndarray, ndarray), optional
+        Where along z₁ and along z₂ f, a table, has kinks: no box has one inside, and f is constant
+        beyond the outermost.
 
     Returns
     -------
@@ -274,14 +298,16 @@ def latent_boxes(
         A bump of f that is narrower than a box and lies between its nodes may be missed: f is not
         scanned beyond its nodes, its corners and four more places in a box.
     """
-    edges = _first_edges()
-    corners = np.array(list(product(edges[:-1], repeat=latents)))
-    upper = corners + (edges[1] - edges[0])
+    edges = [np.unique(np.concatenate([_first_edges(), *one])) for one in _inside(kinks, latents)]
+    lower, upper = (
+        np.array(list(product(*ends)))
+        for ends in zip(*((e[:-1], e[1:]) for e in edges), strict=True)
+    )
     done: list[Batch] = []
     trial = Trial(function, sigma, largest_move, resolution, negligible, held, latents)
-    if latents > 2 and trial.needed(corners, upper) > _HOPELESS * max_boxes:
-        return _assemble(trial.glanced(corners, upper), sigma, name, function)
-    waiting = trial.evaluated(corners, upper)
+    if latents > 2 and trial.needed(lower, upper) > _HOPELESS * max_boxes:
+        return _assemble(trial.glanced(lower, upper), sigma, name, function)
+    waiting = trial.evaluated(lower, upper)
     while True:
         done.append(taken(waiting, waiting.settled))
         waiting = taken(waiting, ~waiting.settled)
@@ -294,7 +320,18 @@ def latent_boxes(
         chosen = min(max(count // 2, BATCH), room)
         children = trial.evaluated(*_halves(taken(waiting, order[:chosen])))
         waiting = joined([taken(waiting, order[chosen:]), children])
-    return _assemble(joined([*done, waiting]), sigma, name, function)
+    boxes = _assemble(joined([*done, waiting]), sigma, name, function)
+    if kinks is None:
+        return boxes
+    within = all(np.abs(axis).max() <= BOX_REACH - _WIDEST for axis in kinks)
+    return replace(boxes, flat_beyond=within)
+
+
+def _inside(kinks: tuple[Array, Array] | None, latents: int) -> list[list[Array]]:
+    """Return, for each latent, the kinks that lie within the boxes' reach, if there are any."""
+    if kinks is None:
+        return [[]] * latents
+    return [[axis[np.abs(axis) < BOX_REACH]] for axis in kinks]
 
 
 def _first_edges() -> Array:

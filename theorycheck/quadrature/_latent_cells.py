@@ -99,16 +99,33 @@ class LatentCells:
         -------
         ndarray, shape (M, D)
         """
-        node, weight = leggauss(_NODES)
+        z, weight = self.nodes(_NODES)
+        values = np.asarray(function(z.ravel()), dtype=np.float64).reshape(*z.shape, -1)
+        return np.asarray(np.einsum("mn,mnd->md", weight, values), dtype=np.float64)
+
+    def nodes(
+        self, count: int
+    ) -> tuple[Float64[Array, "cells {count}"], Float64[Array, "cells {count}"]]:
+        """Return latents in every cell, and the weights of an average over it under the prior.
+
+        Parameters
+        ----------
+        count : int
+            Gauss-Legendre nodes a cell.
+
+        Returns
+        -------
+        z, weight : ndarray, shape (M, count)
+            The weights of each cell add up to one.
+        """
+        node, weight = leggauss(count)
         edges = self._quantiles
         half = 0.5 * np.diff(edges)
         u = 0.5 * (edges[:-1] + edges[1:])[:, None] + half[:, None] * node
-        z = _SPREAD * ndtri(u)
+        z = np.asarray(_SPREAD * ndtri(u), dtype=np.float64)
         # Density of N(0, 1) against that of the spread.
         mass = weight * np.exp(-0.5 * z**2 * (1.0 - 1.0 / _SPREAD**2))
-        values = np.asarray(function(z.ravel()), dtype=np.float64).reshape(*z.shape, -1)
-        weighted = np.einsum("mn,mnd->md", mass, values)
-        return np.asarray(weighted / mass.sum(axis=1, keepdims=True), dtype=np.float64)
+        return z, mass / mass.sum(axis=1, keepdims=True)
 
 
 def latent_cells(count: int) -> LatentCells:
@@ -156,12 +173,40 @@ def adapted_cells(
     -------
     LatentCells
     """
-    plain = latent_cells(count)
     z = np.linspace(-_ADAPTED_REACH, _ADAPTED_REACH, 20 * count + 1)
     at = cells.interpolate(f, z)
     move = np.sqrt((np.diff(at, axis=0) ** 2 / noise_variance).sum(axis=1)) / np.diff(z)
     middle = 0.5 * (z[1:] + z[:-1])
-    density = np.cbrt(np.exp(-0.5 * middle**2) * move**2)
+    return _mixed_cells(count, z, np.cbrt(np.exp(-0.5 * middle**2) * move**2))
+
+
+def cells_of_density(
+    count: int, z: Float64[Array, " knots"], density: Float64[Array, " gaps"]
+) -> LatentCells:
+    """Lay cells of a given density, a share of them everywhere.
+
+    Parameters
+    ----------
+    count : int
+        M, at least 2.
+    z : ndarray, shape (k,)
+        Latents between which the density is given, ascending.
+    density : ndarray, shape (k − 1,)
+        Cells per unit of z, up to a factor.
+
+    Returns
+    -------
+    LatentCells
+    """
+    fine = np.linspace(-_ADAPTED_REACH, _ADAPTED_REACH, 20 * count + 1)
+    middle = 0.5 * (fine[1:] + fine[:-1])
+    at = np.clip(np.searchsorted(z, middle) - 1, 0, density.size - 1)
+    inside = (middle > z[0]) & (middle < z[-1])
+    return _mixed_cells(count, fine, np.where(inside, density[at], 0.0))
+
+
+def _mixed_cells(count: int, z: Array, density: Array) -> LatentCells:
+    plain = latent_cells(count)
     if not density.sum() > 0.0:
         return plain
     share = np.concatenate([[0.0], np.cumsum(density) / density.sum()])

@@ -15,8 +15,10 @@ from theorycheck.models import (
     Decoder,
     GenerativeModel,
     benchmark,
+    decoder_from_plane_table,
     decoder_from_table,
     parse_expression,
+    table_arrays,
 )
 
 Array = NDArray[np.float64]
@@ -56,8 +58,9 @@ def stored_model(
     }
     if decoder.table is not None:
         entry["table"] = decoder.table.kind
-        arrays[f"{key}/z"], arrays[f"{key}/f"] = decoder.table.z, decoder.table.values
-        if breakpoints == decoder.table.z.tolist():
+        held = table_arrays(decoder.table)
+        arrays |= {f"{key}/{name}": held[name] for name in ("z", "z1", "z2", "f") if name in held}
+        if breakpoints is not None and breakpoints == held["z"].tolist():
             entry["breakpoints"] = "table"
     return entry
 
@@ -126,8 +129,12 @@ def _made(
     name, formula = str(entry["name"]), entry["formula"]
     try:
         if entry["table"] is not None:
-            z, f = arrays[f"{key}/z"], arrays[f"{key}/f"]
-            decoder = decoder_from_table(z, f, kind=str(entry["table"]), name=name)
+            f, kind = arrays[f"{key}/f"], str(entry["table"])
+            if f"{key}/z1" in arrays:
+                axes = (arrays[f"{key}/z1"], arrays[f"{key}/z2"])
+                decoder = decoder_from_plane_table(*axes, f, kind=kind, name=name)
+            else:
+                decoder = decoder_from_table(arrays[f"{key}/z"], f, kind=kind, name=name)
         elif name.split(":")[0] in BENCHMARKS:
             decoder = benchmark(name).decoder
         elif formula is not None:

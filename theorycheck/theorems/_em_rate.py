@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from theorycheck.optimum import EStep, PredictedOptimum, ascend, data_nodes
+from theorycheck.optimum import PredictedOptimum, ascend, data_nodes, make_e_step
 
 #: Data nodes: spacing in σ, and how many at most.
 _STEP = 0.6
@@ -36,7 +36,7 @@ def noise_contraction(found: PredictedOptimum) -> float:
         Between 0 and LARGEST. −ELBO is convex enough around an optimum for f to follow.
     """
     nodes = data_nodes(found.data, _STEP, tail=1e-5, most=_MOST)
-    e_step = EStep(nodes, found.cells)
+    e_step = make_e_step(nodes, found.cells)
     variance = found.model.noise_variance
     logs = []
     f = found.f

@@ -1,4 +1,6 @@
 # The face of this room: what other rooms and users import, each name once.
+from ._bilinear import bilinear_moments_batch as bilinear_moments_batch
+from ._bilinear import hat_masses_batch as hat_masses_batch
 from ._bound_tree import LOW as LOW
 from ._bound_tree import TOP as TOP
 from ._bound_tree import fill_roots as fill_roots
@@ -48,6 +50,7 @@ from ._mean_field import expectations_batch as expectations_batch
 from ._mean_field import negative_elbo_batch as negative_elbo_batch
 from ._mean_field import optimal_q_batch as optimal_q_batch
 from ._places import place_share_batch as place_share_batch
+from ._plane_cells import plane_cell_moments_batch as plane_cell_moments_batch
 from ._shared_certificate import certify_shared_batch as certify_shared_batch
 from ._shared_q import shared_q_batch as shared_q_batch
 from ._starts import RUN as RUN

@@ -1,0 +1,172 @@
+"""The E-step on cells of two latents, held against loops over scipy's normal distribution."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from scipy.stats import norm
+
+from theorycheck.models._benchmarks import benchmark
+from theorycheck.optimum._coordinate_ascent import MONOTONE_TOLERANCE, ascend
+from theorycheck.optimum._e_step import EStep
+from theorycheck.optimum._nodes import DataNodes, data_nodes
+from theorycheck.optimum._plane_e_step import PlaneEStep
+from theorycheck.quadrature._plane_cells import PlaneCells, adapted_plane_cells, plane_cells
+
+Array = np.ndarray
+VARIANCE = np.array([0.3, 0.2])
+
+
+def small_nodes(count: int = 5) -> DataNodes:
+    rng = np.random.default_rng(4)
+    mass = rng.uniform(0.5, 1.5, size=count)
+    x = rng.normal(size=(count, 2))
+    return DataNodes(x, mass / mass.sum(), np.zeros(count), VARIANCE, 0.5)
+
+
+def small_f(cells: PlaneCells) -> Array:
+    z = cells.z
+    return np.stack([z[:, 0] + 0.4 * np.sin(2.0 * z[:, 1]), np.cos(z[:, 0] * z[:, 1])], axis=1)
+
+
+def kappa(cells: PlaneCells, q: Array) -> Array:
+    """Masses of the cells under q = (μ₁, μ₂, log s₁, log s₂), by scipy alone."""
+    parts = []
+    for k, inner in enumerate(cells.boundaries):
+        edges = np.concatenate([[-np.inf], inner, [np.inf]])
+        parts.append(np.diff(norm.cdf(edges, q[k], np.exp(q[2 + k]))))
+    return np.outer(*parts).ravel()
+
+
+def negative_elbo(cells: PlaneCells, f: Array, x: Array, q: Array) -> float:
+    mean, log_scale = q[:2], q[2:]
+    kl = (0.5 * (np.exp(2.0 * log_scale) + mean**2 - 1.0) - log_scale).sum()
+    cost = (0.5 * (x - f) ** 2 / VARIANCE).sum(axis=1)
+    constant = 0.5 * np.log(2.0 * np.pi * VARIANCE).sum()
+    return float(kl + kappa(cells, q) @ cost + constant)
+
+
+def test_it_is_what_scipy_finds_from_many_starts() -> None:
+    cells = plane_cells(6, 7)
+    nodes, f = small_nodes(4), small_f(cells)
+    found = PlaneEStep(nodes, cells)(f, VARIANCE)
+    rng = np.random.default_rng(0)
+    for x, minima in zip(nodes.x, found.minima, strict=True):
+        value = negative_elbo(cells, f, x, minima[0, :4])
+        assert minima[0, 4] == pytest.approx(value, abs=1e-11)
+        starts = np.concatenate([rng.normal(size=(10, 2)), rng.uniform(-1.5, 0.0, (10, 2))], axis=1)
+        best = min(
+            minimize(lambda q, x=x: negative_elbo(cells, f, x, q), start).fun for start in starts
+        )
+        assert minima[0, 4] < best + 1e-7
+
+
+def test_derivatives_are_those_of_the_value() -> None:
+    cells = plane_cells(8, 9)
+    nodes, f = small_nodes(1), small_f(cells)
+    e_step = PlaneEStep(nodes, cells)
+    grid = np.ascontiguousarray((f / np.sqrt(VARIANCE)).reshape(8, 9, 2).transpose(0, 2, 1))
+    x = nodes.x / np.sqrt(VARIANCE)
+    at = np.array([[0.3, -0.4, -0.6, -1.1]])
+    here, step = e_step.local(x, at, grid), 1e-4
+    # By μ_k/s_k and log s_k.
+    units = np.diag([*np.exp(at[0, 2:]), 1.0, 1.0])
+    for k, direction in enumerate(units):
+        up, down = (e_step.local(x, at + sign * step * direction, grid) for sign in (1.0, -1.0))
+        assert here.gradient[0, k] == pytest.approx((up.value - down.value)[0] / (2 * step), 1e-5)
+        second = (up.value - 2.0 * here.value + down.value)[0] / step**2
+        assert second == pytest.approx(here.hessian[0, k, k], rel=1e-4, abs=1e-5)
+
+
+def test_the_table_is_what_loops_over_its_entries_give() -> None:
+    cells = plane_cells(8, 9)
+    nodes, f = small_nodes(), small_f(cells)
+    e_step = PlaneEStep(nodes, cells)
+    mean, scale, offset, slope = e_step.affine(f / np.sqrt(VARIANCE))
+    constant = 0.5 * np.log(2.0 * np.pi * VARIANCE).sum()
+    for entry in np.random.default_rng(1).integers(len(mean), size=12):
+        q = np.concatenate([mean[entry], np.log(scale[entry])])
+        for x in nodes.x:
+            scaled = x / np.sqrt(VARIANCE)
+            value = offset[entry] - scaled @ slope[entry] + 0.5 * scaled @ scaled + constant
+            assert value == pytest.approx(negative_elbo(cells, f, x, q), abs=1e-11)
+
+
+def test_sums_are_loops_over_x_and_cells() -> None:
+    cells = plane_cells(8, 9)
+    nodes, f = small_nodes(), small_f(cells)
+    found = PlaneEStep(nodes, cells)(f, VARIANCE)
+    masses = np.array([kappa(cells, minima[0, :4]) for minima in found.minima])
+    weighted = nodes.mass[:, None] * masses
+    assert found.aggregate == pytest.approx(weighted.sum(axis=0), abs=1e-14)
+    assert found.target == pytest.approx(
+        (weighted.T @ nodes.x) / weighted.sum(axis=0)[:, None], abs=1e-8
+    )
+    for decoder in (f, found.target):
+        residual = sum(
+            m * k @ (x - decoder) ** 2 for m, k, x in zip(nodes.mass, masses, nodes.x, strict=True)
+        )
+        assert found.residual_variance(decoder) == pytest.approx(residual, rel=1e-12)
+
+
+def test_an_unused_latent_reproduces_one_latent() -> None:
+    """f(z₁, z₂) = g(z₁): the same −ELBO at every x, the second latent at its prior."""
+    model = benchmark("figure8")
+    nodes = data_nodes(model, 1.0, tail=1e-3, most=150)
+    plane = plane_cells(60, 5)
+    g = plane.first.average(model.decoder)
+    one = EStep(nodes, plane.first)(g, model.noise_variance)
+    two = PlaneEStep(nodes, plane)(np.repeat(g, 5, axis=0), model.noise_variance)
+    assert two.minima[:, 0, 4] == pytest.approx(one.minima[:, 0, 2], abs=1e-8)
+    assert np.abs(two.minima[:, 0, [1, 3]]).max() < 1e-6
+
+
+@pytest.mark.parametrize("fit_noise", ["no", "shared"])
+def test_the_ascent_never_goes_down(fit_noise: str) -> None:
+    model = benchmark("figure8")
+    nodes = data_nodes(model, 1.0, tail=1e-3, most=120)
+    cells = plane_cells(12, 10)
+    f = cells.average(lambda z: model.decoder(z[:, 0] + 0.3 * z[:, 1] ** 2))
+    ended = ascend(
+        PlaneEStep(nodes, cells),
+        f,
+        model.noise_variance,
+        most=30,
+        fit_noise=fit_noise,  # type: ignore[arg-type]
+    )
+    falls = np.diff(ended.history)
+    assert len(falls) >= 5
+    assert falls.max() <= MONOTONE_TOLERANCE
+    assert ended.history[-1] < ended.history[0] - 0.01
+    # −ELBO is above −log p, and the gap is what it is above by: a bound on what is left to find.
+    assert 0.0 < ended.q_gap < 1.0
+
+
+def test_the_gap_is_that_to_log_p() -> None:
+    """Log p(x) of a decoder on cells is a finite mixture: by loops over its cells."""
+    cells = plane_cells(8, 9)
+    nodes, f = small_nodes(), small_f(cells)
+    e_step = PlaneEStep(nodes, cells)
+    found = e_step.certified(f, VARIANCE, e_step(f, VARIANCE))
+    prior = kappa(cells, np.zeros(4))
+    likelihood = norm.pdf(nodes.x[:, None], f, np.sqrt(VARIANCE)).prod(axis=2)
+    evidence = nodes.mass @ np.log(likelihood @ prior)
+    assert found.gap == pytest.approx(found.negative_elbo + evidence, abs=1e-12)
+
+
+def test_cells_are_laid_where_f_moves() -> None:
+    """Of cells in all, a latent that f hardly uses gets few, and each interval its share."""
+    old = plane_cells(40, 40)
+    f = np.stack([np.tanh(6.0 * old.z[:, 0]), 0.01 * old.z[:, 1]], axis=1)
+    cells = adapted_plane_cells(900, old, f, np.full(2, 0.01))
+    assert cells.count <= 900
+    assert cells.shape[0] >= 8 * cells.shape[1]
+    edges = cells.first.boundary
+    assert np.count_nonzero(np.abs(edges) < 0.3) > 0.3 * edges.size
+    assert old.prior_mass.sum() == pytest.approx(1.0, abs=1e-14)
+    # Carried over bilinearly an affine f stays what it is.
+    plane = old.z @ np.array([[1.0, 2.0], [0.5, -1.0]])
+    inner = np.abs(cells.z).max(axis=1) < 2.0
+    carried = old.interpolate(plane, cells.z)[inner]
+    assert carried == pytest.approx(cells.z[inner] @ np.array([[1.0, 2.0], [0.5, -1.0]]))
