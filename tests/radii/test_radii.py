@@ -28,6 +28,7 @@ from tests.radii.of_data_rule import DATA_RULE
 from tests.radii.of_dataset import DATASET
 from tests.radii.of_decomposition import DECOMPOSITION
 from tests.radii.of_density import DENSITY
+from tests.radii.of_disentanglement import DISENTANGLEMENT
 from tests.radii.of_estimate import ESTIMATE
 from tests.radii.of_given_sample import GIVEN_SAMPLE
 from tests.radii.of_grids import GRIDS
@@ -71,6 +72,7 @@ TABLES: dict[str, Table] = {
     "dataset": DATASET,
     "decomposition": DECOMPOSITION,
     "density": DENSITY,
+    "disentanglement": DISENTANGLEMENT,
     "estimate": ESTIMATE,
     "given sample": GIVEN_SAMPLE,
     "grids": GRIDS,

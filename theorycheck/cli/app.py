@@ -280,10 +280,10 @@ _add(
     "disentangle",
     "Say which rotation of its two latents the ELBO prefers, and by how much.\n\n"
     "f(R_a z) has the same p(x) for every angle a, so that J is the PMO alone; the latents of "
-    "MODEL count as the ground-truth factors. The output has J for each angle, the angle of the smallest "
-    "J, how many nats it gains, and the mutual information of each latent with each factor, with "
-    "its gap (MIG), before and after. Swaps and reflections of latents change nothing, and are not "
-    f"counted. It takes seconds to minutes.\n\n{TERMS}\n\n{MODELS}",
+    "MODEL count as the ground-truth factors. The output has J for each angle, the angle of the "
+    "smallest J, how many nats it gains, and the mutual information of each latent with each "
+    "factor, with its gap (MIG), before and after. Swaps and reflections of latents change "
+    f"nothing, and are not counted. It takes seconds to minutes.\n\n{TERMS}\n\n{MODELS}",
     "'expr:[z1 + 0.8*z2, 0.6*z2]' --noise-variance 0.05",
     "vae.py:decoder --latents 2 --noise-variance 0.1 --angles 32 --figure angles.svg",
     "'linear:[[1, 0.8], [0, 0.6]]' --noise-variance 0.05 --json",
