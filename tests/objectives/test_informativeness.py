@@ -285,5 +285,5 @@ def test_bad_input() -> None:
     model = matrix_decoder(LOADINGS[2])
     with pytest.raises(ModelError, match="data dimensions"):
         informativeness(model, LinearGaussianModel([[1.0]], 0.1))
-    with pytest.raises(SettingError, match="two repetitions"):
+    with pytest.raises(SettingError, match="8 repetitions"):
         informativeness(model, repeats=1)

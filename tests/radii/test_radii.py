@@ -29,6 +29,7 @@ from tests.radii.of_dataset import DATASET
 from tests.radii.of_decomposition import DECOMPOSITION
 from tests.radii.of_defences import DEFENCES
 from tests.radii.of_density import DENSITY
+from tests.radii.of_disentanglement import DISENTANGLEMENT
 from tests.radii.of_estimate import ESTIMATE
 from tests.radii.of_given_sample import GIVEN_SAMPLE
 from tests.radii.of_grids import GRIDS
@@ -73,6 +74,7 @@ TABLES: dict[str, Table] = {
     "decomposition": DECOMPOSITION,
     "defences": DEFENCES,
     "density": DENSITY,
+    "disentanglement": DISENTANGLEMENT,
     "estimate": ESTIMATE,
     "given sample": GIVEN_SAMPLE,
     "grids": GRIDS,

@@ -151,7 +151,7 @@ def disentangle(
     max_nodes : int
         Nodes x at most of a grid over p(x), D <= 2: it is made as fine as they allow.
     size, repeats, seed : int
-        Quasi-random draws for D > 2: points a repetition, repetitions (two or more), seed. All
+        Quasi-random draws for D > 2: points a repetition, repetitions (8 or more), seed. All
         angles share them, so that differences are known better than the J are.
     progress : Progress
         Told how many angles are done.

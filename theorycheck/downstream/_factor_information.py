@@ -49,8 +49,7 @@ class FactorInformation:
         parts = []
         for column in zip(*self.matrix, strict=True):
             ordered = sorted(column, key=lambda one: -one.value)
-            gap = ordered[0] - ordered[1]
-            parts.append(Estimate(gap.value, gap.error, gap.kind))
+            parts.append(ordered[0] - ordered[1])
         total = parts[0]
         for one in parts[1:]:
             total = total + one

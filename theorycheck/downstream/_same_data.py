@@ -20,7 +20,7 @@ from theorycheck.inference import (
     posterior_marginals,
 )
 from theorycheck.models import GenerativeModel
-from theorycheck.objectives import AggregateWeights, weighed
+from theorycheck.objectives import FEWEST_REPEATS, AggregateWeights, weighed
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import latent_boxes
 
@@ -64,7 +64,7 @@ class SameData:
     max_nodes : int
         Nodes x at most of a grid over p(x), D <= 2: it is made as fine as they allow.
     size, repeats, seed : int
-        Quasi-random draws for D > 2: points a repetition, repetitions (two or more), seed.
+        Quasi-random draws for D > 2: points a repetition, repetitions (8 or more), seed.
     progress : Progress
         Told how far it is.
 
@@ -91,8 +91,8 @@ class SameData:
                 f"{model.name}: has {model.latent_dim} latent{'s' * (model.latent_dim > 1)}; there "
                 "are rotations to compare where there are two (--latents 2)"
             )
-        if max_nodes < 1 or size < 1 or repeats < 2:
-            raise SettingError("needs a node, a point and two repetitions at least")
+        if max_nodes < 1 or size < 1 or repeats < FEWEST_REPEATS:
+            raise SettingError(f"needs a node, a point and {FEWEST_REPEATS} repetitions at least")
         self.model = model
         self.engine = MeanFieldBoxes(model)
         with progress.task("p(x)", None):

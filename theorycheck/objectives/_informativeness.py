@@ -45,6 +45,8 @@ from theorycheck.quadrature import given_sample
 
 #: Nodes x at most, by default.
 MAX_NODES = 8_000
+#: Repetitions of draws at least: of fewer, five standard errors are exceeded too often.
+FEWEST_REPEATS = 8
 #: Nodes at which it is looked how well p(x) is known.
 _PROBED = 512
 #: Nats that q may be short of its minimum, from which on nothing is said of where it is.
@@ -172,7 +174,7 @@ def informativeness(
     max_nodes : int
         Nodes x at most of a grid over p(x), D <= 2: it is made as fine as they allow.
     size, repeats, seed : int
-        Quasi-random draws for D > 2: points a repetition, repetitions (two or more), seed.
+        Quasi-random draws for D > 2: points a repetition, repetitions (8 or more), seed.
     progress : Progress
         Told how far it is.
 
@@ -187,8 +189,8 @@ def informativeness(
     SettingError
         If a number of nodes, points or repetitions is too small.
     """
-    if max_nodes < 1 or size < 1 or repeats < 2:
-        raise SettingError("informativeness: needs a node, a point and two repetitions at least")
+    if max_nodes < 1 or size < 1 or repeats < FEWEST_REPEATS:
+        raise SettingError(f"needs a node, a point and {FEWEST_REPEATS} repetitions at least")
     source = exact_model(model if data is None else data)
     same = same_model(described_model(model), source.model)
     engine = source if same else exact_model(model)
