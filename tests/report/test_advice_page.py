@@ -21,12 +21,12 @@ from theorycheck.report import (
     shape_figure,
 )
 
-SMALL = FitSettings(splits=2, bounds=2, effort=TableEffort(starts=1, cells=24, most=4))
+SMALL = FitSettings(splits=2, bounds=2, effort=TableEffort(starts=1, cells=16, most=2))
 
 
 @cache
 def of_circle(columns: int = 2) -> Advice:
-    x = np.asarray(benchmark("circle").sample(120, 0)[1])
+    x = np.asarray(benchmark("circle").sample(80, 0)[1])
     x = np.column_stack([x, x @ [[1.0], [0.5]]])[:, :columns]
     names = ("a$b", "<b>bold</b>", "c")[:columns]
     return advise(DataTable("<i>t</i>.csv", names, x), settings=SMALL)
@@ -63,7 +63,7 @@ def test_curves_are_drawn_where_they_are(columns: int) -> None:
     found = of_circle(columns)
     axes = fitted_curves_figure(found).axes[0]
     rows, elbo, likely = axes.get_lines()
-    assert len(rows.get_xdata()) == 120
+    assert len(rows.get_xdata()) == 80
     assert [elbo.get_label(), likely.get_label()] == ["ELBO", "exact likelihood"]
     fit = found.fits.splits[0].pair.elbo
     if columns == 2:

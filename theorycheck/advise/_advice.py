@@ -65,21 +65,14 @@ class Advice:
             name: fits.held_out(name).to_dict_or_null()
             for name in ("exact_likelihood", "elbo", "elbo_fitted_noise", "unregularised")
         }
-        # The leftover variance needs more columns than latents.
-        local = [split.local_pca for split in fits.splits]
+        noise = {name: value.to_dict_or_null() for name, value in fits.noise_variances().items()}
         return {
             "name": self.name,
             "latents": 1,
             "table": self.description.to_dict(),
             "rows_used": self.rows_used,
             "splits": len(fits.splits),
-            "noise_variance": {
-                "exact_likelihood": fits.noise_variance("exact_likelihood").to_dict_or_null(),
-                "elbo": fits.noise_variance("elbo").to_dict_or_null(),
-                "local_pca": fits.noise_variance("local_pca").to_dict_or_null()
-                if np.isfinite(local).all()
-                else None,
-            },
+            "noise_variance": {"local_pca": None, **noise},
             "fit": {
                 "steepness": [split.steepness for split in fits.splits],
                 "held_out_log_density": held_out,

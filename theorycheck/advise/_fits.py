@@ -180,6 +180,13 @@ class FitComparison:
             )
         )
 
+    def noise_variances(self) -> dict[str, Estimate]:
+        """Return every estimate of σ² by its name; local_pca needs two columns."""
+        names = ["exact_likelihood", "elbo"]
+        if all(math.isfinite(split.local_pca) for split in self.splits):
+            names.append("local_pca")
+        return {name: self.noise_variance(name) for name in names}
+
     @property
     def log_noise_ratio(self) -> Estimate:
         """Return the mean of log σ²(ELBO)/σ²(exact likelihood)."""

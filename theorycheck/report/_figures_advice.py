@@ -217,13 +217,10 @@ def noise_figure(advice: Advice) -> Figure:
         "local_pca": ("local components", UNDECIDED),
     }
     drawn = []
-    for name, (words, colour) in names.items():
-        value = advice.fits.noise_variance(name)
-        if np.isfinite(value.value):
-            axes.errorbar(
-                value.value, len(drawn), xerr=value.error, fmt="o", color=colour, capsize=4
-            )
-            drawn.append(words)
+    for name, value in advice.fits.noise_variances().items():
+        words, colour = names[name]
+        axes.errorbar(value.value, len(drawn), xerr=value.error, fmt="o", color=colour, capsize=4)
+        drawn.append(words)
     axes.set_yticks(range(len(drawn)), drawn)
     axes.set_ylim(len(drawn) - 0.5, -0.5)
     axes.set_xlim(left=0.0)
