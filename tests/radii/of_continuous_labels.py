@@ -49,8 +49,21 @@ def _logarithm(function: Callable[..., Any]) -> float:
 
 
 def _missing_share(function: Callable[..., Any]) -> float:
-    boxes = SimpleNamespace(missing_mass=1e-6, peak_log_density=1.5)
-    return off(function(boxes, np.array([-2.0])), 1e-6 * math.exp(3.5))
+    """Mass without nodes may be anywhere; beyond a table, only where the outermost boxes are."""
+    boxes = SimpleNamespace(
+        missing_mass=1e-6, unresolved_mass=1e-45, peak_log_density=1.5, flat_beyond=False
+    )
+    flat = SimpleNamespace(**{**vars(boxes), "flat_beyond": True})
+    expected = 1e-45 * math.exp(91.5) + marginal.BEYOND_OF_OUTERMOST
+    return max(
+        off(function(boxes, np.array([-2.0])), 1e-6 * math.exp(3.5)),
+        off(function(flat, np.array([-90.0])), expected),
+    )
+
+
+def _share(function: Callable[..., Any]) -> float:
+    boxes = SimpleNamespace(peak_log_density=1.5)
+    return off(function(boxes, 1e-6, np.array([-2.0])), 1e-6 * math.exp(3.5))
 
 
 def _grid(function: Callable[..., Any]) -> float:
@@ -369,8 +382,14 @@ CONTINUOUS_LABELS: Table = {
     ),
     "log p: half of it unknown": (_logarithm, marginal.known_to, "np.inf)", "1.0)"),
     "missing share: of the peak": (
-        _missing_share, marginal._missing_share, "boxes.peak_log_density - value",
-        "0.0 * value",
+        _share, marginal._share, "boxes.peak_log_density - value", "0.0 * value",
+    ),
+    "missing share: what a table's boxes do not resolve": (
+        _missing_share, marginal._missing_share, "_share(boxes, unresolved, value) +", "",
+    ),
+    "missing share: nothing beyond a table": (
+        _missing_share, marginal._missing_share, "np.minimum(known, BEYOND_OF_OUTERMOST)",
+        "0.0 * known",
     ),
     "grid: light latents forgotten": (
         _grid, marginal.grid_on_boxes, "float(np.exp(boxes.log_weight[~counts]).sum())", "0.0",

@@ -40,7 +40,7 @@ def _assembled(function: Callable[..., Any]) -> float:
     """The gap is that of the lowest minimum of each x."""
     search = SimpleNamespace(model=SimpleNamespace(latent_dim=2), _constant=0.0)
     points = np.zeros((3, 4))
-    found = product._Minima(
+    found = product.Minima(
         np.array([0, 0, 1]), points, np.array([1.0, 1.5, 2.0]), np.array([1e-3, 5.0, 2e-3])
     )
     return off(function(search, 2, found).gap, [1e-3, 2e-3])
@@ -124,8 +124,8 @@ SEVERAL_LATENTS: Table = {
         _rounding, product.ProductQSearch._rounding, "(1.0 + np.abs(value))", "1.0",
     ),
     "optimal q: the gap of another minimum": (
-        _assembled, product.ProductQSearch._assembled, "gap[row[place == 0]] = error[place == 0]",
-        "gap[row] = error",
+        _assembled, product.ProductQSearch._assembled, "gap[found.row[first]] = found.error[first]",
+        "gap[found.row] = found.error",
     ),
     "sobol: one standard error": (
         _sobol, sobol._of_some, "STANDARD_ERRORS * spread", "spread",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from theorycheck.arrays import Array, Booleans, Integers, PerPoint
 from theorycheck.quadrature.kernels import lowest_apart_batch
@@ -146,7 +146,7 @@ def lowest_apart(
     scale: Float64[Array, "T K"],
     count: int,
     margin: float,
-) -> Integers:
+) -> Int64[Integers, "n {count}"]:
     """Pick the lowest entries of a table of q that are apart from each other, for every row.
 
     Parameters

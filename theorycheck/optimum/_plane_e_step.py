@@ -204,7 +204,9 @@ class PlaneEStep:
 
     def affine(
         self, f: Float64[Array, "cells D"]
-    ) -> tuple[Float64[Array, "T 2"], Float64[Array, "T 2"], Float64[Array, " T"], Array]:
+    ) -> tuple[
+        Float64[Array, "T 2"], Float64[Array, "T 2"], Float64[Array, " T"], Float64[Array, "T D"]
+    ]:
         """Return the table: μ, s and −ELBO_x = offset − x·slope + ½|x|², up to a constant.
 
         Parameters
