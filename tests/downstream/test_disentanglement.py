@@ -127,7 +127,7 @@ def test_orthogonal_columns_of_one_length_leave_no_preference() -> None:
 
 @pytest.fixture(scope="module")
 def bent() -> SameData:
-    model = load_model("expr:[z1 + 0.4*tanh(z2), 0.8*tanh(z2)]", noise_variance=0.3)
+    model = load_model("expr:[z1 + 0.4*tanh(z2), 0.8*tanh(z2)]", noise_variance=0.6)
     return SameData(model, max_nodes=1_200, size=16, repeats=8, seed=0)
 
 

@@ -9,9 +9,11 @@ import pytest
 
 from tests.efforts import TINY
 from theorycheck import decompose, kl_map, pmo_landscape
+from theorycheck.cli import main
 from theorycheck.errors import MissingExtraError, SettingError
 from theorycheck.export._xarray import to_xarray, write_netcdf
 from theorycheck.models._loading import load_model
+from theorycheck.objectives import mean_landscape
 from theorycheck.optimum._global_search import find_optimum
 from theorycheck.optimum._settings import SearchSettings
 
@@ -79,3 +81,23 @@ def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"theorycheck\[export\]"):
         to_xarray(kl_map(LINE, resolution=5))
+
+
+def test_landscape_over_both_means_of_two_latents(tmp_path: Path) -> None:
+    plane = load_model("expr:[z1, z2 + 0.3*z1^2]", noise_variance=0.5)
+    grid = np.linspace(-1.0, 1.0, 5)
+    found = mean_landscape(plane, [0.2, 0.4], first=grid, second=grid[1:])
+    data = to_xarray(found)
+    assert data["kl"].dims == ("mean1", "mean2")
+    assert data["kl"].sel(mean1=-1.0, mean2=0.5) == found.kl[0, 2]
+    assert float(data["minimum_kl"][0]) == pytest.approx(found.optimal_kl, abs=1e-12)
+    assert (data["kl"] >= found.optimal_kl - 1e-9).all()
+    path = tmp_path / "means.nc"
+    write_netcdf(data, path)
+    assert read(path).equals(data)  # type: ignore[attr-defined]
+    assert main(
+        ["export", "expr:[z1, z2 + 0.3*z1^2]", "--noise-variance", "0.5", "--what", "landscape",
+         "--at", "0.2,0.4", "-o", str(tmp_path / "again.nc")]
+    ) == 0  # fmt: skip
+    again = read(tmp_path / "again.nc")
+    assert again["kl"].shape == (81, 81)  # type: ignore[index]

@@ -18,6 +18,7 @@ from theorycheck.cli.options import (
     Eta,
     IwaeSamples,
     LatentsOption,
+    MaxNodes,
     Model,
     ModelOptions,
     NoiseVariance,
@@ -66,15 +67,7 @@ def decompose(
             help="Aim at this error radius of the PMO, nats; by default 1e-6.",
         ),
     ] = None,
-    max_nodes: Annotated[
-        int,
-        typer.Option(
-            "--max-nodes",
-            metavar="N",
-            help="Evaluate at most N x. Where quadrature needs more, p(x) is sampled instead, with "
-            "a statistical error radius.",
-        ),
-    ] = 3_000_000,
+    max_nodes: MaxNodes = 3_000_000,
     certify: Certify = 0,
     iwae: IwaeSamples = None,
     informativeness: Annotated[

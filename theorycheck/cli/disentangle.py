@@ -11,6 +11,7 @@ import typer
 from theorycheck.cli.options import (
     AsJson,
     LatentsOption,
+    MaxNodes,
     Model,
     ModelOptions,
     NoiseVariance,
@@ -38,15 +39,7 @@ def disentangle(
             help="Look at N angles between 0° and 90°, 4 at least, before the best one is placed.",
         ),
     ] = 16,
-    max_nodes: Annotated[
-        int,
-        typer.Option(
-            "--max-nodes",
-            metavar="N",
-            help="Average over a grid of at most N x; where p(x) needs more, over draws, with a "
-            "statistical error radius.",
-        ),
-    ] = 5_000,
+    max_nodes: MaxNodes = 5_000,
     noise_variance: NoiseVariance = None,
     vectorize: Vectorize = False,
     latents: LatentsOption = None,

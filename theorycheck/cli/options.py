@@ -129,6 +129,15 @@ PmoTolerance = Annotated[
     float,
     typer.Option("--tolerance", metavar="T", help="Aim at this error radius of every PMO, nats."),
 ]
+MaxNodes = Annotated[
+    int,
+    typer.Option(
+        "--max-nodes",
+        metavar="N",
+        help="Evaluate at most N x. Where quadrature needs more, p(x) is sampled instead, with a "
+        "statistical error radius.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 

@@ -193,7 +193,7 @@ def disentangle(
         angle=_angle(data, place - grid[best], place, at, nearby, PERIOD / angles),
         given=represented(data, "f itself", found[0]),
         preferred=represented(data, rotation(place % PERIOD).name, at),
-        gain=data.gain(found[0], at) if best or place != 0.0 else data.gain(found[0], found[0]),
+        gain=data.gain(found[0], at),
         spread=data.gain(found[worst], at),
         method=data.method,
     )
@@ -237,9 +237,8 @@ def represented(data: SameData, name: str, at: AtMap) -> Representation:
     -------
     Representation
     """
-    gap = np.full(len(at.kl), at.off)
     none = np.zeros(len(at.kl), dtype=bool)
-    off = off_place(GaussianQ(at.mean, at.scale, gap, none), data.weights.mass)
+    off = off_place(GaussianQ(at.mean, at.scale, at.gap, none), data.weights.mass)
     factors = factor_information(at.mean, at.scale, data.factors, data.weights, off)
     return Representation(name, data.pmo(at), factors)
 

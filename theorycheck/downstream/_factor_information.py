@@ -46,14 +46,15 @@ class FactorInformation:
     @property
     def mig(self) -> Estimate:
         """Return the mutual information gap, from 0 to 1."""
-        parts = []
+        parts: list[Estimate] = []
         for column in zip(*self.matrix, strict=True):
             ordered = sorted(column, key=lambda one: -one.value)
             parts.append(ordered[0] - ordered[1])
         total = parts[0]
         for one in parts[1:]:
-            total = total + one
-        return total.scaled(1.0 / (len(parts) * math.log(self.bins)))
+            total += one
+        result: Estimate = total
+        return result.scaled(1.0 / (len(parts) * math.log(self.bins)))
 
     def to_dict(self) -> dict[str, object]:
         """Return all of it for JSON."""

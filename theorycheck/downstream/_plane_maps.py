@@ -53,10 +53,10 @@ class PlaneMap:
         -------
         GenerativeModel
         """
-        f = model.decoder
-        decoder = Decoder.from_function(
-            lambda z: f(self(z)), latent_dim=2, name=f"{f.name} after {self.name}"
-        )
+        # The bare function: what it returns is checked once, by the new decoder.
+        f = model.decoder.function
+        name = f"{model.name} after {self.name}"
+        decoder = Decoder.from_function(lambda z: f(self(z)), latent_dim=2, name=name)
         return GenerativeModel(decoder, model.noise_variance)
 
 
@@ -73,9 +73,9 @@ def rotation(angle: float) -> PlaneMap:
     PlaneMap
     """
     _checked(angle)
-    return PlaneMap(
-        f"a rotation by {math.degrees(angle):.4g}°", lambda z: turned(z, np.full(len(z), angle))
-    )
+    cosine, sine = math.cos(angle), math.sin(angle)
+    matrix = np.array([[cosine, sine], [-sine, cosine]])
+    return PlaneMap(f"a rotation by {math.degrees(angle):.4g}°", lambda z: z @ matrix)
 
 
 def twist(angle: float, centre: float = 0.0) -> PlaneMap:

@@ -27,6 +27,8 @@ from theorycheck.quadrature import latent_boxes
 #: Boxes whose middles are starts for q: how coarsely they may resolve f∘T, in σ, and the prior mass
 #: from which on a box matters.
 _MOVE, _RESOLUTION, _NEGLIGIBLE = 4.0, 0.1, 1e-8
+#: Nats of J that all rules for E_q together may leave open; the radius holds them.
+_NOT_ASKED_FOR = 1e-8
 #: Nats that KL(x) may be off by at most where the search for q does not say.
 _LARGEST_GAP = 100.0
 
@@ -41,6 +43,8 @@ class AtMap:
         KL[q* ‖ p(z|x)], nats.
     off : float
         How far it may be off on average, nats.
+    gap : ndarray, shape (n,)
+        Nats by which q* may miss its minimum.
     mean, scale : ndarray, shape (n, 2)
         μ and s of q*, of the latents that T maps.
     minima : ndarray, shape (n, 4, 5)
@@ -49,6 +53,7 @@ class AtMap:
 
     kl: PerPoint
     off: float
+    gap: PerPoint
     mean: Float64[Array, "n 2"]
     scale: Float64[Array, "n 2"]
     minima: Float64[Array, "n 4 5"]
@@ -122,12 +127,17 @@ class SameData:
             model.decoder, model.sigma, name=model.name, largest_move=_MOVE,
             resolution=_RESOLUTION, negligible=_NEGLIGIBLE,
         )  # fmt: skip
-        best = ProductQSearch(model, boxes).run(self.rule.x, given=near, fresh=True)
+        with np.errstate(divide="ignore"):
+            negligible = _NOT_ASKED_FOR / len(self.weights.mass) / self.weights.mass
+        best = ProductQSearch(model, boxes).run(
+            self.rule.x, given=near, fresh=True, negligible=negligible
+        )
         known = np.minimum(best.gap, _LARGEST_GAP) + np.minimum(self._evidence.error, _LARGEST_GAP)
         mass = self.weights.mass
         return AtMap(
             kl=best.negative_elbo + self._evidence.value,
             off=float(mass @ known) / float(mass.sum()),
+            gap=best.gap,
             mean=best.mean,
             scale=best.scale,
             minima=best.minima,

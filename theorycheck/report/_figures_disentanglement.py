@@ -62,11 +62,11 @@ def _draw_angles(axes: Axes, found: Disentanglement) -> None:
     axes.set_xlim(-2.0, 92.0)
     axes.set_xticks(np.arange(0.0, 91.0, 15.0))
     axes.set_ylim(0.0, 1.15 * float((values + errors).max()) + 1e-9)
-    axes.set_xlabel("angle a, degrees: f(R_a z) has the p(x) of f")
+    axes.set_xlabel("angle a, degrees: $f(R_a z)$ has the p(x) of f")
     axes.set_ylabel("J = PMO (nats)")
     axes.set_title(
-        f"{plain(found.model.name)}: at {number(math.degrees(found.angle.value))}° J is lower "
-        f"by {nats(found.gain.value)}"
+        f"{plain(found.model.name)}:\nat {number(math.degrees(found.angle.value))}° J is lower "
+        f"by {nats(found.gain.value)} nats"
     )
     axes.legend(loc="best")
 
@@ -75,10 +75,10 @@ def _draw_factors(axes: Axes, one: Representation, words: str, most: float) -> N
     values = np.array([[each.value for each in row] for row in one.factors.matrix])
     axes.imshow(values, cmap=KL_COLOURS, vmin=0.0, vmax=max(most, 1e-9), aspect="auto")
     for (j, k), value in np.ndenumerate(values):
-        dark = value > 0.5 * most
+        light = value > 0.5 * most
         axes.text(
             k, j, number(float(value)), ha="center", va="center",
-            color="white" if dark else "black",
+            color="black" if light else "white",
         )  # fmt: skip
     axes.set_xticks(range(values.shape[1]), [f"factor {k + 1}" for k in range(values.shape[1])])
     axes.set_yticks(range(values.shape[0]), [f"latent {j + 1}" for j in range(values.shape[0])])
