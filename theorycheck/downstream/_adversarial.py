@@ -109,7 +109,7 @@ def compare_defences(
         advance(1)
         for name, model in models.items():
             for one in defences:
-                limits = DefenceSettings(chosen.false_rejections)
+                limits = DefenceSettings(chosen.false_rejections, chosen.reach)
                 defended = defence(one, model, classifier, clean, limits)
                 outcomes.append(comparison.of(name, model, defended))
                 advance(1)
