@@ -159,8 +159,9 @@ def defend(
 
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     with stdout_kept_for_result():
-        loaded = options.load(model)
-        from theorycheck.downstream import AttackSettings, compare_defences
+        from theorycheck.downstream import AttackSettings, checked_truth, compare_defences
+
+        loaded = checked_truth(options.load(model))
 
         settings = AttackSettings(
             epsilons=tuple(sorted(set(radii))), splits=tuple(splits), classifier=classifier,
