@@ -47,7 +47,9 @@ Known before this rule was written: σ² at the optima (figure8 0.0183, and 0.01
 what the defences do on circle with the truth. No defence had been run on figure8 or spiral_dots,
 nor with any model but the truth.
 Changed: the maps' last cells are σ/32 wide, not σ/16 as in the first run on figure8, whose radii
-were mostly the maps' width; nothing else.
+were mostly the maps' width. Beside (c) and (d) stand the falls where z with |z| > 4 (prior mass
+6e-5) are cut off the image, which is that of all z with |z| <= 6: after the first run on figure8 a
+figure showed that f of the ELBO leaves the data there. They do not enter the verdict. Nothing else.
 """
 
 from __future__ import annotations
@@ -84,6 +86,9 @@ _PLANE, _BY_NOISE = ("projection", "density", "distance"), ("reconstruction", "d
 #: 4,096 draws; maps down to σ/32.
 _TASK = {"size": 256, "repeats": 16, "levels": 4, "seed": 0}
 _RING = "K = 2"
+#: |z| up to which z belongs to the image of f, and where the image is cut besides, to see what
+#: hangs on its tails: the prior mass beyond 4 is 6e-5.
+_REACH, _CUT = 6.0, 4.0
 #: Spacing of data nodes in σ and E-steps of the joint ascents; error radius of J, nats.
 _STEP, _MOST, _TOLERANCE = 0.9, 40, 2e-3
 #: Step, σ, of the grid over p(x) for J of the decoder with K = 2.
@@ -100,9 +105,12 @@ _SPLITS = {"figure8": (0.0,), "spiral_dots": _dots(), "circle": (0.0,)}
 
 
 def _report(
-    name: str, models: Mapping[str, GenerativeModel], defences: tuple[str, ...] = _ALL
+    name: str,
+    models: Mapping[str, GenerativeModel],
+    defences: tuple[str, ...] = _ALL,
+    reach: float = _REACH,
 ) -> DefenceReport:
-    settings = AttackSettings(splits=_SPLITS[name], **_TASK)  # type: ignore[arg-type]
+    settings = AttackSettings(splits=_SPLITS[name], reach=reach, **_TASK)  # type: ignore[arg-type]
     return compare_defences(benchmark(name), models, defences=defences, settings=settings)
 
 
@@ -180,6 +188,7 @@ def fails(
     statement: str,
     more: Mapping[str, Estimate | float | str],
     premise: Verdict = Verdict.HOLDS,
+    notes: str = "",
 ) -> Evidence:
     """Judge (b), (c) or (d): that some defence which works with the truth fails with a model."""
     counted = [one for one in defences if _works(report, one) is Verdict.HOLDS]
@@ -213,7 +222,7 @@ def fails(
         verdict=claim_verdict(verdict),
         over="4,096 quasi-random draws, seed 0; every x′ of the ball, by a map of decisions whose "
         "last cells are σ/32 wide",
-        notes="The weakest reading: that one of these defences fails is enough.",
+        notes="The weakest reading: that one of these defences fails is enough." + notes,
         left_open=LeftOpen.NETWORKS,
         untested=_UNTESTED,
     )
@@ -242,6 +251,9 @@ def refitted(report: DefenceReport, more: Mapping[str, Estimate]) -> Evidence:
         f"{report.truth.name}: f and σ² those of the ELBO, K = 1: the attacked accuracy of some "
         f"defence falls by more than {_FALL}",
         {**more, **own},
+        notes=" What falls with the image up to |z| = 6 and does not with |z| <= 4 hangs on f(z) "
+        "where the data hardly say what f is: z of prior mass 6e-5, which nothing keeps an "
+        "attacker from. A projection that heeds the prior does not have this weakness.",
     )  # fmt: skip
 
 
@@ -267,6 +279,16 @@ def _excess(joint: GenerativeModel, name: str) -> dict[str, Estimate]:
     return {"J of that decoder": decompose(joint, benchmark(name), tolerance=_TOLERANCE).excess}
 
 
+def _cut(name: str, key: str, model: GenerativeModel, report: DefenceReport) -> dict[str, Estimate]:
+    """Return the falls where z beyond 4 belong to no image, at the same ε."""
+    defences = ("projection", "distance")
+    cut = _report(name, {key: model}, defences, _CUT)
+    return {
+        f"falls with |z| <= {_CUT:g} only: {one}": cut.outcome(key, one).fall[_best(report, one)]
+        for one in defences
+    }
+
+
 def test_figure8_defences_work_with_the_truth(
     figure8: tuple[DefenceReport, GenerativeModel], evidence: Callable[[Evidence], Evidence]
 ) -> None:
@@ -287,7 +309,9 @@ def test_figure8_with_decoder_and_noise_of_the_elbo(
     figure8: tuple[DefenceReport, GenerativeModel], evidence: Callable[[Evidence], Evidence]
 ) -> None:
     report, joint = figure8
-    found = evidence(refitted(report, _excess(joint, "figure8")))
+    found = evidence(
+        refitted(report, _excess(joint, "figure8") | _cut("figure8", REFITTED, joint, report))
+    )
     assert found.verdict is ClaimVerdict.VERIFIED
     # It is f, not σ²: with the true σ² put back the projection loses as much.
     own = report.outcome(REFITTED_F, "projection")
@@ -299,9 +323,13 @@ def test_spiral_dots(
     spiral_dots: tuple[DefenceReport, GenerativeModel], evidence: Callable[[Evidence], Evidence]
 ) -> None:
     report, joint = spiral_dots
-    evidence(works(report))
-    evidence(held(report))
-    evidence(refitted(report, _excess(joint, "spiral_dots")))
+    assert evidence(works(report)).verdict is ClaimVerdict.VERIFIED
+    assert evidence(held(report)).verdict is ClaimVerdict.REFUTED
+    more = _excess(joint, "spiral_dots") | _cut("spiral_dots", REFITTED, joint, report)
+    assert evidence(refitted(report, more)).verdict is ClaimVerdict.REFUTED
+    # σ² of the ELBO, half the true one, makes up for its f: with the true one p(x) refuses less.
+    density = report.outcome(REFITTED_F, "density")
+    assert density.fall[_best(report, "density")].lower > _FALL
 
 
 def _ring() -> GenerativeModel:
@@ -338,7 +366,11 @@ def test_two_latents_on_circle(
             report, _RING, _PLANE,
             "circle: the ELBO prefers a decoder with K = 2, with which the attacked accuracy of "
             f"some defence falls by more than {_FALL}",
-            {"J with K = 2": excess, "J of the optimum with K = 1": found.excess},
+            {
+                "J with K = 2": excess,
+                "J of the optimum with K = 1": found.excess,
+                **_cut("circle", _RING, ring, report),
+            },
             preferred,
         )
     )  # fmt: skip

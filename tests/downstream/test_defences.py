@@ -103,6 +103,21 @@ def test_projection_on_a_line_drops_what_is_across() -> None:
     assert np.abs(defended.purify(x) - x * np.array([1.0, 0.0])).max() < 1e-4
 
 
+def test_an_image_that_ends_sooner() -> None:
+    x = np.array([[5.0, 0.1], [1.0, 0.2]])
+    near = DefenceSettings(reach=2.0)
+    defended = defence("projection", LINE, SIGN, x, near)
+    assert defended.purify is not None
+    assert np.abs(defended.purify(x) - np.array([[2.0, 0.0], [1.0, 0.0]])).max() < 1e-4
+    # 3/σ = 6 beyond the end.
+    assert (defence("distance", LINE, SIGN, x, near).decide(x) == REJECTED).tolist() == [
+        True,
+        False,
+    ]
+    with pytest.raises(SettingError, match="reach"):
+        DefenceSettings(reach=0.0)
+
+
 def test_refusals_by_distance_are_those_of_chi_square() -> None:
     x, _ = some(20_000, 4)
     for share in (0.01, 0.2):

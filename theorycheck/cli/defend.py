@@ -98,6 +98,14 @@ def defend(
             help="Set the defences that refuse x to refuse this share of clean x.",
         ),
     ] = 0.01,
+    reach: Annotated[
+        float,
+        typer.Option(
+            "--reach",
+            metavar="R",
+            help="Count f(z) with every latent from -R to R as the image of f, at most 12.",
+        ),
+    ] = 6.0,
     pgd: Annotated[
         int,
         typer.Option(
@@ -151,13 +159,14 @@ def defend(
 
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     with stdout_kept_for_result():
-        loaded = options.load(model)
-        from theorycheck.downstream import AttackSettings, compare_defences
+        from theorycheck.downstream import AttackSettings, checked_truth, compare_defences
+
+        loaded = checked_truth(options.load(model))
 
         settings = AttackSettings(
             epsilons=tuple(sorted(set(radii))), splits=tuple(splits), classifier=classifier,
-            false_rejections=false_rejections, size=size // _REPEATS, repeats=_REPEATS, pgd=pgd,
-            seed=seed,
+            false_rejections=false_rejections, reach=reach, size=size // _REPEATS,
+            repeats=_REPEATS, pgd=pgd, seed=seed,
         )  # fmt: skip
         others = _learned(options, learned, loaded)
         progress = terminal_progress()

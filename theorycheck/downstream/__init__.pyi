@@ -1,6 +1,7 @@
 # The face of this room: what other rooms and users import, each name once.
 from ._adversarial import TRUTH as TRUTH
 from ._adversarial import UNDEFENDED as UNDEFENDED
+from ._adversarial import checked_truth as checked_truth
 from ._adversarial import compare_defences as compare_defences
 from ._affine_distance import nearest_in_box as nearest_in_box
 from ._attack import PgdSettings as PgdSettings

@@ -87,9 +87,9 @@ def compare_defences(
         If there is no such defence, or two models have one name.
     """
     chosen = settings or AttackSettings()
-    truth = as_generative(truth)
+    truth = checked_truth(truth)
     models = {TRUTH: truth, **(learned or {})}
-    _check(truth, models, learned or {}, defences)
+    _check(models, learned or {}, defences)
     classes = LatentClasses(chosen.splits)
     population = draw_population(
         truth, classes, size=chosen.size, repeats=chosen.repeats,
@@ -109,23 +109,43 @@ def compare_defences(
         advance(1)
         for name, model in models.items():
             for one in defences:
-                limits = DefenceSettings(chosen.false_rejections)
+                limits = DefenceSettings(chosen.false_rejections, chosen.reach)
                 defended = defence(one, model, classifier, clean, limits)
                 outcomes.append(comparison.of(name, model, defended))
                 advance(1)
     return DefenceReport(truth, chosen, population.share(right, right), tuple(outcomes), models)
 
 
-def _check(
-    truth: GenerativeModel,
-    models: Mapping[str, GenerativeModel],
-    learned: Mapping[str, GenerativeModel],
-    defences: Sequence[str],
-) -> None:
+def checked_truth(model: GenerativeModel) -> GenerativeModel:
+    """Return a model as a ground truth that defences can be compared on.
+
+    Parameters
+    ----------
+    model : GenerativeModel
+        Any.
+
+    Returns
+    -------
+    GenerativeModel
+
+    Raises
+    ------
+    ModelError
+        If it is not of one latent and two data dimensions.
+    """
+    truth = as_generative(model)
     if truth.data_dim != 2:
         raise ModelError(
             f"{truth.name}: has D = {truth.data_dim}, and the worst attack is found for D = 2"
         )
+    return truth
+
+
+def _check(
+    models: Mapping[str, GenerativeModel],
+    learned: Mapping[str, GenerativeModel],
+    defences: Sequence[str],
+) -> None:
     if TRUTH in learned:
         raise SettingError(f"'{TRUTH}' is what the ground truth is called")
     for name in defences:

@@ -9,6 +9,7 @@ import numpy as np
 
 from theorycheck.downstream._classes import LatentClasses
 from theorycheck.downstream._defences import DefenceSettings
+from theorycheck.downstream._projection import REACH
 from theorycheck.errors import SettingError, nearest
 from theorycheck.estimate import Estimate
 from theorycheck.models import GenerativeModel
@@ -33,6 +34,8 @@ class AttackSettings:
         Share of clean x beyond the part of the plane where "off-manifold" is right.
     false_rejections : float
         Share of clean x that defences which refuse are set to refuse.
+    reach : float
+        |z_k| up to which z belongs to the image that x is projected on, or is far from.
     size, repeats : int
         Draws a repetition, and repetitions.
     pgd : int
@@ -55,6 +58,7 @@ class AttackSettings:
     classifier: str = "off-manifold"
     untrusted: float = 1e-3
     false_rejections: float = 0.01
+    reach: float = REACH
     size: int = 512
     repeats: int = 16
     pgd: int = 0
@@ -75,7 +79,7 @@ class AttackSettings:
         if not 0.0 < self.step <= 2.0 or not 0 <= self.levels <= 10 or self.pgd < 0:
             raise SettingError("a map needs a step up to 2 σ and from 0 to 10 levels")
         LatentClasses(self.splits)
-        DefenceSettings(self.false_rejections)
+        DefenceSettings(self.false_rejections, self.reach)
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +194,7 @@ class DefenceReport:
             "classifier": chosen.classifier,
             "untrusted": chosen.untrusted,
             "target_false_rejections": chosen.false_rejections,
+            "reach": chosen.reach,
             "epsilons": list(chosen.epsilons),
             "draws": chosen.size * chosen.repeats,
             "seed": chosen.seed,

@@ -16,7 +16,7 @@ from scipy.special import chdtri
 
 from theorycheck.arrays import Array, Counts, PerPoint, Points
 from theorycheck.downstream._classes import Classifier, log_density_quantile
-from theorycheck.downstream._projection import DecoderImage
+from theorycheck.downstream._projection import FARTHEST, REACH, DecoderImage
 from theorycheck.errors import SettingError, nearest
 from theorycheck.inference import MeanField, exact_model
 from theorycheck.models import GenerativeModel
@@ -72,25 +72,32 @@ class Defended:
 
 @dataclass(frozen=True)
 class DefenceSettings:
-    """What defences that refuse x are set to.
+    """What defences are set to.
 
     Parameters
     ----------
     false_rejections : float
-        Share of clean x that they are set to refuse, from 0 to 1.
+        Share of clean x that those which refuse are set to refuse, from 0 to 1.
+    reach : float
+        |z_k| up to which z belongs to the image that x is projected on, or is far from.
 
     Raises
     ------
     SettingError
-        If it is out of range.
+        If one of them is out of range.
     """
 
     false_rejections: float = 0.01
+    reach: float = REACH
 
     def __post_init__(self) -> None:
         if not 0.0 < self.false_rejections < 1.0:
             raise SettingError(
                 f"the share of false rejections must be between 0 and 1: {self.false_rejections}"
+            )
+        if not 0.0 < self.reach <= FARTHEST:
+            raise SettingError(
+                f"the reach of an image must be above 0, at most {FARTHEST:g}: {self.reach}"
             )
 
 
@@ -109,7 +116,9 @@ def undefended(classifier: Classifier) -> Defended:
     return Defended("none", classifier)
 
 
-def projection_defence(model: GenerativeModel, classifier: Classifier) -> Defended:
+def projection_defence(
+    model: GenerativeModel, classifier: Classifier, settings: DefenceSettings
+) -> Defended:
     """Classify the nearest point of the decoder's image in place of x (Defense-GAN, INC).
 
     Parameters
@@ -118,12 +127,14 @@ def projection_defence(model: GenerativeModel, classifier: Classifier) -> Defend
         The decoder; its σ² matters only where it differs between dimensions.
     classifier : Classifier
         Any.
+    settings : DefenceSettings
+        How far the image goes.
 
     Returns
     -------
     Defended
     """
-    image = DecoderImage(model)
+    image = DecoderImage(model, reach=settings.reach)
     return Defended(
         "projection", classifier, purify=lambda x: image.project(x, tolerance=_TOLERANCE).f
     )
@@ -198,7 +209,7 @@ def distance_defence(
     classifier : Classifier
         Any.
     settings : DefenceSettings
-        The share of clean x that would be refused where the image is flat.
+        The share of clean x that would be refused where the image is flat, and how far it goes.
 
     Returns
     -------
@@ -209,7 +220,7 @@ def distance_defence(
     (distance/σ)² is χ² with D − K degrees of freedom where the image is flat, the threshold its
     quantile. With K >= D the image has no thickness to leave: x in it are accepted, others not.
     """
-    image = DecoderImage(model)
+    image = DecoderImage(model, reach=settings.reach)
     limit = distance_limit(model.data_dim - model.latent_dim, settings.false_rejections)
 
     def slack(x: Points) -> PerPoint:
@@ -278,7 +289,7 @@ def defence(
     if name == "none":
         return undefended(classifier)
     if name == "projection":
-        return projection_defence(model, classifier)
+        return projection_defence(model, classifier, chosen)
     if name == "reconstruction":
         return reconstruction_defence(model, classifier)
     if name == "density":

@@ -26,6 +26,8 @@ from theorycheck.models import GenerativeModel
 
 #: |z_k| up to which z is searched: the prior mass beyond is 2e-9 a latent.
 REACH = 6.0
+#: Largest reach: panels and boxes go no farther.
+FARTHEST = 12.0
 #: σ that the distance may be left open by where nothing else is asked for.
 TOLERANCE = 1e-9
 #: Halvings at most: 2⁻⁴⁰ of a piece is rounding.
@@ -105,8 +107,10 @@ class DecoderImage:
     """
 
     def __init__(self, model: GenerativeModel, *, reach: float = REACH) -> None:
-        if not 0.0 < reach <= 12.0:
-            raise SettingError(f"the reach of a projection must be above 0, at most 12: {reach}")
+        if not 0.0 < reach <= FARTHEST:
+            raise SettingError(
+                f"the reach of an image must be above 0, at most {FARTHEST:g}: {reach}"
+            )
         self.model = model
         self.reach = reach
         self.pieces = image_pieces(model, reach)

@@ -96,13 +96,14 @@ def attacked_figure(report: DefenceReport) -> Figure:
         axes = figure.add_subplot(rows, columns, place + 1)
         values = [one.value for one in (undefended.clean, *undefended.attacked)]
         axes.plot(epsilons, values, color="0.5", linestyle="--", label="no defence")
-        for model, colour, mark in zip(
-            report.models, (*SERIES, *SERIES), "osv^D*xp+<>h", strict=False
-        ):
+        for number, model in enumerate(report.models):
+            colour, mark = SERIES[number % len(SERIES)], "osv^D*xp"[number % 8]
             one = report.outcome(model, name)
             found = (one.clean, *one.attacked)
+            # Side by side, since lines that coincide hide each other.
+            beside = [epsilon + 0.02 * epsilons[-1] * number for epsilon in epsilons]
             axes.errorbar(
-                epsilons, [value.value for value in found],
+                beside, [value.value for value in found],
                 yerr=[value.error for value in found], color=colour, marker=mark, markersize=4,
                 capsize=2, linewidth=1.3, label=plain(model),
             )  # fmt: skip
@@ -145,8 +146,8 @@ def decisions_figure(report: DefenceReport) -> Figure:
     points = np.stack(np.meshgrid(*axis), axis=-1).reshape(-1, 2)
     figure = new_figure(0.7 + 1.9 * len(models))
     colours = ListedColormap(_COLOURS)
-    settings = DefenceSettings(report.settings.false_rejections)
-    z = np.linspace(-3.0, 3.0, 2_000)
+    settings = DefenceSettings(report.settings.false_rejections, report.settings.reach)
+    z = np.linspace(-report.settings.reach, report.settings.reach, 4_000)
     for row, (model_name, model) in enumerate(models):
         for column, name in enumerate(names):
             axes = figure.add_subplot(len(models), len(names), row * len(names) + column + 1)
