@@ -68,6 +68,7 @@ from ._mean_field import MeanField as MeanField
 from ._mean_field import as_field as as_field
 from ._mean_field import described_model as described_model
 from ._mean_field import optimal_q as optimal_q
+from ._mean_field_boxes import MOST_BOXES as MOST_BOXES
 from ._mean_field_boxes import MeanFieldBoxes as MeanFieldBoxes
 from ._naive_q import NaiveQ as NaiveQ
 from ._naive_q import NaiveQSearch as NaiveQSearch
