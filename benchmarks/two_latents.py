@@ -1,9 +1,10 @@
-"""log p(x) and the best q with two latents: the engine beside importance sampling and a grid.
+"""log p(x) and the best q with two latents, and three: beside importance sampling and a grid.
 
 ``python -m benchmarks.two_latents`` prints a table for D = 2 (a formula), D = 64 and D = 784
-(random tanh networks of two hidden layers); names of cases as arguments leave the others out.
+(random tanh networks of two hidden layers), and for a formula of three latents, D = 3; names of
+cases as arguments leave the others out.
 Importance sampling draws from the optimal q made 1.5 times wider, which a user would have to find
-first; the dense grid is a square one around the prior. Everything runs in one process.
+first; the dense grid is a square one around the prior, for two latents. Everything runs in one process.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _PROBED = 20
 
 @dataclass(frozen=True)
 class Case:
-    """A decoder of two latents, and how many draws from p(x) are asked about."""
+    """A decoder of two or three latents, and how many draws from p(x) are asked about."""
 
     name: str
     model: GenerativeModel
@@ -53,10 +54,12 @@ def network(data_dim: int, width: int, seed: int) -> Decoder:
 def cases() -> list[Case]:
     """Return the cases, small D first."""
     formula = load_model("expr:[z1+0.3*z2^2, sin(2*z2)+0.3*z1]", noise_variance=0.05)
+    third = load_model("expr:[z1+0.3*z2, sin(z2)-0.2*z3, z3+0.2*z1^2]", noise_variance=0.3)
     return [
         Case("D2", formula, 5_000),
         Case("D64", GenerativeModel(network(64, 64, 0), 0.03), 1_797),
         Case("D784", GenerativeModel(network(784, 100, 0), 0.03), 1_000),
+        Case("K3", third, 300),
     ]
 
 
@@ -66,10 +69,11 @@ def importance_sampled(
     """Estimate log p(x) from draws of a q that is 1.5 times as wide as the optimal one."""
     result = np.empty(len(x))
     for n, point in enumerate(x):
-        t = rng.standard_normal((_DRAWS, 2))
+        t = rng.standard_normal((_DRAWS, model.latent_dim))
         scale = 1.5 * q.scale[n]
         z = q.mean[n] + scale * t
-        log_q = -0.5 * (t**2).sum(axis=1) - np.log(scale).sum() - math.log(2.0 * math.pi)
+        log_q = -0.5 * (t**2).sum(axis=1) - np.log(scale).sum()
+        log_q -= 0.5 * model.latent_dim * math.log(2.0 * math.pi)
         result[n] = logsumexp(_log_joint(model, point, z) - log_q) - math.log(_DRAWS)
     return result
 
@@ -87,7 +91,8 @@ def on_a_grid(model: GenerativeModel, x: Array) -> Array:
 
 
 def _log_joint(model: GenerativeModel, x: Array, z: Array) -> Array:
-    prior = -0.5 * (z**2).sum(axis=1) - math.log(2.0 * math.pi)
+    constant = 0.5 * model.latent_dim * math.log(2.0 * math.pi)
+    prior = -0.5 * (z**2).sum(axis=1) - constant
     result: Array = _noise(model, x, model.decoder(z)) + prior
     return result
 
@@ -125,6 +130,8 @@ def run(case: Case) -> None:
     off = float(np.sqrt(np.mean((sampled - p.value[:_PROBED]) ** 2)))
     label = f"importance sampling, {_DRAWS:,} draws"
     _timed(case.name, label, len(few), time.perf_counter() - start, off)
+    if model.latent_dim > 2:
+        return
     start = time.perf_counter()
     dense = on_a_grid(model, few)
     off = float(np.abs(dense - p.value[:_PROBED]).max())

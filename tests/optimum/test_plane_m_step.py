@@ -9,7 +9,7 @@ from theorycheck.errors import ModelError
 from theorycheck.estimate import Verdict
 from theorycheck.inference import ExactLinearGaussian, LinearGaussianModel
 from theorycheck.models import Decoder, GenerativeModel
-from theorycheck.optimum import check_stationarity
+from theorycheck.optimum import _stationarity, check_stationarity
 
 VARIANCE = 0.6
 
@@ -41,6 +41,16 @@ def test_draws_in_three_dimensions() -> None:
     assert abs(found.m_step_gain.value - known.value) <= found.m_step_gain.error
 
 
+def test_three_latents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_stationarity, "_SIZE", {True: 8})
+    w = 0.4 * np.array([[1.0, 0.8, 0.0], [0.0, 0.6, 0.5], [0.2, 0.2, 1.0]])
+    decoder = Decoder.from_function(lambda z: z @ w.T, latent_dim=3)
+    found = check_stationarity(GenerativeModel(decoder, VARIANCE))
+    known = ExactLinearGaussian(LinearGaussianModel(w, VARIANCE)).own_m_step_gain
+    assert abs(found.m_step_gain.value - known.value) <= found.m_step_gain.error
+    assert found.m_step_gain.error < 30.0 * known.value
+
+
 def test_too_narrow_for_the_grid() -> None:
-    with pytest.raises(ModelError, match="too narrow for the grid"):
+    with pytest.raises(ModelError, match=r"too narrow for the grid.* nodes a side, .* MB"):
         check_stationarity(line(np.array([[3.0, 0.0]]), 1e-3))

@@ -1,4 +1,4 @@
-"""What ``theorycheck judge`` does with a table of x: a VAE of one or two latents on real data."""
+"""What ``theorycheck judge`` does with a table of x: a VAE of one to three latents on real data."""
 
 from __future__ import annotations
 

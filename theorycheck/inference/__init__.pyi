@@ -75,6 +75,7 @@ from ._mean_field import MeanField as MeanField
 from ._mean_field import as_field as as_field
 from ._mean_field import described_model as described_model
 from ._mean_field import optimal_q as optimal_q
+from ._mean_field_boxes import MOST_BOXES as MOST_BOXES
 from ._mean_field_boxes import MeanFieldBoxes as MeanFieldBoxes
 from ._minima import Minima as Minima
 from ._minima import distinct as distinct

@@ -63,10 +63,10 @@ _SMALL_MOVE = 4.0
 #: below 4e-9 of the integrand's maximum (12 Gauss nodes for 6σ along one latent). And the prior
 #: mass of boxes that are left as they are: f is far from any x there, or the radius says so.
 _MOVE, _RESOLUTION, _NEGLIGIBLE = 6.0, 1e-9, 1e-12
-#: Boxes of three latents: prior mass below which one is left as it is, numbers that they may need
-#: (nodes are made when they are asked for), and unresolved prior mass from which on Sobol points
+#: Boxes of three latents: prior mass below which one is left as it is, boxes at most (nodes are
+#: made when they are asked for), and unresolved prior mass from which on Sobol points
 #: take their place. σ that f may move along each latent is as above: 12 nodes are good to 1e-12.
-_NEGLIGIBLE_THIRD, _MOST_THIRD, _UNRESOLVED = 1e-15, 10_000, 1e-6
+_NEGLIGIBLE_THIRD, MOST_BOXES, _UNRESOLVED = 1e-15, 10_000, 1e-6
 #: Relative error of p(x) from which boxes are halved for an x alone, the one then aimed at, and x
 #: for which that is done together.
 _ROUGH, _HALVED_TO, _HALVED_TOGETHER = 1e-4, 1e-5, 64
@@ -116,7 +116,7 @@ class MeanFieldBoxes:
             fit = _NUMBERS // (BOX_RULE**3 * dim)
             return latent_boxes(
                 self.model.decoder, self.model.sigma, latents=3, name=self.model.name,
-                max_boxes=_MOST_THIRD, largest_move=_SMALL_MOVE, resolution=_RESOLUTION,
+                max_boxes=MOST_BOXES, largest_move=_SMALL_MOVE, resolution=_RESOLUTION,
                 negligible=_NEGLIGIBLE_THIRD, held=False,
             ).with_values_if(fit)  # fmt: skip
         many = dim > BY_PAIRS

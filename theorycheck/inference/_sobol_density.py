@@ -23,7 +23,7 @@ from theorycheck.models import GenerativeModel
 from theorycheck.quadrature import STANDARD_ERRORS, sobol_points
 
 #: Points of a scrambling, and scramblings.
-SIZE, REPEATS = 256, 16
+SIZE, REPEATS = 1024, 16
 #: How much wider than a Gaussian posterior the components of the mixture are, and the share of the
 #: prior: where the posterior is Gaussian, weights are 1.4³ at most.
 _WIDER, _PRIOR_SHARE = 1.4, 0.1

@@ -10,7 +10,7 @@ from typing import ClassVar
 from numpy.typing import ArrayLike
 
 from theorycheck.errors import ModelError, SettingError
-from theorycheck.estimate import Estimate
+from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import (
     MEAN_FIELD,
     ExactModel,
@@ -140,8 +140,12 @@ class Decomposition(Saved):
 
     @property
     def resolved(self) -> bool:
-        """Whether the error radius of −ELBO is small enough to say anything."""
-        return self.negative_elbo.error < UNRESOLVED
+        """Whether the error radius of −ELBO is small enough to say anything.
+
+        Of draws it is that of the PMO: by how much their H scatters says nothing of f.
+        """
+        sampled = self.given is None and self.negative_elbo.kind is Kind.STATISTICAL
+        return (self.pmo if sampled else self.negative_elbo).error < UNRESOLVED
 
     @property
     def single_precision(self) -> bool:

@@ -7,10 +7,11 @@ import time
 import numpy as np
 
 from theorycheck.arrays import Array, Points
-from theorycheck.inference import ExactModel, MeanField, MeanFieldBoxes
+from theorycheck.inference import MOST_BOXES, ExactModel, MeanField, MeanFieldBoxes
 from theorycheck.models import GenerativeModel
 from theorycheck.progress import Progress
 from theorycheck.quadrature import LatentPanels
+from theorycheck.quadrature.kernels import BOX_RULE
 
 #: Nodes x at most to average over, unless the caller says otherwise: some two minutes.
 MAX_NODES = 3_000_000
@@ -20,6 +21,8 @@ _WORTH_SAYING = 10.0
 _STEEP = 5_000
 #: Seconds that the timing itself may take, and draws at most: the first compiles and fills tables.
 _TIMING, _TIMED, _GROUP = 1.0, 256, 32
+#: Latents at which f is timed before boxes in three are made, and seconds that judging one takes.
+_TIMED_LATENTS, _JUDGED = 20_000, 3e-7
 #: KL, nats, up to which the averages ask for no bound, about.
 _NEGLIGIBLE = 5e-9
 #: Unresolved prior mass from which nothing is said.
@@ -60,6 +63,13 @@ def say_price(
     # Where hardly anything of f is resolved the rules give up early.
     if max(model.unresolved_mass, data.unresolved_mass) > _UNRESOLVED:
         return
+    if isinstance(model, MeanFieldBoxes) and model.model.latent_dim > 2:
+        seconds = _time_of_boxes(model)
+        if seconds > _WORTH_SAYING:
+            progress.say(
+                f"f is asked for on boxes of all three latents first: up to some "
+                f"{_duration(seconds)}, once."
+            )
     x = _neighbours(data) if points is None else points[:_TIMED]
     seconds = _ALL * _time_of_one(model, x) * nodes
     if seconds < _WORTH_SAYING:
@@ -110,6 +120,19 @@ def _time_of_one(model: ExactModel, x: Array) -> float:
         each = (time.perf_counter() - start) / len(part)
         done, batch = done + len(part), 2 * _GROUP
     return each
+
+
+def _time_of_boxes(model: MeanFieldBoxes) -> float:
+    """Return the seconds that f takes where boxes spend their budget, and as much again to judge.
+
+    Boxes that are cut are evaluated too, about as many.
+    """
+    z = np.random.default_rng(0).standard_normal((_TIMED_LATENTS, model.model.latent_dim))
+    model.model.decoder(z[:2])
+    start = time.perf_counter()
+    model.model.decoder(z)
+    each = (time.perf_counter() - start) / len(z)
+    return 2.0 * MOST_BOXES * BOX_RULE**3 * (each + _JUDGED)
 
 
 def _both(model: ExactModel, x: Array) -> None:
