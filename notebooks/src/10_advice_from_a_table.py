@@ -69,12 +69,13 @@ show(bounds_figure(wine), "held-out log p of both optima against the bound on th
 # %% [markdown]
 # ## Iris: 150 rows, four columns, some of them repeated
 #
-# Setosa is apart from the other two species: rows in clusters. The values are rounded to a
-# millimetre, which sets a floor under $\sigma^2$.
+# Setosa is apart from the other two species; whether 150 rows show that as modes is asked below. The
+# values are rounded to a millimetre, which sets a floor under $\sigma^2$.
 
 # %%
 iris = advice(load_iris(), "iris")
-say(" ".join([*iris.description.lines(), *iris.description.floor.reasons]))
+say(" ".join(iris.description.lines()))
+say("; ".join(iris.description.floor.reasons) + ".")
 guidelines(iris)
 
 # %%
