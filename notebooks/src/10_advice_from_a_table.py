@@ -69,7 +69,7 @@ show(bounds_figure(wine), "held-out log p of both optima against the bound on th
 # %% [markdown]
 # ## Iris: 150 rows, four columns, some of them repeated
 #
-# Setosa is apart from the other two species; whether 150 rows show that as modes is asked below. The
+# Setosa is apart from the other two species; whether 150 rows show modes is asked below. The
 # values are rounded to a millimetre, which sets a floor under $\sigma^2$.
 
 # %%
