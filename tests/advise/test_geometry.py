@@ -11,6 +11,7 @@ from scipy.stats import gaussian_kde
 
 from theorycheck.advise import (
     gride_dimension,
+    kernel_company,
     kernel_log_density,
     local_noise,
     mode_prominences,
@@ -68,6 +69,16 @@ def test_kernel_density_against_scipy() -> None:
     x = (x - x.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T, bias=True)).T)
     theirs = gaussian_kde(x.T, bw_method=0.5 * 300 ** (-1.0 / 6.0) * math.sqrt(299 / 300))
     assert np.allclose(kernel_log_density(x), theirs.logpdf(x.T), atol=1e-8)
+
+
+def test_company_by_hand() -> None:
+    """Sum of exp(-½ d²/h²) over the others; of thirteen columns there is none."""
+    x = np.random.default_rng(8).normal(size=(200, 2))
+    width = 0.5 * x.std(axis=0) * 200 ** (-1.0 / 6.0)
+    squares = (((x[:, None] - x) / width) ** 2).sum(axis=2)
+    others = np.exp(-0.5 * squares).sum(axis=1) - 1.0
+    assert kernel_company(x) == pytest.approx(np.median(others), rel=1e-9)
+    assert kernel_company(np.random.default_rng(9).normal(size=(150, 13))) < 1e-3
 
 
 def test_modes_of_blobs() -> None:

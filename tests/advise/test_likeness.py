@@ -34,7 +34,9 @@ def near(value: float, error: float = 0.01) -> Estimate:
 
 
 #: Nothing stands out.
-PLAIN = ShapeMeasures(2000, near(0.1), near(0.05), near(0.02), near(0.1), near(0.5), near(1.5), 1.0)
+PLAIN = ShapeMeasures(
+    2000, near(0.1), near(0.05), near(0.02), near(0.1), near(0.5), near(1.5), 1.0, 9.0
+)
 
 
 def verdicts(**change: Any) -> list[Verdict]:
@@ -76,6 +78,14 @@ def test_a_plane_with_little_of_the_variance() -> None:
     assert verdicts(**narrow, first_loop=near(2.0))[1] is HOLDS
     two = {"first_loop": near(0.6), "second_loop": near(0.5)}
     assert verdicts(**narrow, **two)[:2] == [HOLDS, FAILS]
+
+
+def test_rows_without_company() -> None:
+    """Of many columns a kernel reaches nobody: that no mode is seen says nothing."""
+    assert verdicts(company=0.5) == [FAILS, FAILS, OPEN, FAILS, OPEN]
+    assert verdicts(company=0.5, second_mode=near(9.0))[2] is HOLDS
+    two = {"first_loop": near(0.6), "second_loop": near(0.5)}
+    assert verdicts(company=0.5, **two)[0] is OPEN
 
 
 def test_curves() -> None:

@@ -43,6 +43,7 @@ OWN = {
     ("labels", "continuous"): "labels_continuous",
     ("train-labels", "continuous"): "train-labels_continuous",
 }
+LABEL = ("--label", "y", "--labelled-share", "0.5", "--drop-missing")
 ROUGH = ("--tolerance", "1e-2", "--gamma", "0,1", "--family", "naive_iwae", "--search", "none")
 
 #: Real command lines, with all that is optional in what they print, and without.
@@ -95,6 +96,7 @@ RUNS = [
     ),
     ("defend", *LINE_IN_PLANE, "--defence", "density"),
     ("compress", *WAVE, "--latents", "1", "--learned", "expr:sin(3*z1) + 0.1*z2"),
+    ("advise", "t.npz", "--rows", "60", "--splits", "2", *LABEL),
     ("show", "r.npz"),
     ("list",),
     ("prove", "gibbs"),
@@ -130,8 +132,10 @@ def test_real_output(
     verb = next(own, verb)
     Path("x.csv").write_text("x\n0.1\n-0.4\n1.2\n")
     if verb == "advise":
-        rows = np.random.default_rng(0).normal(size=(60, 2)).tolist()
-        Path("t.csv").write_text("a,b\n" + "\n".join(f"{a},{b}" for a, b in rows))
+        rows = np.random.default_rng(0).normal(size=(61, 2))
+        Path("t.csv").write_text("a,b\n" + "\n".join(f"{a},{b}" for a, b in rows.tolist()))
+        rows[-1, 0] = np.nan
+        np.savez("t.npz", x=rows[:, :1], y=np.where(rows[:, 1] > 0.0, "up", "down"))
     if verb.startswith("train") or verb in ("data_train", "judge", "judge_sample"):
         pytest.importorskip("torch")
     if verb == "prove":

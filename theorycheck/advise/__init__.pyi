@@ -11,6 +11,7 @@ from ._fits import SplitFits as SplitFits
 from ._fits import compare_fits as compare_fits
 from ._fits import elbo_parts as elbo_parts
 from ._geometry import gride_dimension as gride_dimension
+from ._geometry import kernel_company as kernel_company
 from ._geometry import kernel_log_density as kernel_log_density
 from ._geometry import local_noise as local_noise
 from ._geometry import mode_prominences as mode_prominences

@@ -82,7 +82,7 @@ def kernel_log_density(x: Points) -> PerPoint:
     ndarray, shape (n,)
     """
     size, data_dim = x.shape
-    width = _BANDWIDTH * x.std(axis=0) * size ** (-1.0 / (data_dim + 4))
+    width = _widths(x)
     scaled = x / width
     # −½|x − y|² as a product of matrices: x·y − ½|x|² − ½|y|².
     half = 0.5 * (scaled**2).sum(axis=1)
@@ -96,6 +96,29 @@ def kernel_log_density(x: Points) -> PerPoint:
         found[rows] = np.log(np.exp(exponent, out=exponent).sum(axis=1))
     constant = math.log(size) + 0.5 * data_dim * math.log(2.0 * math.pi)
     return np.asarray(found - constant - np.log(width).sum(), dtype=np.float64)
+
+
+def kernel_company(x: Points) -> float:
+    """Return how many other rows are within a kernel's reach of a row, in the median.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, D)
+
+    Returns
+    -------
+    float
+        The sum of the others' kernels at a row, each 1 at its middle: of many columns next to
+        nothing, and then no mode is seen.
+    """
+    size, data_dim = x.shape
+    width = _widths(x)
+    constant = math.log(size) + 0.5 * data_dim * math.log(2.0 * math.pi) + np.log(width).sum()
+    return float(np.median(np.expm1(np.maximum(kernel_log_density(x) + constant, 0.0))))
+
+
+def _widths(x: Array) -> Array:
+    return np.asarray(_BANDWIDTH * x.std(axis=0) * len(x) ** (-1.0 / (x.shape[1] + 4)))
 
 
 def mode_prominences(x: Points) -> Float64[Array, " modes"]:

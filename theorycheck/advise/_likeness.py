@@ -14,6 +14,9 @@ from theorycheck.estimate import Estimate, Kind, Verdict, positive
 #: Fall of log density, nats, that makes a mode. Of 1,500 draws the second mode of Clusters has 0.7
 #: to 1.1, that of a uniform square 0.3 to 0.4, of an S, whose bends are smoothed unevenly, 0.6.
 PROMINENT = 0.65
+#: Other rows within a kernel's reach from which no mode seen means one mode: of many columns there
+#: is none, and density looks flat.
+COMPANY = 4.0
 #: Fall from which on modes are apart: loops between them are gaps between clusters.
 MODES_APART = 1.5
 #: Share of the variance in the plane from which no loop in it means none: noise may hide some.
@@ -60,6 +63,8 @@ class ShapeMeasures:
         Gride's dimension at the largest scale; None where there is none.
     plane_share : float
         Share of the variance in the plane in which loops are looked for.
+    company : float
+        Rows within a kernel's reach of a row, in the median.
     """
 
     rows: int
@@ -70,6 +75,7 @@ class ShapeMeasures:
     along_line: Estimate
     largest_scale: Estimate | None
     plane_share: float
+    company: float
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,8 @@ def likeness(found: ShapeMeasures) -> Likeness:
     Likeness
         A verdict holds if the whole interval is above its threshold, and fails if all of it is
         below; that there are not two loops is said of 1,000 rows or more, and below 0.15 nats, and
-        that there are no loops where the plane has nine tenths of the variance.
+        that there are no loops where the plane has nine tenths of the variance; that there is one
+        mode where a kernel reaches four other rows or more.
     """
     several_modes = above(found.second_mode, PROMINENT)
     apart = above(found.second_mode, MODES_APART)
@@ -136,10 +143,9 @@ def likeness(found: ShapeMeasures) -> Likeness:
     if two_loops is Verdict.FAILS and not absent:
         two_loops = Verdict.INCONCLUSIVE
     if found.plane_share < PLANE:
-        a_loop, two_loops, hollow = (
-            Verdict.INCONCLUSIVE if one is Verdict.FAILS else one
-            for one in (a_loop, two_loops, hollow)
-        )
+        a_loop, two_loops, hollow = map(_unseen, (a_loop, two_loops, hollow))
+    if found.company < COMPANY:
+        several_modes, apart = map(_unseen, (several_modes, apart))
     figure8 = two_loops & ~apart
     circle = hollow & ~above(found.second_loop, SECOND_LOOP)
     line = above(found.along_line, A_LINE) & above(found.skewness, ONE_SIDED)
@@ -155,6 +161,11 @@ def likeness(found: ShapeMeasures) -> Likeness:
         absolute_value_like=one_sided,
         none_of_these=~(figure8 | circle | several_modes | one_sided),
     )
+
+
+def _unseen(verdict: Verdict) -> Verdict:
+    """Return a verdict of what may be there and not be seen."""
+    return Verdict.INCONCLUSIVE if verdict is Verdict.FAILS else verdict
 
 
 def above(value: Estimate, threshold: float) -> Verdict:
@@ -194,7 +205,8 @@ def likeness_words(found: ShapeMeasures) -> dict[str, str]:
         "figure8": f"{plane} {holes} (two from {SECOND_LOOP:g}); "
         f"{modes} (holes are gaps between clusters from {MODES_APART:g}).",
         "circle": f"{plane} {holes} (hollow from {HOLLOW:g}, with no second from {SECOND_LOOP:g}).",
-        "clusters": f"Log density falls {modes} (several modes from {PROMINENT:g} nats).",
+        "clusters": f"Log density falls {modes} (several modes from {PROMINENT:g} nats); a "
+        f"kernel reaches {found.company:.2g} other rows (one mode is said from {COMPANY:g}).",
         "absolute_value": f"The leading component has {found.along_line} of the variance (a line "
         f"from {A_LINE:g}) and a skewness of {found.skewness} (one-sided from {ONE_SIDED:g}).",
     }

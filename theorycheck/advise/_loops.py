@@ -57,7 +57,7 @@ def plane_axis(rows: int) -> Float64[Array, " cells"]:
     """
     width = BANDWIDTH * rows ** (-1.0 / 6.0)
     half = math.ceil((_FAR + 4.0 * width) * _CELLS / width)
-    return np.arange(-half, half + 1) * (width / _CELLS)
+    return np.asarray(np.arange(-half, half + 1) * (width / _CELLS), dtype=np.float64)
 
 
 def plane_log_density(scores: Float64[Array, "n 2"]) -> Float64[Array, "rows columns"]:

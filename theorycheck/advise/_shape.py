@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theorycheck.advise._geometry import gride_dimension, mode_prominences
+from theorycheck.advise._geometry import gride_dimension, kernel_company, mode_prominences
 from theorycheck.advise._likeness import (
     PROMINENT,
     Likeness,
@@ -72,6 +72,7 @@ class Shape:
                 "several": like.several_modes.value,
                 "count": self.modes.to_dict_or_null(),
                 "second_prominence": found.second_mode.to_dict_or_null(),
+                "company": found.company,
             },
             "loops": {
                 "some": like.a_loop.value,
@@ -168,6 +169,7 @@ def _measures(
         along_line=_over_parts([share for _, share in lines]),
         largest_scale=largest_scale,
         plane_share=float(spectrum[:2].sum() / spectrum.sum()),
+        company=kernel_company(parts[0]),
     )
 
 

@@ -23,8 +23,8 @@ from ._decomposition import decompose as decompose
 from ._given_sample import SampleAverages as SampleAverages
 from ._given_sample import averages_of_table as averages_of_table
 from ._given_sample import entropy_of_population as entropy_of_population
-from ._informativeness import MAX_NODES as MAX_NODES
 from ._informativeness import FEWEST_REPEATS as FEWEST_REPEATS
+from ._informativeness import MAX_NODES as MAX_NODES
 from ._informativeness import Informativeness as Informativeness
 from ._informativeness import informativeness as informativeness
 from ._informativeness import off_place as off_place

@@ -216,7 +216,7 @@ def noise_figure(advice: Advice) -> Figure:
         "elbo": ("ELBO, fitted", GAUSSIAN),
         "local_pca": ("local components", UNDECIDED),
     }
-    drawn = []
+    drawn: list[str] = []
     for name, value in advice.fits.noise_variances().items():
         words, colour = names[name]
         axes.errorbar(value.value, len(drawn), xerr=value.error, fmt="o", color=colour, capsize=4)
