@@ -10,8 +10,8 @@ from scipy.optimize import minimize
 from scipy.special import ndtr
 
 from theorycheck.models import benchmark as model_of
-from theorycheck.optimum import DataNodes, EStep, Responsibilities, data_nodes
-from theorycheck.quadrature import latent_cells
+from theorycheck.optimum import DataNodes, EStep, PlaneEStep, Responsibilities, data_nodes
+from theorycheck.quadrature import latent_cells, plane_cells
 
 VARIANCE = np.full(2, 0.02)
 
@@ -73,3 +73,14 @@ def test_plain_scipy_loop(benchmark: Any) -> None:
     e_step, f, last = problem(20, 1000)
     q = last.minima[:, 0, :2]
     benchmark.pedantic(plain_step, (e_step.nodes, e_step.cells.boundary, f, q), rounds=2)
+
+
+@pytest.mark.parametrize("side", [24, 48, 72])
+def test_plane_e_and_m_step_over_cells(benchmark: Any, side: int) -> None:
+    """Two latents, at 500 nodes and side² cells: f bends with both latents."""
+    e_step = PlaneEStep(_nodes(500), plane_cells(side, side))
+    figure8 = model_of("figure8").decoder
+    f = e_step.cells.average(lambda z: figure8(z[:, 0] + 0.3 * z[:, 1] ** 2))
+    e_step(f, VARIANCE)
+    last = e_step(f, VARIANCE)
+    benchmark(e_step, f, VARIANCE, last.minima)

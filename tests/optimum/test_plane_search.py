@@ -24,6 +24,7 @@ from theorycheck.optimum import (
 from theorycheck.optimum._nodes import data_nodes
 from theorycheck.optimum._plane_e_step import PlaneEStep
 from theorycheck.optimum._plane_starts import best_plane, padded, polar, transport_map
+from theorycheck.progress import NO_PROGRESS
 from theorycheck.quadrature._plane_cells import PlaneCells, plane_cells
 from theorycheck.results import ResultCache
 
@@ -75,7 +76,10 @@ def test_the_cache_spares_the_second_search(
     small = replace(PLANE, starts=1, rounds=0, most=4, elbo=None)
     settings = SearchSettings(effort=small, latents=2)
     execution = Execution(cache=ResultCache(tmp_path))
+    told: list[str] = []
+    monkeypatch.setattr(type(NO_PROGRESS), "say", lambda _, text: told.append(text))
     first = find_optimum(cheap, settings, execution=execution)
+    assert sum("takes some" in line and "Ctrl-C ends it" in line for line in told) == 1
     monkeypatch.setattr("theorycheck.optimum._global_search._search", None)
     second = find_optimum(cheap, settings, execution=execution)
     assert second.excess == first.excess

@@ -141,8 +141,12 @@ def _(result: Decomposition) -> xr.Dataset:
 
 @to_xarray.register(PredictedOptimum)
 def _(result: PredictedOptimum) -> xr.Dataset:
+    # One axis of latents, or two: the second goes fastest in f.
+    names = ("z",) if result.latents == 1 else ("z1", "z2")
+    axes = {name: axis.z for name, axis in zip(names, result.axes, strict=True)}
+    values = result.f.reshape(*(axis.count for axis in result.axes), -1)
     variables: dict[str, _Variable] = {
-        "f": (("z", "dimension"), result.f, "", "the decoder found; straight lines between"),
+        "f": ((*names, "dimension"), values, "", "the decoder found; straight lines between"),
         "start_kind": (("start",), [s.kind for s in result.starts], "", "what a start began from"),
         "start_excess": (
             ("start",),
@@ -179,7 +183,7 @@ def _(result: PredictedOptimum) -> xr.Dataset:
     }
     for name, meaning in (("excess", "J"), ("mleo", "MLEO"), ("pmo", "PMO")):
         variables |= _estimate(name, meaning, getattr(result, name))
-    data = _dataset("the best decoder that a search found", variables, {"z": result.cells.z})
+    data = _dataset("the best decoder that a search found", variables, axes)
     return data.assign_attrs(
         data=result.data.name,
         noise_variance=result.model.noise_variance.tolist(),

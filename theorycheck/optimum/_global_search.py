@@ -171,7 +171,7 @@ def _search(
     name = f"optimum of {data.model.name}"
     model = decoder_on_cells(cells, ascent.f, ascent.noise_variance, name)
     # Its price is about that of the ground truth's, which every verb that searches tells.
-    quiet = wordless(progress)
+    quiet = wordless(progress) if settings.latents == 1 else progress
     evaluation = settings.objective.evaluate(
         model, data, tolerance=effort.tolerance, progress=quiet
     )

@@ -6,12 +6,13 @@ Every piece is looked up in the state first, so that a resumed search goes on wh
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 
 from theorycheck.arrays import Array
 from theorycheck.inference import ExactModel
@@ -52,6 +53,9 @@ _PROMISING = 0.004
 _DENSER = 8
 #: Which of the starts with two latents, counted from the first decoder, is the transport map.
 _TRANSPORT = 3
+#: E-steps of an annealing and its ascent, nodes times cells of the last level over those of the
+#: middle one, and how many E-steps take as long as one that looks at the table: seen on figure8.
+_TYPICAL, _FINER, _LOOKED = 60, 4.0, 3.0
 
 #: A name, and the function and arguments whose outcome belongs to it.
 _Work = tuple[str, Callable[..., Outcome], tuple[Any, ...]]
@@ -113,10 +117,34 @@ class Search:
 
     def run(self, given: Sequence[GenerativeModel]) -> Found:
         """Go through all stages but the last ascent."""
+        if self.settings.latents == 2:
+            self._say_price(len(given))
         starts = self.starts(given)
         refined = self.refine(starts, given)
         best, hops = self.hop(min(refined.values(), key=lambda outcome: outcome.value))
         return Found(starts, refined, hops, best)
+
+    def _say_price(self, given: int) -> None:
+        """Say beforehand how long it takes, by the time of one E-step on coarse cells."""
+        effort, nodes = self.effort, self.coarse[0]
+        cells = plain_cells(effort.coarse_cells, self.settings.latents)
+        e_step = make_e_step(nodes, cells, self.settings.objective)
+        f = cells.average(self.first.decoder)
+        e_step(f, self.settings.variance)
+        e_step.look_again()
+        began = time.perf_counter()
+        e_step(f, self.settings.variance)
+        each = (time.perf_counter() - began) / len(nodes.x)
+        ascents = effort.starts + effort.rounds * (effort.hops + 2)
+        refined = 2 * (given + 1) + effort.refined
+        steps = _TYPICAL * (ascents * len(nodes.x) + refined * len(self.middle.x))
+        jobs = effective_n_jobs(self.execution.jobs)
+        seconds = each * (steps / jobs + _FINER * effort.most * len(self.middle.x)) / _LOOKED
+        self.execution.progress.say(
+            f"The search over decoders of two latents takes some {max(seconds / 60.0, 0.1):.1f} "
+            f"minutes on {jobs} process{'es' * (jobs > 1)}, its exact evaluation not counted. "
+            "Ctrl-C ends it."
+        )
 
     def starts(self, given: Sequence[GenerativeModel]) -> list[Outcome]:
         """Ascend from the first decoder, the given ones, and random starts, in this order."""
