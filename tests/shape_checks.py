@@ -28,7 +28,7 @@ from jaxtyping import AbstractArray, jaxtyped
 HOUSE = Path(__file__).resolve().parent.parent
 _OF_THE_ENGINE = (
     *("models", "quadrature", "inference", "inference.ball", "objectives", "rearrangements"),
-    *("optimum", "theorems", "evaluation", "dataset", "cohorts", "advise", "report"),
+    *("optimum", "theorems", "downstream", "evaluation", "dataset", "cohorts", "advise", "report"),
 )
 #: Rooms whose public functions have shapes in their types. Folders in them are rooms of their own,
 #: which holds the kernels back.
