@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theorycheck.arrays import Array, Points
+from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate, Kind
 from theorycheck.inference import (
@@ -277,10 +277,22 @@ def _own_posterior(engine: ExactModel, rule: GridRule | DrawRule, progress: Prog
     return _Posterior(own_posterior_information(marginals, rule.x, weights, off, progress), joint)
 
 
-def off_place(q: GaussianQ, mass: Array) -> float:
+def off_place(q: GaussianQ, mass: PerPoint) -> float:
     """Bound, on average, what it does to an entropy or a KL that q is not exactly at its minimum.
 
     Near it −ELBO rises by ½ d² where q moves by d scales; entropies and KLs move by d or so.
+
+    Parameters
+    ----------
+    q : GaussianQ
+        The best q at some nodes x.
+    mass : ndarray, shape (n,)
+        Weights of the nodes.
+
+    Returns
+    -------
+    float
+        Nats.
     """
     with np.errstate(invalid="ignore"):
         each = np.where(q.gap < _LOST, 3.0 * np.sqrt(2.0 * q.gap), LARGEST_KL)
