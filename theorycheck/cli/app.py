@@ -76,8 +76,9 @@ def _show_version(wanted: bool) -> None:
     invoke_without_command=True,
     help="Check theory about variational autoencoders (VAEs) by exact computation.\n\n"
     "For a decoder of one latent, and in part of two or three, quadrature gives log p(x), the "
-    "posteriors and the best Gaussian q(z|x), and a search the decoder that the ELBO prefers to all "
-    "others found. Trained networks are compared with that. Every number comes with an error radius; "
+    "posteriors and the best Gaussian q(z|x), and a search the decoder that the ELBO prefers to "
+    "all others found. Trained networks are compared with that. Every number comes with an error "
+    "radius; "
     "a verdict is holds, fails or inconclusive.\n\n" + MODELS,
     epilog=AS_IS + "Example:\n  theorycheck decompose circle --eta 0.1",
 )
