@@ -4,7 +4,8 @@
 (random tanh networks of two hidden layers), and for a formula of three latents, D = 3; names of
 cases as arguments leave the others out.
 Importance sampling draws from the optimal q made 1.5 times wider, which a user would have to find
-first; the dense grid is a square one around the prior, for two latents. Everything runs in one process.
+first; the dense grid is a square one around the prior, for two latents. Everything runs in one
+process.
 """
 
 from __future__ import annotations

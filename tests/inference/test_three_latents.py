@@ -17,6 +17,7 @@ from theorycheck.inference import (
     LinearGaussianModel,
     MeanFieldBoxes,
     density_kind,
+    log_density_on_boxes,
     posterior_on_boxes,
 )
 from theorycheck.inference import _mean_field_boxes as engine
@@ -144,11 +145,9 @@ def test_a_curved_decoder_against_a_plain_sum_and_turned() -> None:
 
 def test_boxes_that_are_too_few_say_so() -> None:
     """A budget that is spent leaves radii that hold the error."""
-    found, known, w = linear(3)
+    w = linear(3)[2]
     few = latent_boxes(lambda z: 2.0 * z @ w.T, np.full(3, 0.25), latents=3, max_boxes=4100,
         held=False, negligible=1e-15, resolution=1e-9)  # fmt: skip
-    from theorycheck.inference import log_density_on_boxes
-
     truth = ExactLinearGaussian(LinearGaussianModel(2.0 * w, 0.0625))
     x = truth.model.sample(6, 0)[1]
     p = log_density_on_boxes(few, x)

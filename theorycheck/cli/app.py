@@ -79,8 +79,9 @@ def _show_version(wanted: bool) -> None:
     invoke_without_command=True,
     help="Check theory about variational autoencoders (VAEs) by exact computation.\n\n"
     "For a decoder of one latent, and in part of two or three, quadrature gives log p(x), the "
-    "posteriors and the best Gaussian q(z|x), and a search the decoder that the ELBO prefers to all "
-    "others found. Trained networks are compared with that. Every number comes with an error radius; "
+    "posteriors and the best Gaussian q(z|x), and a search the decoder that the ELBO prefers to "
+    "all others found. Trained networks are compared with that. Every number comes with an error "
+    "radius; "
     "a verdict is holds, fails or inconclusive.\n\n" + MODELS,
     epilog=AS_IS + "Example:\n  theorycheck decompose circle --eta 0.1",
 )
@@ -242,8 +243,8 @@ _add(
     "J, MLEO and PMO with the best Gaussian q for every x, how far J is above that of the "
     "predicted optimum (what a search over all decoders finds), and how many nats the network's "
     "own encoder loses against the best q.\n\nWhere no ground truth is known, --sample is a table "
-    "of x, and MODEL may have two or three latents: the output has log p(x) of the table by "
-    "quadrature, what a Gaussian q and the encoder lose of it, how each latent is used, and how far off "
+    "of x, and MODEL may have two or three latents: the output has log p(x) of the table, "
+    "what a Gaussian q and the encoder lose of it, how each latent is used, and how far off "
     f"importance draws are. It needs PyTorch.\n\n{TERMS}\n\n{MODELS}",
     "run/checkpoint.pt --data figure8",
     "mine.py:decoder --encoder mine.py:encoder --data circle --json",

@@ -111,7 +111,8 @@ class Averaging:
     def _size(self) -> int:
         if self.size is not None:
             return self.size
-        return _SIZE if _on_boxes_of_x(self.model) else _SIZE_OF_THREE
+        quick = _on_boxes_of_x(self.model) and _on_boxes_of_x(self.data)
+        return _SIZE if quick else _SIZE_OF_THREE
 
     def run(self, draws: DataSample | None, truth_known: bool) -> Averaged:
         """Average by the rule that is the best here; over a table where one is given.

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from theorycheck.arrays import PerDimension, PerPoint, Points
-from theorycheck.inference import DrawRule, ExactModel, data_rule, exact_model
+from theorycheck.inference import DrawRule, ExactModel, MeanFieldBoxes, data_rule, exact_model
 from theorycheck.models import DescribedModel
 from theorycheck.quadrature import LatentPanels
+
+#: Draws of a repetition where p(x) is that of three latents, of which an x takes some 25 ms.
+_OF_THREE = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +92,8 @@ def data_nodes(
     source = exact_model(data)
     variance = source.model.noise_variance
     size = 1024 if most is None else most
+    if isinstance(source, MeanFieldBoxes) and source.model.latent_dim > 2:
+        size = min(size, _OF_THREE)
     rule = data_rule(source, step=step, shift=shift, size=size, repeats=4, seed=seed)
     if isinstance(rule, DrawRule):
         return DataNodes(rule.x, rule.mass, source.log_density(rule.x).value, variance, step)

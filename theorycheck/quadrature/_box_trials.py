@@ -209,7 +209,7 @@ def placed(lower: Array, upper: Array, unit: Array) -> Array:
 
 
 def _log_masses(lower: Array, upper: Array) -> Array:
-    total = log_mass(lower[:, 0], upper[:, 0])
+    total: Array = log_mass(lower[:, 0], upper[:, 0])
     for axis in range(1, lower.shape[1]):
         total = total + log_mass(lower[:, axis], upper[:, axis])
     return total

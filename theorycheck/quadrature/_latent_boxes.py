@@ -31,7 +31,7 @@ from theorycheck.quadrature._box_trials import (
     unit_log_weights,
     unit_nodes,
 )
-from theorycheck.quadrature.kernels import BOX_RULE, Balls
+from theorycheck.quadrature.kernels import Balls
 
 #: |latent| up to which boxes go; the prior mass beyond is 7e-33.
 BOX_REACH = 12.0
@@ -106,7 +106,7 @@ class LatentBoxes:
     @property
     def each(self) -> int:
         """Return the number of nodes of a box, N."""
-        return int(BOX_RULE**self.latent_dim)
+        return len(unit_nodes(self.latent_dim))
 
     @cached_property
     def latents(self) -> Float64[Array, "nodes K"]:
