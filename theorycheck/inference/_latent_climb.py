@@ -77,8 +77,8 @@ def climbed(
 def widths(means: Means, z: Float64[Array, "m K"]) -> Float64[Array, "m K K"]:
     """Return Cholesky factors of (J'J/σ² + I)⁻¹, the covariance of a Gaussian posterior there."""
     covariance = np.linalg.inv(_precision(slopes(means, z)))
-    result: Array = np.linalg.cholesky(0.5 * (covariance + covariance.transpose(0, 2, 1)))
-    return result
+    factor = np.linalg.cholesky(0.5 * (covariance + covariance.transpose(0, 2, 1)))
+    return np.asarray(factor, dtype=np.float64)
 
 
 def slopes(means: Means, z: Float64[Array, "m K"]) -> Float64[Array, "m D K"]:

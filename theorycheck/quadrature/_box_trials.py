@@ -193,7 +193,8 @@ def unit_nodes(latents: int) -> Array:
 def unit_log_weights(latents: int) -> Array:
     """Return the logs of their weights."""
     _, weights = gauss_legendre(BOX_RULE)
-    return np.log(np.array([math.prod(one) for one in product(weights, repeat=latents)]))
+    found: Array = np.log(np.array([math.prod(one) for one in product(weights, repeat=latents)]))
+    return found
 
 
 @cache

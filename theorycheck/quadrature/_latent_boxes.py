@@ -101,7 +101,7 @@ class LatentBoxes:
     @property
     def latent_dim(self) -> int:
         """Return the number of latents K."""
-        return self.lower.shape[1]
+        return int(self.lower.shape[1])
 
     @property
     def each(self) -> int:
