@@ -137,6 +137,7 @@ def _record(
     )
 
 
+@pytest.mark.slow
 def test_a_rotation_of_a_nonlinear_decoder(evidence: Callable[[Evidence], Evidence]) -> None:
     model = _model(rotation(-math.pi / 4.0), "g after a rotation")
     found: Disentanglement = disentangle(model, angles=_ANGLES, max_nodes=_NODES)
@@ -162,6 +163,7 @@ def test_a_rotation_of_a_nonlinear_decoder(evidence: Callable[[Evidence], Eviden
     assert recorded.verdict is claim_verdict(Verdict.HOLDS)
 
 
+@pytest.mark.slow
 def test_a_twist_beyond_rotations(evidence: Callable[[Evidence], Evidence]) -> None:
     model = _model(twist(_TWIST), "g after a twist")
     data = SameData(model, max_nodes=_NODES, size=128, repeats=16, seed=0)

@@ -351,6 +351,7 @@ def _excess_of_ring(data: GenerativeModel, ring: GenerativeModel) -> Estimate:
     return Estimate(value, change + float(best.gap.max()) + 1e3 * grid.missing_mass)
 
 
+@pytest.mark.slow
 def test_two_latents_on_circle(
     predicted_optimum: Callable[[str], PredictedOptimum],
     evidence: Callable[[Evidence], Evidence],
