@@ -25,6 +25,8 @@ DIFFERENT = {
     "--latents",
     # Several of them in labels, one where networks are trained.
     "--family", "--gamma",
+    # Put into defences, or measured beside the optima.
+    "--learned",
     # Of a curve over σ², which other options ask for, and of J along angles.
     "--figure",
 }  # fmt: skip

@@ -73,7 +73,7 @@ def plain_sum(x: Array, sigma: float, step: float = 0.2) -> Array:
     return total + 3.0 * (math.log(step) - math.log(2.0 * math.pi) - math.log(sigma))
 
 
-@pytest.mark.parametrize("data_dim", [2, 3, 64])
+@pytest.mark.parametrize("data_dim", [2, 3, pytest.param(64, marks=pytest.mark.slow)])
 def test_linear_decoders_in_closed_form(data_dim: int) -> None:
     found, known, _ = linear(data_dim)
     assert found.by_boxes
@@ -192,6 +192,7 @@ def test_steep_decoders_are_left_to_sobol_points() -> None:
     assert table.given.negative_elbo.kind is Kind.ESTIMATED
 
 
+@pytest.mark.slow
 def test_kinks_are_in_the_radius(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "MOST_BOXES", 5_000)
 

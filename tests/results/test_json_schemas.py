@@ -66,6 +66,7 @@ RUNS = [
     ("judge", *NETWORK, "--tolerance", "1e-2", "--search", "none"),
     ("judge", *WAVE, "--sample", "x.csv", "--draws", "10"),
     ("train", *WAVE, "--method", "vae", *TRAIN, "--search", "none"),
+    ("train", *WAVE, "--method", "vae", *TRAIN, "--search", "none", "--network-latents", "2"),
     ("train", *WAVE, "--method", "iwae", "--samples", "2", *TRAIN),
     ("report", *WAVE, "-o", "out", "--tolerance", "1e-2", "--search", "none"),
     ("dataset", "circle", "-o", "data", "--size", "4"),
