@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from numpy.typing import ArrayLike
 
-from theorycheck.arrays import Array, PerDimension, Points
+from theorycheck.arrays import Array, Integers, PerDimension, Points
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Estimate
 from theorycheck.inference._boxed_marginal import by_products, log_density_on_boxes
@@ -37,6 +37,8 @@ class BoxWeights(NamedTuple):
     ----------
     rows : slice
         Which x.
+    boxes : ndarray of int, shape (b,)
+        Numbers of the boxes that matter.
     nodes : ndarray, shape (M, K)
         Latents of the nodes that matter, box after box.
     log_weight : ndarray, shape (M,)
@@ -50,6 +52,7 @@ class BoxWeights(NamedTuple):
     """
 
     rows: slice
+    boxes: Int64[Integers, " b"]
     nodes: Float64[Array, "M K"]
     log_weight: Float64[Array, " M"]
     weight: Float64[Array, "m M"]
@@ -95,7 +98,7 @@ def box_weights(boxes: LatentBoxes, x: Points, out: float = _OUT) -> Iterator[Bo
             prior = -0.5 * (z**2).sum(axis=1) - 0.5 * dim * math.log(2.0 * math.pi)
             joint = exponent + prior + boxes.peak_log_density
             rows = slice(start + begin, start + begin + len(weight))
-            yield BoxWeights(rows, z, log_weight, weight, joint, f)
+            yield BoxWeights(rows, near.astype(np.int64), z, log_weight, weight, joint, f)
 
 
 def _squares(x: Array, f: Array) -> Array:

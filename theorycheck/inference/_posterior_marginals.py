@@ -180,7 +180,7 @@ class MarginalsOnBoxes:
         # Neighbours share the boxes that can matter to them.
         order = np.lexsort(np.floor(x / (4.0 * self._boxes.sigma)).T)
         for part in box_weights(self._boxes, np.ascontiguousarray(x[order]), _OUT):
-            near = np.flatnonzero(part.nodes)[:: BOX_RULE**2] // BOX_RULE**2
+            near = part.boxes
             kept = self._kept[near]
             mass = part.weight.reshape(len(part.weight), near.size, BOX_RULE, BOX_RULE)[:, kept]
             inside = mass.sum(axis=(1, 2, 3))
@@ -193,7 +193,8 @@ class MarginalsOnBoxes:
                 chosen.append(rows)
                 density.append(values)
             if len(self.axes) > 2:
-                nodes = np.flatnonzero(part.nodes).reshape(-1, BOX_RULE**2)[kept].ravel()
+                each = np.arange(BOX_RULE**2)
+                nodes = (near[kept][:, None] * BOX_RULE**2 + each).ravel()
                 chosen.append(nodes)
                 density.append(mass.reshape(len(mass), -1) / self.axes[2].weight[nodes])
             yield MarginalChunk(order[part.rows], tuple(chosen), tuple(density), 1.0 - inside)
