@@ -47,10 +47,16 @@ _SHORT = {
     "C15": "Spiral Dots: the ELBO over-estimates σ² (0.014 and 0.020 against 0.01)",
     "C16": "some objective with a mean-field q estimates σ² without this bias",
     "C17": "the ELBO can prefer an entangled representation with the same p(x)",
+    "C18": "with more latents the ELBO is larger, a latent says less, posteriors are simpler",
+    "C19": "manifold defences fail with the σ² and K that the ELBO selects",
     "C20": "Discrete Semi-Circle: VAE and LIN with labels collapse, IWAE learns both classes",
     "C21": "Continuous Semi-Circle: a Gaussian q of the label causes collapse even in IWAE",
     "C22": "three public tables: γ trades p(x) for p(x given y); IWAE no better than the VAE",
+    "C23": "rows say of themselves whether they are Figure-8-like or Clusters-like",
+    "C24": "the four guidelines, as advice computed from a table",
 }
+#: The line that counts the verdicts.
+_TOTAL = re.compile(r"^\d+ [a-z ]+(, \d+ [a-z ]+)*\.$")
 _START = "<!-- claims: this table is made by `make claims` -->"
 _END = "<!-- end of claims -->"
 
@@ -109,7 +115,7 @@ def updated_page(old: str, rows: list[dict[str, Any]]) -> str:
             lines = [fresh if _is_row(line, row["id"]) else line for line in lines]
     counts = Counter(re.findall(r"\| \*\*([^*]+)\*\* \|$", "\n".join(lines), re.MULTILINE))
     total = ", ".join(f"{n} {verdict}" for verdict, n in counts.items()) + "."
-    lines = [total if line.endswith("not yet checked.") else line for line in lines]
+    lines = [total if _TOTAL.match(line) else line for line in lines]
     return "\n\n".join(["\n".join(lines), *(kept[number] for number in sorted(kept))]) + "\n"
 
 
@@ -128,7 +134,7 @@ def updated_readme(readme: str, rows: list[dict[str, Any]], page_text: str) -> s
             known = [(i, re.match(r"\| (C\d\d) ", line)) for i, line in enumerate(lines)]
             before = [i for i, found in known if found and found[1] < row["id"]]
             lines.insert(before[-1] + 1 if before else 2, fresh)
-    total = next(line for line in page_text.split("\n") if line.endswith("not yet checked."))
+    total = next(line for line in page_text.split("\n") if _TOTAL.match(line))
     last = re.sub(r"\([^()]*\)\.$", f"({total.rstrip('.')}).", lines[-1])
     text = "\n".join([*lines[:-1], last])
     return f"{head}{_START}\n\n{text}\n\n{_END}{tail}"
