@@ -51,8 +51,9 @@ def _logarithm(function: Callable[..., Any]) -> float:
 def _missing_share(function: Callable[..., Any]) -> float:
     """Mass without nodes may be anywhere; beyond a table, only where the outermost boxes are."""
     boxes = SimpleNamespace(
-        missing_mass=1e-6, unresolved_mass=1e-45, peak_log_density=1.5, flat_beyond=False
-    )
+        missing_mass=1e-6, unresolved_mass=1e-45, peak_log_density=1.5, flat_beyond=False,
+        latent_dim=2,
+    )  # fmt: skip
     flat = SimpleNamespace(**{**vars(boxes), "flat_beyond": True})
     expected = 1e-45 * math.exp(91.5) + marginal.BEYOND_OF_OUTERMOST
     return max(

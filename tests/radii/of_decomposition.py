@@ -97,9 +97,15 @@ def _negative_elbo(function: Callable[..., Any]) -> float:
 
 
 def _resolved(function: Callable[..., Any]) -> float:
-    """A −ELBO of radius 0.123 says nothing, one of 0.003 does."""
-    sharp = SimpleNamespace(negative_elbo=Estimate(1.0, 0.003))
-    return float(function(_parts()) or not function(sharp))
+    """A −ELBO of radius 0.123 says nothing, one of 0.003 does; of draws the PMO's radius counts."""
+    vague, sharp = Estimate(1.0, 0.123), Estimate(1.0, 0.003)
+    drawn = Estimate(1.0, 0.123, Kind.STATISTICAL)
+
+    def told(elbo: Estimate, pmo: Estimate) -> bool:
+        return bool(function(SimpleNamespace(negative_elbo=elbo, pmo=pmo, given=None)))
+
+    right = told(sharp, vague) and told(drawn, sharp)
+    return float(not right or told(vague, sharp) or told(drawn, vague))
 
 
 def _handed_on(function: Callable[..., Any]) -> float:
@@ -217,8 +223,13 @@ DECOMPOSITION: Table = {
         "Estimate(self.entropy.value, 0.0) +",
     ),
     "resolved whatever the radius": (
-        _resolved, getter(Decomposition, "resolved"), "self.negative_elbo.error < UNRESOLVED",
-        "True",
+        _resolved, getter(Decomposition, "resolved"), ".error < UNRESOLVED", " is not None",
+    ),
+    "resolved by the entropy of draws": (
+        _resolved, getter(Decomposition, "resolved"), "self.pmo if sampled else self", "self",
+    ),
+    "resolved by the PMO of a grid": (
+        _resolved, getter(Decomposition, "resolved"), "self.pmo if sampled else", "self.pmo or",
     ),
     "PMO handed on without radius": (
         _handed_on, decomposition.decompose, "averages.pmo_error", "0.0",

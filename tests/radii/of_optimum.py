@@ -80,7 +80,7 @@ def _contraction(function: Callable[..., Any]) -> float:
 
     found = SimpleNamespace(data=None, cells=None, model=PLANE, f=0.0)
     share = rewired(
-        function, ascend=ascend, EStep=lambda *_: None, data_nodes=lambda *_, **__: None
+        function, ascend=ascend, make_e_step=lambda *_: None, data_nodes=lambda *_, **__: None
     )(found)  # fmt: skip
     return max(abs(share - 0.3) - 1e-9, 0.0, abs(f_seen[1] - 1.0))
 
