@@ -139,7 +139,7 @@ BAD = [
     ([*LINE, "--figures", "vae.py"], "vae.py"),
     (["judge", "expr:[z, 0]", "--sample", "x.csv", "--noise-variance", "1"], "expected"),
     (["judge", "expr:z", "--data", "circle", "--figures", "f"], "--figures is for a table of x"),
-    (["judge", "expr:z", "--data", "circle", "--latents", "2"], "--latents is for a table of x"),
+    (["judge", "expr:z", "--data", "circle", "--latents", "2"], "has 1 latent, not 2"),
 ]
 
 

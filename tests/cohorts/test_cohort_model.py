@@ -67,7 +67,9 @@ def test_one_latent_in_nineteen_dimensions() -> None:
     _, x = linear.model.sample(20, 2)
     found = linear.model.densities(x)
     joint = linear.log_given(x) + np.log(PRIOR)[:, None]
-    assert (np.abs(found.log_joint - joint) <= found.joint_error).all()
+    # scipy's logarithm has a rounding of its own.
+    rounding = 1e-13 * np.abs(joint)
+    assert (np.abs(found.log_joint - joint) <= found.joint_error + rounding).all()
     assert found.joint_error.max() < 1e-8
 
 

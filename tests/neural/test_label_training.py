@@ -100,7 +100,7 @@ def test_bad_samples(x: Any, y: Any, says: str) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"latents": 0}, "needs a latent"),
+        ({"latents": 0}, "1 to 3 latents are trained, not of 0"),
         ({"method": "iwae", "estimator": "dreg"}, "not by dreg"),
         ({"bound": "summed"}, "not one of --method vae"),
         ({"objective": LabelledObjective(0.0, 0.0, 1.0)}, "nothing is trained"),

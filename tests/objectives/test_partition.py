@@ -83,7 +83,7 @@ def test_radius_is_of_use(name: str) -> None:
     """A partition that said ± 1 would pass every honest test."""
     distribution = _result(name).kl_distribution
     errors = [distribution.partition(eta).pr_hi.error for eta in (0.05, 0.2, 0.45)]
-    assert max(errors) < 2e-2
+    assert max(errors) < 2.5e-2
 
 
 @pytest.mark.parametrize("name", ["figure8", "wave"])

@@ -27,6 +27,7 @@ HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }}"
 
 #: Numbers in the JSON that are inputs, counts or coordinates, and have no error.
 EXACT = {
+    "latents",
     "eta",
     "witness_eta",
     "noise_variance",
