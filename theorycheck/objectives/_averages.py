@@ -22,11 +22,9 @@ from theorycheck.quadrature import (
     integrate_boxes,
 )
 
-#: Edge of the first boxes, in σ of the data. All are split at least once; edges of 2σ took two to
-#: four times as many nodes x at a tolerance of 1e-3, and 1.3 to 3 times as many at 1e-6.
-_BOX = 4.0
-#: Nodes x of boxes for a room of σ^D, D = 1 and 2, about: on the benchmarks and three formulas in
-#: the plane 5 to 13 were taken at 1e-3, 7 to 106 at 1e-6.
+#: Edge of the first boxes, in σ of the data.
+_BOX = 2.0
+#: Nodes x of boxes for a room of σ^D, D = 1 and 2, each box split once.
 _NODES_OF_VOLUME = {1: 9.0, 2: 45.0}
 #: Mass of p(x) on boxes that are not looked at; times LARGEST_KL it enters the error radius.
 _IGNORED_MASS = 1e-10
@@ -288,7 +286,7 @@ def averages_on_sample(
 
 
 def _first_boxes(grid: TrapezoidGrid, sigma: Array) -> tuple[Array, Array]:
-    """Cover p(x) with boxes of edge _BOX, leaving out the lightest."""
+    """Cover p(x) with boxes 2σ wide, leaving out the lightest."""
     size = _BOX * sigma
     index = np.floor(grid.x / size).astype(np.int64)
     boxes, owner = np.unique(index, axis=0, return_inverse=True)
