@@ -126,7 +126,7 @@ def optimum(
             f"--objective iwae is searched under one --steepness at a time, not {len(bounds)}"
         )
     checked_search(effort, seed, jobs)
-    _check_search_latents(search_latents, count, bounds)
+    _check_search_latents(search_latents, objective, bounds)
     if output is not None:
         checked_output(output)
     from theorycheck.cli.render import print_json, stdout_kept_for_result
@@ -212,10 +212,10 @@ def entry_of(result: PredictedOptimum) -> dict[str, object]:
     return entry
 
 
-def _check_search_latents(latents: int, samples: int, bounds: list[float]) -> None:
+def _check_search_latents(latents: int, objective: str, bounds: list[float]) -> None:
     if latents not in (1, 2):
         raise SettingError(f"--search-latents must be 1 or 2, not {latents}")
-    if latents == 2 and samples > 1:
+    if latents == 2 and objective != "elbo":
         raise SettingError("--search-latents 2 is for --objective elbo")
     if latents == 2 and any(math.isfinite(bound) for bound in bounds):
         raise SettingError("--steepness is a bound on decoders of one latent: --search-latents 1")

@@ -97,7 +97,7 @@ def checked_optima(
         If an optimum is one over decoders of fewer latents: those with more may be better.
     """
     for name, optimum in predicted.items():
-        fewer = optimum.model.latent_dim
+        fewer = optimum.decomposition.model.latent_dim
         if fewer < latents:
             raise SettingError(
                 f"the {name} optimum is one over decoders of {fewer} "
