@@ -1,7 +1,7 @@
 """C18: with more latents the ELBO is larger, a latent says less of x, and posteriors are simpler.
 
 Setting: the data of figure8 and of clusters, D = 2, σ² held at the truth's; the decoders of K = 1
-and of K = 2 latents that minimise −ELBO over all f, by the quick search, seed 0. Beside them the
+and of K = 2 latents that minimise −ELBO over all f, by the quick search, seed 0 (--thorough: it takes tens of minutes). Beside them the
 optima with σ² fitted along with f (--thorough, and then also the data of a curve in five
 dimensions, x = (cos 2z, sin 2z, z, z²/2, z/2), σ² = 0.05, of which D > 3 is asked).
 Statement: section 5.1 of the paper: the ELBO favours models with more latents than the data need,
@@ -116,6 +116,7 @@ def _record(
     return recorded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["figure8", "clusters"])
 def test_two_latents_in_place_of_one(
     name: str, jobs: int, evidence: Callable[[Evidence], Evidence]
