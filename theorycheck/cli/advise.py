@@ -152,7 +152,7 @@ def _write(found: Advice, folder: Path) -> None:
 
     import numpy as np
 
-    from theorycheck.files import replace_files
+    from theorycheck.cli.result_files import write_folder
     from theorycheck.json_values import jsonable
     from theorycheck.report import advice_page
 
@@ -160,24 +160,21 @@ def _write(found: Advice, folder: Path) -> None:
     stream = io.StringIO()
     np.savetxt(stream, found.x, delimiter=",")
     text = json.dumps(jsonable(found.to_dict()), indent=1, ensure_ascii=False, allow_nan=False)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_files(
-            {
-                folder / "advice.html": advice_page(found).encode(),
-                folder / "advice.json": (text + "\n").encode(),
-                folder / "elbo.csv": _curve(pair.elbo),
-                folder / "exact_likelihood.csv": _curve(pair.exact_likelihood),
-                folder / "standardised.csv": stream.getvalue().encode(),
-            }
-        )
-    except OSError as error:
-        raise SettingError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    write_folder(
+        folder,
+        {
+            "advice.html": advice_page(found),
+            "advice.json": text + "\n",
+            "elbo.csv": _curve(pair.elbo),
+            "exact_likelihood.csv": _curve(pair.exact_likelihood),
+            "standardised.csv": stream.getvalue(),
+        },
+    )
 
 
-def _curve(fit: TableFit) -> bytes:
+def _curve(fit: TableFit) -> str:
     import numpy as np
 
     stream = io.StringIO()
     np.savetxt(stream, np.column_stack([fit.cells.z, fit.f]), delimiter=",", fmt="%.17g")
-    return stream.getvalue().encode()
+    return stream.getvalue()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -29,9 +29,6 @@ from theorycheck.cli.search_options import (
     checked_search,
 )
 from theorycheck.errors import SettingError
-
-if TYPE_CHECKING:
-    from theorycheck.models import DescribedModel, GenerativeModel
 
 
 def compress(
@@ -96,7 +93,7 @@ def compress(
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
     with stdout_kept_for_result():
         data = options.load_exact(model)
-        others = [_other(options, spec, data) for spec in learned or ()]
+        others = [options.load_other(spec, None, "--learned", data) for spec in learned or ()]
         # Last, because it takes a second that a mistake above need not.
         from theorycheck.downstream import compress as search
         from theorycheck.optimum import SearchSettings
@@ -132,7 +129,3 @@ def _whole(numbers: list[float]) -> list[int]:
     if len(set(numbers)) < len(numbers):
         raise SettingError("--latents: a number is given twice")
     return [int(number) for number in numbers]
-
-
-def _other(options: ModelOptions, spec: str, data: DescribedModel) -> GenerativeModel:
-    return options.load_other(spec, None, "--learned", data)

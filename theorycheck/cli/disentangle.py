@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theorycheck.cli.figure_files import checked_figure, write_figure
 from theorycheck.cli.options import (
     AsJson,
     LatentsOption,
@@ -18,13 +19,12 @@ from theorycheck.cli.options import (
     Vectorize,
     checked_directory,
 )
-from theorycheck.errors import SettingError, nearest
+from theorycheck.errors import SettingError
 from theorycheck.estimate import Verdict
 
 if TYPE_CHECKING:
     from theorycheck.downstream import Disentanglement, Representation
 
-_KINDS = ("svg", "pdf", "png")
 #: The result's two files.
 _JSON, _PICTURE = "disentangle.json", "disentangle.png"
 
@@ -67,11 +67,7 @@ def disentangle(
     if angles < 4:
         raise SettingError(f"--angles: 4 are needed at least, not {angles}")
     if figure is not None:
-        kind = figure.suffix.removeprefix(".")
-        if kind not in _KINDS:
-            raise SettingError(f"--figure: there is no format '{kind}': {nearest(kind, _KINDS)}")
-        if not figure.parent.is_dir():
-            raise SettingError(f"--figure: there is no directory {figure.parent}")
+        checked_figure(figure)
     if output is not None:
         checked_directory(output)
     from theorycheck.cli.render import print_json, stdout_kept_for_result
@@ -97,18 +93,12 @@ def _write(found: Disentanglement, figure: Path | None, output: Path | None) -> 
     """Write the figure and the folder that were asked for."""
     if figure is None and output is None:
         return
-    from theorycheck.cli.options import cannot_write
     from theorycheck.cli.result_files import json_text, write_folder
-    from theorycheck.files import replace_files
     from theorycheck.report import disentanglement_figure, paper_figure
 
     drawn = disentanglement_figure(found)
     if figure is not None:
-        kind = figure.suffix.removeprefix(".")
-        try:
-            replace_files({figure: paper_figure(drawn, kind)})  # type: ignore[arg-type]
-        except OSError as error:
-            raise cannot_write(figure, error) from error
+        write_figure(drawn, figure)
     if output is not None:
         text = json_text("disentangle", found.to_dict())
         write_folder(output, {_JSON: text, _PICTURE: paper_figure(drawn, "png")})

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate, positive
-from theorycheck.inference import ExactModel, described_model
+from theorycheck.inference import ExactModel, described_model, exact_model
 from theorycheck.models import DescribedModel, GenerativeModel
 from theorycheck.objectives import (
     MAX_NODES,
@@ -242,11 +242,12 @@ def compress(
         replace(settings, latents=k, effort=effort_named(effort, settings.objective, k))
         for k in wanted
     ]
+    source = exact_model(data)
     rows = []
     for search in searches:
         optimum = find_optimum(data, search, execution=execution)
-        rows.append(_of_optimum(optimum, data, execution.progress))
-    others = [measured(one, data, progress=execution.progress) for one in given]
+        rows.append(_of_optimum(optimum, source, execution.progress))
+    others = [measured(one, source, progress=execution.progress) for one in given]
     return Compression(
         data=described_model(data).name,
         entropy=rows[0].decomposition.entropy,
@@ -256,9 +257,7 @@ def compress(
     )
 
 
-def _of_optimum(
-    optimum: PredictedOptimum, data: DescribedModel | ExactModel, progress: Progress
-) -> WithLatents:
+def _of_optimum(optimum: PredictedOptimum, data: ExactModel, progress: Progress) -> WithLatents:
     """Measure an optimum; the search has evaluated its J already."""
     information = informativeness(optimum.model, data, progress=progress)
     name = f"{optimum.objective.name} optimum, K = {optimum.latents}"
@@ -297,6 +296,8 @@ def measured(
     ModelError
         If the two differ in D.
     """
-    parts = decompose(model, data, tolerance=tolerance, progress=progress)
-    information = informativeness(model, data, max_nodes=max_nodes, progress=progress)
+    # One engine for both: that of two latents holds f on boxes.
+    engine, source = exact_model(model), exact_model(data)
+    parts = decompose(engine, source, tolerance=tolerance, progress=progress)
+    information = informativeness(engine, source, max_nodes=max_nodes, progress=progress)
     return WithLatents(model.name, parts, information)

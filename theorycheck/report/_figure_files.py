@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from theorycheck.errors import SettingError, nearest
+from theorycheck.files import replace_files
 from theorycheck.report._analysis import ModelAnalysis
 from theorycheck.report._figures import recipes_of
 
@@ -27,6 +28,8 @@ KINDS: tuple[str, ...] = get_args(Kind)
 PAPER_WIDTH: Mapping[int, float] = {1: 3.35, 2: 7.0}
 #: Dots per inch of PNG files, and of heat maps within the others.
 _DPI = 300
+#: The same of PNG files for the screen.
+_SCREEN_DPI = 160
 #: Type is not scaled below this share: 6 points for what has 9 on the screen.
 _SMALLEST_TYPE = 0.67
 #: Nor the height: type that does not shrink needs room.
@@ -111,6 +114,38 @@ def figure_files(kind: str | None, columns: int = 2) -> FigureFiles | None:
     if columns not in PAPER_WIDTH:
         raise SettingError(f"a figure spans 1 or 2 columns, not {columns}")
     return FigureFiles(cast(Kind, kind), cast(Columns, columns))
+
+
+def write_png_figures(figures: Mapping[str, Figure], directory: Path) -> list[Path]:
+    """Write figures for the screen as PNG files, all or none.
+
+    Parameters
+    ----------
+    figures : mapping of str to Figure
+        By the names of their files.
+    directory : Path
+        Made where it is not there.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    SettingError
+        If they cannot be written.
+    """
+    content = {}
+    for name, figure in figures.items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=_SCREEN_DPI)
+        content[directory / name] = buffer.getvalue()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        replace_files(content)
+    except OSError as error:
+        raise SettingError(f"{directory}: cannot be written: {error.strerror or error}") from error
+    return list(content)
 
 
 def paper_figure(figure: Figure, kind: Kind, columns: Columns = 2) -> bytes:

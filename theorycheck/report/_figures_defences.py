@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +20,9 @@ from theorycheck.downstream import (
     defence,
     log_density_quantile,
 )
-from theorycheck.errors import SettingError
-from theorycheck.files import replace_files
+from theorycheck.report._figure_files import write_png_figures
 from theorycheck.report._figure_style import SERIES, headline, new_figure, plain, styled
 
-_DPI = 160
 #: Points each way of a picture of decisions, and σ around the data that it shows.
 _PIXELS, _AROUND = 90, 4.0
 #: Draws that the pictures' limits and thresholds are taken from.
@@ -57,17 +54,7 @@ def write_defence_figures(report: DefenceReport, directory: Path) -> list[Path]:
         "attacked-accuracy.png": attacked_figure(report),
         "decisions.png": decisions_figure(report),
     }
-    content = {}
-    for name, figure in figures.items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=_DPI)
-        content[directory / name] = buffer.getvalue()
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        replace_files(content)
-    except OSError as error:
-        raise SettingError(f"{directory}: cannot be written: {error.strerror or error}") from error
-    return list(content)
+    return write_png_figures(figures, directory)
 
 
 def _defences(report: DefenceReport) -> list[str]:

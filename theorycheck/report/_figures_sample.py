@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from theorycheck.arrays import Array, PerDimension
-from theorycheck.errors import SettingError
 from theorycheck.evaluation import SampleJudged
-from theorycheck.files import replace_files
 from theorycheck.inference import MeanFieldBoxes, posterior_on_boxes
+from theorycheck.report._figure_files import write_png_figures
 from theorycheck.report._figure_style import EXACT, GAUSSIAN, SERIES, new_figure, number, styled
 
 #: x of which posteriors are drawn, and x drawn in the plane at most.
@@ -23,7 +21,6 @@ _WORST, _MOST = 6, 3_000
 _OUTSIDE = (0.05, 0.5)
 #: Cells of a posterior's picture each way.
 _CELLS = 120
-_DPI = 160
 
 
 def write_sample_figures(result: SampleJudged, directory: Path) -> list[Path]:
@@ -48,17 +45,7 @@ def write_sample_figures(result: SampleJudged, directory: Path) -> list[Path]:
     if result.model.latent_dim == 2:
         figures["latent-plane.png"] = latent_plane_figure(result)
         figures["worst-x.png"] = worst_figure(result)
-    content = {}
-    for name, figure in figures.items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=_DPI)
-        content[directory / name] = buffer.getvalue()
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        replace_files(content)
-    except OSError as error:
-        raise SettingError(f"{directory}: cannot be written: {error.strerror or error}") from error
-    return list(content)
+    return write_png_figures(figures, directory)
 
 
 @styled
