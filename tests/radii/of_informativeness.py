@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -107,6 +108,16 @@ def _information(function: Callable[..., Any]) -> float:
         off(of_a_table.error, 1.1e-3 + 1e-12 * (1.0 + plain)),
         off(of_rounding.error, 1e-12 * (1.0 + plain)),
     )
+
+
+def _change(function: Callable[..., Any]) -> float:
+    """Of a line a quarter of the furthest coarser grid, in the plane all of it, of a table none."""
+    line = AggregateWeights(_MASS, _PART, _GRID)
+    in_plane = replace(_GRID, x=np.repeat(_GRID.x, 2, axis=1), spacing=np.ones(2))
+    plane = AggregateWeights(_MASS, _PART, in_plane)
+    coarser = np.array([2.1, 1.6, 2.2])
+    found = [function(weights, coarser, 2.0) for weights in (line, plane, of_table(8))]
+    return off(found, [0.1, 0.4, 0.0])
 
 
 def _bracket(function: Callable[..., Any]) -> float:
@@ -225,6 +236,12 @@ INFORMATIVENESS: Table = {
     ),
     "information: no rounding": (_information, _INFORMATION, _KNOWN, "entropies.error + off"),
     "information: the grid is fine": (_information, _INFORMATION, "known + change", "known"),
+    "information: the grid of another dimension": (
+        _change, AggregateWeights.change, "self.rule.x.shape[1]", "3 - self.rule.x.shape[1]",
+    ),
+    "information: the nearest of the coarser grids": (
+        _change, AggregateWeights.change, "- value).max()", "- value).min()",
+    ),
     "information: all mass seen": (_information, _INFORMATION, " + self.unseen", ""),
     "information: draws known": (_bracket, _INFORMATION, "each=known", "each=0.0"),
     "information: draws from within": (

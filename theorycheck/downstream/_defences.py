@@ -16,7 +16,7 @@ from scipy.special import chdtri
 
 from theorycheck.arrays import Array, Counts, PerPoint, Points
 from theorycheck.downstream._classes import Classifier, log_density_quantile
-from theorycheck.downstream._projection import FARTHEST, REACH, DecoderImage
+from theorycheck.downstream._projection import REACH, DecoderImage, checked_reach
 from theorycheck.errors import SettingError, nearest
 from theorycheck.inference import MeanField, exact_model
 from theorycheck.models import GenerativeModel
@@ -95,10 +95,7 @@ class DefenceSettings:
             raise SettingError(
                 f"the share of false rejections must be between 0 and 1: {self.false_rejections}"
             )
-        if not 0.0 < self.reach <= FARTHEST:
-            raise SettingError(
-                f"the reach of an image must be above 0, at most {FARTHEST:g}: {self.reach}"
-            )
+        checked_reach(self.reach)
 
 
 def undefended(classifier: Classifier) -> Defended:

@@ -24,8 +24,6 @@ from theorycheck.quadrature import STANDARD_ERRORS
 
 #: Step of the nodes in z in the smallest scale, scales beyond the means, and nodes at most.
 _STEP, _REACH, _MOST = 0.35, 8.0, 4_000
-#: Of draws, and of a grid by its dimensions, what share of the change of the coarser rules counts.
-_SHARE = {1: 0.25, 2: 1.0}
 
 
 @dataclass(frozen=True)
@@ -127,11 +125,8 @@ def _of_pair(
         variance = (count - 1) * float(((without - without.mean()) ** 2).mean())
         radius = STANDARD_ERRORS * math.sqrt(variance) + abs(jackknife - value)
         return Estimate(jackknife, radius + known, Kind.STATISTICAL)
-    change = 0.0
-    if weights.rule is not None:
-        alone = np.array([_information(one, step) for one in parts])
-        change = _SHARE[weights.rule.x.shape[1]] * float(np.abs(alone - value).max())
-    return Estimate(max(value, 0.0), known + change + weights.unseen)
+    alone = np.array([_information(one, step) for one in parts])
+    return Estimate(max(value, 0.0), known + weights.change(alone, value) + weights.unseen)
 
 
 def _densities(bells: Array, bins: Array, mass: Array, chosen: Integers | Array) -> Array:

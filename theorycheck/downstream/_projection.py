@@ -88,6 +88,28 @@ class _Parts(NamedTuple):
         )  # fmt: skip
 
 
+def checked_reach(reach: float) -> float:
+    """Return how far an image goes, or say that it cannot.
+
+    Parameters
+    ----------
+    reach : float
+        |z_k| up to which z belongs to it.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    SettingError
+        If it is not above 0 and at most 12.
+    """
+    if not 0.0 < reach <= FARTHEST:
+        raise SettingError(f"the reach of an image must be above 0, at most {FARTHEST:g}: {reach}")
+    return reach
+
+
 class DecoderImage:
     """The image of a decoder of one latent or two: build once, project many x.
 
@@ -107,12 +129,8 @@ class DecoderImage:
     """
 
     def __init__(self, model: GenerativeModel, *, reach: float = REACH) -> None:
-        if not 0.0 < reach <= FARTHEST:
-            raise SettingError(
-                f"the reach of an image must be above 0, at most {FARTHEST:g}: {reach}"
-            )
         self.model = model
-        self.reach = reach
+        self.reach = checked_reach(reach)
         self.pieces = image_pieces(model, reach)
 
     @cached_property

@@ -20,7 +20,7 @@ from theorycheck.inference import (
     posterior_marginals,
 )
 from theorycheck.models import GenerativeModel
-from theorycheck.objectives import FEWEST_REPEATS, AggregateWeights, weighed
+from theorycheck.objectives import FEWEST_REPEATS, LARGEST_KL, AggregateWeights, weighed
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.quadrature import latent_boxes
 
@@ -29,8 +29,6 @@ from theorycheck.quadrature import latent_boxes
 _MOVE, _RESOLUTION, _NEGLIGIBLE = 4.0, 0.1, 1e-8
 #: Nats of J that all rules for E_q together may leave open; the radius holds them.
 _NOT_ASKED_FOR = 1e-8
-#: Nats that KL(x) may be off by at most where the search for q does not say.
-_LARGEST_GAP = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +130,7 @@ class SameData:
         best = ProductQSearch(model, boxes).run(
             self.rule.x, given=near, fresh=True, negligible=negligible
         )
-        known = np.minimum(best.gap, _LARGEST_GAP) + np.minimum(self._evidence.error, _LARGEST_GAP)
+        known = np.minimum(best.gap, LARGEST_KL) + np.minimum(self._evidence.error, LARGEST_KL)
         mass = self.weights.mass
         return AtMap(
             kl=best.negative_elbo + self._evidence.value,

@@ -12,12 +12,10 @@ from jaxtyping import Float64
 from theorycheck.arrays import Array, Points
 from theorycheck.inference._descent import Local
 from theorycheck.inference._product_q import ProductQSearch
-from theorycheck.inference._product_rule import Degrees, with_prior
+from theorycheck.inference._product_rule import local_of_plane
 from theorycheck.models import GenerativeModel, PlaneTable
 from theorycheck.quadrature import LatentBoxes
 from theorycheck.quadrature.kernels import MOMENTS, bilinear_moments_batch, hat_masses_batch
-
-_AT: dict[Degrees, int] = {pair: number for number, pair in enumerate(MOMENTS)}
 
 
 class BilinearQSearch(ProductQSearch):
@@ -63,11 +61,12 @@ class BilinearQSearch(ProductQSearch):
         -------
         Local
         """
-        mean, scale = points[:, :2].copy(), np.exp(points[:, 2:])
-        moments = np.empty((len(x), len(MOMENTS)))
-        scaled = self._f / self.model.sigma[:, None]
-        bilinear_moments_batch(np.ascontiguousarray(x), mean, scale, self._knots, scaled, moments)
-        return with_prior(moments, _AT, mean, scale)
+        x, scaled = np.ascontiguousarray(x), self._f / self.model.sigma[:, None]
+
+        def fill(mean: Array, scale: Array, moments: Array) -> None:
+            bilinear_moments_batch(x, mean, scale, self._knots, scaled, moments)
+
+        return local_of_plane(fill, points)
 
     def expectations(
         self, x: Points, mean: Float64[Array, "n K"], scale: Float64[Array, "n K"]

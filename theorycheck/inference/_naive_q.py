@@ -18,9 +18,9 @@ from jaxtyping import Float64
 from theorycheck.arrays import Array, Integers, PerPoint, Points
 from theorycheck.inference._descent import Local, descend, lowest_apart
 from theorycheck.inference._label_pull import LabelPull
-from theorycheck.inference._product_rule import Degrees, with_prior
+from theorycheck.inference._product_rule import local_of_plane
 from theorycheck.models import ContinuousLabelModel
-from theorycheck.quadrature.kernels import MOMENTS, two_latent_moments_batch
+from theorycheck.quadrature.kernels import two_latent_moments_batch
 
 #: |y|, |z| up to which f is tabled, and the finest and coarsest step of the grid: 2^-k.
 _REACH = 10.0
@@ -34,7 +34,6 @@ _FURTHEST = 3.5
 #: table held at once.
 _STARTS, _MARGIN = 6, 2.5
 _BLOCK = 4_000_000
-_AT: dict[Degrees, int] = {pair: number for number, pair in enumerate(MOMENTS)}
 
 
 class NaiveQ(NamedTuple):
@@ -129,15 +128,14 @@ class NaiveQSearch:
         -------
         Local
         """
-        mean, scale = points[:, :2].copy(), np.exp(points[:, 2:])
-        grid = self._grid
-        widest = np.minimum(scale / a_scale, grid.coarsest * _A_SCALE / a_scale)
-        stride = 2.0 ** np.maximum(np.floor(np.log2(widest / grid.step)), 0.0)
-        moments = np.empty((len(x), len(MOMENTS)))
-        two_latent_moments_batch(
-            np.ascontiguousarray(x), mean, scale, stride, grid.f, -_REACH, grid.step, moments
-        )
-        return with_prior(moments, _AT, mean, scale)
+        x, grid = np.ascontiguousarray(x), self._grid
+
+        def fill(mean: Array, scale: Array, moments: Array) -> None:
+            widest = np.minimum(scale / a_scale, grid.coarsest * _A_SCALE / a_scale)
+            stride = 2.0 ** np.maximum(np.floor(np.log2(widest / grid.step)), 0.0)
+            two_latent_moments_batch(x, mean, scale, stride, grid.f, -_REACH, grid.step, moments)
+
+        return local_of_plane(fill, points)
 
     @cached_property
     def _grid(self) -> _Grid:

@@ -6,7 +6,7 @@ Hermite polynomials in the t_k (docs/theory.md), so that g's own derivatives are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import product
 
@@ -16,9 +16,14 @@ from numpy.polynomial.hermite_e import hermegauss, hermeval
 
 from theorycheck.arrays import Array, PerPoint
 from theorycheck.inference._descent import Local
+from theorycheck.quadrature.kernels import MOMENTS
 
 #: The degrees of the Hermite polynomials of a moment, one for each latent.
 Degrees = tuple[int, ...]
+
+
+#: Which column of the moments that kernels of two latents fill is of which degrees.
+_OF_PLANE: dict[Degrees, int] = {pair: number for number, pair in enumerate(MOMENTS)}
 
 
 def degrees_of_moments(latent_dim: int) -> tuple[Degrees, ...]:
@@ -134,6 +139,30 @@ def with_prior(
     upper = np.triu_indices(2 * dim, 1)
     hessian[:, upper[0], upper[1]] = hessian[:, upper[1], upper[0]]
     return Local(at() + kl_from_prior(mean, scale), gradient, hessian)
+
+
+def local_of_plane(
+    fill: Callable[[Float64[Array, "n 2"], Float64[Array, "n 2"], Float64[Array, "n 13"]], None],
+    points: Float64[Array, "n 4"],
+) -> Local:
+    """Evaluate −ELBO_x of two latents, up to a constant, by a kernel that knows its moments.
+
+    Parameters
+    ----------
+    fill : callable
+        Takes μ and s, each (n, 2), and fills the moments (n, 13) of |x − f|²/2σ² under q.
+    points : ndarray, shape (n, 4)
+        μ, then log s.
+
+    Returns
+    -------
+    Local
+        Derivatives are by (μ_k/s_k …, log s_k …).
+    """
+    mean, scale = points[:, :2].copy(), np.exp(points[:, 2:])
+    moments = np.empty((len(points), len(MOMENTS)))
+    fill(mean, scale, moments)
+    return with_prior(moments, _OF_PLANE, mean, scale)
 
 
 def kl_from_prior(mean: Float64[Array, "n K"], scale: Float64[Array, "n K"]) -> PerPoint:

@@ -46,6 +46,7 @@ from ._network_readers import SavedNetworks as SavedNetworks
 from ._network_readers import read_network_file as read_network_file
 from ._number_rows import read_rows as read_rows
 from ._plane_table import PlaneTable as PlaneTable
+from ._plane_table import bilinear as bilinear
 from ._plane_table import checked_plane_table as checked_plane_table
 from ._plane_table import decoder_from_plane_table as decoder_from_plane_table
 from ._sample_files import read_sample as read_sample

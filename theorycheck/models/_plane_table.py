@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 from numpy.typing import ArrayLike
 
-from theorycheck.arrays import Array, Integers
+from theorycheck.arrays import Array, Integers, Points
 from theorycheck.errors import LoadingError
 from theorycheck.models._decoder import Decoder
 
@@ -46,14 +46,34 @@ class _Bilinear:
         self._table = table
 
     def __call__(self, z: Array) -> Array:
-        (i, u), (j, v) = (
-            _between(axis, z[:, k]) for k, axis in enumerate((self._table.z1, self._table.z2))
-        )
-        values = self._table.values
-        low = (1.0 - v) * values[i, j] + v * values[i, j + 1]
-        high = (1.0 - v) * values[i + 1, j] + v * values[i + 1, j + 1]
-        result: Array = (1.0 - u) * low + u * high
-        return result
+        return bilinear((self._table.z1, self._table.z2), self._table.values, z)
+
+
+def bilinear(
+    axes: tuple[Float64[Array, " n1"], Float64[Array, " n2"]],
+    values: Float64[Array, "n1 n2 D"],
+    z: Float64[Array, "n 2"],
+) -> Points:
+    """Interpolate values on a grid bilinearly, constant beyond its ends.
+
+    Parameters
+    ----------
+    axes : (ndarray, ndarray), shapes (n₁,) and (n₂,)
+        The grid, ascending.
+    values : ndarray, shape (n₁, n₂, D)
+        What is known at its points.
+    z : ndarray, shape (n, 2)
+        Where it is asked for.
+
+    Returns
+    -------
+    ndarray, shape (n, D)
+    """
+    (i, u), (j, v) = (_between(axis, z[:, k]) for k, axis in enumerate(axes))
+    low = (1.0 - v) * values[i, j] + v * values[i, j + 1]
+    high = (1.0 - v) * values[i + 1, j] + v * values[i + 1, j + 1]
+    result: Points = (1.0 - u) * low + u * high
+    return result
 
 
 def _between(axis: Array, z: Array) -> tuple[Integers, Array]:

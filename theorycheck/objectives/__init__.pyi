@@ -5,6 +5,7 @@ from ._aggregate import own_entropies as own_entropies
 from ._aggregate_weights import AggregateWeights as AggregateWeights
 from ._aggregate_weights import of_rule as of_rule
 from ._aggregate_weights import of_table as of_table
+from ._averages import LARGEST_KL as LARGEST_KL
 from ._averages import PosteriorAverages as PosteriorAverages
 from ._averages import averages_on_boxes as averages_on_boxes
 from ._averaging import PMO_TOLERANCE as PMO_TOLERANCE

@@ -11,8 +11,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64
 
-from theorycheck.arrays import Counts, PerPoint
+from theorycheck.arrays import Array, Counts, PerPoint
 from theorycheck.estimate import Estimate, Kind, hull
 from theorycheck.inference import DrawRule, GridRule
 from theorycheck.objectives._aggregate import AggregateEntropies
@@ -92,9 +93,27 @@ class AggregateWeights:
                 for one in (entropies.within, entropies.outside)
             )
             return hull(below, above)
-        _, part_of_change = _COARSER[self.rule.x.shape[1]]
-        change = part_of_change * float(np.abs(entropies.alone - of_parts - value).max())
+        change = self.change(entropies.alone - of_parts, value)
         return Estimate(max(value, 0.0), known + change + self.unseen)
+
+    def change(self, coarser: Float64[Array, " parts"], value: float) -> float:
+        """Bound how far a grid is off what it tells: 0 of a table, which is all there is.
+
+        Parameters
+        ----------
+        coarser : ndarray, shape (S,)
+            What each of the coarser grids in it tells.
+        value : float
+            What it tells itself.
+
+        Returns
+        -------
+        float
+        """
+        if self.rule is None:
+            return 0.0
+        _, share = _COARSER[self.rule.x.shape[1]]
+        return share * float(np.abs(coarser - value).max())
 
     @property
     def unseen(self) -> float:

@@ -21,14 +21,15 @@ from theorycheck.inference import (
     descend,
     distinct,
     kl_from_prior,
+    local_of_plane,
     lowest,
     lowest_apart,
-    with_prior,
 )
 from theorycheck.optimum._e_step import LOOKS, Responsibilities
 from theorycheck.optimum._nodes import DataNodes
+from theorycheck.optimum._posterior_e_step import cell_posterior
 from theorycheck.quadrature import LatentCells, PlaneCells
-from theorycheck.quadrature.kernels import MOMENTS, cell_masses_batch, plane_cell_moments_batch
+from theorycheck.quadrature.kernels import cell_masses_batch, plane_cell_moments_batch
 
 #: Minima of one x that are carried from one sweep to the next.
 CARRIED = 3
@@ -52,7 +53,6 @@ _FEW_STEPS, _TOGETHER, _LEFT = 3, 0.3, 0.7
 _FLOOR, _GAIN = -12.0, 1e-11
 #: Values of the table held at once.
 _AT_ONCE = 4_000_000
-_AT: dict[tuple[int, ...], int] = {pair: number for number, pair in enumerate(MOMENTS)}
 
 
 class PlaneEStep:
@@ -195,12 +195,12 @@ class PlaneEStep:
         Local
             Derivatives are by (μ_k/s_k …, log s_k …).
         """
-        mean, scale = points[:, :2].copy(), np.exp(points[:, 2:])
-        moments = np.empty((len(x), len(MOMENTS)))
-        plane_cell_moments_batch(
-            np.ascontiguousarray(x), mean, scale, self.cells.boundaries, grid, moments
-        )
-        return with_prior(moments, _AT, mean, scale)
+        x = np.ascontiguousarray(x)
+
+        def fill(mean: Array, scale: Array, moments: Array) -> None:
+            plane_cell_moments_batch(x, mean, scale, self.cells.boundaries, grid, moments)
+
+        return local_of_plane(fill, points)
 
     def affine(
         self, f: Float64[Array, "cells D"]
@@ -256,20 +256,10 @@ class PlaneEStep:
 
     def _evidence(self, f: Array, noise_variance: Array) -> Array:
         """Return log p(x) of the decoder on cells, (n,)."""
-        sigma = np.sqrt(noise_variance)
-        x, means = self.nodes.x / sigma, f / sigma
-        with np.errstate(divide="ignore"):
-            prior = np.log(self.cells.prior_mass) - 0.5 * (means**2).sum(axis=1)
-        result = np.empty(len(x))
+        x, prior_mass = self.nodes.x, self.cells.prior_mass
         block = max(1, _AT_ONCE // self.cells.count)
-        for begin in range(0, len(x), block):
-            part = x[begin : begin + block]
-            joint = part @ means.T + prior
-            top = joint.max(axis=1)
-            total = np.exp(joint - top[:, None]).sum(axis=1)
-            result[begin : begin + block] = top + np.log(total) - 0.5 * (part**2).sum(axis=1)
-        constant = 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
-        return result - constant
+        parts = [x[begin : begin + block] for begin in range(0, len(x), block)]
+        return np.concatenate([cell_posterior(p, f, noise_variance, prior_mass)[1] for p in parts])
 
     def sums(
         self,

@@ -13,7 +13,7 @@ from scipy.special import ndtr, ndtri
 from theorycheck.arrays import Array, PerDimension, PerPoint, Points
 from theorycheck.models import Decoder, GenerativeModel
 from theorycheck.optimum._plane_e_step import PlaneEStep
-from theorycheck.optimum._starts import HOTTEST, PRINCIPAL_PLANE, Start, spread, wave_spread
+from theorycheck.optimum._starts import HOTTEST, PRINCIPAL_PLANE, Start, spread, warmth, wave_spread
 from theorycheck.quadrature import PlaneCells
 from theorycheck.rearrangements import random_exchange
 
@@ -165,10 +165,7 @@ def moved(
     """Put a map that preserves the prior before an f, and, every second time, warm it a little."""
     cells = e_step.cells
     at = _random_motion(rng, cells)
-    heat = 1.0
-    if rng.uniform() < 0.5:
-        heat = float(np.exp(rng.uniform(0.0, np.log(spread(e_step.nodes)))))
-    return Start(kind, cells.interpolate(f, at), heat)
+    return Start(kind, cells.interpolate(f, at), warmth(rng, e_step.nodes))
 
 
 def _random_motion(rng: np.random.Generator, cells: PlaneCells) -> Array:

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float64
 
-from theorycheck.arrays import Array, PerDimension
+from theorycheck.arrays import Array, PerDimension, PerPoint, Points
 from theorycheck.optimum._e_step import EStep, Responsibilities
 from theorycheck.optimum._nodes import DataNodes
 from theorycheck.quadrature import LatentCells
@@ -72,7 +72,7 @@ class PosteriorEStep(EStep):
         moment, square = np.zeros((1, *f.shape)), np.zeros((1, *f.shape))
         for first in range(0, size, _CHUNK):
             rows = slice(first, first + _CHUNK)
-            share, log_density = self._posterior(x[rows], f, noise_variance)
+            share, log_density = cell_posterior(x[rows], f, noise_variance, self.cells.prior_mass)
             mean = share @ self.cells.z
             variance = np.maximum(share @ self.cells.z**2 - mean**2, 1e-300)
             minima[rows, 0] = np.stack([mean, 0.5 * np.log(variance), -log_density], axis=1)
@@ -82,21 +82,6 @@ class PosteriorEStep(EStep):
             square[0] += weighted.T @ x[rows] ** 2
         found = Responsibilities.from_sums(mass, minima, f, aggregate, moment, square)
         return replace(found, gap=0.0)
-
-    def _posterior(self, x: Array, f: Array, noise_variance: Array) -> tuple[Array, Array]:
-        """Return p(cell j | x), (n, M), and log p(x), (n,)."""
-        inverse = 1.0 / np.sqrt(noise_variance)
-        scaled, means = x * inverse, f * inverse
-        # |x − f|² but for |x|², which all cells share.
-        joint = scaled @ means.T - 0.5 * (means**2).sum(axis=1)
-        with np.errstate(divide="ignore"):
-            joint += np.log(self.cells.prior_mass)
-        top = joint.max(axis=1, keepdims=True)
-        share = np.exp(joint - top)
-        total = share.sum(axis=1, keepdims=True)
-        constant = 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
-        log_density = top[:, 0] + np.log(total[:, 0]) - 0.5 * (scaled**2).sum(axis=1) - constant
-        return share / total, log_density
 
     def look_again(self) -> None:
         """Do nothing: the posteriors are not searched for, so that none is missed."""
@@ -109,3 +94,43 @@ class PosteriorEStep(EStep):
     ) -> Responsibilities:
         """Return what was found: exact posteriors leave no gap."""
         return found
+
+
+def cell_posterior(
+    x: Points,
+    f: Float64[Array, "cells D"],
+    noise_variance: PerDimension,
+    prior_mass: Float64[Array, " cells"],
+) -> tuple[Float64[Array, "n cells"], PerPoint]:
+    """Compute the exact posterior of a decoder that is constant on cells, and log p(x).
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, D)
+        Data points.
+    f : ndarray, shape (M, D)
+        Decoder means on the cells.
+    noise_variance : ndarray, shape (D,)
+        σ².
+    prior_mass : ndarray, shape (M,)
+        P(z in cell).
+
+    Returns
+    -------
+    share : ndarray, shape (n, M)
+        p(cell | x).
+    log_density : ndarray, shape (n,)
+        log p(x), nats.
+    """
+    inverse = 1.0 / np.sqrt(noise_variance)
+    scaled, means = x * inverse, f * inverse
+    # |x − f|² but for |x|², which all cells share.
+    joint = scaled @ means.T - 0.5 * (means**2).sum(axis=1)
+    with np.errstate(divide="ignore"):
+        joint += np.log(prior_mass)
+    top = joint.max(axis=1, keepdims=True)
+    share = np.exp(joint - top)
+    total = share.sum(axis=1, keepdims=True)
+    constant = 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
+    log_density = top[:, 0] + np.log(total[:, 0]) - 0.5 * (scaled**2).sum(axis=1) - constant
+    return share / total, log_density

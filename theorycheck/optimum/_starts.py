@@ -156,12 +156,14 @@ def torn(rng: np.random.Generator, e_step: EStep, f: Float64[Array, "cells D"], 
     pieces = int(rng.integers(2, _MOST_PIECES + 1))
     z = e_step.cells.z
     moved = e_step.cells.interpolate(f, random_exchange(rng, pieces, trivial=True)(z))
-    heat = (
-        float(np.exp(rng.uniform(0.0, np.log(spread(e_step.nodes)))))
-        if rng.uniform() < 0.5
-        else 1.0
-    )
-    return Start(kind, moved, heat)
+    return Start(kind, moved, warmth(rng, e_step.nodes))
+
+
+def warmth(rng: np.random.Generator, nodes: DataNodes) -> float:
+    """Draw a factor on σ² from which a moved decoder is cooled: 1 every second time."""
+    if rng.uniform() >= 0.5:
+        return 1.0
+    return float(np.exp(rng.uniform(0.0, np.log(spread(nodes)))))
 
 
 def anneal(

@@ -10,8 +10,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float64
 
-from theorycheck.arrays import Array, Integers, PerDimension, Points
+from theorycheck.arrays import Array, PerDimension, Points
 from theorycheck.errors import SettingError
+from theorycheck.models import bilinear
 from theorycheck.quadrature._latent_cells import LatentCells, cells_of_density, latent_cells
 
 #: Nodes a cell and latent for averages of f over it.
@@ -62,13 +63,7 @@ class PlaneCells:
 
     def interpolate(self, f: Float64[Array, "cells D"], z: Float64[Array, "n 2"]) -> Points:
         """Carry an f on these cells (M, D) over to other latents, bilinearly: shape (n, D)."""
-        values = f.reshape(*self.shape, -1)
-        at = [_between(axis.z, z[:, k]) for k, axis in enumerate((self.first, self.second))]
-        result = np.zeros((len(z), f.shape[1]))
-        for i, one in enumerate(((1.0 - at[0][1]), at[0][1])):
-            for j, two in enumerate(((1.0 - at[1][1]), at[1][1])):
-                result += (one * two)[:, None] * values[at[0][0] + i, at[1][0] + j]
-        return result
+        return bilinear((self.first.z, self.second.z), f.reshape(*self.shape, -1), z)
 
     def average(
         self, function: Callable[[Float64[Array, "n 2"]], Points]
@@ -86,13 +81,6 @@ class PlaneCells:
         grid = np.asarray(values, dtype=np.float64).reshape(*one.shape, *two.shape, -1)
         total: Array = np.einsum("mn,kl,mnkld->mkd", weight1, weight2, grid, optimize=True)
         return total.reshape(self.count, -1)
-
-
-def _between(knots: Array, z: Array) -> tuple[Integers, Array]:
-    """Return the knot before each z and how far on it is to the next; held beyond the outermost."""
-    index = np.clip(np.searchsorted(knots, z) - 1, 0, knots.size - 2)
-    share = (z - knots[index]) / (knots[index + 1] - knots[index])
-    return index, np.clip(share, 0.0, 1.0)
 
 
 def plane_cells(count: int, second: int | None = None) -> PlaneCells:
