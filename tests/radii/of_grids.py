@@ -105,8 +105,12 @@ def _repetitions(function: Callable[..., Any]) -> float:
     return worst
 
 
+def _drawn(function: Callable[..., Any]) -> float:
+    return _repetitions(rewired(data_nodes.quasi_monte_carlo, quasi_draws=function))
+
+
 def _scramblings(function: Callable[..., Any]) -> float:
-    return _repetitions(rewired(data_nodes.quasi_monte_carlo, sobol_points=function))
+    return _drawn(rewired(data_nodes.quasi_draws, sobol_points=function))
 
 
 GRIDS: Table = {
@@ -170,7 +174,11 @@ GRIDS: Table = {
         _scramblings, data_nodes.sobol_points, "rng=child", "rng=0",
     ),
     "sample: every repetition the first": (
-        _repetitions, data_nodes.quasi_monte_carlo, "for inner in points",
-        "for inner in [points[0]] * 8",
+        _repetitions, data_nodes.quasi_monte_carlo, "DataSample(x)",
+        "DataSample(x[:1].repeat(len(x), axis=0))",
+    ),
+    "sample: every draw of the first repetition": (
+        _drawn, data_nodes.quasi_draws, "for row, inner in zip(z, points, strict=True)",
+        "for row, inner in [(z[0], points[0])] * 8",
     ),
 }  # fmt: skip

@@ -26,6 +26,7 @@ from ._defence_report import CLASSIFIERS as CLASSIFIERS
 from ._defence_report import AttackSettings as AttackSettings
 from ._defence_report import DefenceOutcome as DefenceOutcome
 from ._defence_report import DefenceReport as DefenceReport
+from ._defence_report import attacked_classifier as attacked_classifier
 from ._defences import DEFENCES as DEFENCES
 from ._defences import REJECTED as REJECTED
 from ._defences import DefenceSettings as DefenceSettings

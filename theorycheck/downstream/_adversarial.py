@@ -12,15 +12,14 @@ from dataclasses import dataclass
 
 from theorycheck.arrays import Counts, Flags, Points
 from theorycheck.downstream._attack import PgdSettings, WorstCase, pgd_attack, worst_case
-from theorycheck.downstream._classes import (
-    BayesClassifier,
-    Classifier,
-    LatentClasses,
-    OffManifoldClassifier,
-    log_density_quantile,
-)
+from theorycheck.downstream._classes import BayesClassifier, LatentClasses
 from theorycheck.downstream._decision_map import decision_map
-from theorycheck.downstream._defence_report import AttackSettings, DefenceOutcome, DefenceReport
+from theorycheck.downstream._defence_report import (
+    AttackSettings,
+    DefenceOutcome,
+    DefenceReport,
+    attacked_classifier,
+)
 from theorycheck.downstream._defences import (
     DEFENCES,
     REJECTED,
@@ -98,9 +97,7 @@ def compare_defences(
     bayes = BayesClassifier(truth, classes)
     density, odds = bayes.log_joint(population.points)
     right = ((odds > 0.0) == population.classes).astype(float)
-    classifier: Classifier = bayes
-    if chosen.classifier == "off-manifold":
-        classifier = OffManifoldClassifier(bayes, log_density_quantile(density, chosen.untrusted))
+    classifier = attacked_classifier(bayes, density, chosen)
     z, clean = truth.sample(_CLEAN, spawned_seed(chosen.seed, 1))
     comparison = _Comparison(truth, population, chosen, (clean, classes.of(z)))
     with progress.task(f"defend {truth.name}"[:40], 1 + len(models) * len(defences)) as advance:

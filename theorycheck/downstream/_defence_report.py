@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from theorycheck.downstream._classes import LatentClasses
+from theorycheck.arrays import PerPoint
+from theorycheck.downstream._classes import (
+    BayesClassifier,
+    Classifier,
+    LatentClasses,
+    OffManifoldClassifier,
+    log_density_quantile,
+)
 from theorycheck.downstream._defences import DefenceSettings
 from theorycheck.downstream._projection import REACH
 from theorycheck.errors import SettingError, nearest
@@ -80,6 +87,29 @@ class AttackSettings:
             raise SettingError("a map needs a step up to 2 σ and from 0 to 10 levels")
         LatentClasses(self.splits)
         DefenceSettings(self.false_rejections, self.reach)
+
+
+def attacked_classifier(
+    bayes: BayesClassifier, log_density: PerPoint, settings: AttackSettings
+) -> Classifier:
+    """Return the classifier that is attacked.
+
+    Parameters
+    ----------
+    bayes : BayesClassifier
+        Bayes' classifier of the ground truth.
+    log_density : ndarray, shape (n,)
+        log p(x) at draws from p(x), nats: what is off the manifold is judged by their quantile.
+    settings : AttackSettings
+        Which classifier, and the quantile.
+
+    Returns
+    -------
+    Classifier
+    """
+    if settings.classifier == "bayes":
+        return bayes
+    return OffManifoldClassifier(bayes, log_density_quantile(log_density, settings.untrusted))
 
 
 @dataclass(frozen=True, eq=False)

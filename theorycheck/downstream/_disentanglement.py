@@ -18,7 +18,7 @@ from scipy.optimize import minimize_scalar
 
 from theorycheck.arrays import Array
 from theorycheck.downstream._factor_information import FactorInformation, factor_information
-from theorycheck.downstream._plane_maps import PlaneMap, rotation, turned
+from theorycheck.downstream._plane_maps import PlaneMap, rotation
 from theorycheck.downstream._same_data import AtMap, SameData
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate, Verdict, positive
@@ -26,6 +26,7 @@ from theorycheck.inference import GaussianQ, LinearGaussianModel
 from theorycheck.models import Decoder, GenerativeModel
 from theorycheck.objectives import off_place
 from theorycheck.progress import NO_PROGRESS, Progress
+from theorycheck.rearrangements import turned
 from theorycheck.results import Saved
 
 #: The period of J(a), radians.

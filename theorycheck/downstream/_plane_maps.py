@@ -16,6 +16,7 @@ from jaxtyping import Float64
 from theorycheck.arrays import Array, Latents
 from theorycheck.errors import SettingError
 from theorycheck.models import Decoder, GenerativeModel
+from theorycheck.rearrangements import turned
 
 
 @dataclass(frozen=True)
@@ -130,23 +131,6 @@ def coordinatewise(
 
     names = [getattr(each, "name", "a map") for each in (first, second) if each is not None]
     return PlaneMap("each latent by " + " and ".join(names or ["itself"]), of)
-
-
-def turned(z: Float64[Array, "n 2"], angle: Float64[Array, " n"]) -> Float64[Array, "n 2"]:
-    """Turn each z by an angle of its own, radians.
-
-    Parameters
-    ----------
-    z : ndarray, shape (n, 2)
-    angle : ndarray, shape (n,)
-
-    Returns
-    -------
-    ndarray, shape (n, 2)
-    """
-    cosine, sine = np.cos(angle), np.sin(angle)
-    x, y = z.T
-    return np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=1)
 
 
 def _checked(angle: float) -> None:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from scipy.special import ndtri
 
 from theorycheck.arrays import Array, Counts, Integers, Points
 from theorycheck.downstream._classes import LatentClasses
 from theorycheck.estimate import Estimate, hull
 from theorycheck.models import GenerativeModel, as_generative
-from theorycheck.quadrature import sample_mean, sobol_points
+from theorycheck.quadrature import quasi_draws, sample_mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +88,5 @@ def draw_population(
         If `repeats` < 2 or `size` < 1.
     """
     model = as_generative(model)
-    points = sobol_points(model.data_dim + 1, size=size, repeats=repeats, seed=seed)
-    z = ndtri(points[:, :, 0])
-    x = np.stack([model.decoder(row) for row in z]) + ndtri(points[:, :, 1:]) * model.sigma
+    z, x = quasi_draws(model, size=size, repeats=repeats, seed=seed)
     return Population(x, np.stack([classes.of(row) for row in z]))

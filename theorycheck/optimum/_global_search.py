@@ -27,7 +27,7 @@ from theorycheck.optimum._search_cells import axes_of, cells_of_axes
 from theorycheck.optimum._search_stages import Search
 from theorycheck.optimum._search_state import Outcome, SearchState
 from theorycheck.optimum._settings import Execution, SearchSettings
-from theorycheck.progress import NO_PROGRESS, wordless
+from theorycheck.progress import wordless
 from theorycheck.quadrature import latent_cells
 
 #: What a reader is told of a start at the best decoder of one latent.
@@ -123,24 +123,22 @@ def _with_two_latents(
     start = replace(line.model.decoder, name=ONE_LATENT)
     known = GenerativeModel(start, line.model.noise_variance)
     found = _kept(data, settings, (*given, known), execution)
-    return found if found.excess.value <= line.excess.value else _padded(found, line, data)
+    return found if found.excess.value <= line.excess.value else _padded(found, line)
 
 
-def _padded(
-    found: PredictedOptimum, line: PredictedOptimum, data: DescribedModel | ExactModel
-) -> PredictedOptimum:
-    """Return the optimum of one latent as one of two, with the record of the search with two."""
+def _padded(found: PredictedOptimum, line: PredictedOptimum) -> PredictedOptimum:
+    """Return the optimum of one latent as one of two, with the record of the search with two.
+
+    A latent that f does not use leaves p(x), every posterior of the other and the best q as they
+    are, so that what is known of the optimum of one latent is not computed again.
+    """
     unused = latent_cells(2)
     axes = (*line.axes, unused)
     f = line.f.repeat(unused.count, axis=0)
     name, variance = found.model.name, line.model.noise_variance
     model = decoder_on_cells(cells_of_axes(axes), f, variance, name)
-    tolerance = found.settings.chosen_effort.tolerance
-    evaluation = found.settings.objective.evaluate(
-        model, exact_model(data), tolerance=tolerance, progress=NO_PROGRESS
-    )
-    if found.excess.value <= evaluation.excess.value:
-        return found
+    parts = replace(line.decomposition, model=model)
+    evaluation = replace(line.evaluation, decomposition=parts)
     return replace(found, axes=axes, f=f, evaluation=evaluation, convergence=line.convergence)
 
 

@@ -15,7 +15,7 @@ from theorycheck.models import Decoder, GenerativeModel
 from theorycheck.optimum._plane_e_step import PlaneEStep
 from theorycheck.optimum._starts import HOTTEST, PRINCIPAL_PLANE, Start, spread, warmth, wave_spread
 from theorycheck.quadrature import PlaneCells
-from theorycheck.rearrangements import random_exchange
+from theorycheck.rearrangements import random_exchange, turned
 
 #: Waves of a random map at most, its size in the data's, and pieces of an interval exchange.
 _MOST_WAVES, _AMPLITUDES, _MOST_PIECES = 4, (0.1, 1.0), 4
@@ -177,8 +177,7 @@ def _random_motion(rng: np.random.Generator, cells: PlaneCells) -> Array:
     if which == 1:
         # A rotation whose angle may grow with the radius, which preserves N(0, I) all the same.
         angle = rng.uniform(-np.pi, np.pi) * np.exp(-0.5 * rng.uniform(0.0, 1.0) * (z**2).sum(1))
-        c, s = np.cos(angle), np.sin(angle)
-        return np.stack([c * z[:, 0] - s * z[:, 1], s * z[:, 0] + c * z[:, 1]], axis=1)
+        return turned(z, angle)
     axis = int(rng.integers(2))
     at = z.copy()
     pieces = int(rng.integers(2, _MOST_PIECES + 1))

@@ -11,6 +11,7 @@ from ._data_nodes import DataSample as DataSample
 from ._data_nodes import TrapezoidGrid as TrapezoidGrid
 from ._data_nodes import given_sample as given_sample
 from ._data_nodes import grid_of_nodes as grid_of_nodes
+from ._data_nodes import quasi_draws as quasi_draws
 from ._data_nodes import quasi_monte_carlo as quasi_monte_carlo
 from ._data_nodes import sample_mean as sample_mean
 from ._data_nodes import sobol_points as sobol_points

@@ -349,11 +349,44 @@ def quasi_monte_carlo(
     SettingError
         If `repeats` < 2 or `size` < 1.
     """
+    _, x = quasi_draws(model, size=size, repeats=repeats, seed=seed, latent=latent)
+    return DataSample(x)
+
+
+def quasi_draws(
+    model: GenerativeModel,
+    *,
+    size: int,
+    repeats: int,
+    seed: int,
+    latent: Callable[[PerPoint], Latents] = ndtri,
+) -> tuple[Float64[Array, "{repeats} n"], Float64[Array, "{repeats} n D"]]:
+    """Draw (z, x) of a model of one latent by scrambled Sobol points in (z, noise).
+
+    Parameters
+    ----------
+    model : GenerativeModel
+        Any D.
+    size, repeats, seed, latent
+        As for :func:`quasi_monte_carlo`.
+
+    Returns
+    -------
+    z : ndarray, shape (R, n)
+    x : ndarray, shape (R, n, D)
+
+    Raises
+    ------
+    SettingError
+        If `repeats` < 2 or `size` < 1.
+    """
     points = sobol_points(model.data_dim + 1, size=size, repeats=repeats, seed=seed)
-    draws = [
-        model.decoder(latent(inner[:, 0])) + ndtri(inner[:, 1:]) * model.sigma for inner in points
+    z = [latent(inner[:, 0]) for inner in points]
+    x = [
+        model.decoder(row) + ndtri(inner[:, 1:]) * model.sigma
+        for row, inner in zip(z, points, strict=True)
     ]
-    return DataSample(np.stack(draws))
+    return np.stack(z), np.stack(x)
 
 
 def sobol_points(

@@ -14,6 +14,7 @@ from ._measure_preserving import fold as fold
 from ._measure_preserving import guarded as guarded
 from ._measure_preserving import local_fold as local_fold
 from ._measure_preserving import reflection as reflection
+from ._measure_preserving import turned as turned
 from ._measure_preserving import uneven_fold as uneven_fold
 from ._merged_classes import merged_classes as merged_classes
 from ._merged_classes import side_by_side as side_by_side

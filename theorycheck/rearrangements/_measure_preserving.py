@@ -209,3 +209,20 @@ def guarded(
         targets = [(0.0, guard), *targets, (1.0 - guard, 1.0)]
         flipped = [False, *flipped, False]
     return LatentMap(name, tuple(edges), tuple(targets), tuple(flipped), kind)
+
+
+def turned(z: Float64[Array, "n 2"], angle: Float64[Array, " n"]) -> Float64[Array, "n 2"]:
+    """Turn each z by an angle of its own, radians.
+
+    Parameters
+    ----------
+    z : ndarray, shape (n, 2)
+    angle : ndarray, shape (n,)
+
+    Returns
+    -------
+    ndarray, shape (n, 2)
+    """
+    cosine, sine = np.cos(angle), np.sin(angle)
+    x, y = z.T
+    return np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=1)

@@ -16,9 +16,8 @@ from theorycheck.downstream import (
     DefenceReport,
     DefenceSettings,
     LatentClasses,
-    OffManifoldClassifier,
+    attacked_classifier,
     defence,
-    log_density_quantile,
 )
 from theorycheck.report._figure_files import write_png_figures
 from theorycheck.report._figure_style import SERIES, headline, new_figure, plain, styled
@@ -122,11 +121,7 @@ def decisions_figure(report: DefenceReport) -> Figure:
     models = list(report.models.items())[:_MODELS_SHOWN]
     bayes = BayesClassifier(truth, LatentClasses(report.settings.splits))
     _, clean = truth.sample(_DRAWS, report.settings.seed)
-    classifier: BayesClassifier | OffManifoldClassifier = bayes
-    if report.settings.classifier == "off-manifold":
-        known = bayes.log_joint(clean)[0]
-        limit = log_density_quantile(known, report.settings.untrusted)
-        classifier = OffManifoldClassifier(bayes, limit)
+    classifier = attacked_classifier(bayes, bayes.log_joint(clean)[0], report.settings)
     margin = _AROUND * truth.sigma
     low, high = clean.min(axis=0) - margin, clean.max(axis=0) + margin
     axis = [np.linspace(a, b, _PIXELS) for a, b in zip(low, high, strict=True)]
