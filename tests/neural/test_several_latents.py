@@ -337,7 +337,9 @@ def test_an_optimum_of_fewer_latents_is_no_bound() -> None:
 
     from theorycheck.evaluation import checked_optima
 
-    one: Any = SimpleNamespace(model=LINE)
+    one: Any = SimpleNamespace(decomposition=SimpleNamespace(model=LINE))
+    two: Any = SimpleNamespace(decomposition=SimpleNamespace(model=PLANE))
     assert checked_optima({"unrestricted": one}, 1) == {"unrestricted": one}
+    assert checked_optima({"unrestricted": two}, 2) == {"unrestricted": two}
     with pytest.raises(SettingError, match="over decoders of 1 latent, and a network of 2"):
         checked_optima({"unrestricted": one}, 2)
