@@ -29,9 +29,11 @@ import pytest
 
 from theorycheck.claims import Evidence, claim_verdict
 from theorycheck.downstream import LEAST_FALL, MoreLatents, WithLatents, measured
-from theorycheck.estimate import Estimate, Verdict
+from theorycheck.estimate import Estimate, Verdict, nonnegative
 from theorycheck.evaluation import unanimous
 from theorycheck.models import benchmark
+from theorycheck.optimum import Execution, SearchSettings, find_optimum
+from theorycheck.results import ResultCache
 from theorycheck.ruling import Ruling
 
 if TYPE_CHECKING:
@@ -95,6 +97,20 @@ def _parts(method: str) -> dict[str, Callable[[MoreLatents], Ruling]]:
         "(b) the mean of I_q(x; z_k) falls": lambda step: step.less_informative,
         "(c) the PMO falls": lambda step: step.simpler,
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["figure8", "clusters"])
+def test_no_network_is_below_the_optimum(name: str, networks: ClaimRuns, jobs: int) -> None:
+    """A network below an optimum would say that the search fell short: then find a better one."""
+    data = benchmark(name)
+    execution = Execution(jobs=jobs, cache=ResultCache.of_user())
+    for latents in (1, 2):
+        optimum = find_optimum(data, SearchSettings(latents=latents), execution=execution)
+        for method in ("vae", "lin"):
+            for one in _networks(networks, name, method, latents):
+                gap = one.decomposition.excess - optimum.excess
+                assert nonnegative(gap) is not Verdict.FAILS, (method, latents, gap)
 
 
 @pytest.mark.slow

@@ -27,11 +27,14 @@ from neural._settings import TrainingSettings
 from neural._trainer import Trainer
 from neural._training import train
 from theorycheck.cli import main
+from theorycheck.cli.search_options import network_search, searched_optima
 from theorycheck.errors import SettingError
 from theorycheck.evaluation import _judging as judging
+from theorycheck.evaluation import _prediction as prediction
 from theorycheck.evaluation._amortisation import own_negative_elbo, paired_gap
 from theorycheck.models import GenerativeModel, load_model
-from theorycheck.objectives import decompose
+from theorycheck.objectives import ELBO, decompose
+from theorycheck.optimum import Execution, SearchSettings, effort_named
 from theorycheck.results import json_schema
 
 Array = NDArray[np.float64]
@@ -327,9 +330,26 @@ def test_on_the_command_line(
     jsonschema.Draft202012Validator(schema).validate(found)
     assert (found["latents"], found["settings"]["latents"]) == (2, 2)
     assert found["predicted"] is None
-    (tmp_path / "o.npz").touch()
-    assert main([*arguments, "--optimum", str(tmp_path / "o.npz")]) == 2
-    assert "may be below it" in capsys.readouterr().err
+
+
+def test_the_optimum_beside_a_network_is_one_of_as_many_latents(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[SearchSettings] = []
+
+    def found(_: object, settings: SearchSettings, **__: object) -> str:
+        asked.append(settings)
+        return "the optimum"
+
+    monkeypatch.setattr(prediction, "find_optimum", found)
+    execution = Execution(jobs=1)
+    files = [Path("optimum.npz")]
+    assert network_search(None, 2, []) == "none"
+    assert searched_optima("none", PLANE, PLANE, ELBO, 0, execution) == {}
+    how = network_search(None, 2, files)
+    assert searched_optima(how, PLANE, PLANE, ELBO, 0, execution) == {"unrestricted": "the optimum"}
+    (settings,) = asked
+    assert (settings.latents, settings.effort) == (2, effort_named("quick", ELBO, 2))
 
 
 def test_an_optimum_of_fewer_latents_is_no_bound() -> None:

@@ -12,7 +12,6 @@ from theorycheck.cli.judge_sample import SampleRequest, called, is_sample
 from theorycheck.cli.known_optima import (
     NoCache,
     OptimumFiles,
-    checked_comparison,
     checked_optimum_files,
     chosen_execution,
 )
@@ -31,11 +30,12 @@ from theorycheck.cli.result_files import ResultFile
 from theorycheck.cli.search_options import (
     FitNoise,
     Jobs,
-    SearchName,
+    NetworkSearch,
     Seed,
     checked_fit_noise,
     checked_search,
     checked_search_name,
+    network_search,
     searched_optima,
 )
 from theorycheck.cli.training_options import need_torch
@@ -115,7 +115,7 @@ def judge(
             "checkpoint of train was trained on, else by the ELBO.",
         ),
     ] = None,
-    search: SearchName = "quick",
+    search: NetworkSearch = None,
     jobs: Jobs = None,
     optimum: OptimumFiles = None,
     no_cache: NoCache = False,
@@ -168,7 +168,6 @@ def judge(
         trained = options.load_other(
             model, noise_variance, "--noise-variance", truth, latents=latents
         )
-        checked_comparison(files, trained.latent_dim)
         saved = _saved(model)
         own = _encoder(saved, encoder, encoder_returns, trained.latent_dim)
         objective = _objective(saved, samples)
@@ -180,7 +179,8 @@ def judge(
             progress, jobs=jobs, no_cache=no_cache, files=files, models=[truth]
         )
         result = run(trained, truth, own, tolerance=tolerance, seed=seed, progress=progress)
-        predicted = searched_optima(search, trained, truth, objective, seed, execution)
+        how = network_search(search, trained.latent_dim, files)
+        predicted = searched_optima(how, trained, truth, objective, seed, execution)
         comparison = Comparison(result, own_evaluation(result, predicted, progress), predicted)
     if output is not None:
         comparison.save(output)

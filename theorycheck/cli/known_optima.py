@@ -35,13 +35,13 @@ NoCache = Annotated[
 ]
 
 
-def checked_optimum_files(files: list[Path] | None, search: str = "quick") -> list[Path]:
+def checked_optimum_files(files: list[Path] | None, search: str | None = "quick") -> list[Path]:
     """Return the files of --optimum, or say before anything takes time that one is not there.
 
     Parameters
     ----------
     files : list of Path or None
-    search : str
+    search : str, optional
         Value of --search; "none" has no use for an optimum.
 
     Returns
@@ -62,28 +62,6 @@ def checked_optimum_files(files: list[Path] | None, search: str = "quick") -> li
         if not path.is_file():
             raise SettingError(f"--optimum {path}: no such file")
     return found
-
-
-def checked_comparison(files: Sequence[Path], latents: int) -> None:
-    """Refuse optima of f of one latent for networks that have more: they may be better.
-
-    Parameters
-    ----------
-    files : sequence of Path
-        Values of --optimum.
-    latents : int
-        K of the networks.
-
-    Raises
-    ------
-    SettingError
-        If both are there.
-    """
-    if files and latents > 1:
-        raise SettingError(
-            f"--optimum is one over f of one latent, and a network of {latents} may be below it: "
-            "leave it out"
-        )
 
 
 def chosen_execution(

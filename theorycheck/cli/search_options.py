@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -58,13 +60,14 @@ FitNoise = Annotated[
         "or each (one for each).",
     ),
 ]
-SearchName = Annotated[
-    str,
+NetworkSearch = Annotated[
+    str | None,
     typer.Option(
         "--search",
         metavar="HOW",
-        help="Search for the predicted optimum to compare with: quick (half a minute), thorough "
-        "(minutes) or none.",
+        help="Search for the predicted optimum to compare with: quick, thorough or none. By "
+        "default quick (half a minute) for networks of one latent, and none for those of more, "
+        "where a search takes minutes.",
     ),
 ]
 
@@ -117,11 +120,10 @@ def checked_fit_noise(fit_noise: str) -> NoiseFit:
     return cast("NoiseFit", fit_noise)
 
 
-def checked_search_name(search: str) -> str:
-    """Return what --search says, or say that there is no such search."""
-    if search not in _SEARCHES:
+def checked_search_name(search: str | None) -> None:
+    """Say that there is no such search, where --search names none of them."""
+    if search is not None and search not in _SEARCHES:
         raise SettingError(f"--search: there is no '{search}': {nearest(search, _SEARCHES)}")
-    return search
 
 
 def checked_objective(objective: str, samples: int | None) -> int:
@@ -202,7 +204,7 @@ def chosen_effort(
 
 
 def chosen_settings(
-    search: str, seed: int, *, objective: Objective | None = None
+    search: str, seed: int, *, objective: Objective | None = None, latents: int = 1
 ) -> SearchSettings:
     """Return what --search (or --effort) and --seed ask for.
 
@@ -212,6 +214,8 @@ def chosen_settings(
     seed : int
     objective : Objective, optional
         What is searched for; by default the ELBO.
+    latents : int
+        Latents of the decoders searched.
 
     Returns
     -------
@@ -220,8 +224,30 @@ def chosen_settings(
     from theorycheck.objectives import ELBO
     from theorycheck.optimum import SearchSettings
 
-    effort = chosen_effort(search, objective=objective)
-    return SearchSettings(objective or ELBO, effort=effort, seed=seed)
+    effort = chosen_effort(search, objective=objective, latents=latents)
+    return SearchSettings(objective or ELBO, effort=effort, seed=seed, latents=latents)
+
+
+def network_search(search: str | None, latents: int, files: Sequence[Path]) -> str:
+    """Return how the optimum beside a trained network is searched for.
+
+    Parameters
+    ----------
+    search : {"quick", "thorough", "none"}, optional
+        Value of --search.
+    latents : int
+        K of the network.
+    files : sequence of Path
+        Values of --optimum.
+
+    Returns
+    -------
+    {"quick", "thorough", "none"}
+        Without --search quick for one latent, and for more where an optimum is handed over.
+    """
+    if search is not None:
+        return search
+    return "quick" if latents == 1 or files else "none"
 
 
 def searched_optima(
@@ -246,12 +272,11 @@ def searched_optima(
     Returns
     -------
     dict of str to PredictedOptimum
-        What :func:`theorycheck.evaluation.predicted_optima` returns; empty for "none", and for
-        networks of more latents than one, which may be below what a search over f of one finds.
+        What :func:`theorycheck.evaluation.predicted_optima` returns; empty for "none".
     """
-    if search == "none" or network.latent_dim > 1:
+    if search == "none":
         return {}
     from theorycheck.evaluation import predicted_optima
 
-    settings = chosen_settings(search, seed, objective=objective)
+    settings = chosen_settings(search, seed, objective=objective, latents=network.latent_dim)
     return predicted_optima(network, truth, settings, execution=execution)

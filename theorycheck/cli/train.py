@@ -12,7 +12,6 @@ import typer
 from theorycheck.cli.known_optima import (
     NoCache,
     OptimumFiles,
-    checked_comparison,
     checked_optimum_files,
     chosen_execution,
 )
@@ -31,10 +30,11 @@ from theorycheck.cli.options import (
 )
 from theorycheck.cli.search_options import (
     Jobs,
-    SearchName,
+    NetworkSearch,
     Seed,
     checked_search,
     checked_search_name,
+    network_search,
     searched_optima,
 )
 from theorycheck.cli.training_options import (
@@ -96,7 +96,7 @@ def train(
     ] = None,
     device: Device = "auto",
     seed: Seed = 0,
-    search: SearchName = "quick",
+    search: NetworkSearch = None,
     jobs: Jobs = None,
     optimum: OptimumFiles = None,
     no_cache: NoCache = False,
@@ -150,7 +150,6 @@ def train(
         seed=seed,
     )
     chosen_device(device)
-    checked_comparison(files, settings.latents)
     options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution, latents)
     with stdout_kept_for_result():
         truth = options.load(model, any_latents=True)
@@ -177,7 +176,8 @@ def train(
             )
             selected = trained.model(trained.selected)
             objective = settings.objective
-            predicted = searched_optima(search, selected, truth, objective, seed, execution)
+            how = network_search(search, settings.latents, files)
+            predicted = searched_optima(how, selected, truth, objective, seed, execution)
             result = judge_run(trained, predicted, progress=progress)
         except KeyboardInterrupt:
             if directory is not None and (directory / "checkpoint.pt").exists():

@@ -46,17 +46,24 @@ def predicted_optima(
         Ground truth. Where the network has another σ² than it, the search fits σ² too, one for each
         data dimension; its optimum is then below that of every σ².
     settings : SearchSettings, optional
-        Its objective is the one that the network was trained on.
+        Its objective is the one that the network was trained on, its K that of the network.
         Whether σ² is fitted, and the bound on |f′|, are found here.
     execution : Execution, optional
 
     Returns
     -------
     dict of str to PredictedOptimum
-        "unrestricted"; and "own steepness" where that optimum is steeper than the network.
+        "unrestricted"; and, for networks of one latent, "own steepness" where that optimum is
+        steeper than the network.
+
+    Raises
+    ------
+    SettingError
+        If decoders of K latents are not searched under this objective.
     """
     same = np.allclose(network.noise_variance, data.noise_variance, rtol=1e-9, atol=0.0)
-    settings = replace(settings or SearchSettings(), fit_noise="no" if same else "each")
+    settings = settings or SearchSettings(latents=network.latent_dim)
+    settings = replace(settings, latents=network.latent_dim, fit_noise="no" if same else "each")
 
     def search(bound: float | None, given: tuple[GenerativeModel, ...]) -> PredictedOptimum:
         bounded = replace(settings, steepness=bound)
@@ -64,6 +71,8 @@ def predicted_optima(
 
     free = search(None, ())
     optima = {UNRESTRICTED: free}
+    if network.latent_dim > 1:
+        return optima
     bound = largest_slope(network)
     if _FLAT < bound < free.largest_slope:
         held = search(bound, (free.model,))
