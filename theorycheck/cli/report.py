@@ -19,6 +19,7 @@ from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
     Eta,
+    LatentsOption,
     ModelOptions,
     Models,
     NoiseVariance,
@@ -114,6 +115,7 @@ def report(
     breakpoints: Breakpoints = None,
     table_kind: TableKind = None,
     resolution: Resolution = None,
+    latents: LatentsOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the verb."""
@@ -133,10 +135,10 @@ def report(
     from theorycheck.cli.render import console, print_json, say, stdout_kept_for_result
     from theorycheck.terminal_progress import terminal_progress
 
-    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution)
+    options = ModelOptions(noise_variance, vectorize, breakpoints, table_kind, resolution, latents)
     thresholds = parse_eta(eta)
     with stdout_kept_for_result():
-        loaded = [options.load(spec) for spec in models]
+        loaded = [options.load(spec, any_latents=True) for spec in models]
         from theorycheck.models import load_labelled_model
         from theorycheck.report import read_trained, runs_of
 

@@ -44,5 +44,7 @@ from ._numbers import shown as shown
 from ._plane import draw_curve as draw_curve
 from ._plane import draw_image as draw_image
 from ._search import ReportSearch as ReportSearch
+from ._several_analysis import SeveralAnalysis as SeveralAnalysis
+from ._several_analysis import analyse_several as analyse_several
 from ._trained import read_trained as read_trained
 from ._trained import runs_of as runs_of

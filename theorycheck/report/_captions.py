@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from theorycheck.optimum import SAME_OPTIMUM
 from theorycheck.report._analysis import ModelAnalysis
+from theorycheck.report._examined import Examined
 from theorycheck.report._figures_optimum import coarse, optimum_of
 from theorycheck.report._numbers import shown
 from theorycheck.report._representative_points import NOT_RARE
@@ -24,7 +28,7 @@ CONDITION_1 = (
 
 def data_caption(analysis: ModelAnalysis) -> str:
     """Say what the figure of the data shows."""
-    marked = letters(analysis)
+    marked = letters(analysis.points)
     dim = analysis.model.data_dim
     if dim == 1:
         return f"p(x), and z against f(z): an x that several z lead to has several modes. {marked}"
@@ -43,9 +47,17 @@ def data_caption(analysis: ModelAnalysis) -> str:
     return f"Draws from p(x) and the curve f(z) in the first two of {dim} dimensions. {marked}"
 
 
-def letters(analysis: ModelAnalysis) -> str:
+class _Marked(Protocol):
+    @property
+    def letter(self) -> str: ...
+
+    @property
+    def role(self) -> str: ...
+
+
+def letters(points: Sequence[_Marked]) -> str:
     """Say why each marked x was chosen."""
-    roles = "; ".join(f"{point.letter}: {point.role}" for point in analysis.points)
+    roles = "; ".join(f"{point.letter}: {point.role}" for point in points)
     rare = f" (“not rare”: at least {NOT_RARE:.0%} of its peak)" if "not rare" in roles else ""
     return f"Letters mark x — {roles}{rare}."
 
@@ -151,7 +163,7 @@ def paired_posteriors_caption(analysis: ModelAnalysis) -> str:
     return (
         "The exact posterior and the Gaussian of least KL at the marked x, for the ground truth "
         f"(left) and the predicted optimum (right). KL in nats — {kls}. The radius covers log p(x) "
-        f"and rounding. Modes below 1 % of the mass are not counted. {letters(analysis)}"
+        f"and rounding. Modes below 1 % of the mass are not counted. {letters(analysis.points)}"
     )
 
 
@@ -170,9 +182,12 @@ def paired_maps_caption(analysis: ModelAnalysis) -> str:
     )
 
 
-def starts_caption(analysis: ModelAnalysis) -> str:
+def starts_caption(analysis: Examined) -> str:
     """Say what the figure of the search shows."""
-    predicted = optimum_of(analysis).predicted
+    optimum = analysis.optimum
+    if optimum is None:
+        raise ValueError("this analysis has no predicted optimum")
+    predicted = optimum.predicted
     return (
         "J at the end of every coarse ascent, lowest first; the best are refined on finer cells, "
         "which lowers J, and the best of those is cut and rearranged, and ascended again (basin "

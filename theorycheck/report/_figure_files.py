@@ -17,7 +17,7 @@ from matplotlib.text import Text
 
 from theorycheck.errors import SettingError, nearest
 from theorycheck.files import replace_files
-from theorycheck.report._analysis import ModelAnalysis
+from theorycheck.report._examined import Examined
 from theorycheck.report._figures import recipes_of
 
 Kind = Literal["svg", "pdf", "png"]
@@ -67,12 +67,12 @@ class FigureFiles:
     kind: Kind
     columns: Columns = 2
 
-    def render(self, analysis: ModelAnalysis, directory: Path) -> dict[Path, bytes]:
+    def render(self, analysis: Examined, directory: Path) -> dict[Path, bytes]:
         """Draw every figure of an analysis.
 
         Parameters
         ----------
-        analysis : ModelAnalysis
+        analysis : ModelAnalysis or SeveralAnalysis
         directory : Path
             Folder for the files.
 
@@ -84,7 +84,7 @@ class FigureFiles:
         stem = re.sub(r"[^\w.+-]+", "_", analysis.model.name).strip("_.")[:60] or "model"
         return {
             directory / f"{stem}-{recipe.name}.{self.kind}": paper_figure(
-                recipe.draw(analysis), self.kind, self.columns
+                recipe.draw(), self.kind, self.columns
             )
             for recipe in recipes_of(analysis)
         }

@@ -10,7 +10,7 @@ import base64
 import io
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, Literal, ParamSpec
+from typing import Any, Literal, ParamSpec, Protocol
 
 import matplotlib as mpl
 import numpy as np
@@ -20,8 +20,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
-
-from theorycheck.report._representative_points import TellingPoint
 
 P = ParamSpec("P")
 
@@ -133,18 +131,28 @@ def plain(text: str, longest: int = 40) -> str:
     return short.replace("\\", "/").replace("$", r"\$")
 
 
-def mark_points(
-    axes: Axes, points: Sequence[TellingPoint], places: Sequence[Sequence[float]]
-) -> None:
+class Lettered(Protocol):
+    """A selected x, of any kind of posterior."""
+
+    @property
+    def letter(self) -> str:
+        """Letter that marks it in figures."""
+        ...
+
+
+def mark_points(axes: Axes, points: Sequence[Lettered], places: Sequence[Sequence[float]]) -> None:
     """Mark the selected x by their letters; call it when the limits of the axes are set.
 
     Parameters
     ----------
     axes : Axes
-    points : sequence of TellingPoint
+    points : sequence of Lettered
+        Points with a letter each.
     places : sequence of (float, float)
         Position of each, in data coordinates.
     """
+    if not points:
+        return
     halo = [patheffects.withStroke(linewidth=3.5, foreground="white")]
     inside = np.atleast_2d(axes.transLimits.transform(places))
     for k, (point, (across, up)) in enumerate(zip(points, places, strict=True)):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from functools import partial
+from typing import Literal, NamedTuple, TypeVar
 
 from matplotlib.figure import Figure
 
 from theorycheck.report import _captions as captions
+from theorycheck.report import _captions_several as several_captions
 from theorycheck.report._analysis import ModelAnalysis
+from theorycheck.report._examined import Examined
 from theorycheck.report._figure_style import encode
 from theorycheck.report._figures_data import data_figure, kl_map_figure
 from theorycheck.report._figures_optimum import curves_figure, densities_figure
@@ -19,8 +22,14 @@ from theorycheck.report._figures_optimum_posteriors import (
 )
 from theorycheck.report._figures_posterior import landscape_figure, posterior_figure
 from theorycheck.report._figures_search import starts_figure
+from theorycheck.report._figures_several import (
+    grid_figure,
+    kl_figure,
+    plane_posteriors_figure,
+)
 from theorycheck.report._figures_theorem import condition_1_figure, eta_figure
 from theorycheck.report._figures_trained import trained_figure
+from theorycheck.report._several_analysis import SeveralAnalysis
 
 __all__ = [
     "Recipe",
@@ -41,6 +50,8 @@ __all__ = [
     "trained_figure",
 ]
 
+_Kind = TypeVar("_Kind", bound=Examined)
+
 
 class Recipe(NamedTuple):
     """Says how a figure is made.
@@ -50,7 +61,7 @@ class Recipe(NamedTuple):
     name : str
         Name of the figure, for its file.
     draw : callable
-        Function that draws the figure of an analysis.
+        Function that draws the figure.
     kind : {"png", "svg"}
         File type in the page: PNG for heat maps, SVG for lines.
     caption : callable
@@ -58,9 +69,9 @@ class Recipe(NamedTuple):
     """
 
     name: str
-    draw: Callable[[ModelAnalysis], Figure]
+    draw: Callable[[], Figure]
     kind: Literal["png", "svg"]
-    caption: Callable[[ModelAnalysis], str]
+    caption: Callable[[], str]
 
 
 @dataclass(frozen=True)
@@ -82,59 +93,77 @@ class ReportFigure:
     caption: str
 
 
-def figures_of(analysis: ModelAnalysis) -> tuple[ReportFigure, ...]:
+def figures_of(analysis: Examined) -> tuple[ReportFigure, ...]:
     """Draw and encode every figure that an analysis gives rise to.
 
     Parameters
     ----------
-    analysis : ModelAnalysis
+    analysis : ModelAnalysis or SeveralAnalysis
 
     Returns
     -------
     tuple of ReportFigure
     """
     return tuple(
-        ReportFigure(
-            recipe.name, encode(recipe.draw(analysis), recipe.kind), recipe.caption(analysis)
-        )
+        ReportFigure(recipe.name, encode(recipe.draw(), recipe.kind), recipe.caption())
         for recipe in recipes_of(analysis)
     )
 
 
-def recipes_of(analysis: ModelAnalysis) -> list[Recipe]:
+def recipes_of(analysis: Examined) -> list[Recipe]:
     """Return how each figure that an analysis gives rise to is made, in the order of a report.
 
     Parameters
     ----------
-    analysis : ModelAnalysis
+    analysis : ModelAnalysis or SeveralAnalysis
 
     Returns
     -------
     list of Recipe
     """
-    recipes: list[Recipe] = [Recipe("data", data_figure, "png", captions.data_caption)]
-    if analysis.trained:
-        recipes.append(Recipe("trained", trained_figure, "png", captions.trained_caption))
-    if analysis.optimum is None:
-        recipes += [
-            Recipe("posteriors", posterior_figure, "svg", captions.posterior_caption),
-            Recipe("kl_map", kl_map_figure, "png", captions.kl_caption),
-        ]
-    else:
-        recipes.append(Recipe("curves", curves_figure, "png", captions.curves_caption))
-        if analysis.optimum.density is not None:
-            recipes.append(Recipe("densities", densities_figure, "png", captions.densities_caption))
-        recipes += [
-            Recipe(
-                "posteriors", paired_posteriors_figure, "svg", captions.paired_posteriors_caption
-            ),
-            Recipe("maps", paired_maps_figure, "png", captions.paired_maps_caption),
-            Recipe("starts", starts_figure, "svg", captions.starts_caption),
-        ]
-    recipes.append(Recipe("eta", eta_figure, "svg", lambda _: captions.ETA))
+    recipes: list[Recipe] = []
+
+    def add(
+        name: str,
+        draw: Callable[[_Kind], Figure],
+        kind: Literal["png", "svg"],
+        caption: Callable[[_Kind], str],
+        of: _Kind,
+    ) -> None:
+        recipes.append(Recipe(name, partial(draw, of), kind, partial(caption, of)))
+
+    if isinstance(analysis, SeveralAnalysis):
+        several = analysis
+        if several.model.data_dim > 1:
+            add("data", grid_figure, "png", several_captions.grid_caption, several)
+        add("kl_map", kl_figure, "png", several_captions.kl_caption, several)
+        if several.points:
+            add(
+                "posteriors", plane_posteriors_figure, "png",
+                several_captions.posteriors_caption, several,
+            )  # fmt: skip
+    if isinstance(analysis, ModelAnalysis):
+        line = analysis
+        add("data", data_figure, "png", captions.data_caption, line)
+        if any(network.panels is not None for network in line.trained):
+            add("trained", trained_figure, "png", captions.trained_caption, line)
+        if line.optimum is None:
+            add("posteriors", posterior_figure, "svg", captions.posterior_caption, line)
+            add("kl_map", kl_map_figure, "png", captions.kl_caption, line)
+        else:
+            add("curves", curves_figure, "png", captions.curves_caption, line)
+            if line.optimum.density is not None:
+                add("densities", densities_figure, "png", captions.densities_caption, line)
+            add(
+                "posteriors", paired_posteriors_figure, "svg",
+                captions.paired_posteriors_caption, line,
+            )  # fmt: skip
+            add("maps", paired_maps_figure, "png", captions.paired_maps_caption, line)
+    if analysis.optimum is not None:
+        add("starts", starts_figure, "svg", captions.starts_caption, analysis)
+    add("eta", eta_figure, "svg", lambda _: captions.ETA, analysis)
     if analysis.theorem1.alternatives:
-        recipes.append(
-            Recipe("condition_1", condition_1_figure, "svg", lambda _: captions.CONDITION_1)
-        )
-    recipes.append(Recipe("landscape", landscape_figure, "png", captions.landscape_caption))
+        add("condition_1", condition_1_figure, "svg", lambda _: captions.CONDITION_1, analysis)
+    if isinstance(analysis, ModelAnalysis):
+        add("landscape", landscape_figure, "png", captions.landscape_caption, analysis)
     return recipes

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from theorycheck.arrays import PerPoint, Points
 from theorycheck.report._analysis import ModelAnalysis
+from theorycheck.report._examined import Examined
 from theorycheck.report._figure_style import KL_COLOURS, NO_DATA, headline, nats, new_figure, styled
 from theorycheck.report._figures_line import kl_ceiling, line_data_figure, line_kl_figure
 from theorycheck.report._plane import (
@@ -109,7 +110,7 @@ def kl_map_figure(analysis: ModelAnalysis) -> Figure:
     return figure
 
 
-def subsample(analysis: ModelAnalysis) -> tuple[Points, PerPoint]:
+def subsample(analysis: Examined) -> tuple[Points, PerPoint]:
     """Draw from p(x) among the nodes of the average, and return KL(x) too."""
     averages = analysis.decomposition.averages
     if averages.sampled:

@@ -9,18 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
-from theorycheck.arrays import Array, PerDimension
 from theorycheck.evaluation import SampleJudged
 from theorycheck.inference import MeanFieldBoxes, posterior_on_boxes
 from theorycheck.report._figure_files import write_png_figures
-from theorycheck.report._figure_style import EXACT, GAUSSIAN, SERIES, new_figure, number, styled
+from theorycheck.report._figure_style import GAUSSIAN, SERIES, new_figure, number, styled
+from theorycheck.report._latent_contours import DrawnGaussian, draw_posterior
 
 #: x of which posteriors are drawn, and x drawn in the plane at most.
 _WORST, _MOST = 6, 3_000
-#: Posterior mass outside the outermost contour, and the others.
-_OUTSIDE = (0.05, 0.5)
-#: Cells of a posterior's picture each way.
-_CELLS = 120
 
 
 def write_sample_figures(result: SampleJudged, directory: Path) -> list[Path]:
@@ -131,57 +127,13 @@ def worst_figure(result: SampleJudged) -> Figure:
 
 
 def _posterior_panel(axes: Axes, result: SampleJudged, engine: MeanFieldBoxes, row: int) -> None:
-    posterior = posterior_on_boxes(engine.boxes, result.x[row])
-    mass = posterior.weight * posterior.density
-    order = np.argsort(posterior.density)
-    below = np.cumsum(mass[order])
-    levels = [float(posterior.density[order][np.searchsorted(below, part)]) for part in _OUTSIDE]
-    own = None
+    best = (result.best_mean[row], result.best_scale[row])
+    gaussians = [DrawnGaussian(*best, GAUSSIAN, "-", "best q, 2 std. dev.")]
     if result.own_mean is not None and result.own_scale is not None:
         own = (result.own_mean[row], result.own_scale[row])
-    best = (result.best_mean[row], result.best_scale[row])
-    held = posterior.density > 0.02 * levels[0]
-    corners = [posterior.z[held], best[0] + 2.0 * best[1], best[0] - 2.0 * best[1]]
-    if own is not None:
-        corners += [own[0] + 2.0 * own[1], own[0] - 2.0 * own[1]]
-    places = np.vstack(corners)
-    low, high = places.min(axis=0), places.max(axis=0)
-    middle, half = 0.5 * (low + high), 0.55 * float((high - low).max())
-    edge = np.linspace(-half, half, _CELLS)
-    z1, z2 = np.meshgrid(middle[0] + edge, middle[1] + edge)
-    density = _density(result, posterior.log_density_x.value, row, z1, z2)
-    axes.contourf(z1, z2, density, levels=[*levels, density.max() * 1.01 + 1e-300], colors=[
-        "#9ecae1", EXACT,
-    ], alpha=0.75)  # fmt: skip
-    axes.plot([], [], color=EXACT, linewidth=6, alpha=0.75, label="exact posterior, 50 % and 95 %")
-    _ellipse(axes, *best, GAUSSIAN, "-", "best q, 2 std. dev.")
-    if own is not None:
-        _ellipse(axes, *own, SERIES[2], "--", "the encoder's q, 2 std. dev.")
-    axes.set_aspect("equal")
-    axes.set_xlim(middle[0] - half, middle[0] + half)
-    axes.set_ylim(middle[1] - half, middle[1] + half)
-
-
-def _density(result: SampleJudged, log_p: float, row: int, z1: Array, z2: Array) -> Array:
-    """p(z|x) on a picture's cells."""
-    model = result.model
-    z = np.stack([z1.ravel(), z2.ravel()], axis=1)
-    apart = (result.x[row] - model.decoder(z)) / model.sigma
-    constant = 0.5 * float(np.log(2.0 * np.pi * model.noise_variance).sum())
-    log_joint = -0.5 * (apart**2).sum(axis=1) - constant - 0.5 * (z**2).sum(axis=1)
-    density: Array = np.exp(log_joint - np.log(2.0 * np.pi) - log_p).reshape(z1.shape)
-    return density
-
-
-def _ellipse(
-    axes: Axes, mean: PerDimension, scale: PerDimension, colour: str, line: str, label: str
-) -> None:
-    shape = Ellipse(
-        (float(mean[0]), float(mean[1])), 4.0 * float(scale[0]), 4.0 * float(scale[1]),
-        fill=False, edgecolor=colour, linestyle=line, linewidth=1.8,
-    )  # fmt: skip
-    axes.add_patch(shape)
-    axes.plot([], [], color=colour, linestyle=line, linewidth=1.8, label=label)
+        gaussians.append(DrawnGaussian(*own, SERIES[2], "--", "the encoder's q, 2 std. dev."))
+    posterior = posterior_on_boxes(engine.boxes, result.x[row])
+    draw_posterior(axes, result.model, posterior, gaussians)
 
 
 @styled

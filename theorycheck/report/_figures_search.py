@@ -8,9 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from theorycheck.optimum import SAME_OPTIMUM
-from theorycheck.report._analysis import ModelAnalysis
+from theorycheck.report._examined import Examined
 from theorycheck.report._figure_style import EXACT, GAUSSIAN, HOLDS, nats, new_figure, styled
-from theorycheck.report._figures_optimum import optimum_of
 
 #: Room above the largest J shown, as a share of the range.
 _HEADROOM = 0.08
@@ -19,19 +18,21 @@ _LABEL_ROOM = 0.3
 
 
 @styled
-def starts_figure(analysis: ModelAnalysis) -> Figure:
+def starts_figure(analysis: Examined) -> Figure:
     """Draw the J that every start and every hop ended at, sorted, beside what is reported.
 
     Parameters
     ----------
-    analysis : ModelAnalysis
+    analysis : Examined
         An analysis with a predicted optimum.
 
     Returns
     -------
     Figure
     """
-    optimum = optimum_of(analysis)
+    optimum = analysis.optimum
+    if optimum is None:
+        raise ValueError("this analysis has no predicted optimum")
     predicted = optimum.predicted
     starts = predicted.starts
     figure = new_figure(3.9)

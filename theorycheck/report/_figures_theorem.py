@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from theorycheck.estimate import Estimate, Verdict
-from theorycheck.report._analysis import ModelAnalysis
+from theorycheck.report._examined import Examined
 from theorycheck.report._figure_style import (
     EXACT,
     GAUSSIAN,
@@ -35,12 +35,12 @@ _MOST_ALTERNATIVES = len(SERIES)
 
 
 @styled
-def eta_figure(analysis: ModelAnalysis) -> Figure:
+def eta_figure(analysis: Examined) -> Figure:
     """Draw both sides of the premise of Theorem 1 over all η, and where it holds.
 
     Parameters
     ----------
-    analysis : ModelAnalysis
+    analysis : Examined
 
     Returns
     -------
@@ -72,14 +72,14 @@ def eta_figure(analysis: ModelAnalysis) -> Figure:
 
 
 @styled
-def condition_1_figure(analysis: ModelAnalysis) -> Figure:
+def condition_1_figure(analysis: Examined) -> Figure:
     """Draw the margins of both inequalities of condition (1) over all η, per alternative.
 
     The theorem has one η for its premise and (1): a dotted line shows how far the former holds.
 
     Parameters
     ----------
-    analysis : ModelAnalysis
+    analysis : Examined
         An analysis with at least one alternative.
 
     Returns

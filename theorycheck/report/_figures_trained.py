@@ -77,6 +77,9 @@ def shown_decoders(analysis: ModelAnalysis) -> list[Shown]:
         shown.append(Shown("optimum", *parts, analysis.optimum.density))
     for network in analysis.trained:
         result = network.decomposition
+        if network.panels is None:
+            # Of several latents there is no curve to draw; the table has it.
+            continue
         parts = (result.excess.value, result.mleo.value, network.panels)
         shown.append(Shown(network.run.label, *parts, network.density))
     return shown

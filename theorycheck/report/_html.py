@@ -11,10 +11,11 @@ from pathlib import Path
 from theorycheck.errors import SettingError
 from theorycheck.files import replace_files
 from theorycheck.json_values import jsonable
-from theorycheck.models import GenerativeModel, LabelledModel
+from theorycheck.models import GenerativeModel, LabelledModel, is_on_line
 from theorycheck.pages import page_environment
 from theorycheck.progress import NO_PROGRESS, Progress
-from theorycheck.report._analysis import ModelAnalysis, analyse
+from theorycheck.report._analysis import analyse
+from theorycheck.report._examined import Examined
 from theorycheck.report._figure_files import FigureFiles
 from theorycheck.report._figures import ReportFigure, figures_of
 from theorycheck.report._follower import run_with_follower
@@ -22,6 +23,7 @@ from theorycheck.report._labels_analysis import LabelsAnalysis, analyse_labels
 from theorycheck.report._numbers import shown
 from theorycheck.report._page_words import VERDICT_WORDS, minimum_words
 from theorycheck.report._search import ReportSearch
+from theorycheck.report._several_analysis import analyse_several
 from theorycheck.report._trained import TrainedRun, runs_of
 from theorycheck.theorems import EXAMINED_TOLERANCE
 from theorycheck.versions import versions
@@ -41,7 +43,7 @@ _PLACES = 6
 class _Section:
     """Holds a model's part of the page."""
 
-    analysis: ModelAnalysis
+    analysis: Examined
     figures: tuple[ReportFigure, ...]
 
 
@@ -101,8 +103,8 @@ def write_report(
     names = [*(model.name for model in models), *(one.name for one in labelled)]
     page = _GrowingPage(Path(directory), names, _settings(tolerance, eta, search), start, progress)
 
-    def analysed(model: GenerativeModel) -> ModelAnalysis:
-        return analyse(
+    def analysed(model: GenerativeModel) -> Examined:
+        return (analyse if is_on_line(model) else analyse_several)(
             model,
             alternatives=others.get(model.name, ()),
             eta=eta,
@@ -178,7 +180,7 @@ class _GrowingPage:
             "seconds": time.perf_counter() - self._start, "pending": list(pending),
         }  # fmt: skip
 
-    def add(self, analysis: ModelAnalysis) -> None:
+    def add(self, analysis: Examined) -> None:
         """Add a model, and replace the page so far, unless it is the last."""
         self._sections.append(_Section(analysis, figures_of(analysis)))
         pending = self._names[len(self._sections) :]

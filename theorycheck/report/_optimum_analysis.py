@@ -64,26 +64,15 @@ class PairedMap:
         return result
 
 
-@dataclass(frozen=True, eq=False)
-class OptimumAnalysis:
-    """Holds the predicted optimum beside the ground truth.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FoundOptimum:
+    """Holds the predicted optimum beside the ground truth, of any number of latents.
 
     Parameters
     ----------
     predicted : PredictedOptimum
     truth : Decomposition
         Decomposition at the ground truth.
-    density : ndarray or None
-        p_f(x) on the axes of the ground truth's map; None where D > 2.
-    total_variation : Estimate or None
-        ½ ∫ |p_f − p| dx; None where D > 2.
-    pair : PairedMap
-    points : tuple of TellingPoint
-        The optimum's posteriors at the ground truth's selected x, with their letters.
-    comparison : PosteriorComparison
-        Posteriors by p(x)-mass.
-    panels : LatentPanels
-        f of the optimum at its nodes.
     effort : str
         The name of the search.
     seconds : float
@@ -92,12 +81,6 @@ class OptimumAnalysis:
 
     predicted: PredictedOptimum
     truth: Decomposition
-    density: Float64[Array, "*grid"] | None
-    total_variation: Estimate | None
-    pair: PairedMap
-    points: tuple[TellingPoint, ...]
-    comparison: PosteriorComparison
-    panels: LatentPanels = field(repr=False)
     effort: str
     seconds: float
 
@@ -108,13 +91,11 @@ class OptimumAnalysis:
 
     @property
     def search_words(self) -> str:
-        """Say what the search gained over the ascent from the ground truth alone."""
+        """Say what the search gained over the ascent from its first start alone."""
+        first = f"the ascent from the {self.predicted.first} alone"
         if self.predicted.search_gain < SAME_OPTIMUM:
-            return "the ascent from the ground truth alone ended at the same J"
-        return (
-            f"the ascent from the ground truth alone ended {self.predicted.search_gain:.3g} nats "
-            "above the best of the search"
-        )
+            return f"{first} ended at the same J"
+        return f"{first} ended {self.predicted.search_gain:.3g} nats above the best of the search"
 
     @property
     def summary(self) -> str:
@@ -133,14 +114,47 @@ class OptimumAnalysis:
         return {
             **self.predicted.to_dict(),
             "gain": self.gain.to_dict(),
+            "search_gain": self.predicted.search_gain,
+            "search": self.effort,
+            "summary": self.summary,
+        }
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OptimumAnalysis(FoundOptimum):
+    """Holds the predicted optimum of one latent beside a ground truth of one.
+
+    Parameters
+    ----------
+    density : ndarray or None
+        p_f(x) on the axes of the ground truth's map; None where D > 2.
+    total_variation : Estimate or None
+        ½ ∫ |p_f − p| dx; None where D > 2.
+    pair : PairedMap
+    points : tuple of TellingPoint
+        The optimum's posteriors at the ground truth's selected x, with their letters.
+    comparison : PosteriorComparison
+        Posteriors by p(x)-mass.
+    panels : LatentPanels
+        f of the optimum at its nodes.
+    """
+
+    density: Float64[Array, "*grid"] | None
+    total_variation: Estimate | None
+    pair: PairedMap
+    points: tuple[TellingPoint, ...]
+    comparison: PosteriorComparison
+    panels: LatentPanels = field(repr=False)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the figures for JSON."""
+        return {
+            **super().to_dict(),
             "total_variation": None
             if self.total_variation is None
             else self.total_variation.to_dict(),
-            "search_gain": self.predicted.search_gain,
-            "search": self.effort,
             "posteriors": self.comparison.to_dict(),
             "points": [point.to_dict() for point in self.points],
-            "summary": self.summary,
         }
 
 

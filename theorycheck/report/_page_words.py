@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from theorycheck.estimate import Verdict, positive
-from theorycheck.report._analysis import ModelAnalysis
+from theorycheck.report._examined import Examined
 
 #: Words and sign on a badge, per question and verdict. Signs, since colours may not be seen.
 VERDICT_WORDS: Mapping[str, Mapping[Verdict, str]] = {
@@ -42,7 +42,7 @@ VERDICT_WORDS: Mapping[str, Mapping[Verdict, str]] = {
 }
 
 
-def minimum_words(analysis: ModelAnalysis) -> str:
+def minimum_words(analysis: Examined) -> str:
     """Say first what a reader wants to know, whether the ELBO keeps the ground truth."""
     theorem1 = analysis.theorem1
     if not analysis.decomposition.resolved:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theorycheck.arrays import Array, Booleans, PerDimension
+from theorycheck.arrays import Array, Booleans, PerDimension, PerPoint, Points
 from theorycheck.estimate import Estimate
 from theorycheck.inference import ALL_MINIMA, MeanField, Posterior, log_density, posterior
 from theorycheck.objectives import Decomposition, KlMap, Landscape, pmo_landscape
@@ -88,7 +88,35 @@ def telling_points(
     tuple of TellingPoint
         Points, one to four, lettered from A.
     """
-    x, density, kl, mass = _candidates(mean_field, truth, surface)
+    candidates = _candidates(mean_field, truth, surface)
+    return tuple(
+        telling_point(mean_field, letter, role, place)
+        for letter, role, place in chosen_places(*candidates, mean_field.model.sigma)
+    )
+
+
+def chosen_places(
+    x: Points, density: PerPoint, kl: PerPoint, mass: PerPoint, sigma: PerDimension
+) -> list[tuple[str, str, PerDimension]]:
+    """Choose among x's by p(x), by KL and by their product; near ones are one point.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, D)
+    density : ndarray, shape (n,)
+        p(x), up to a factor.
+    kl : ndarray, shape (n,)
+        KL(x), nats.
+    mass : ndarray, shape (n,)
+        The probability that each x stands for.
+    sigma : ndarray, shape (D,)
+        σ, the unit of nearness.
+
+    Returns
+    -------
+    list of (str, str, ndarray)
+        Letter, role and place of one to four points.
+    """
     chosen = [("highest p(x)", int(np.argmax(density)))]
     not_rare = density >= NOT_RARE * density.max()
     if kl[not_rare].max() > ROUNDING_KL:
@@ -106,15 +134,12 @@ def telling_points(
     places: list[tuple[list[str], Array]] = []
     for role, index in chosen:
         for roles, place in places:
-            if np.linalg.norm((place - x[index]) / mean_field.model.sigma) < _SAME_POINT:
+            if np.linalg.norm((place - x[index]) / sigma) < _SAME_POINT:
                 roles.append(role)
                 break
         else:
             places.append(([role], x[index]))
-    return tuple(
-        telling_point(mean_field, "ABCD"[k], ", ".join(roles), place)
-        for k, (roles, place) in enumerate(places)
-    )
+    return [("ABCD"[k], ", ".join(roles), place) for k, (roles, place) in enumerate(places)]
 
 
 def is_coarse(surface: KlMap, sigma: PerDimension) -> bool:

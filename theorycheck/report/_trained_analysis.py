@@ -10,7 +10,7 @@ from jaxtyping import Float64
 from theorycheck.arrays import Array
 from theorycheck.errors import LoadingError
 from theorycheck.estimate import Estimate
-from theorycheck.models import as_generative
+from theorycheck.models import as_generative, is_on_line
 from theorycheck.objectives import Decomposition, Evaluated, KlMap, decompose
 from theorycheck.optimum import PredictedOptimum
 from theorycheck.progress import NO_PROGRESS, Progress
@@ -35,21 +35,21 @@ class TrainedAnalysis(Evaluated):
     above : Estimate or None
         J − J(predicted optimum of the report), nats; None where there was no search.
     density : ndarray or None
-        p_f(x) on the axes of the ground truth's map; None where D > 2.
-    panels : LatentPanels
-        f at its nodes.
+        p_f(x) on the axes of the ground truth's map; None where D > 2 or there is none.
+    panels : LatentPanels or None
+        f at its nodes; None of more latents than one.
     """
 
     run: TrainedRun
     decomposition: Decomposition
     above: Estimate | None
     density: Float64[Array, "*grid"] | None
-    panels: LatentPanels = field(repr=False)
+    panels: LatentPanels | None = field(repr=False)
 
     @cached_property
-    def largest_slope(self) -> float:
-        """Return the largest |f′(z)| for |z| <= 4."""
-        return largest_slope(self.panels)
+    def largest_slope(self) -> float | None:
+        """Return the largest |f′(z)| for |z| <= 4; None of more latents than one."""
+        return None if self.panels is None else largest_slope(self.panels)
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
@@ -81,7 +81,7 @@ def analyse_trained(
     truth : Decomposition
         Decomposition at the ground truth.
     surface : KlMap or None
-        KL(x) of the ground truth over the data space; None where D > 2.
+        KL(x) of the ground truth over the data space; None where D > 2 or it has several latents.
     predicted : PredictedOptimum or None
     progress : Progress
 
@@ -94,7 +94,7 @@ def analyse_trained(
     LoadingError
         If J is not what the run says of itself: its checkpoint is of another run.
     """
-    panels = latent_panels(run.model)
+    panels = latent_panels(run.model) if is_on_line(run.model) else None
     result = decompose(
         run.model, as_generative(truth.data), tolerance=_TOLERANCE, progress=progress
     )
@@ -104,6 +104,8 @@ def analyse_trained(
             f"--trained {run.directory}: J of its checkpoint is {result.excess}, but {RESULT} says "
             f"{run.excess}: they are not of one run"
         )
-    density = None if surface is None else surface.density_of(panels)
-    above = None if predicted is None else result.excess - predicted.decomposition.excess
+    density = None if surface is None or panels is None else surface.density_of(panels)
+    # Of fewer latents than the network has, an optimum says nothing of how far it is off.
+    known = predicted is not None and predicted.latents >= run.model.latent_dim
+    above = result.excess - predicted.decomposition.excess if known and predicted else None
     return TrainedAnalysis(run, result, above, density, panels)
