@@ -24,6 +24,7 @@ from theorycheck.optimum._settings import SearchSettings
 from theorycheck.report import _representative_points as telling_points
 from theorycheck.report._analysis import ModelAnalysis, ReportSearch, analyse
 from theorycheck.report._figures import recipes_of, trained_figure
+from theorycheck.report._figures_trained import shown_decoders
 from theorycheck.report._html import write_report
 from theorycheck.report._numbers import shown
 from theorycheck.report._trained import TrainedRun, read_trained, runs_of
@@ -87,8 +88,8 @@ def test_all_panels_show_the_same_region(analysis: ModelAnalysis) -> None:
 
 def test_the_figure_and_its_caption_are_in_the_report(analysis: ModelAnalysis) -> None:
     recipe = next(recipe for recipe in recipes_of(analysis) if recipe.name == "trained")
-    assert recipe.draw is trained_figure
-    caption = recipe.caption(analysis)
+    assert len(recipe.draw().axes) >= 2 * len(shown_decoders(analysis))
+    caption = recipe.caption()
     for one in analysis.trained:
         result = one.decomposition
         words = f"J = {shown(result.excess, 4)}, MLEO = {shown(result.mleo, 4)}"
