@@ -10,7 +10,7 @@ from scipy.stats import norm
 from theorycheck.inference import MeanField, MeanFieldBoxes, log_density
 from theorycheck.models import (
     GenerativeModel,
-    decoder_from_plane_table,
+    decoder_from_grid_table,
     decoder_from_table,
 )
 from theorycheck.quadrature._latent_cells import latent_cells
@@ -22,7 +22,7 @@ def a_table(seed: int = 0) -> GenerativeModel:
     rng = np.random.default_rng(seed)
     z1, z2 = np.sort(rng.uniform(-2.5, 2.5, 7)), np.sort(rng.uniform(-2.5, 2.5, 5))
     f = rng.normal(size=(7, 5, 2))
-    return GenerativeModel(decoder_from_plane_table(z1, z2, f, name="t"), [0.2, 0.4])
+    return GenerativeModel(decoder_from_grid_table([z1, z2], f, name="t"), [0.2, 0.4])
 
 
 def dense(model: GenerativeModel, mean: Array, scale: Array) -> tuple[Array, Array]:
@@ -30,7 +30,7 @@ def dense(model: GenerativeModel, mean: Array, scale: Array) -> tuple[Array, Arr
     node, weight = leggauss(24)
     axes = []
     table = model.decoder.table
-    for k, kinks in enumerate((table.z1, table.z2)):  # type: ignore[union-attr]
+    for k, kinks in enumerate(table.axes):  # type: ignore[union-attr]
         around = mean[k] + scale[k] * np.linspace(-9.0, 9.0, 37)
         edges = np.unique(np.concatenate([kinks, around]))
         edges = edges[(edges >= around[0]) & (edges <= around[-1])]
@@ -84,7 +84,7 @@ def test_an_unused_latent_reproduces_the_engine_of_one() -> None:
     g = np.stack([axis.z, np.sin(2.0 * axis.z)], axis=1)
     variance = [0.1, 0.2]
     one = MeanField(GenerativeModel(decoder_from_table(axis.z, g), variance))
-    plane = decoder_from_plane_table(axis.z, [-1.0, 1.0], np.repeat(g[:, None], 2, axis=1))
+    plane = decoder_from_grid_table([axis.z, [-1.0, 1.0]], np.repeat(g[:, None], 2, axis=1))
     two = MeanFieldBoxes(GenerativeModel(plane, variance))
     x = np.random.default_rng(2).normal(scale=1.5, size=(60, 2))
     exact, found = log_density(one.panels, x), two.log_density(x)
@@ -99,7 +99,7 @@ def test_far_x_are_known_where_f_is_flat_beyond() -> None:
     """Prior mass beyond the boxes has the f of the outermost: it cannot be near a far x."""
     axis = latent_cells(24)
     one = MeanField(GenerativeModel(decoder_from_table(axis.z, axis.z), 0.1))
-    plane = decoder_from_plane_table(axis.z, [-1.0, 1.0], np.repeat(axis.z[:, None], 2, axis=1))
+    plane = decoder_from_grid_table([axis.z, [-1.0, 1.0]], np.repeat(axis.z[:, None], 2, axis=1))
     two = MeanFieldBoxes(GenerativeModel(plane, 0.1))
     x = np.array([[9.0], [-11.0]])
     found, exact = two.log_density(x), log_density(one.panels, x)

@@ -115,8 +115,8 @@ def test_an_unused_latent_reproduces_one_latent() -> None:
     model = benchmark("figure8")
     nodes = data_nodes(model, 1.0, tail=1e-3, most=150)
     plane = plane_cells(60, 5)
-    g = plane.first.average(model.decoder)
-    one = EStep(nodes, plane.first)(g, model.noise_variance)
+    g = plane.axes[0].average(model.decoder)
+    one = EStep(nodes, plane.axes[0])(g, model.noise_variance)
     two = PlaneEStep(nodes, plane)(np.repeat(g, 5, axis=0), model.noise_variance)
     assert two.minima[:, 0, 4] == pytest.approx(one.minima[:, 0, 2], abs=1e-8)
     assert np.abs(two.minima[:, 0, [1, 3]]).max() < 1e-6
@@ -162,7 +162,7 @@ def test_cells_are_laid_where_f_moves() -> None:
     cells = adapted_plane_cells(900, old, f, np.full(2, 0.01))
     assert cells.count <= 900
     assert cells.shape[0] >= 8 * cells.shape[1]
-    edges = cells.first.boundary
+    edges = cells.axes[0].boundary
     assert np.count_nonzero(np.abs(edges) < 0.3) > 0.3 * edges.size
     assert old.prior_mass.sum() == pytest.approx(1.0, abs=1e-14)
     # Carried over bilinearly an affine f stays what it is.

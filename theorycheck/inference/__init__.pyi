@@ -103,6 +103,6 @@ from ._posterior_weights import posterior_weights as posterior_weights
 from ._product_q import OptimalProductQ as OptimalProductQ
 from ._product_q import ProductQSearch as ProductQSearch
 from ._product_rule import kl_from_prior as kl_from_prior
-from ._product_rule import local_of_plane as local_of_plane
+from ._product_rule import local_of_moments as local_of_moments
 from ._product_rule import product_rule as product_rule
 from ._warm_up import bounds_compiled_meanwhile as bounds_compiled_meanwhile

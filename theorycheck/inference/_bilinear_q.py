@@ -12,8 +12,8 @@ from jaxtyping import Float64
 from theorycheck.arrays import Array, Points
 from theorycheck.inference._descent import Local
 from theorycheck.inference._product_q import ProductQSearch
-from theorycheck.inference._product_rule import local_of_plane
-from theorycheck.models import GenerativeModel, PlaneTable
+from theorycheck.inference._product_rule import local_of_moments
+from theorycheck.models import GenerativeModel, GridTable
 from theorycheck.quadrature import LatentBoxes
 from theorycheck.quadrature.kernels import MOMENTS, bilinear_moments_batch, hat_masses_batch
 
@@ -25,15 +25,15 @@ class BilinearQSearch(ProductQSearch):
     ----------
     model : GenerativeModel
         A model of two latents.
-    table : PlaneTable
+    table : GridTable
         Its decoder's table, of kind "linear".
     boxes : LatentBoxes
         f on boxes, whose middles are starts.
     """
 
-    def __init__(self, model: GenerativeModel, table: PlaneTable, boxes: LatentBoxes) -> None:
+    def __init__(self, model: GenerativeModel, table: GridTable, boxes: LatentBoxes) -> None:
         super().__init__(model, boxes)
-        self._knots = (table.z1, table.z2)
+        self._knots = table.axes
         self._f = np.ascontiguousarray(table.values.transpose(0, 2, 1))
 
     def local(
@@ -66,7 +66,7 @@ class BilinearQSearch(ProductQSearch):
         def fill(mean: Array, scale: Array, moments: Array) -> None:
             bilinear_moments_batch(x, mean, scale, self._knots, scaled, moments)
 
-        return local_of_plane(fill, points)
+        return local_of_moments(fill, points)
 
     def expectations(
         self, x: Points, mean: Float64[Array, "n K"], scale: Float64[Array, "n K"]

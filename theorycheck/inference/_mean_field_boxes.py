@@ -35,7 +35,7 @@ from theorycheck.inference._latent_plane import plane_log_density
 from theorycheck.inference._marginal import LogDensity, as_points
 from theorycheck.inference._product_q import OptimalProductQ, ProductQSearch
 from theorycheck.inference._sobol_density import REPEATS, SIZE, SobolDensity, sobol_density
-from theorycheck.models import GenerativeModel, PlaneTable
+from theorycheck.models import GenerativeModel, GridTable
 from theorycheck.quadrature import (
     NEGLIGIBLE,
     RESOLUTION,
@@ -103,10 +103,10 @@ class MeanFieldBoxes:
         self.model = model
 
     @property
-    def _table(self) -> PlaneTable | None:
+    def _table(self) -> GridTable | None:
         """Return the bilinear table that f is, if it is one."""
         table = self.model.decoder.table
-        return table if isinstance(table, PlaneTable) else None
+        return table if isinstance(table, GridTable) else None
 
     @cached_property
     def boxes(self) -> LatentBoxes:
@@ -131,7 +131,7 @@ class MeanFieldBoxes:
             resolution=_RESOLUTION if many else RESOLUTION,
             negligible=_NEGLIGIBLE if many else NEGLIGIBLE,
             held=held,
-            kinks=None if self._table is None else (self._table.z1, self._table.z2),
+            kinks=None if self._table is None else self._table.axes,
         )
 
     @cached_property

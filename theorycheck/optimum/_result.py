@@ -15,7 +15,7 @@ from theorycheck.estimate import Estimate
 from theorycheck.models import (
     DescribedModel,
     GenerativeModel,
-    decoder_from_plane_table,
+    decoder_from_grid_table,
     decoder_from_table,
     fingerprint_of,
     table_arrays,
@@ -320,7 +320,7 @@ def decoder_on_cells(
     """
     if isinstance(cells, PlaneCells):
         values = f.reshape(*cells.shape, -1)
-        plane = decoder_from_plane_table(cells.first.z, cells.second.z, values, name=name)
+        plane = decoder_from_grid_table(tuple(axis.z for axis in cells.axes), values, name=name)
         return GenerativeModel(plane, noise_variance)
     decoder = decoder_from_table(cells.z, f, kind="linear", name=name)
     return GenerativeModel(decoder, noise_variance)

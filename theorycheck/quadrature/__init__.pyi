@@ -42,6 +42,7 @@ from ._noise_rule import integrate_noise as integrate_noise
 from ._panel_mesh import NOISE as NOISE
 from ._plane_cells import PlaneCells as PlaneCells
 from ._plane_cells import adapted_plane_cells as adapted_plane_cells
+from ._plane_cells import cells_of_used as cells_of_used
 from ._plane_cells import plane_cells as plane_cells
 from ._rules import HIGH_DEGREES as HIGH_DEGREES
 from ._rules import MIDDLE_DEGREES as MIDDLE_DEGREES

@@ -9,7 +9,7 @@ import pytest
 from scipy.interpolate import RegularGridInterpolator
 
 from theorycheck.errors import LoadingError
-from theorycheck.models import PlaneTable, decoder_from_plane_table, load_model, read_table
+from theorycheck.models import GridTable, decoder_from_grid_table, load_model, read_table
 from theorycheck.objectives import decompose
 
 Z1, Z2 = np.array([-2.0, -0.5, 0.25, 1.0]), np.array([-1.0, 0.0, 2.0])
@@ -17,7 +17,7 @@ VALUES = np.random.default_rng(0).normal(size=(4, 3, 2))
 
 
 def test_it_is_bilinear_and_flat_beyond() -> None:
-    f = decoder_from_plane_table(Z1, Z2, VALUES, name="t")
+    f = decoder_from_grid_table([Z1, Z2], VALUES, name="t")
     z = np.random.default_rng(1).normal(scale=2.0, size=(200, 2))
     held = np.stack([np.clip(z[:, 0], -2.0, 1.0), np.clip(z[:, 1], -1.0, 2.0)], axis=1)
     expected = RegularGridInterpolator((Z1, Z2), VALUES)(held)
@@ -28,15 +28,15 @@ def test_it_is_bilinear_and_flat_beyond() -> None:
 
 
 def test_axes_are_sorted() -> None:
-    f = decoder_from_plane_table(Z1[::-1], Z2[[1, 0, 2]], VALUES[::-1][:, [1, 0, 2]])
+    f = decoder_from_grid_table([Z1[::-1], Z2[[1, 0, 2]]], VALUES[::-1][:, [1, 0, 2]])
     z = np.array([[0.1, 0.3], [-1.0, -0.4]])
-    assert np.array_equal(f(z), decoder_from_plane_table(Z1, Z2, VALUES)(z))
+    assert np.array_equal(f(z), decoder_from_grid_table([Z1, Z2], VALUES)(z))
 
 
 def test_a_file_is_a_model_of_two_latents(tmp_path: Path) -> None:
     path = tmp_path / "map.npz"
     np.savez(path, z1=Z1, z2=Z2, f=VALUES, noise_variance=np.array([0.5]))
-    assert isinstance(read_table(path), PlaneTable)
+    assert isinstance(read_table(path), GridTable)
     model = load_model(str(path))
     assert model.latent_dim == 2
     assert model.noise_variance.tolist() == [0.5, 0.5]
@@ -65,4 +65,4 @@ def test_bad_tables_say_what_is_wrong(
     z1: object, z2: object, values: np.ndarray, kind: str, says: str
 ) -> None:
     with pytest.raises(LoadingError, match=says):
-        decoder_from_plane_table(z1, z2, values, kind=kind, name="t")  # type: ignore[arg-type]
+        decoder_from_grid_table([z1, z2], values, kind=kind, name="t")  # type: ignore[arg-type]
