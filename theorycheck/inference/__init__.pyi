@@ -77,6 +77,7 @@ from ._mean_field import described_model as described_model
 from ._mean_field import optimal_q as optimal_q
 from ._mean_field_boxes import MOST_BOXES as MOST_BOXES
 from ._mean_field_boxes import MeanFieldBoxes as MeanFieldBoxes
+from ._mean_field_grid import MeanFieldGrid as MeanFieldGrid
 from ._minima import Minima as Minima
 from ._minima import distinct as distinct
 from ._minima import lowest as lowest

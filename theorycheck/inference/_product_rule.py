@@ -144,6 +144,11 @@ def with_prior(
     return Local(at() + kl_from_prior(mean, scale), gradient, hessian)
 
 
+def columns_of_moments(latents: int) -> Mapping[Degrees, int]:
+    """Return which column of the moments that kernels fill is of which degrees, for K latents."""
+    return _OF_KERNELS[latents]
+
+
 def local_of_moments(
     fill: Callable[[Float64[Array, "n K"], Float64[Array, "n K"], Float64[Array, "n m"]], None],
     points: Float64[Array, "n width"],
@@ -164,7 +169,7 @@ def local_of_moments(
         Derivatives are by (μ_k/s_k …, log s_k …).
     """
     latents = points.shape[1] // 2
-    columns = _OF_KERNELS[latents]
+    columns = columns_of_moments(latents)
     mean, scale = points[:, :latents].copy(), np.exp(points[:, latents:])
     moments = np.empty((len(points), len(columns)))
     fill(mean, scale, moments)

@@ -13,6 +13,7 @@ from ._continuous_label import ContinuousLabelModel as ContinuousLabelModel
 from ._continuous_loading import CONTINUOUS_BENCHMARK as CONTINUOUS_BENCHMARK
 from ._continuous_loading import load_continuous_label_model as load_continuous_label_model
 from ._decoder import DEFAULT_SCAN as DEFAULT_SCAN
+from ._decoder import IN_WORDS as IN_WORDS
 from ._decoder import MOST_LATENTS as MOST_LATENTS
 from ._decoder import Decoder as Decoder
 from ._described import DescribedModel as DescribedModel

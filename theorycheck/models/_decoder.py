@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _PROBE = np.array([-2.7183, -1.4142, -0.5772, 0.0, 0.6931, 1.6180, 3.1416])
 #: Most latents K.
 MOST_LATENTS = 3
+#: Numbers of latents in words.
+IN_WORDS = {1: "one", 2: "two", 3: "three"}
 #: Distance in z at which f is scanned for what the quadrature nodes may miss: 36,000 evaluations
 #: of f, some milliseconds for a formula or a small network. The prior mass of what is narrower is
 #: below 2e-4.

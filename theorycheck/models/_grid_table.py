@@ -14,11 +14,10 @@ from numpy.typing import ArrayLike
 
 from theorycheck.arrays import Array, Integers, Points
 from theorycheck.errors import LoadingError
-from theorycheck.models._decoder import MOST_LATENTS, Decoder
+from theorycheck.models._decoder import IN_WORDS, MOST_LATENTS, Decoder
 
 #: How f goes on between the points of a grid.
 GRID_KINDS = ("linear",)
-_WORDS = {2: "two", 3: "three"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +40,11 @@ class GridTable:
     values: Float64[Array, "*grid D"]
     kind: str
     noise_variance: Float64[Array, " one_or_D"] | None = None
+
+    @property
+    def used(self) -> tuple[int, ...]:
+        """Return the numbers of the latents, from 0, along which f is not constant."""
+        return tuple(k for k in range(len(self.axes)) if np.diff(self.values, axis=k).any())
 
 
 class _Multilinear:
@@ -144,8 +148,8 @@ def checked_grid_table(
         raise LoadingError(f"{name}: a table on a grid is of two or three latents, not {latents}")
     if kind not in GRID_KINDS:
         raise LoadingError(
-            f"{name}: a table on a grid of {_WORDS[latents]} latents is linear between its points, "
-            f"not {kind}"
+            f"{name}: a table on a grid of {IN_WORDS[latents]} latents is linear between its "
+            f"points, not {kind}"
         )
     try:
         lines = [np.array(axis, dtype=np.float64) for axis in axes]

@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike
 from theorycheck.errors import LoadingError
 from theorycheck.files import replace_files
 from theorycheck.models._decoder import Decoder
-from theorycheck.models._number_rows import read_rows
 from theorycheck.models._grid_table import (
     GridTable,
     checked_grid_table,
     decoder_from_grid_table,
 )
+from theorycheck.models._number_rows import read_rows
 from theorycheck.models._table import Table, checked_table, decoder_from_table
 from theorycheck.models._text_rows import TEXT_SUFFIXES
 

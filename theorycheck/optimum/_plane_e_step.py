@@ -45,8 +45,8 @@ _TABLE_MARGIN = 0.8
 #: where an ascent rests.
 _STARTS, _MARGIN = 3, 3.0
 _MANY_STARTS, _WIDE_MARGIN = 6, 3.0
-#: Scale of a q within one cell, in the cell's width; starts of one x from these.
-_OF_CELL, _FROM_CELLS = 0.25, 2
+#: Scale of a q within one cell, in the cell's width.
+_OF_CELL = 0.25
 #: Newton steps after which starts that have come as near as this, in scales, are one, and those
 #: that are more than so many nats above the best are given up.
 _FEW_STEPS, _TOGETHER, _LEFT = 3, 0.3, 0.7
@@ -60,8 +60,8 @@ _AT_ONCE = 4_000_000
 class _Spacing:
     """How fine a table is: scales fall by a factor, means are so many scales apart.
 
-    At first it goes down to a scale; with one-dimensional q a latent, or in all combinations of
-    them, at most it is not laid finer.
+    At first it goes down to a scale; it is not laid finer than so many one-dimensional q a latent,
+    or in all their combinations. Besides, so many starts are taken from the middles of cells.
     """
 
     fall: float
@@ -69,13 +69,14 @@ class _Spacing:
     first: float
     along: int
     in_all: float
+    from_cells: int
 
 
 #: By K. Of three latents combinations would be too many: but along a latent that f does not use q
 #: is the prior, so that few entries there leave many to the others.
 _SPACINGS = {
-    2: _Spacing(0.62, 0.9, 0.15, 200, math.inf),
-    3: _Spacing(0.5, 1.2, 1.0, 800, 60_000.0),
+    2: _Spacing(0.62, 0.9, 0.15, 200, math.inf, 2),
+    3: _Spacing(0.5, 1.2, 0.5, 800, 60_000.0, 4),
 }
 
 
@@ -204,7 +205,7 @@ class PlaneEStep:
         self,
         x: Float64[Array, "n D"],
         points: Float64[Array, "n width"],
-        grid: Float64[Array, "..."],
+        grid: Float64[Array, ...],
     ) -> Local:
         """Evaluate −ELBO_x, up to (D/2) log 2π + Σ log σ_d, and its derivatives.
 
@@ -263,11 +264,23 @@ class PlaneEStep:
 
     def _from_table(self, x: Array, f: Array, count: int, margin: float) -> tuple[Integers, Array]:
         """Pick the lowest entries of the table, and of the cells, that are apart, for every x."""
-        mean, scale, kl = self._within
-        cells = (mean, scale, kl + 0.5 * (f**2).sum(axis=1), f)
-        row, points = _lowest_entries(x, *cells, _FROM_CELLS, margin)
+        from_cells = self._spacing.from_cells
+        row, points = _lowest_entries(x, *self._at_cells(f), from_cells, margin)
         more, others = _lowest_entries(x, *self.affine(f), count, margin)
         return np.concatenate([row, more]), np.concatenate([points, others])
+
+    def _at_cells(self, f: Array) -> tuple[Array, Array, Array, Array]:
+        """Return q around the middle of every cell, as :meth:`affine` returns its table."""
+        mean, scale, kl = self._within
+        if self.cells.latents == 2:
+            return mean, scale, kl + 0.5 * (f**2).sum(axis=1), f
+        # Where the table is coarse: as wide as a Gaussian posterior would be, f being linear.
+        values = f.reshape(*self.cells.shape, -1)
+        slopes = [np.gradient(values, axis.z, axis=k) for k, axis in enumerate(self.cells.axes)]
+        steepness = np.stack([(slope**2).sum(axis=-1).ravel() for slope in slopes], axis=1)
+        scale = np.maximum(scale, 1.0 / np.sqrt(1.0 + steepness))
+        offset = kl_from_prior(mean, scale) + 0.5 * (scale**2 * steepness).sum(axis=1)
+        return mean, scale, offset + 0.5 * (f**2).sum(axis=1), f
 
     def certified(
         self, f: Float64[Array, "cells D"], noise_variance: PerDimension, found: Responsibilities

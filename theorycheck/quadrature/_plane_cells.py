@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
@@ -18,7 +18,7 @@ from theorycheck.quadrature._latent_cells import LatentCells, cells_of_density, 
 #: Nodes a cell and latent for averages of f over it.
 _NODES = 3
 #: Intervals of one latent at least, by K: f may come to need one that it has no use for yet.
-_FEWEST = {2: 10, 3: 5}
+_FEWEST = {2: 10, 3: 4}
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,9 +148,28 @@ def cells_of_used(count: int, latents: int, used: int) -> PlaneCells:
     return plane_cells(*(side,) * used, *(few,) * (latents - used))
 
 
+def cells_at(points: Sequence[Float64[Array, " _"]], latents: int) -> PlaneCells:
+    """Lay cells around the points of a grid; latents that have none get few intervals.
+
+    Parameters
+    ----------
+    points : sequence of ndarray
+        Points along each of the first latents, ascending.
+    latents : int
+        Number of latents K.
+
+    Returns
+    -------
+    PlaneCells
+    """
+    few = latent_cells(_FEWEST[latents])
+    axes = [LatentCells(_middles(axis)) for axis in points]
+    return PlaneCells((*axes, *[few] * (latents - len(axes))))
+
+
 def _root(count: int, degree: int) -> int:
     """Return the largest whole number whose power is not above a count."""
-    side = round(count ** (1.0 / degree))
+    side = round(math.pow(count, 1.0 / degree))
     return side if side**degree <= count else side - 1
 
 

@@ -17,7 +17,7 @@ from theorycheck.quadrature.kernels._normal_tail import fill_tail_and_density
 from theorycheck.quadrature.kernels._two_latent_moments import MOMENTS
 
 #: Moments of three latents: of He_a(t₁) He_b(t₂) He_c(t₃), those in one or two of them alone.
-MOMENTS_OF_THREE = (
+MOMENTS_OF_THREE: tuple[tuple[int, int, int], ...] = (
     *((0, *pair) for pair in MOMENTS),
     *((a, *pair) for a in (1, 2) for pair in ((0, 0), (1, 0), (2, 0), (0, 1), (0, 2))),
     *((3, 0, 0), (4, 0, 0)),
@@ -93,7 +93,7 @@ def plane_cell_moments_batch(
     x: Matrix,
     mean: Matrix,
     scale: Matrix,
-    boundary: tuple[Vector, Vector],
+    boundary: tuple[Vector, ...],
     f: Cube,
     moments: Matrix,
 ) -> None:
@@ -119,7 +119,7 @@ def space_cell_moments_batch(
     x: Matrix,
     mean: Matrix,
     scale: Matrix,
-    boundary: tuple[Vector, Vector, Vector],
+    boundary: tuple[Vector, ...],
     f: Stack,
     moments: Matrix,
 ) -> None:
