@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 from theorycheck.arrays import Array, PerPoint, Points
 from theorycheck.inference._descent import Local
-from theorycheck.inference._product_q import OptimalProductQ, ProductQSearch
+from theorycheck.inference._product_q import ProductQSearch
 from theorycheck.inference._product_rule import columns_of_moments, local_of_moments
 from theorycheck.inference._product_starts import OnBoxes
 from theorycheck.models import GenerativeModel, GridTable
@@ -120,20 +120,6 @@ class MultilinearQSearch(ProductQSearch):
             squares[:, d] = 2.0 * sigma**2 * moments[:, 0]
         return first, squares
 
-    def run(
-        self,
-        x: Points,
-        *,
-        given: Float64[Array, "groups candidates width"] | None = None,
-        fresh: bool = True,
-        negligible: PerPoint | None = None,
-    ) -> OptimalProductQ:
-        """Find the best q of every x; see :class:`ProductQSearch`."""
-        found = super().run(x, given=given, fresh=fresh, negligible=negligible)
-        if len(self._knots) > 2:
-            found.gap[:] += self._beyond(x / self.model.sigma, found.scale)
-        return found
-
     @cached_property
     def _steepest(self) -> Float64[Array, " K"]:
         """Return the largest |∂f/∂z_k| in σ along each latent."""
@@ -145,18 +131,20 @@ class MultilinearQSearch(ProductQSearch):
             slopes.append(float((moves / steps).max()))
         return np.array(slopes)
 
-    def _beyond(self, x: Points, scale: Array) -> PerPoint:
+    def _left_out(self, x: Points, scale: Float64[Array, "n K"]) -> PerPoint:
         """Bound what −ELBO_x may be off by where q is not followed any further.
 
         There ½|x − f|² is at most half the square of the distance to the furthest point of the
         grid, and what stands for f goes on from an end of what is seen no steeper than f anywhere.
         """
+        if len(self._knots) == 2:
+            return super()._left_out(x, scale)
         values = (self._table.values / self.model.sigma).reshape(-1, x.shape[1])
         centre = 0.5 * (values.min(axis=0) + values.max(axis=0))
-        radius = np.linalg.norm(values - centre, axis=1).max()
-        furthest = np.linalg.norm(x - centre, axis=1) + radius
+        furthest = np.linalg.norm(x - centre, axis=1)
+        furthest += np.linalg.norm(values - centre, axis=1).max()
         mass = 2.0 * len(self._knots) * _MASS
         steep = 2.0 * _SQUARE * ((scale * self._steepest) ** 2).sum(axis=1)
-        # |x − f|² <= 2 |x − end|² + 2 |f − end|² of what stands for it.
-        result: Array = mass * 1.5 * furthest**2 + steep
+        # |x − g|² <= 2 |x − f|² + 2 |f − g|² for the f at an end and the g that goes on from it.
+        result: Array = 1.5 * mass * furthest**2 + steep
         return result

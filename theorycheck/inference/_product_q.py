@@ -129,7 +129,17 @@ class ProductQSearch:
         found = distinct(found)
         tolerance = np.zeros(len(x)) if negligible is None else 0.1 * negligible
         self._refine(scaled, found, tolerance)
-        return self._assembled(len(x), distinct(found))
+        result = self._assembled(len(x), distinct(found))
+        result.gap[:] += self._left_out(scaled, result.scale)
+        return result
+
+    def _left_out(
+        self,
+        x: Points,
+        scale: Float64[Array, "n K"],  # noqa: ARG002
+    ) -> PerPoint:
+        """Return what −ELBO_x may be off by for what no rule sees of some q: nothing here."""
+        return np.zeros(len(x))
 
     @property
     def _orders(self) -> tuple[tuple[int, int], ...]:

@@ -19,7 +19,7 @@ _UNUSED = 1e-4
 _PRIOR_SHARE = 1e-9
 
 #: Intervals along each latent, and f on their cells, the last latent fastest.
-OnCells = tuple[tuple[LatentCells, ...], Float64[Array, "cells D"]]
+OnCells = tuple[tuple[LatentCells, ...], Float64[Array, "_ D"]]
 
 
 def without_unused(
