@@ -27,7 +27,7 @@ from theorycheck.quadrature.kernels import Balls
 #: Gauss-Legendre nodes along a latent of the two rules on a piece.
 FINE, COARSE = 3, 2
 #: σ that f may move along a latent of a piece, and its width there.
-_MOVE, _WIDE = 0.6, 0.6
+_MOVE, _WIDE = 0.9, 0.9
 #: Prior mass below which a piece is not halved, and pieces at most.
 _LIGHT, _MOST = 1e-10, 60_000
 
