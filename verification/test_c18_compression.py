@@ -19,9 +19,11 @@ smaller beyond the radii, else inconclusive. J of an optimum is that of the best
 upper bound: a larger fall is possible for (a) only if K = 1 was found well. That J never rises with
 K is no evidence, since an unused latent costs nothing; nor is (b) evidence that a latent says less
 where one is not in use, which is said beside the verdict: the mean over two of which one is unused
-falls by half, over three of which one is unused by a third. (b) of the true posterior and of all latents together stand beside it.
+falls by half, over three of which one is unused by a third. (b) of the true posterior and of all
+latents together stand beside it.
 Known before this rule was written: J of the optima with K = 1 (figure8 0.0741, clusters in C12's
-note); no optimum with K = 2 of either data set.
+note); no optimum with K = 2 of either data set. Before K = 3 was put into it: J of figure8 with
+K = 2 and with K = 3, 0.0736 both.
 """
 
 from __future__ import annotations
