@@ -183,12 +183,13 @@ def effort_named(name: str, objective: Objective = ELBO, latents: int = 1) -> Ef
     Raises
     ------
     SettingError
-        If there is no effort of that name.
+        If there is no effort of that name, or so many latents are not searched for.
     """
     search = search_of(objective)
     efforts = {"quick": search.quick, "thorough": search.thorough}
     if latents > 1:
-        efforts = dict(zip(efforts, _SEVERAL[latents], strict=True))
+        checked = checked_latents_of_search(latents, objective)
+        efforts = dict(zip(efforts, _SEVERAL[checked], strict=True))
     if name not in efforts:
         raise SettingError(f"an effort is one of {', '.join(efforts)}, not '{name}'")
     return efforts[name]
