@@ -7,12 +7,19 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import norm
 
+from theorycheck.errors import SettingError
 from theorycheck.models._benchmarks import benchmark
 from theorycheck.optimum._coordinate_ascent import MONOTONE_TOLERANCE, ascend
 from theorycheck.optimum._e_step import EStep
 from theorycheck.optimum._nodes import DataNodes, data_nodes
 from theorycheck.optimum._plane_e_step import PlaneEStep
-from theorycheck.quadrature._plane_cells import PlaneCells, adapted_plane_cells, plane_cells
+from theorycheck.quadrature._plane_cells import (
+    PlaneCells,
+    adapted_plane_cells,
+    cells_at,
+    cells_of_used,
+    plane_cells,
+)
 
 Array = np.ndarray
 VARIANCE = np.array([0.3, 0.2])
@@ -201,3 +208,30 @@ def test_cells_are_laid_where_f_moves() -> None:
     inner = np.abs(cells.z).max(axis=1) < 2.0
     carried = old.interpolate(plane, cells.z)[inner]
     assert carried == pytest.approx(cells.z[inner] @ np.array([[1.0, 2.0], [0.5, -1.0]]))
+
+
+def test_cells_of_three_latents_are_shared_out_by_need() -> None:
+    """M_k ∝ √C_k, a few at least where f does not move; every cell has its share of the prior."""
+    old = plane_cells(12, 12, 12)
+    f = np.stack([3.0 * old.z[:, 0] + old.z[:, 1], old.z[:, 1] - 3.0 * old.z[:, 0]], axis=1)
+    cells = adapted_plane_cells(2_000, old, f, np.full(2, 0.1))
+    assert cells.shape[2] == 4
+    assert 0.8 * 2_000 <= cells.count <= 2_000
+    # The slopes are 3√2 and √2, and C_k goes with the square.
+    assert cells.shape[0] / cells.shape[1] == pytest.approx(3.0, rel=0.1)
+    assert cells.prior_mass.sum() == pytest.approx(1.0, abs=1e-14)
+    assert old.average(lambda z: z) == pytest.approx(
+        np.stack(np.meshgrid(*[old.axes[0].average(lambda z: z[:, None])[:, 0]] * 3, indexing="ij"),
+                 axis=-1).reshape(-1, 3), abs=1e-12,
+    )  # fmt: skip
+
+
+def test_cells_for_a_decoder_that_is_known_go_where_it_is() -> None:
+    assert cells_of_used(1_000, 3, 1).shape == (62, 4, 4)
+    assert cells_of_used(1_000, 3, 2).shape == (15, 15, 4)
+    assert cells_of_used(1_000, 3, 3).shape == (10, 10, 10)
+    cells = cells_at([np.array([-1.0, 0.0, 2.0])], 3)
+    assert cells.shape == (3, 4, 4)
+    assert cells.boundaries[0].tolist() == [-0.5, 1.0]
+    with pytest.raises(SettingError, match="of 3 latents needs at least 8, not 7"):
+        plane_cells(7, latents=3)

@@ -228,7 +228,8 @@ def _shares(count: int, needs: Array) -> list[int]:
             sides[waiting] = wanted
             break
         del waiting[int(np.argmin(wanted))]
-    numbers = [round(side) for side in sides[:-1]]
+    # Of three latents two numbers rounded up would leave too few intervals to the last.
+    numbers = [round(side) if latents == 2 else int(side + 1e-9) for side in sides[:-1]]
     return [*numbers, max(count // math.prod(numbers), 2)]
 
 
