@@ -220,10 +220,11 @@ def test_cells_of_three_latents_are_shared_out_by_need() -> None:
     # The slopes are 3√2 and √2, and C_k goes with the square.
     assert cells.shape[0] / cells.shape[1] == pytest.approx(3.0, rel=0.1)
     assert cells.prior_mass.sum() == pytest.approx(1.0, abs=1e-14)
-    assert old.average(lambda z: z) == pytest.approx(
-        np.stack(np.meshgrid(*[old.axes[0].average(lambda z: z[:, None])[:, 0]] * 3, indexing="ij"),
-                 axis=-1).reshape(-1, 3), abs=1e-12,
-    )  # fmt: skip
+    lines = [(z * weight).sum(axis=1) for z, weight in (axis.nodes(3) for axis in cells.axes)]
+    averaged = cells.average(lambda z: z).reshape(*cells.shape, 3)
+    for k, line in enumerate(lines):
+        others = [0 if j != k else slice(None) for j in range(3)]
+        assert averaged[(*others, k)] == pytest.approx(line, abs=1e-12)
 
 
 def test_cells_for_a_decoder_that_is_known_go_where_it_is() -> None:
