@@ -28,6 +28,11 @@ PLANE_TINY = Effort(
     starts=2, coarse_cells=64, middle_cells=100, fine_cells=144, most_nodes=60, refined=1, rounds=0,
     most=4, fine_step=0.9, tolerance=1e-2, elbo=TINY,
 )  # fmt: skip
+#: Of three latents.
+SPACE_TINY = Effort(
+    starts=2, coarse_cells=64, middle_cells=100, fine_cells=125, most_nodes=40, refined=1, rounds=0,
+    most=4, fine_step=0.9, tolerance=2e-2, elbo=PLANE_TINY,
+)  # fmt: skip
 #: Of a table's decoders.
 TABLE_TINY = TableEffort(starts=1, cells=24, most=6)
 #: Of the zero-MLEO class two folds: what is found there is tested elsewhere.
@@ -44,5 +49,6 @@ def make_searches_tiny(patch: pytest.MonkeyPatch) -> None:
     """Let a quick search be a tiny one; what it finds is tested elsewhere."""
     for kind, tiny in ((Elbo, TINY), (IwaeBound, IWAE_TINY)):
         patch.setitem(searches._SEARCHES, kind, replace(searches._SEARCHES[kind], quick=tiny))
-    patch.setattr(searches, "PLANE_QUICK", PLANE_TINY)
+    for latents, tiny in ((2, PLANE_TINY), (3, SPACE_TINY)):
+        patch.setitem(searches._SEVERAL, latents, (tiny, searches._SEVERAL[latents][1]))
     patch.setattr(_fits, "EFFORT", TABLE_TINY)

@@ -1,4 +1,4 @@
-"""``theorycheck optimum --search-latents 2``: what it prints and writes, and what it refuses."""
+"""``theorycheck optimum --search-latents``, 2 and 3: what it prints and writes, and refuses."""
 
 from __future__ import annotations
 
@@ -14,34 +14,42 @@ from theorycheck.optimum import PredictedOptimum
 WAVE = ("expr:sin(2*z)", "--noise-variance", "0.1")
 
 
-def test_its_file_is_a_result_and_a_model_of_two_latents(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("latents", "word"), [(2, "two"), (3, "three")])
+def test_its_file_is_a_result_and_a_model_of_as_many_latents(
+    latents: int,
+    word: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     make_searches_tiny(monkeypatch)
-    assert main(["optimum", *WAVE, "--search-latents", "2", "-o", "p.npz"]) == 0
-    assert "over decoders of two latents" in capfd.readouterr().out
+    assert main(["optimum", *WAVE, "--search-latents", str(latents), "-o", "p.npz"]) == 0
+    assert f"over decoders of {word} latents" in capfd.readouterr().out
     found = PredictedOptimum.load(Path("p.npz"))
-    assert found.latents == 2
+    assert found.latents == latents
+    names = [f"z{k + 1}" for k in range(latents)]
     with np.load("p.npz") as archive:
-        shape = (archive["z1"].size, archive["z2"].size, 1)
+        shape = (*(archive[name].size for name in names), 1)
         assert archive["f"].shape == shape == (*(axis.count for axis in found.axes), 1)
     assert main(["show", "p.npz"]) == 0
-    assert "two latents" in capfd.readouterr().out
+    assert f"{word} latents" in capfd.readouterr().out
     xarray = pytest.importorskip("xarray")
     from theorycheck.export import to_xarray
 
     data = to_xarray(found)
     assert isinstance(data, xarray.Dataset)
     assert data["f"].shape == shape
-    assert np.array_equal(data["z1"], found.axes[0].z)
+    for name, axis in zip(names, found.axes, strict=True):
+        assert np.array_equal(data[name], axis.z)
 
 
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (("--search-latents", "3"), "--search-latents must be 1 or 2, not 3"),
+        (("--search-latents", "4"), "--search-latents must be 1, 2 or 3, not 4"),
         (("--search-latents", "2", "--objective", "iwae"), "is for --objective elbo"),
+        (("--search-latents", "3", "--objective", "iwae"), "is for --objective elbo"),
         (("--search-latents", "2", "--steepness", "1"), "--steepness is a bound on decoders"),
     ],
 )

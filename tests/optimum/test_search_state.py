@@ -43,19 +43,21 @@ def test_what_was_put_is_got_back(file: Path) -> None:
     assert state.get("start 2") is None
 
 
-def test_cells_of_two_latents_are_got_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("latents", [2, 3])
+def test_cells_of_several_latents_are_got_back(latents: int, tmp_path: Path) -> None:
     path = tmp_path / "plane.npz.state"
-    cells = PlaneCells(LatentCells(np.arange(4.0)), LatentCells(np.array([0.5])))
+    axes = LatentCells(np.arange(4.0)), LatentCells(np.array([0.5])), LatentCells(np.arange(2.0))
+    cells = PlaneCells(axes[:latents])
     state = SearchState(SETTINGS, path)
-    state.put("start 0", Outcome("map", 0.1, np.zeros((10, 2)), cells, np.ones(2), 3))
+    state.put("start 0", Outcome("map", 0.1, np.zeros((cells.count, 2)), cells, np.ones(2), 3))
     state.save()
     found = SearchState(SETTINGS, path, resume=True).get("start 0")
     assert found is not None
     assert isinstance(found.cells, PlaneCells)
-    assert found.cells.shape == (5, 2)
+    assert found.cells.shape == (5, 2, 3)[:latents]
     for mine, theirs in zip(found.cells.boundaries, cells.boundaries, strict=True):
         assert np.array_equal(mine, theirs)
-    with pytest.raises(TypeError, match="two latents"):
+    with pytest.raises(TypeError, match="several latents"):
         _ = found.line
 
 

@@ -33,6 +33,7 @@ from tests.radii.of_disentanglement import DISENTANGLEMENT
 from tests.radii.of_estimate import ESTIMATE
 from tests.radii.of_given_sample import GIVEN_SAMPLE
 from tests.radii.of_grids import GRIDS
+from tests.radii.of_grids_of_three import GRIDS_OF_THREE
 from tests.radii.of_importance import IMPORTANCE
 from tests.radii.of_informativeness import INFORMATIVENESS
 from tests.radii.of_iwae_objective import IWAE_OBJECTIVE
@@ -93,6 +94,7 @@ TABLES: dict[str, Table] = {
     "panels": PANELS,
     "partition": PARTITION,
     "several latents": SEVERAL_LATENTS,
+    "grids of three latents": GRIDS_OF_THREE,
     "simplicity": SIMPLICITY,
     "stationarity": STATIONARITY,
     "tables of x": TABLES_OF_X,

@@ -48,7 +48,7 @@ def compress(
         typer.Option(
             "--learned",
             metavar="MODEL",
-            help="Measure this model of the data too, of one latent or two, such as a trained "
+            help="Measure this model of the data too, of up to three latents, such as a trained "
             "network's decoder; repeatable. Without a σ² of its own it has that of MODEL.",
         ),
     ] = None,

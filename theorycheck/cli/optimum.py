@@ -90,8 +90,8 @@ def optimum(
         typer.Option(
             "--search-latents",
             metavar="K",
-            help="Search among decoders of 1 or 2 latents. (--latents is about MODEL.) With 2 the "
-            "search takes minutes, and that with 1 goes before.",
+            help="Search among decoders of 1, 2 or 3 latents. (--latents is about MODEL.) With 2 "
+            "or 3 the search takes minutes, and that with one fewer goes before.",
         ),
     ] = 1,
     jobs: Jobs = None,
@@ -213,11 +213,11 @@ def entry_of(result: PredictedOptimum) -> dict[str, object]:
 
 
 def _check_search_latents(latents: int, objective: str, bounds: list[float]) -> None:
-    if latents not in (1, 2):
-        raise SettingError(f"--search-latents must be 1 or 2, not {latents}")
-    if latents == 2 and objective != "elbo":
-        raise SettingError("--search-latents 2 is for --objective elbo")
-    if latents == 2 and any(math.isfinite(bound) for bound in bounds):
+    if latents not in (1, 2, 3):
+        raise SettingError(f"--search-latents must be 1, 2 or 3, not {latents}")
+    if latents > 1 and objective != "elbo":
+        raise SettingError(f"--search-latents {latents} is for --objective elbo")
+    if latents > 1 and any(math.isfinite(bound) for bound in bounds):
         raise SettingError("--steepness is a bound on decoders of one latent: --search-latents 1")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from theorycheck.cli.render import console, say, table
+from theorycheck.models import IN_WORDS
 from theorycheck.optimum import SAME_OPTIMUM
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def show(
     variances = (_numbers(result.data.noise_variance), _numbers(result.model.noise_variance))
     rows.append(("σ²", *variances))
     columns = ("nats", "ground truth", "optimum found")
-    whose = " over decoders of two latents," if result.latents == 2 else ""
+    latents = result.latents
+    whose = f" over decoders of {IN_WORDS[latents]} latents," if latents > 1 else ""
     heading = f"Optimum of the {title}{whose} on the data of {result.data.name}"
     out.print(table(heading, columns, rows))
     kinds = [

@@ -212,7 +212,7 @@ def compress(
     effort : {"quick", "thorough"}
         How hard each optimum is searched for.
     given : sequence of GenerativeModel
-        Other decoders of the data to measure as well, of one or two latents.
+        Other decoders of the data to measure as well, of one latent or more.
     least_fall : float
         Share, in [0, 1), by which J, PMO or informativeness has to fall to count as fallen.
     execution : Execution, optional
@@ -296,7 +296,7 @@ def measured(
     ModelError
         If the two differ in D.
     """
-    # One engine for both: that of two latents holds f on boxes.
+    # One engine for both: that of several latents holds f on boxes.
     engine, source = exact_model(model), exact_model(data)
     parts = decompose(engine, source, tolerance=tolerance, progress=progress)
     information = informativeness(engine, source, max_nodes=max_nodes, progress=progress)

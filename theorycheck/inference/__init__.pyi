@@ -77,6 +77,7 @@ from ._mean_field import described_model as described_model
 from ._mean_field import optimal_q as optimal_q
 from ._mean_field_boxes import MOST_BOXES as MOST_BOXES
 from ._mean_field_boxes import MeanFieldBoxes as MeanFieldBoxes
+from ._mean_field_grid import MeanFieldGrid as MeanFieldGrid
 from ._minima import Minima as Minima
 from ._minima import distinct as distinct
 from ._minima import lowest as lowest
@@ -103,6 +104,6 @@ from ._posterior_weights import posterior_weights as posterior_weights
 from ._product_q import OptimalProductQ as OptimalProductQ
 from ._product_q import ProductQSearch as ProductQSearch
 from ._product_rule import kl_from_prior as kl_from_prior
-from ._product_rule import local_of_plane as local_of_plane
+from ._product_rule import local_of_moments as local_of_moments
 from ._product_rule import product_rule as product_rule
 from ._warm_up import bounds_compiled_meanwhile as bounds_compiled_meanwhile

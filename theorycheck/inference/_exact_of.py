@@ -9,6 +9,7 @@ from theorycheck.inference._labelled import ExactLabelled
 from theorycheck.inference._linear_gaussian import ExactLinearGaussian, LinearGaussianModel
 from theorycheck.inference._mean_field import MeanField
 from theorycheck.inference._mean_field_boxes import MeanFieldBoxes
+from theorycheck.inference._mean_field_grid import MeanFieldGrid, is_on_grid_of_three
 from theorycheck.models import DescribedModel, GenerativeModel, LabelledModel
 from theorycheck.quadrature import LatentPanels
 
@@ -31,7 +32,7 @@ def exact_model(model: DescribedModel | LatentPanels | ExactModel) -> ExactModel
         If it is a model of another kind.
     """
     if isinstance(model, GenerativeModel) and model.latent_dim > 1:
-        return MeanFieldBoxes(model)
+        return MeanFieldGrid(model) if is_on_grid_of_three(model) else MeanFieldBoxes(model)
     if isinstance(model, GenerativeModel | LatentPanels):
         return MeanField(model)
     if isinstance(model, LinearGaussianModel):

@@ -19,7 +19,6 @@ from scipy.special import ndtri
 from theorycheck.arrays import Array, Integers, PerPoint, Points
 from theorycheck.errors import ModelError
 from theorycheck.estimate import Kind
-from theorycheck.inference._bilinear_q import BilinearQSearch
 from theorycheck.inference._boxed_marginal import (
     BY_PAIRS,
     by_products,
@@ -33,9 +32,10 @@ from theorycheck.inference._exact_model import BestQ
 from theorycheck.inference._family import MEAN_FIELD, Family, checked_family
 from theorycheck.inference._latent_plane import plane_log_density
 from theorycheck.inference._marginal import LogDensity, as_points
+from theorycheck.inference._multilinear_q import MultilinearQSearch
 from theorycheck.inference._product_q import OptimalProductQ, ProductQSearch
 from theorycheck.inference._sobol_density import REPEATS, SIZE, SobolDensity, sobol_density
-from theorycheck.models import GenerativeModel, PlaneTable
+from theorycheck.models import GenerativeModel, GridTable
 from theorycheck.quadrature import (
     NEGLIGIBLE,
     RESOLUTION,
@@ -103,10 +103,10 @@ class MeanFieldBoxes:
         self.model = model
 
     @property
-    def _table(self) -> PlaneTable | None:
-        """Return the bilinear table that f is, if it is one."""
+    def _table(self) -> GridTable | None:
+        """Return the table on a grid that f is, if it is one."""
         table = self.model.decoder.table
-        return table if isinstance(table, PlaneTable) else None
+        return table if isinstance(table, GridTable) else None
 
     @cached_property
     def boxes(self) -> LatentBoxes:
@@ -131,7 +131,7 @@ class MeanFieldBoxes:
             resolution=_RESOLUTION if many else RESOLUTION,
             negligible=_NEGLIGIBLE if many else NEGLIGIBLE,
             held=held,
-            kinks=None if self._table is None else (self._table.z1, self._table.z2),
+            kinks=None if self._table is None else self._table.axes,
         )
 
     @cached_property
@@ -143,6 +143,15 @@ class MeanFieldBoxes:
     def kind(self) -> Kind:
         """Return what the radii of log p(x) are."""
         return Kind.ESTIMATED if self.by_boxes else Kind.STATISTICAL
+
+    @property
+    def asked_often(self) -> bool:
+        """Tell whether boxes over p(x) may ask for as many x as they need.
+
+        Of three latents an x takes a hundred times as long as of two, and where log p(x) is itself
+        an average over random points no rule for smooth functions of x has a radius.
+        """
+        return self.model.latent_dim < 3
 
     @property
     def unresolved_mass(self) -> float:
@@ -220,7 +229,7 @@ class MeanFieldBoxes:
     def search(self) -> ProductQSearch:
         """Return the search for the optimal q, made at first use."""
         if self._table is not None:
-            return BilinearQSearch(self.model, self._table, self.boxes)
+            return MultilinearQSearch(self.model, self._table, self.boxes)
         return ProductQSearch(self.model, self.boxes)
 
     def optimal_q(self, x: ArrayLike) -> OptimalProductQ:

@@ -18,7 +18,7 @@ from jaxtyping import Float64
 from theorycheck.arrays import Array, Integers, PerPoint, Points
 from theorycheck.inference._descent import Local, descend, lowest_apart
 from theorycheck.inference._label_pull import LabelPull
-from theorycheck.inference._product_rule import local_of_plane
+from theorycheck.inference._product_rule import local_of_moments
 from theorycheck.models import ContinuousLabelModel
 from theorycheck.quadrature.kernels import two_latent_moments_batch
 
@@ -135,7 +135,7 @@ class NaiveQSearch:
             stride = 2.0 ** np.maximum(np.floor(np.log2(widest / grid.step)), 0.0)
             two_latent_moments_batch(x, mean, scale, stride, grid.f, -_REACH, grid.step, moments)
 
-        return local_of_plane(fill, points)
+        return local_of_moments(fill, points)
 
     @cached_property
     def _grid(self) -> _Grid:

@@ -20,9 +20,8 @@ from theorycheck.arrays import Array, Booleans, Flags, Integers, PerPoint, Point
 from theorycheck.inference._descent import STEPS, Local, descend
 from theorycheck.inference._minima import Minima, distinct, lowest
 from theorycheck.inference._product_rule import product_rule, with_prior
-from theorycheck.inference._product_starts import ProductStarts
+from theorycheck.inference._product_starts import OnBoxes, ProductStarts
 from theorycheck.models import GenerativeModel
-from theorycheck.quadrature import LatentBoxes
 
 #: Orders of the rules, by K: each pair follows minima with the first and checks with the second.
 _ORDERS = {2: ((8, 16), (16, 28), (28, 48)), 3: ((6, 10), (10, 16), (16, 24))}
@@ -78,11 +77,11 @@ class ProductQSearch:
     ----------
     model : GenerativeModel
         A model of two or three latents.
-    boxes : LatentBoxes or None
+    boxes : OnBoxes or None
         f on boxes, whose middles are starts.
     """
 
-    def __init__(self, model: GenerativeModel, boxes: LatentBoxes | None = None) -> None:
+    def __init__(self, model: GenerativeModel, boxes: OnBoxes | None = None) -> None:
         self.model = model
         self._boxes = boxes
         self._constant = 0.5 * float(np.log(2.0 * np.pi * model.noise_variance).sum())
@@ -130,7 +129,17 @@ class ProductQSearch:
         found = distinct(found)
         tolerance = np.zeros(len(x)) if negligible is None else 0.1 * negligible
         self._refine(scaled, found, tolerance)
-        return self._assembled(len(x), distinct(found))
+        result = self._assembled(len(x), distinct(found))
+        result.gap[:] += self._left_out(scaled, result.scale)
+        return result
+
+    def _left_out(
+        self,
+        x: Points,
+        scale: Float64[Array, "n K"],  # noqa: ARG002
+    ) -> PerPoint:
+        """Return what −ELBO_x may be off by for what no rule sees of some q: nothing here."""
+        return np.zeros(len(x))
 
     @property
     def _orders(self) -> tuple[tuple[int, int], ...]:

@@ -16,14 +16,17 @@ from numpy.polynomial.hermite_e import hermegauss, hermeval
 
 from theorycheck.arrays import Array, PerPoint
 from theorycheck.inference._descent import Local
-from theorycheck.quadrature.kernels import MOMENTS
+from theorycheck.quadrature.kernels import MOMENTS, MOMENTS_OF_THREE
 
 #: The degrees of the Hermite polynomials of a moment, one for each latent.
 Degrees = tuple[int, ...]
 
 
-#: Which column of the moments that kernels of two latents fill is of which degrees.
-_OF_PLANE: dict[Degrees, int] = {pair: number for number, pair in enumerate(MOMENTS)}
+#: Which column of the moments that kernels of two and of three latents fill is of which degrees.
+_OF_KERNELS: dict[int, dict[Degrees, int]] = {
+    2: {pair: number for number, pair in enumerate(MOMENTS)},
+    3: {triple: number for number, triple in enumerate(MOMENTS_OF_THREE)},
+}
 
 
 def degrees_of_moments(latent_dim: int) -> tuple[Degrees, ...]:
@@ -141,17 +144,23 @@ def with_prior(
     return Local(at() + kl_from_prior(mean, scale), gradient, hessian)
 
 
-def local_of_plane(
-    fill: Callable[[Float64[Array, "n 2"], Float64[Array, "n 2"], Float64[Array, "n 13"]], None],
-    points: Float64[Array, "n 4"],
+def columns_of_moments(latents: int) -> Mapping[Degrees, int]:
+    """Return which column of the moments that kernels fill is of which degrees, for K latents."""
+    return _OF_KERNELS[latents]
+
+
+def local_of_moments(
+    fill: Callable[[Float64[Array, "n K"], Float64[Array, "n K"], Float64[Array, "n m"]], None],
+    points: Float64[Array, "n width"],
 ) -> Local:
-    """Evaluate −ELBO_x of two latents, up to a constant, by a kernel that knows its moments.
+    """Evaluate −ELBO_x of two or three latents, up to a constant, by a kernel of its moments.
 
     Parameters
     ----------
     fill : callable
-        Takes μ and s, each (n, 2), and fills the moments (n, 13) of |x − f|²/2σ² under q.
-    points : ndarray, shape (n, 4)
+        Takes μ and s, each (n, K), and fills the moments of |x − f|²/2σ² under q, (n, 13) for two
+        latents and (n, 25) for three.
+    points : ndarray, shape (n, 2K)
         μ, then log s.
 
     Returns
@@ -159,10 +168,12 @@ def local_of_plane(
     Local
         Derivatives are by (μ_k/s_k …, log s_k …).
     """
-    mean, scale = points[:, :2].copy(), np.exp(points[:, 2:])
-    moments = np.empty((len(points), len(MOMENTS)))
+    latents = points.shape[1] // 2
+    columns = columns_of_moments(latents)
+    mean, scale = points[:, :latents].copy(), np.exp(points[:, latents:])
+    moments = np.empty((len(points), len(columns)))
     fill(mean, scale, moments)
-    return with_prior(moments, _OF_PLANE, mean, scale)
+    return with_prior(moments, columns, mean, scale)
 
 
 def kl_from_prior(mean: Float64[Array, "n K"], scale: Float64[Array, "n K"]) -> PerPoint:

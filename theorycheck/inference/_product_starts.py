@@ -7,18 +7,20 @@ which f moves by a few σ: each middle, with the width that a Gaussian posterior
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float64
 
-from theorycheck.arrays import Array, Integers, Points
+from theorycheck.arrays import Array, Integers, PerDimension, Points
 from theorycheck.inference._descent import lowest_apart
 from theorycheck.inference._product_rule import kl_from_prior, product_rule
 from theorycheck.models import GenerativeModel
-from theorycheck.quadrature import LatentBoxes, gauss_legendre
+from theorycheck.quadrature import gauss_legendre
 from theorycheck.quadrature.kernels import BOX_RULE
 
 #: Scales of the table by K, the mean up to which it goes, and the order of its rule.
@@ -35,6 +37,26 @@ _NEIGHBOURS = 0.8
 _FROM_GIVEN, _GIVEN_MARGIN = 2, 0.7
 #: Numbers held at once.
 _AT_ONCE = 4_000_000
+
+
+class OnBoxes(Protocol):
+    """f on boxes of latents, whose middles are starts."""
+
+    @property
+    def lower(self) -> Float64[Array, "boxes K"]:
+        """Return the lower corners."""
+
+    @property
+    def upper(self) -> Float64[Array, "boxes K"]:
+        """Return the upper corners."""
+
+    @property
+    def sigma(self) -> PerDimension:
+        """Return σ."""
+
+    @property
+    def function(self) -> Callable[[Float64[Array, "n K"]], Points]:
+        """Return f."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +81,11 @@ class ProductStarts:
     ----------
     model : GenerativeModel
         A model of two or three latents.
-    boxes : LatentBoxes or None
+    boxes : OnBoxes or None
         f on boxes.
     """
 
-    def __init__(self, model: GenerativeModel, boxes: LatentBoxes | None) -> None:
+    def __init__(self, model: GenerativeModel, boxes: OnBoxes | None) -> None:
         self.model = model
         self._boxes = boxes
 
@@ -151,16 +173,16 @@ class ProductStarts:
         return middles_of(self._boxes)
 
 
-def middles_of(boxes: LatentBoxes) -> _Table:
+def middles_of(boxes: OnBoxes) -> _Table:
     """Return the middle of every box, as a q of the width that a Gaussian posterior has there."""
     mean = 0.5 * (boxes.lower + boxes.upper)
     half = 0.5 * (boxes.upper - boxes.lower)
-    dim = boxes.latent_dim
+    size, dim = mean.shape
     inner, _ = gauss_legendre(BOX_RULE)
     inner = inner[BOX_RULE // 2 - 1 : BOX_RULE // 2 + 1]
     z = mean[:, None] + half[:, None] * np.array(list(product(inner, repeat=dim)))
     f = boxes.function(z.reshape(-1, dim)) / boxes.sigma
-    f = f.reshape(boxes.size, *[2] * dim, -1)
+    f = f.reshape(size, *[2] * dim, -1)
     others = [tuple(1 + k for k in range(dim) if k != axis) for axis in range(dim)]
     slope = f.mean(axis=tuple(range(1, dim + 1)))
     steps = half * (inner[1] - inner[0])

@@ -13,6 +13,7 @@ from ._continuous_label import ContinuousLabelModel as ContinuousLabelModel
 from ._continuous_loading import CONTINUOUS_BENCHMARK as CONTINUOUS_BENCHMARK
 from ._continuous_loading import load_continuous_label_model as load_continuous_label_model
 from ._decoder import DEFAULT_SCAN as DEFAULT_SCAN
+from ._decoder import IN_WORDS as IN_WORDS
 from ._decoder import MOST_LATENTS as MOST_LATENTS
 from ._decoder import Decoder as Decoder
 from ._described import DescribedModel as DescribedModel
@@ -37,6 +38,10 @@ from ._generative import GenerativeModel as GenerativeModel
 from ._generative import as_generative as as_generative
 from ._generative import fingerprint_of as fingerprint_of
 from ._generative import is_on_line as is_on_line
+from ._grid_table import GridTable as GridTable
+from ._grid_table import checked_grid_table as checked_grid_table
+from ._grid_table import decoder_from_grid_table as decoder_from_grid_table
+from ._grid_table import multilinear as multilinear
 from ._labelled import LabelledModel as LabelledModel
 from ._labelled_loading import load_labelled_model as load_labelled_model
 from ._loading import load_model as load_model
@@ -45,15 +50,12 @@ from ._network_readers import NetworkReader as NetworkReader
 from ._network_readers import SavedNetworks as SavedNetworks
 from ._network_readers import read_network_file as read_network_file
 from ._number_rows import read_rows as read_rows
-from ._plane_table import PlaneTable as PlaneTable
-from ._plane_table import bilinear as bilinear
-from ._plane_table import checked_plane_table as checked_plane_table
-from ._plane_table import decoder_from_plane_table as decoder_from_plane_table
 from ._sample_files import read_sample as read_sample
 from ._table import KINDS as KINDS
 from ._table import Table as Table
 from ._table import checked_table as checked_table
 from ._table import decoder_from_table as decoder_from_table
+from ._table_files import GRID_AXES as GRID_AXES
 from ._table_files import decoder_of_table as decoder_of_table
 from ._table_files import read_table as read_table
 from ._table_files import table_arrays as table_arrays

@@ -15,13 +15,15 @@ from theorycheck.errors import DecoderError
 from theorycheck.models._called_decoder import checked_means, plain
 
 if TYPE_CHECKING:
-    from theorycheck.models._plane_table import PlaneTable
+    from theorycheck.models._grid_table import GridTable
     from theorycheck.models._table import Table
 
 #: Latents at which a new f_θ is tried: irrational-looking, so that shapes and NaN show.
 _PROBE = np.array([-2.7183, -1.4142, -0.5772, 0.0, 0.6931, 1.6180, 3.1416])
 #: Most latents K.
 MOST_LATENTS = 3
+#: Numbers of latents in words.
+IN_WORDS = {1: "one", 2: "two", 3: "three"}
 #: Distance in z at which f is scanned for what the quadrature nodes may miss: 36,000 evaluations
 #: of f, some milliseconds for a formula or a small network. The prior mass of what is narrower is
 #: below 2e-4.
@@ -90,7 +92,7 @@ class Decoder:
         latents so far apart. From 1e-6; inf asks for no such scan. With K > 1 there is none.
     single : bool
         Whether f is evaluated in single precision (float32): its rounding is in every radius then.
-    table : Table, PlaneTable or None
+    table : Table, GridTable or None
         The table that f is, where it is one: result files hold it.
     """
 
@@ -102,7 +104,7 @@ class Decoder:
     latent_dim: int = 1
     resolution: float = DEFAULT_SCAN
     single: bool = False
-    table: Table | PlaneTable | None = field(default=None, repr=False, compare=False)
+    table: Table | GridTable | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         checked_latents(self.latent_dim, self.name)

@@ -13,24 +13,28 @@ from numpy.typing import ArrayLike
 from theorycheck.errors import LoadingError
 from theorycheck.files import replace_files
 from theorycheck.models._decoder import Decoder
-from theorycheck.models._number_rows import read_rows
-from theorycheck.models._plane_table import (
-    PlaneTable,
-    checked_plane_table,
-    decoder_from_plane_table,
+from theorycheck.models._grid_table import (
+    GridTable,
+    checked_grid_table,
+    decoder_from_grid_table,
 )
+from theorycheck.models._number_rows import read_rows
 from theorycheck.models._table import Table, checked_table, decoder_from_table
 from theorycheck.models._text_rows import TEXT_SUFFIXES
 
+#: Names of the axes of a table on a grid, in files.
+GRID_AXES = ("z1", "z2", "z3")
 
-def read_table(path: str | Path, *, kind: str | None = None) -> Table | PlaneTable:
+
+def read_table(path: str | Path, *, kind: str | None = None) -> Table | GridTable:
     """Read a table from a text file (``.csv``, ``.tsv``, ``.txt``, ``.dat``) or an ``.npz`` file.
 
     A text file has z in its first column and the D dimensions of f in the others, in any order of
     rows, with or without a header row, and commas, semicolons, tabs or blanks between columns
     (:mod:`theorycheck.models._text_rows`); for cells z is the left edge of each, ``-inf`` in the
     first. An NPZ file has arrays ``z`` and ``f``, and optionally ``kind`` (a string) and
-    ``noise_variance``; of a table on a grid of two latents ``z1``, ``z2`` and ``f`` (n1, n2, D).
+    ``noise_variance``; of a table on a grid of two latents ``z1``, ``z2`` and ``f`` (n1, n2, D), of
+    three ``z3`` too.
 
     Parameters
     ----------
@@ -41,7 +45,7 @@ def read_table(path: str | Path, *, kind: str | None = None) -> Table | PlaneTab
 
     Returns
     -------
-    Table or PlaneTable
+    Table or GridTable
 
     Raises
     ------
@@ -74,14 +78,15 @@ def _read_text(file: Path, kind: str | None) -> Table:
     return checked_table(z[1:] if kind == "cells" else z, values, kind=kind, name=str(file))
 
 
-def _read_npz(file: Path, kind: str | None) -> Table | PlaneTable:
+def _read_npz(file: Path, kind: str | None) -> Table | GridTable:
     try:
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise LoadingError(f"{file}: a single array, not an .npz archive with z and f")
         with archive:
-            plane = "z1" in archive.files and "z2" in archive.files
-            axes = ("z1", "z2") if plane else ("z",)
+            grid = tuple(name for name in GRID_AXES if name in archive.files)
+            on_grid = grid in (GRID_AXES[:2], GRID_AXES)
+            axes = grid if on_grid else ("z",)
             missing = [key for key in (*axes, "f") if key not in archive.files]
             if missing:
                 has = ", ".join(archive.files) or "nothing"
@@ -93,10 +98,9 @@ def _read_npz(file: Path, kind: str | None) -> Table | PlaneTable:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise LoadingError(f"{file}: not an .npz table: {reason}") from error
     kind, name = kind or stored, str(file)
-    if plane:
-        return checked_plane_table(
-            latents["z1"], latents["z2"], values, kind=kind, name=name, noise_variance=noise
-        )
+    if on_grid:
+        lines = [latents[axis] for axis in axes]
+        return checked_grid_table(lines, values, kind=kind, name=name, noise_variance=noise)
     return checked_table(latents["z"], values, kind=kind, name=name, noise_variance=noise)
 
 
@@ -133,12 +137,12 @@ def write_table(
         raise LoadingError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def decoder_of_table(table: Table | PlaneTable, name: str) -> Decoder:
-    """Make f_θ from a table that was read, of one latent or of two.
+def decoder_of_table(table: Table | GridTable, name: str) -> Decoder:
+    """Make f_θ from a table that was read, of one latent or of more.
 
     Parameters
     ----------
-    table : Table or PlaneTable
+    table : Table or GridTable
         The table, checked.
     name : str
         What reports call the decoder.
@@ -147,18 +151,17 @@ def decoder_of_table(table: Table | PlaneTable, name: str) -> Decoder:
     -------
     Decoder
     """
-    if isinstance(table, PlaneTable):
-        axes = (table.z1, table.z2)
-        return decoder_from_plane_table(*axes, table.values, kind=table.kind, name=name)
+    if isinstance(table, GridTable):
+        return decoder_from_grid_table(table.axes, table.values, kind=table.kind, name=name)
     return decoder_from_table(table.z, table.values, kind=table.kind, name=name)
 
 
-def table_arrays(table: Table | PlaneTable) -> dict[str, Any]:
+def table_arrays(table: Table | GridTable) -> dict[str, Any]:
     """Return the arrays that make an ``.npz`` file one that :func:`read_table` reads.
 
     Parameters
     ----------
-    table : Table or PlaneTable
+    table : Table or GridTable
         The table to be stored.
 
     Returns
@@ -166,8 +169,8 @@ def table_arrays(table: Table | PlaneTable) -> dict[str, Any]:
     dict of str to ndarray
     """
     arrays: dict[str, Any] = {"f": table.values, "kind": np.array(table.kind)}
-    if isinstance(table, PlaneTable):
-        arrays |= {"z1": table.z1, "z2": table.z2}
+    if isinstance(table, GridTable):
+        arrays |= dict(zip(GRID_AXES, table.axes, strict=False))
     else:
         arrays["z"] = table.z
     if table.noise_variance is not None:

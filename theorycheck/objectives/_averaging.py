@@ -214,12 +214,8 @@ class Averaging:
 
 
 def _on_boxes_of_x(model: ExactModel) -> bool:
-    """Tell whether a model is asked at as many x as boxes over p(x) have.
-
-    Of three latents an x takes a hundred times as long as of two, and where log p(x) is itself an
-    average over random points no rule for smooth functions of x has a radius.
-    """
-    return not isinstance(model, MeanFieldBoxes) or model.model.latent_dim < 3
+    """Tell whether a model is asked at as many x as boxes over p(x) have."""
+    return not isinstance(model, MeanFieldBoxes) or model.asked_often
 
 
 def divergence(

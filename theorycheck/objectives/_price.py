@@ -63,7 +63,7 @@ def say_price(
     # Where hardly anything of f is resolved the rules give up early.
     if max(model.unresolved_mass, data.unresolved_mass) > _UNRESOLVED:
         return
-    if isinstance(model, MeanFieldBoxes) and model.model.latent_dim > 2:
+    if isinstance(model, MeanFieldBoxes) and not model.asked_often:
         seconds = _time_of_boxes(model)
         if seconds > _WORTH_SAYING:
             progress.say(

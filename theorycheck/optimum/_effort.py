@@ -29,7 +29,7 @@ class Effort:
         Error radius wanted for the PMO of the result, nats.
     elbo : Effort or None
         The search that goes before, whose end is among the starts: for the IWAE bound that of the
-        ELBO, for two latents that with one.
+        ELBO, for several latents that with one fewer.
     """
 
     starts: int
@@ -70,6 +70,15 @@ PLANE_QUICK = Effort(
 PLANE_THOROUGH = Effort(
     starts=48, coarse_cells=1600, middle_cells=3600, fine_cells=9000, fine_step=0.45,
     most_nodes=1000, refined=4, rounds=3, hops=6, most=300, tolerance=1e-4, elbo=THOROUGH,
+)  # fmt: skip
+#: The same for decoders of three latents, after the search with two.
+SPACE_QUICK = Effort(
+    starts=6, coarse_cells=1728, middle_cells=6000, fine_cells=12_000, fine_step=0.5,
+    most_nodes=400, refined=2, rounds=1, hops=4, most=60, tolerance=3e-4, elbo=PLANE_QUICK,
+)  # fmt: skip
+SPACE_THOROUGH = Effort(
+    starts=24, coarse_cells=2744, middle_cells=10_000, fine_cells=20_000, fine_step=0.45,
+    most_nodes=800, refined=3, rounds=3, hops=6, most=200, tolerance=2e-4, elbo=PLANE_THOROUGH,
 )  # fmt: skip
 #: The same for labelled models, whose E-step has a q for each class and, where one q serves all
 #: classes, a search of its own.

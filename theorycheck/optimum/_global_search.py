@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from theorycheck.arrays import Array
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference import ExactModel, described_model, exact_model
-from theorycheck.models import DescribedModel, GenerativeModel, is_on_line
+from theorycheck.models import IN_WORDS, DescribedModel, GenerativeModel, is_on_line
+from theorycheck.objectives import Evaluation
 from theorycheck.optimum._known import cached_search, known_optimum
 from theorycheck.optimum._objective_search import search_of
 from theorycheck.optimum._result import (
@@ -27,11 +29,9 @@ from theorycheck.optimum._search_cells import axes_of, cells_of_axes
 from theorycheck.optimum._search_stages import Search
 from theorycheck.optimum._search_state import Outcome, SearchState
 from theorycheck.optimum._settings import Execution, SearchSettings
+from theorycheck.optimum._unused_latents import with_unused, without_unused
 from theorycheck.progress import wordless
-from theorycheck.quadrature import latent_cells
-
-#: What a reader is told of a start at the best decoder of one latent.
-ONE_LATENT = "optimum of one latent"
+from theorycheck.quadrature import LatentCells
 
 
 def find_optimum(
@@ -72,8 +72,8 @@ def find_optimum(
     settings = (settings or SearchSettings()).resolved(described)
     execution = execution or Execution()
     _check(described, settings, given)
-    if settings.latents == 2:
-        return _with_two_latents(data, settings, given, execution)
+    if settings.latents > 1:
+        return _with_more_latents(data, settings, given, execution)
     return _kept(data, settings, given, execution)
 
 
@@ -103,43 +103,55 @@ def _kept(
     return found
 
 
-def _with_two_latents(
+def _with_more_latents(
     data: DescribedModel | ExactModel,
     settings: SearchSettings,
     given: Sequence[GenerativeModel],
     execution: Execution,
 ) -> PredictedOptimum:
-    """Search with one latent first: its optimum, the second latent unused, is a start.
+    """Search with one latent fewer first: its optimum, the last latent unused, is a start.
 
-    An unused latent costs nothing, so that J of the best decoder of two latents is that of the best
-    of one at most; what is returned never has a larger one.
+    An unused latent costs nothing, so that J of the best decoder of K latents is that of the best
+    of K − 1 at most; what is returned never has a larger one.
     """
     effort = settings.chosen_effort
     if effort.elbo is None:
         return _kept(data, settings, given, execution)
     alone = replace(execution, state_file=None, resume=False)
-    few = [model for model in given if model.latent_dim == 1]
-    line = _kept(data, replace(settings, latents=1, effort=effort.elbo), few, alone)
-    start = replace(line.model.decoder, name=ONE_LATENT)
-    known = GenerativeModel(start, line.model.noise_variance)
+    count = settings.latents - 1
+    few = [model for model in given if model.latent_dim <= count]
+    before = replace(settings, latents=count, effort=effort.elbo)
+    search = _with_more_latents if count > 1 else _kept
+    fewer = search(data, before, few, alone)
+    start = replace(fewer.model.decoder, name=name_of_optimum(count))
+    known = GenerativeModel(start, fewer.model.noise_variance)
     found = _kept(data, settings, (*given, known), execution)
-    return found if found.excess.value <= line.excess.value else _padded(found, line)
+    return found if found.excess.value <= fewer.excess.value else _padded(found, fewer)
 
 
-def _padded(found: PredictedOptimum, line: PredictedOptimum) -> PredictedOptimum:
-    """Return the optimum of one latent as one of two, with the record of the search with two.
+def name_of_optimum(latents: int) -> str:
+    """Return what a reader is told of a start at the best decoder of fewer latents."""
+    return f"optimum of {IN_WORDS[latents]} latent{'s' * (latents > 1)}"
 
-    A latent that f does not use leaves p(x), every posterior of the other and the best q as they
-    are, so that what is known of the optimum of one latent is not computed again.
+
+def _padded(found: PredictedOptimum, fewer: PredictedOptimum) -> PredictedOptimum:
+    """Return the optimum of fewer latents as one of more, with the record of the search with more.
+
+    A latent that f does not use leaves p(x), every posterior of the others and the best q as they
+    are, so that what is known of the optimum of fewer latents is not computed again.
     """
-    unused = latent_cells(2)
-    axes = (*line.axes, unused)
-    f = line.f.repeat(unused.count, axis=0)
-    name, variance = found.model.name, line.model.noise_variance
-    model = decoder_on_cells(cells_of_axes(axes), f, variance, name)
-    parts = replace(line.decomposition, model=model)
-    evaluation = replace(line.evaluation, decomposition=parts)
-    return replace(found, axes=axes, f=f, evaluation=evaluation, convergence=line.convergence)
+    axes, f = with_unused(fewer.axes, fewer.f, found.latents)
+    evaluation = _of_padded(fewer.evaluation, axes, f, found.model.name)
+    return replace(found, axes=axes, f=f, evaluation=evaluation, convergence=fewer.convergence)
+
+
+def _of_padded(
+    evaluation: Evaluation, axes: tuple[LatentCells, ...], f: Array, name: str
+) -> Evaluation:
+    """Return what is known of a decoder as what is known of it with latents without use."""
+    parts = evaluation.decomposition
+    model = decoder_on_cells(cells_of_axes(axes), f, parts.model.noise_variance, name)
+    return replace(evaluation, decomposition=replace(parts, model=model))
 
 
 def _search(
@@ -167,17 +179,25 @@ def _search(
     finally:
         state.save()
     name = f"optimum of {data.model.name}"
-    model = decoder_on_cells(cells, ascent.f, ascent.noise_variance, name)
+    axes, f = axes_of(cells), ascent.f
+    if settings.latents > 2:
+        # Of three latents an evaluation costs much more than of two.
+        aggregate = ascent.responsibilities.aggregate
+        axes, f = without_unused(axes, f, aggregate, ascent.noise_variance)
+    model = decoder_on_cells(cells_of_axes(axes), f, ascent.noise_variance, name)
     # Its price is about that of the ground truth's, which every verb that searches tells.
     quiet = wordless(progress) if settings.latents == 1 else progress
     evaluation = settings.objective.evaluate(
         model, data, tolerance=effort.tolerance, progress=quiet
     )
+    if len(axes) < settings.latents:
+        axes, f = with_unused(axes, f, settings.latents)
+        evaluation = _of_padded(evaluation, axes, f, name)
     rows = [_row(outcome, found.refined.get(i)) for i, outcome in enumerate(found.starts)]
     lowest = min(row.node_excess for row in rows)
     return PredictedOptimum(
-        axes=axes_of(cells),
-        f=ascent.f,
+        axes=axes,
+        f=f,
         evaluation=evaluation,
         first=found.starts[0].kind,
         first_ascent=found.refined[0].value,

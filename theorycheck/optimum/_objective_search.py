@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from theorycheck.errors import SettingError
+from theorycheck.models import IN_WORDS
 from theorycheck.objectives import ELBO, Elbo, IwaeBound, Objective
 from theorycheck.optimum._coordinate_ascent import AnyEStep
 from theorycheck.optimum._e_step import EStep
@@ -20,6 +21,8 @@ from theorycheck.optimum._effort import (
     PLANE_QUICK,
     PLANE_THOROUGH,
     QUICK,
+    SPACE_QUICK,
+    SPACE_THOROUGH,
     THOROUGH,
     Effort,
 )
@@ -30,6 +33,9 @@ from theorycheck.optimum._search_cells import Cells
 from theorycheck.quadrature import LatentCells, PlaneCells
 
 _Kind = TypeVar("_Kind", bound=Objective)
+
+#: Efforts of the names in :func:`effort_named` for decoders of several latents.
+_SEVERAL = {2: (PLANE_QUICK, PLANE_THOROUGH), 3: (SPACE_QUICK, SPACE_THOROUGH)}
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,7 @@ def make_e_step(nodes: DataNodes, cells: Cells, objective: Objective = ELBO) -> 
         If the objective is searched for with one latent only.
     """
     if isinstance(cells, PlaneCells):
-        checked_latents_of_search(2, objective)
+        checked_latents_of_search(cells.latents, objective)
         return PlaneEStep(nodes, cells)
     return search_of(objective).e_step(objective, nodes, cells)
 
@@ -144,14 +150,16 @@ def checked_latents_of_search(latents: int, objective: Objective) -> int:
     Raises
     ------
     SettingError
-        If K is neither 1 nor 2, or 2 for another objective than the ELBO.
+        If K is not 1, 2 or 3, or more than 1 for another objective than the ELBO.
     """
-    if isinstance(latents, bool) or latents not in (1, 2):
-        raise SettingError(f"the best decoder is searched for with 1 or 2 latents, not {latents}")
-    if latents == 2 and not isinstance(objective, Elbo):
+    if isinstance(latents, bool) or latents not in (1, *_SEVERAL):
         raise SettingError(
-            f"the best decoder of two latents is searched for under the ELBO, not under the "
-            f"{objective.name}"
+            f"the best decoder is searched for with 1, 2 or 3 latents, not {latents}"
+        )
+    if latents > 1 and not isinstance(objective, Elbo):
+        raise SettingError(
+            f"the best decoder of {IN_WORDS[latents]} latents is searched for under the ELBO, not "
+            f"under the {objective.name}"
         )
     return int(latents)
 
@@ -175,12 +183,13 @@ def effort_named(name: str, objective: Objective = ELBO, latents: int = 1) -> Ef
     Raises
     ------
     SettingError
-        If there is no effort of that name.
+        If there is no effort of that name, or so many latents are not searched for.
     """
     search = search_of(objective)
     efforts = {"quick": search.quick, "thorough": search.thorough}
-    if latents == 2:
-        efforts = {"quick": PLANE_QUICK, "thorough": PLANE_THOROUGH}
+    if latents > 1:
+        checked = checked_latents_of_search(latents, objective)
+        efforts = dict(zip(efforts, _SEVERAL[checked], strict=True))
     if name not in efforts:
         raise SettingError(f"an effort is one of {', '.join(efforts)}, not '{name}'")
     return efforts[name]

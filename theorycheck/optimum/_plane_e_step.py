@@ -1,15 +1,15 @@
-"""The E-step on cells of two latents: the best q = N(μ₁, s₁²) N(μ₂, s₂²) for every data node.
+"""The E-step on cells of two or three latents: the best q = Π N(μ_k, s_k²) for every data node.
 
-q's mass of a cell is a product of two normal masses. So E_q f and E_q |f|² for all pairs of
-one-dimensional q of a table are two small matrix products on either side of f, −ELBO_x on the table
+q's mass of a cell is a product of normal masses. So E_q f and E_q |f|² for all combinations of
+one-dimensional q of a table are small matrix products along each latent of f, −ELBO_x on the table
 is affine in x, and the sums of the M-step are matrix products too. From the lowest entries of the
-table, and from the minima of the sweep before, Newton's method goes on in the four numbers of q.
+table, and from the minima of the sweep before, Newton's method goes on in the 2K numbers of q.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -21,7 +21,7 @@ from theorycheck.inference import (
     descend,
     distinct,
     kl_from_prior,
-    local_of_plane,
+    local_of_moments,
     lowest,
     lowest_apart,
 )
@@ -29,23 +29,24 @@ from theorycheck.optimum._e_step import LOOKS, Responsibilities
 from theorycheck.optimum._nodes import DataNodes
 from theorycheck.optimum._posterior_e_step import cell_posterior
 from theorycheck.quadrature import LatentCells, PlaneCells
-from theorycheck.quadrature.kernels import cell_masses_batch, plane_cell_moments_batch
+from theorycheck.quadrature.kernels import (
+    cell_masses_batch,
+    plane_cell_moments_batch,
+    space_cell_moments_batch,
+)
 
 #: Minima of one x that are carried from one sweep to the next.
 CARRIED = 3
-#: The table: scales from the widest on fall by this factor, means up to a reach are so many scales
-#: apart, and there are at most so many one-dimensional q a latent.
-_WIDEST, _FALL, _REACH, _APART, _LARGEST = 1.0, 0.62, 3.6, 0.9, 200
-#: Narrowest q of the first table.
-_FIRST = 0.15
+#: Widest scale of the table, and the mean up to which it goes.
+_WIDEST, _REACH = 1.0, 3.6
 #: The table goes down to this share of the narrowest q in use along its latent.
 _TABLE_MARGIN = 0.8
 #: Starts of one x from the table, nats above its lowest entry up to which one is taken; of a look
 #: where an ascent rests.
 _STARTS, _MARGIN = 3, 3.0
 _MANY_STARTS, _WIDE_MARGIN = 6, 3.0
-#: Scale of a q within one cell, in the cell's width; starts of one x from these.
-_OF_CELL, _FROM_CELLS = 0.25, 2
+#: Scale of a q within one cell, in the cell's width.
+_OF_CELL = 0.25
 #: Newton steps after which starts that have come as near as this, in scales, are one, and those
 #: that are more than so many nats above the best are given up.
 _FEW_STEPS, _TOGETHER, _LEFT = 3, 0.3, 0.7
@@ -55,8 +56,32 @@ _FLOOR, _GAIN = -12.0, 1e-11
 _AT_ONCE = 4_000_000
 
 
+@dataclass(frozen=True)
+class _Spacing:
+    """How fine a table is: scales fall by a factor, means are so many scales apart.
+
+    At first it goes down to a scale; it is not laid finer than so many one-dimensional q a latent,
+    or in all their combinations. Besides, so many starts are taken from the middles of cells.
+    """
+
+    fall: float
+    apart: float
+    first: float
+    along: int
+    in_all: float
+    from_cells: int
+
+
+#: By K. Of three latents combinations would be too many: but along a latent that f does not use q
+#: is the prior, so that few entries there leave many to the others.
+_SPACINGS = {
+    2: _Spacing(0.62, 0.9, 0.15, 200, math.inf, 2),
+    3: _Spacing(0.5, 1.2, 0.5, 800, 60_000.0, 4),
+}
+
+
 class PlaneEStep:
-    """The E-step for data nodes and cells of two latents that stay the same while f moves.
+    """The E-step for data nodes and cells of several latents that stay the same while f moves.
 
     Parameters
     ----------
@@ -70,14 +95,10 @@ class PlaneEStep:
         self.nodes = nodes
         self.cells = cells
         self._calls = 0
-        self._tables = [_Line(cells.first), _Line(cells.second)]
-        width = np.stack(
-            [
-                axis.ravel()
-                for axis in np.meshgrid(_widths(cells.first), _widths(cells.second), indexing="ij")
-            ],
-            axis=1,
-        )
+        self._spacing = _SPACINGS[cells.latents]
+        self._tables = [_Line(axis, self._spacing) for axis in cells.axes]
+        sides = np.meshgrid(*(_widths(axis) for axis in cells.axes), indexing="ij")
+        width = np.stack([side.ravel() for side in sides], axis=1)
         #: q that lie within one cell each: where f is steep the best q is as narrow as that.
         self._within = (cells.z, _OF_CELL * width, kl_from_prior(cells.z, _OF_CELL * width))
 
@@ -85,7 +106,7 @@ class PlaneEStep:
         self,
         f: Float64[Array, "cells D"],
         noise_variance: PerDimension,
-        previous: Float64[Array, "n carried 5"] | None = None,
+        previous: Float64[Array, "n carried width"] | None = None,
     ) -> Responsibilities:
         """Find the optimal q for every data node.
 
@@ -95,7 +116,7 @@ class PlaneEStep:
             Decoder means on the cells.
         noise_variance : ndarray, shape (D,)
             Noise variance σ², squared data units.
-        previous : ndarray, shape (n, CARRIED, 5), optional
+        previous : ndarray, shape (n, CARRIED, 2K + 1), optional
             The minima of the last sweep, which are among the starts of this one.
 
         Returns
@@ -105,9 +126,16 @@ class PlaneEStep:
         self._calls += 1
         look = previous is None or self._calls % LOOKS == 1
         minima = self.minima(f, noise_variance, previous, starts=_STARTS if look else 0)
-        for k, table in enumerate(self._tables):
-            table.reach_down_to(_TABLE_MARGIN * float(np.exp(minima[:, 0, 2 + k].min())))
+        self._reach_down(minima)
         return self.sums(minima, f)
+
+    def _reach_down(self, minima: Array) -> None:
+        """Extend the table to narrower q where the last E-step used them."""
+        for k, table in enumerate(self._tables):
+            others = math.prod(other.mean.size for other in self._tables) / table.mean.size
+            most = int(min(self._spacing.along, self._spacing.in_all / others))
+            narrowest = float(np.exp(minima[:, 0, self.cells.latents + k].min()))
+            table.reach_down_to(_TABLE_MARGIN * narrowest, most)
 
     def look_again(self) -> None:
         """Have the next E-step look at the table."""
@@ -117,18 +145,18 @@ class PlaneEStep:
         self,
         f: Float64[Array, "cells D"],
         noise_variance: PerDimension,
-        previous: Float64[Array, "n carried 5"] | None = None,
+        previous: Float64[Array, "n carried width"] | None = None,
         *,
         starts: int = _STARTS,
         margin: float = _MARGIN,
-    ) -> Float64[Array, "n carried 5"]:
+    ) -> Float64[Array, "n carried width"]:
         """Find the best local minima for every data node.
 
         Parameters
         ----------
         f : ndarray, shape (M, D)
         noise_variance : ndarray, shape (D,)
-        previous : ndarray, shape (n, CARRIED, 5), optional
+        previous : ndarray, shape (n, CARRIED, 2K + 1), optional
             The minima of the last sweep.
         starts : int
             Entries of the table that are followed, for each x; with 0 the previous minima alone.
@@ -137,20 +165,20 @@ class PlaneEStep:
 
         Returns
         -------
-        ndarray, shape (n, CARRIED, 5)
-            μ₁, μ₂, log s₁, log s₂ and −ELBO_x, nats, best first, NaN where unused.
+        ndarray, shape (n, CARRIED, 2K + 1)
+            μ, log s and −ELBO_x, nats, best first, NaN where unused.
         """
         sigma = np.sqrt(noise_variance)
         x = np.ascontiguousarray(self.nodes.x / sigma)
         scaled = f / sigma
-        row, points = np.empty(0, dtype=np.int64), np.empty((0, 4))
+        row, points = np.empty(0, dtype=np.int64), np.empty((0, 2 * self.cells.latents))
         if previous is not None:
             row, place = np.nonzero(np.isfinite(previous[:, :, -1]))
-            points = previous[row, place, :4]
+            points = previous[row, place, :-1]
         if starts:
             more, at = self._from_table(x, scaled, starts, margin)
             row, points = np.concatenate([row, more]), np.concatenate([points, at])
-        grid = np.ascontiguousarray(scaled.reshape(*self.cells.shape, -1).transpose(0, 2, 1))
+        grid = np.ascontiguousarray(np.swapaxes(scaled.reshape(*self.cells.shape, -1), -1, -2))
         found = self._followed(x, grid, row, points)
         constant = 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
         minima = found.best(len(x), CARRIED)
@@ -176,8 +204,8 @@ class PlaneEStep:
     def local(
         self,
         x: Float64[Array, "n D"],
-        points: Float64[Array, "n 4"],
-        grid: Float64[Array, "M1 D M2"],
+        points: Float64[Array, "n width"],
+        grid: Float64[Array, ...],
     ) -> Local:
         """Evaluate −ELBO_x, up to (D/2) log 2π + Σ log σ_d, and its derivatives.
 
@@ -185,9 +213,9 @@ class PlaneEStep:
         ----------
         x : ndarray, shape (n, D)
             In units of σ.
-        points : ndarray, shape (n, 4)
-            μ₁, μ₂, log s₁, log s₂.
-        grid : ndarray, shape (M₁, D, M₂)
+        points : ndarray, shape (n, 2K)
+            μ, then log s.
+        grid : ndarray, shape (M₁, D, M₂) or (M₁, M₂, D, M₃)
             f on the cells, in units of σ.
 
         Returns
@@ -198,14 +226,15 @@ class PlaneEStep:
         x = np.ascontiguousarray(x)
 
         def fill(mean: Array, scale: Array, moments: Array) -> None:
-            plane_cell_moments_batch(x, mean, scale, self.cells.boundaries, grid, moments)
+            kernel = plane_cell_moments_batch if grid.ndim == 3 else space_cell_moments_batch
+            kernel(x, mean, scale, self.cells.boundaries, grid, moments)
 
-        return local_of_plane(fill, points)
+        return local_of_moments(fill, points)
 
     def affine(
         self, f: Float64[Array, "cells D"]
     ) -> tuple[
-        Float64[Array, "T 2"], Float64[Array, "T 2"], Float64[Array, " T"], Float64[Array, "T D"]
+        Float64[Array, "T K"], Float64[Array, "T K"], Float64[Array, " T"], Float64[Array, "T D"]
     ]:
         """Return the table: μ, s and −ELBO_x = offset − x·slope + ½|x|², up to a constant.
 
@@ -216,36 +245,49 @@ class PlaneEStep:
 
         Returns
         -------
-        mean, scale : ndarray, shape (T, 2)
+        mean, scale : ndarray, shape (T, K)
         offset : ndarray, shape (T,)
         slope : ndarray, shape (T, D)
         """
-        one, two = self._tables
         values = f.reshape(*self.cells.shape, -1)
-        parts = np.concatenate([values, 0.5 * (values**2).sum(axis=2, keepdims=True)], axis=2)
-        smoothed = np.einsum("ai,ijd,bj->abd", one.masses, parts, two.masses, optimize=True)
-        smoothed = smoothed.reshape(one.mean.size * two.mean.size, -1)
-        pairs = [
-            np.stack([np.repeat(a, b.size), np.tile(b, a.size)], axis=1)
-            for a, b in ((one.mean, two.mean), (one.scale, two.scale))
-        ]
-        offset = smoothed[:, -1] + kl_from_prior(*pairs)
-        return pairs[0], pairs[1], offset, smoothed[:, :-1]
+        square = 0.5 * (values**2).sum(axis=-1, keepdims=True)
+        smoothed = np.concatenate([values, square], axis=-1)
+        for table in self._tables:
+            # Along the first latent that is left; what becomes of it goes behind the others.
+            smoothed = np.moveaxis(np.tensordot(table.masses, smoothed, axes=1), 0, -2)
+        smoothed = smoothed.reshape(-1, smoothed.shape[-1])
+        mean, scale = (
+            np.stack([axis.ravel() for axis in np.meshgrid(*parts, indexing="ij")], axis=1)
+            for parts in ([t.mean for t in self._tables], [t.scale for t in self._tables])
+        )
+        return mean, scale, smoothed[:, -1] + kl_from_prior(mean, scale), smoothed[:, :-1]
 
     def _from_table(self, x: Array, f: Array, count: int, margin: float) -> tuple[Integers, Array]:
         """Pick the lowest entries of the table, and of the cells, that are apart, for every x."""
-        mean, scale, kl = self._within
-        cells = (mean, scale, kl + 0.5 * (f**2).sum(axis=1), f)
-        row, points = _lowest_entries(x, *cells, _FROM_CELLS, margin)
+        from_cells = self._spacing.from_cells
+        row, points = _lowest_entries(x, *self._at_cells(f), from_cells, margin)
         more, others = _lowest_entries(x, *self.affine(f), count, margin)
         return np.concatenate([row, more]), np.concatenate([points, others])
+
+    def _at_cells(self, f: Array) -> tuple[Array, Array, Array, Array]:
+        """Return q around the middle of every cell, as :meth:`affine` returns its table."""
+        mean, scale, kl = self._within
+        if self.cells.latents == 2:
+            return mean, scale, kl + 0.5 * (f**2).sum(axis=1), f
+        # Where the table is coarse: as wide as a Gaussian posterior would be, f being linear.
+        values = f.reshape(*self.cells.shape, -1)
+        slopes = [np.gradient(values, axis.z, axis=k) for k, axis in enumerate(self.cells.axes)]
+        steepness = np.stack([(slope**2).sum(axis=-1).ravel() for slope in slopes], axis=1)
+        scale = np.maximum(scale, 1.0 / np.sqrt(1.0 + steepness))
+        offset = kl_from_prior(mean, scale) + 0.5 * (scale**2 * steepness).sum(axis=1)
+        return mean, scale, offset + 0.5 * (f**2).sum(axis=1), f
 
     def certified(
         self, f: Float64[Array, "cells D"], noise_variance: PerDimension, found: Responsibilities
     ) -> Responsibilities:
         """Look for lower minima from many more starts; the `gap` is what log p(x) leaves open.
 
-        There is no lower bound over all q in two latents but −log p(x).
+        There is no lower bound over all q in several latents but −log p(x).
         """
         minima = self.minima(
             f, noise_variance, found.minima, starts=_MANY_STARTS, margin=_WIDE_MARGIN
@@ -263,7 +305,7 @@ class PlaneEStep:
 
     def sums(
         self,
-        minima: Float64[Array, "n carried 5"],
+        minima: Float64[Array, "n carried width"],
         f: Float64[Array, "cells D"],
         mass: PerPoint | None = None,
     ) -> Responsibilities:
@@ -271,7 +313,7 @@ class PlaneEStep:
 
         Parameters
         ----------
-        minima : ndarray, shape (n, CARRIED, 5)
+        minima : ndarray, shape (n, CARRIED, 2K + 1)
             The first is the q.
         f : ndarray, shape (M, D)
         mass : ndarray, shape (n,), optional
@@ -283,14 +325,17 @@ class PlaneEStep:
         """
         x = self.nodes.x
         mass = self.nodes.mass if mass is None else mass
-        masses = [
-            _masses(minima[:, 0, k], np.exp(minima[:, 0, 2 + k]), axis)
-            for k, axis in enumerate((self.cells.first, self.cells.second))
-        ]
-        weighted = masses[0].T * mass
-        aggregate = (weighted @ masses[1]).reshape(1, -1)
+        latents = self.cells.latents
+        *first, last = (
+            _masses(minima[:, 0, k], np.exp(minima[:, 0, latents + k]), axis)
+            for k, axis in enumerate(self.cells.axes)
+        )
+        weighted = first[0].T * mass
+        for other in first[1:]:
+            weighted = (weighted[:, None] * other.T).reshape(-1, other.shape[0])
+        aggregate = (weighted @ last).reshape(1, -1)
         moments, squares = (
-            np.stack([((weighted * row) @ masses[1]).ravel() for row in power.T], axis=1)[None]
+            np.stack([((weighted * row) @ last).ravel() for row in power.T], axis=1)[None]
             for power in (x, x**2)
         )
         return Responsibilities.from_sums(mass, minima, f, aggregate, moments, squares)
@@ -323,22 +368,22 @@ def _widths(axis: LatentCells) -> Array:
 class _Line:
     """One-dimensional q of the table along one latent, and their masses of its intervals."""
 
-    def __init__(self, axis: LatentCells) -> None:
-        self._axis = axis
+    def __init__(self, axis: LatentCells, spacing: _Spacing) -> None:
+        self._axis, self._spacing = axis, spacing
         self._least = math.inf
-        self.reach_down_to(_FIRST)
+        self.reach_down_to(spacing.first, spacing.along)
 
-    def reach_down_to(self, narrowest: float) -> None:
-        """Extend the table to narrower q."""
+    def reach_down_to(self, narrowest: float, most: int) -> None:
+        """Extend the table to narrower q, to so many one-dimensional q at most."""
         if narrowest >= self._least:
             return
         means: list[Array] = []
         scales: list[Array] = []
         scale, size = _WIDEST, 0
         while True:
-            steps = math.ceil(2.0 * _REACH / (_APART * scale))
+            steps = math.ceil(2.0 * _REACH / (self._spacing.apart * scale))
             size += steps + 1
-            if size > _LARGEST:
+            if size > most:
                 # A table as large as it may be is not laid again.
                 self._least = 0.0
                 break
@@ -347,7 +392,7 @@ class _Line:
             self._least = scale
             if scale <= narrowest:
                 break
-            scale *= _FALL
+            scale *= self._spacing.fall
         self.mean, self.scale = np.concatenate(means), np.concatenate(scales)
         self.masses = _masses(self.mean, self.scale, self._axis)
 

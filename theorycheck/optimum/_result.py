@@ -15,7 +15,7 @@ from theorycheck.estimate import Estimate
 from theorycheck.models import (
     DescribedModel,
     GenerativeModel,
-    decoder_from_plane_table,
+    decoder_from_grid_table,
     decoder_from_table,
     fingerprint_of,
     table_arrays,
@@ -114,14 +114,14 @@ class PredictedOptimum(Saved, Evaluated):
     Parameters
     ----------
     axes : tuple of LatentCells
-        Intervals along each latent of the decoder found, one latent or two.
+        Intervals along each latent of the decoder found, one latent or more.
     f : ndarray, shape (M, D)
-        Values on the cells, the second latent fastest; the decoder joins them by straight lines,
-        with two latents bilinearly.
+        Values on the cells, the last latent fastest; the decoder joins them by straight lines,
+        with several latents multilinearly.
     evaluation : Evaluation
         That decoder under the objective, exactly, on nodes that the search never saw.
     first : str
-        What was ascended from first: "ground truth", or "principal axis" or "principal plane"
+        What was ascended from first: "ground truth", or "principal axis", "plane" or "space"
         where the data's model has no decoder of as many latents.
     first_ascent : float
         J (on the search's nodes) that the ascent from there alone ends at, nats.
@@ -239,8 +239,8 @@ class PredictedOptimum(Saved, Evaluated):
 
     @cached_property
     def largest_slope(self) -> float:
-        """The largest |f′(z)| of the decoder found, |z| <= 4; of two latents along either."""
-        if self.latents == 2:
+        """The largest |f′(z)| of the decoder found, |z| <= 4; of several latents along any."""
+        if self.latents > 1:
             return _largest_slope_on_grid(self.axes, self.f)
         return largest_slope(self.model)
 
@@ -282,12 +282,12 @@ class PredictedOptimum(Saved, Evaluated):
 
 
 def _largest_slope_on_grid(axes: tuple[LatentCells, ...], f: Array) -> float:
-    """Return the largest |∂f/∂z_k| of a bilinear table on |z| <= 4."""
+    """Return the largest |∂f/∂z_k| of a multilinear table on |z| <= 4."""
     values = f.reshape(*(axis.count for axis in axes), -1)
     slopes = []
     for k, axis in enumerate(axes):
-        moves = np.linalg.norm(np.diff(values, axis=k), axis=2)
-        steps = np.diff(axis.z).reshape((-1, 1) if k == 0 else (1, -1))
+        moves = np.linalg.norm(np.diff(values, axis=k), axis=-1)
+        steps = np.diff(axis.z).reshape([-1 if j == k else 1 for j in range(len(axes))])
         inner = [np.abs(one.z) <= SLOPE_REACH for one in axes]
         inner[k] = (axis.z[1:] > -SLOPE_REACH) & (axis.z[:-1] < SLOPE_REACH)
         slopes.append(float((moves / steps)[np.ix_(*inner)].max(initial=0.0)))
@@ -320,7 +320,7 @@ def decoder_on_cells(
     """
     if isinstance(cells, PlaneCells):
         values = f.reshape(*cells.shape, -1)
-        plane = decoder_from_plane_table(cells.first.z, cells.second.z, values, name=name)
+        plane = decoder_from_grid_table(tuple(axis.z for axis in cells.axes), values, name=name)
         return GenerativeModel(plane, noise_variance)
     decoder = decoder_from_table(cells.z, f, kind="linear", name=name)
     return GenerativeModel(decoder, noise_variance)

@@ -1,4 +1,4 @@
-"""Which cells a search is on, for decoders of one latent and of two."""
+"""Which cells a search is on, for decoders of one latent and of more."""
 
 from __future__ import annotations
 
@@ -10,29 +10,33 @@ from theorycheck.quadrature import (
     PlaneCells,
     adapted_cells,
     adapted_plane_cells,
+    cells_of_used,
     latent_cells,
-    plane_cells,
 )
 
-#: Cells of a decoder of one latent, or of two.
+#: Cells of a decoder of one latent, or of more.
 Cells = LatentCells | PlaneCells
 
 
-def plain_cells(count: int, latents: int) -> Cells:
-    """Lay cells for an f of which nothing is known.
+def plain_cells(count: int, latents: int, used: int | None = None) -> Cells:
+    """Lay cells for an f of which nothing is known but how many latents it uses.
 
     Parameters
     ----------
     count : int
         Cells in all.
     latents : int
-        K, 1 or 2.
+        Number of latents K.
+    used : int, optional
+        How many of them f uses, the first ones; by default all.
 
     Returns
     -------
     LatentCells or PlaneCells
     """
-    return latent_cells(count) if latents == 1 else plane_cells(count)
+    if latents == 1:
+        return latent_cells(count)
+    return cells_of_used(count, latents, latents if used is None else used)
 
 
 def carried_over(
@@ -74,9 +78,9 @@ def interpolated(
 
 def cells_of_axes(axes: tuple[LatentCells, ...]) -> Cells:
     """Return the cells whose intervals along each latent these are."""
-    return axes[0] if len(axes) == 1 else PlaneCells(*axes)
+    return axes[0] if len(axes) == 1 else PlaneCells(axes)
 
 
 def axes_of(cells: Cells) -> tuple[LatentCells, ...]:
     """Return the intervals along each latent."""
-    return (cells,) if isinstance(cells, LatentCells) else (cells.first, cells.second)
+    return (cells,) if isinstance(cells, LatentCells) else cells.axes

@@ -16,7 +16,13 @@ from joblib import Parallel, delayed, effective_n_jobs
 
 from theorycheck.arrays import Array
 from theorycheck.inference import ExactModel
-from theorycheck.models import DescribedModel, GenerativeModel, is_on_line
+from theorycheck.models import (
+    IN_WORDS,
+    DescribedModel,
+    GenerativeModel,
+    GridTable,
+    is_on_line,
+)
 from theorycheck.optimum._coordinate_ascent import AnyEStep, Ascent, ascend
 from theorycheck.optimum._e_step import EStep
 from theorycheck.optimum._nodes import DataNodes, data_nodes
@@ -37,12 +43,14 @@ from theorycheck.optimum._starts import (
     GROUND_TRUTH,
     PRINCIPAL_AXIS,
     PRINCIPAL_PLANE,
+    PRINCIPAL_SPACE,
     Start,
     ascend_from,
     best_line,
     random_start,
     torn,
 )
+from theorycheck.quadrature import cells_at
 
 #: Where in a step the coarse grids lie; starts take turns, so that none is favoured by its grid.
 _SHIFTS = (0.0, 0.25, 0.5, 0.75)
@@ -111,13 +119,13 @@ class Search:
         self.middle = data_nodes(
             self.source, effort.middle_step, shift=0.5, tail=1e-5, most=4 * effort.most_nodes
         )
-        #: What is ascended from first, and torn: the ground truth where it is a decoder of one
-        #: latent, else the best line.
+        #: What is ascended from first, and torn: the ground truth where it is a decoder of so many
+        #: latents or fewer, else the best affine one.
         self.first, self.first_kind = _first(data.model, self.middle, self.settings)
 
     def run(self, given: Sequence[GenerativeModel]) -> Found:
         """Go through all stages but the last ascent."""
-        if self.settings.latents == 2:
+        if self.settings.latents > 1:
             self._say_price(len(given))
         starts = self.starts(given)
         refined = self.refine(starts, given)
@@ -129,7 +137,7 @@ class Search:
         effort, nodes = self.effort, self.coarse[0]
         cells = plain_cells(effort.coarse_cells, self.settings.latents)
         e_step = make_e_step(nodes, cells, self.settings.objective)
-        f = cells.average(self.first.decoder)
+        f = cells.average(self._fitting(self.first).decoder)
         e_step(f, self.settings.variance)
         e_step.look_again()
         began = time.perf_counter()
@@ -139,18 +147,19 @@ class Search:
         refined = 2 * (given + 1) + effort.refined
         steps = _TYPICAL * (ascents * len(nodes.x) + refined * len(self.middle.x))
         jobs = effective_n_jobs(self.execution.jobs)
+        latents = IN_WORDS[self.settings.latents]
         seconds = each * (steps / jobs + _FINER * effort.most * len(self.middle.x)) / _LOOKED
+        minutes = max(seconds / 60.0, 0.1)
         self.execution.progress.say(
-            f"The search over decoders of two latents takes some {max(seconds / 60.0, 0.1):.1f} "
-            f"minutes on {jobs} process{'es' * (jobs > 1)}, its exact evaluation not counted. "
-            "Ctrl-C ends it."
+            f"The search over decoders of {latents} latents takes some {minutes:.1f} minutes on "
+            f"{jobs} process{'es' * (jobs > 1)}, its exact evaluation not counted. Ctrl-C ends it."
         )
 
     def starts(self, given: Sequence[GenerativeModel]) -> list[Outcome]:
         """Ascend from the first decoder, the given ones, and random starts, in this order."""
         effort = self.effort
         cells = plain_cells(effort.coarse_cells, self.settings.latents)
-        truth = cells.average(self.first.decoder)
+        truth = cells.average(self._fitting(self.first).decoder)
         fixed = [Start(self.first_kind, truth)]
         fixed += [Start(model.name, cells.average(self._fitting(model).decoder)) for model in given]
         work: list[_Work] = []
@@ -173,12 +182,12 @@ class Search:
             (f"refinement {i}", _refinement, (self.middle, starts[i], self.settings))
             for i in chosen
         ]
-        dense = plain_cells(_DENSER * self.effort.middle_cells, self.settings.latents)
-        for i, model in enumerate((self.first, *map(self._fitting, given))):
+        for i, model in enumerate((self.first, *given)):
             variance = self.settings.variance
             if self.settings.fit_noise != "no":
                 variance = model.noise_variance
-            f = dense.average(model.decoder)
+            dense = self._dense(model)
+            f = dense.average(self._fitting(model).decoder)
             whole = Outcome(starts[i].kind, math.inf, f, dense, variance, 0)
             work.append((f"direct {i}", _refinement, (self.middle, whole, self.settings)))
         ended = self._run("refinements", work)
@@ -189,7 +198,19 @@ class Search:
 
     def _fitting(self, model: GenerativeModel) -> GenerativeModel:
         """Return a decoder with as many latents as are searched."""
-        return padded(model) if self.settings.latents == 2 else model
+        return padded(model, self.settings.latents)
+
+    def _dense(self, model: GenerativeModel) -> Cells:
+        """Return the cells on which a known f is handed over to the middle level."""
+        count, latents = _DENSER * self.effort.middle_cells, self.settings.latents
+        if latents < 3:
+            return plain_cells(count, latents)
+        # In three latents so many cells are few along each: they go where they are needed.
+        table = model.decoder.table
+        if isinstance(table, GridTable):
+            used = 1 + max(table.used, default=0)
+            return cells_at(table.axes[:used], latents)
+        return plain_cells(count, latents, model.latent_dim)
 
     def hop(self, best: Outcome) -> tuple[Outcome, list[tuple[Outcome, Outcome | None]]]:
         """Tear the best anew, ascend, keep the better; a round of hops starts from one best.
@@ -268,10 +289,12 @@ def _first(
     model: DescribedModel, nodes: DataNodes, settings: SearchSettings
 ) -> tuple[GenerativeModel, str]:
     """Return the decoder that is known before any search, and what it is."""
-    if settings.latents == 2:
-        if isinstance(model, GenerativeModel) and model.latent_dim <= 2:
-            return padded(model), GROUND_TRUTH
-        return best_plane(nodes.x, nodes.mass, settings.variance), PRINCIPAL_PLANE
+    latents = settings.latents
+    if latents > 1:
+        if isinstance(model, GenerativeModel) and model.latent_dim <= latents:
+            return model, GROUND_TRUTH
+        affine = best_plane(nodes.x, nodes.mass, settings.variance, latents)
+        return affine, PRINCIPAL_PLANE if latents == 2 else PRINCIPAL_SPACE
     if is_on_line(model):
         return model, GROUND_TRUTH
     return best_line(nodes.x, nodes.mass, settings.variance), PRINCIPAL_AXIS
@@ -302,7 +325,7 @@ def _random_start(seed: tuple[int, ...], e_step: AnyEStep, truth: Array) -> Star
     if isinstance(e_step, EStep):
         return random_start(rng, e_step, truth)
     plane = _plane(e_step)
-    if seed[-1] == _TRANSPORT and truth.shape[1] == 2:
+    if seed[-1] == _TRANSPORT and truth.shape[1] == plane.cells.latents == 2:
         return Start(TRANSPORT, transport_map(plane))
     return random_plane_start(rng, plane, truth)
 
@@ -345,7 +368,7 @@ def _hop(
 def _on_coarse(
     coarse: DataNodes, best: Outcome, settings: SearchSettings
 ) -> tuple[AnyEStep, Array]:
-    """Carry the best over to coarse cells: those of one latent are laid anew, of two adapted."""
+    """Carry the best over to coarse cells: those of one latent are laid anew, of more adapted."""
     count = settings.chosen_effort.coarse_cells
     if settings.latents == 1:
         cells = plain_cells(count, 1)

@@ -28,7 +28,7 @@ _FORMAT = "theorycheck search state 1"
 #: Seconds between two writings of the file.
 _INTERVAL = 2.0
 #: Names of the boundaries along each latent.
-_BOUNDARIES = ("boundary", "boundary2")
+_BOUNDARIES = ("boundary", "boundary2", "boundary3")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Outcome:
     def line(self) -> LatentCells:
         """Return the cells of an f of one latent."""
         if not isinstance(self.cells, LatentCells):
-            raise TypeError("an f of two latents has no cells of one")
+            raise TypeError("an f of several latents has no cells of one")
         return self.cells
 
 

@@ -52,7 +52,7 @@ class SearchSettings:
         begins; by default the data's. Stored as a tuple.
     steepness : float, optional
         Bound on |f′|, in data units per unit of z; ``inf`` means none.
-    latents : {1, 2}
+    latents : {1, 2, 3}
         Latents of the decoders among which the best is searched for.
 
     Raises

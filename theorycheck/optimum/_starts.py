@@ -34,8 +34,8 @@ _AMPLITUDES = (0.1, 1.0)
 #: What a reader is told of the first start: the data's own f, or a line where that is of more
 #: latents than one.
 GROUND_TRUTH, PRINCIPAL_AXIS = "ground truth", "principal axis"
-#: The same where decoders of two latents are searched.
-PRINCIPAL_PLANE = "principal plane"
+#: The same where decoders of two and of three latents are searched.
+PRINCIPAL_PLANE, PRINCIPAL_SPACE = "principal plane", "principal space"
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,6 +42,8 @@ from ._noise_rule import integrate_noise as integrate_noise
 from ._panel_mesh import NOISE as NOISE
 from ._plane_cells import PlaneCells as PlaneCells
 from ._plane_cells import adapted_plane_cells as adapted_plane_cells
+from ._plane_cells import cells_at as cells_at
+from ._plane_cells import cells_of_used as cells_of_used
 from ._plane_cells import plane_cells as plane_cells
 from ._rules import HIGH_DEGREES as HIGH_DEGREES
 from ._rules import MIDDLE_DEGREES as MIDDLE_DEGREES
@@ -54,3 +56,6 @@ from ._rules import gauss_legendre as gauss_legendre
 from ._rules import legendre_transform as legendre_transform
 from ._rules import legendre_values as legendre_values
 from ._scan_table import ScanTable as ScanTable
+from ._table_pieces import FINE as FINE
+from ._table_pieces import TablePieces as TablePieces
+from ._table_pieces import table_pieces as table_pieces

@@ -262,7 +262,7 @@ def latent_boxes(
     resolution: float = RESOLUTION,
     negligible: float = NEGLIGIBLE,
     held: bool = True,
-    kinks: tuple[Float64[Array, " kinks1"], Float64[Array, " kinks2"]] | None = None,
+    kinks: tuple[Float64[Array, " _"], ...] | None = None,
 ) -> LatentBoxes:
     """Refine boxes in K latents until they resolve f against σ.
 
@@ -288,8 +288,8 @@ def latent_boxes(
         Prior mass below which a box is left as it is.
     held : bool
         Keep f at the nodes; else they are evaluated when they are asked for.
-    kinks : (ndarray, ndarray), optional
-        Where along z₁ and along z₂ f, a table, has kinks: no box has one inside, and f is constant
+    kinks : tuple of ndarray, optional
+        Where along each latent f, a table, has kinks: no box has one inside, and f is constant
         beyond the outermost.
 
     Returns
@@ -327,7 +327,7 @@ def latent_boxes(
     return replace(boxes, flat_beyond=within)
 
 
-def _inside(kinks: tuple[Array, Array] | None, latents: int) -> list[list[Array]]:
+def _inside(kinks: tuple[Array, ...] | None, latents: int) -> list[list[Array]]:
     """Return, for each latent, the kinks that lie within the boxes' reach, if there are any."""
     if kinks is None:
         return [[]] * latents

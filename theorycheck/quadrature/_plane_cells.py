@@ -1,97 +1,109 @@
-"""Cells of two latents, products of intervals, on which a decoder is constant."""
+"""Cells of two or three latents, products of intervals, on which a decoder is constant."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 from jaxtyping import Float64
 
 from theorycheck.arrays import Array, PerDimension, Points
 from theorycheck.errors import SettingError
-from theorycheck.models import bilinear
+from theorycheck.models import multilinear
 from theorycheck.quadrature._latent_cells import LatentCells, cells_of_density, latent_cells
 
 #: Nodes a cell and latent for averages of f over it.
 _NODES = 3
-#: Intervals of one latent at least: f may come to need one that it has no use for yet.
-_FEWEST = 10
+#: Intervals of one latent at least, by K: f may come to need one that it has no use for yet.
+_FEWEST = {2: 10, 3: 4}
 
 
 @dataclass(frozen=True, eq=False)
 class PlaneCells:
-    """A partition of both latents cuts the plane into M = M₁ M₂ cells, the second latent fastest.
+    """A partition of every latent cuts their space into M = M₁ M₂ … cells, the last latent fastest.
 
     Parameters
     ----------
-    first, second : LatentCells
-        The intervals of z₁ and of z₂.
+    axes : tuple of LatentCells
+        The intervals of z₁, of z₂, and so on.
     """
 
-    first: LatentCells
-    second: LatentCells
+    axes: tuple[LatentCells, ...]
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Return the numbers of intervals, M₁ and M₂."""
-        return self.first.count, self.second.count
+    def latents(self) -> int:
+        """Return the number of latents K."""
+        return len(self.axes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the numbers of intervals, M₁, M₂ and so on."""
+        return tuple(axis.count for axis in self.axes)
 
     @property
     def count(self) -> int:
         """Return the number of cells M."""
-        return self.first.count * self.second.count
+        return math.prod(self.shape)
 
     @cached_property
     def prior_mass(self) -> Float64[Array, " cells"]:
         """Return P(z in cell) under N(0, I), shape (M,)."""
-        result: Array = np.outer(self.first.prior_mass, self.second.prior_mass).ravel()
+        masses = [axis.prior_mass for axis in self.axes]
+        result: Array = reduce(lambda one, two: np.outer(one, two).ravel(), masses)
         return result
 
     @cached_property
-    def z(self) -> Float64[Array, "cells 2"]:
-        """Return a latent in every cell, shape (M, 2)."""
-        axes = np.meshgrid(self.first.z, self.second.z, indexing="ij")
-        return np.stack([axis.ravel() for axis in axes], axis=1)
+    def z(self) -> Float64[Array, "cells K"]:
+        """Return a latent in every cell, shape (M, K)."""
+        return _grid([axis.z for axis in self.axes])
 
     @property
-    def boundaries(self) -> tuple[Float64[Array, " inner1"], Float64[Array, " inner2"]]:
-        """Return the inner boundaries of z₁ and of z₂."""
-        return self.first.boundary, self.second.boundary
+    def boundaries(self) -> tuple[Float64[Array, " _"], ...]:
+        """Return the inner boundaries of each latent."""
+        return tuple(axis.boundary for axis in self.axes)
 
-    def interpolate(self, f: Float64[Array, "cells D"], z: Float64[Array, "n 2"]) -> Points:
-        """Carry an f on these cells (M, D) over to other latents, bilinearly: shape (n, D)."""
-        return bilinear((self.first.z, self.second.z), f.reshape(*self.shape, -1), z)
+    def interpolate(self, f: Float64[Array, "cells D"], z: Float64[Array, "n K"]) -> Points:
+        """Carry an f on these cells (M, D) over to other latents, multilinearly: shape (n, D)."""
+        middles = tuple(axis.z for axis in self.axes)
+        return multilinear(middles, f.reshape(*self.shape, -1), z)
 
     def average(
-        self, function: Callable[[Float64[Array, "n 2"]], Points]
+        self, function: Callable[[Float64[Array, "n K"]], Points]
     ) -> Float64[Array, "cells D"]:
         """Average f over every cell under the prior, shape (M, D).
 
         Parameters
         ----------
         function : callable
-            Maps latents (n, 2) to f, (n, D).
+            Maps latents (n, K) to f, (n, D).
         """
-        (one, weight1), (two, weight2) = (axis.nodes(_NODES) for axis in (self.first, self.second))
-        axes = np.meshgrid(one.ravel(), two.ravel(), indexing="ij")
-        values = function(np.stack([axis.ravel() for axis in axes], axis=1))
-        grid = np.asarray(values, dtype=np.float64).reshape(*one.shape, *two.shape, -1)
-        total: Array = np.einsum("mn,kl,mnkld->mkd", weight1, weight2, grid, optimize=True)
+        nodes, weights = zip(*(axis.nodes(_NODES) for axis in self.axes), strict=True)
+        values = function(_grid([one.ravel() for one in nodes]))
+        total: Array = np.asarray(values, dtype=np.float64)
+        for k, weight in enumerate(weights):
+            # Latents before this one are averaged over their cells by now.
+            before = math.prod(self.shape[:k])
+            total = np.einsum("mn,bmnr->bmr", weight, total.reshape(before, *weight.shape, -1))
         return total.reshape(self.count, -1)
 
 
-def plane_cells(count: int, second: int | None = None) -> PlaneCells:
+def _grid(axes: list[Array]) -> Float64[Array, "points K"]:
+    """Return all combinations of latents along the axes, the last one fastest."""
+    return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
+
+
+def plane_cells(*counts: int, latents: int = 2) -> PlaneCells:
     """Lay cells for an f of which nothing is known.
 
     Parameters
     ----------
-    count : int
-        Cells in all, or intervals of z₁ where `second` is given.
-    second : int, optional
-        Intervals of z₂; by default as many as of z₁.
+    *counts : int
+        Cells in all, the same number of intervals of each latent; or intervals of each latent.
+    latents : int
+        Number of latents K, where cells in all are given.
 
     Returns
     -------
@@ -102,12 +114,63 @@ def plane_cells(count: int, second: int | None = None) -> PlaneCells:
     SettingError
         If a latent would have fewer than two intervals.
     """
-    if second is not None:
-        return PlaneCells(latent_cells(count), latent_cells(second))
-    if count < 4:
-        raise SettingError(f"a decoder on cells of two latents needs at least 4, not {count}")
-    side = latent_cells(math.isqrt(count))
-    return PlaneCells(side, side)
+    if len(counts) > 1:
+        return PlaneCells(tuple(latent_cells(count) for count in counts))
+    (count,) = counts
+    if count < 2**latents:
+        raise SettingError(
+            f"a decoder on cells of {latents} latents needs at least {2**latents}, not {count}"
+        )
+    side = latent_cells(_root(count, latents))
+    return PlaneCells((side,) * latents)
+
+
+def cells_of_used(count: int, latents: int, used: int) -> PlaneCells:
+    """Lay cells for an f that is known to use its first latents alone.
+
+    Parameters
+    ----------
+    count : int
+        Cells in all at most.
+    latents : int
+        Number of latents K.
+    used : int
+        How many of them f uses. The others have few intervals, which an ascent may come to need.
+
+    Returns
+    -------
+    PlaneCells
+    """
+    if used == latents:
+        return plane_cells(count, latents=latents)
+    few = min(_FEWEST[latents], _root(count, latents))
+    side = _root(count // few ** (latents - used), used)
+    return plane_cells(*(side,) * used, *(few,) * (latents - used))
+
+
+def cells_at(points: Sequence[Float64[Array, " _"]], latents: int) -> PlaneCells:
+    """Lay cells around the points of a grid; latents that have none get few intervals.
+
+    Parameters
+    ----------
+    points : sequence of ndarray
+        Points along each of the first latents, ascending.
+    latents : int
+        Number of latents K.
+
+    Returns
+    -------
+    PlaneCells
+    """
+    few = latent_cells(_FEWEST[latents])
+    axes = [LatentCells(_middles(axis)) for axis in points]
+    return PlaneCells((*axes, *[few] * (latents - len(axes))))
+
+
+def _root(count: int, degree: int) -> int:
+    """Return the largest whole number whose power is not above a count."""
+    side = round(math.pow(count, 1.0 / degree))
+    return side if side**degree <= count else side - 1
 
 
 def adapted_plane_cells(
@@ -116,13 +179,13 @@ def adapted_plane_cells(
     """Lay cells where a given f needs them.
 
     The error of a piecewise constant f is Σ_k ∫ φ h_k² |∂_k f|²/24σ²: along each latent it is least
-    for h_k ∝ w_k^{-1/3}, w_k(z_k) = ∫ φ |∂_k f|²/σ² over the other, and it is then C_k/M_k² with
-    C_k = (∫ w_k^{1/3})³/24, so that of M₁ M₂ cells in all M₁/M₂ = √(C₁/C₂) is best.
+    for h_k ∝ w_k^{-1/3}, w_k(z_k) = ∫ φ |∂_k f|²/σ² over the others, and it is then C_k/M_k² with
+    C_k = (∫ w_k^{1/3})³/24, so that of M₁ M₂ … cells in all M_k ∝ √C_k is best.
 
     Parameters
     ----------
     count : int
-        Cells in all, at least 4; as many or a few fewer are laid.
+        Cells in all, at least 2 along each latent; as many or a few fewer are laid.
     cells : PlaneCells
         The cells on which f is given.
     f : ndarray, shape (M', D)
@@ -135,24 +198,39 @@ def adapted_plane_cells(
     PlaneCells
     """
     values = f.reshape(*cells.shape, -1) / np.sqrt(noise_variance)
-    sides = (cells.first, cells.second)
     profiles: list[tuple[Array, Array]] = []
-    for k, axis in enumerate(sides):
-        moves = (np.diff(values, axis=k) ** 2).sum(axis=2)
-        other = sides[1 - k].prior_mass
-        steps = np.diff(axis.z)
-        weight = (moves @ other if k == 0 else other @ moves) / steps**2
-        profiles.append((axis.z, weight))
+    for k, axis in enumerate(cells.axes):
+        moves = np.moveaxis((np.diff(values, axis=k) ** 2).sum(axis=-1), k, -1)
+        for other in (*cells.axes[:k], *cells.axes[k + 1 :]):
+            moves = np.tensordot(other.prior_mass, moves, axes=1)
+        profiles.append((axis.z, moves / np.diff(axis.z) ** 2))
     costs = [float(_roots(*profile) @ np.diff(profile[0])) ** 3 for profile in profiles]
-    fewest = min(_FEWEST, math.isqrt(count))
-    ratio = math.sqrt((costs[0] + 1e-300) / (costs[1] + 1e-300))
-    one = round(min(max(math.sqrt(count * ratio), fewest), count / fewest))
-    numbers = (one, count // one)
-    first, second = (
-        cells_of_density(number, z, _roots(z, weight))
-        for number, (z, weight) in zip(numbers, profiles, strict=True)
+    numbers = _shares(count, np.sqrt(np.array(costs) + 1e-300))
+    return PlaneCells(
+        tuple(
+            cells_of_density(number, z, _roots(z, weight))
+            for number, (z, weight) in zip(numbers, profiles, strict=True)
+        )
     )
-    return PlaneCells(first, second)
+
+
+def _shares(count: int, needs: Array) -> list[int]:
+    """Share cells out over the latents in proportion to their needs, a few at least to each."""
+    latents = needs.size
+    fewest = min(_FEWEST[latents], _root(count, latents))
+    sides = np.full(latents, float(fewest))
+    waiting = list(range(latents))
+    while waiting:
+        room = math.log(count) - math.log(fewest) * (latents - len(waiting))
+        size = np.log(needs[waiting])
+        wanted = np.exp((room - size.sum()) / len(waiting) + size)
+        if wanted.min() >= fewest or len(waiting) == 1:
+            sides[waiting] = wanted
+            break
+        del waiting[int(np.argmin(wanted))]
+    # Of three latents two numbers rounded up would leave too few intervals to the last.
+    numbers = [round(side) if latents == 2 else int(side + 1e-9) for side in sides[:-1]]
+    return [*numbers, max(count // math.prod(numbers), 2)]
 
 
 def _middles(z: Array) -> Array:

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from theorycheck.errors import DecoderError, TheorycheckError
 from theorycheck.models import (
     BENCHMARKS,
+    GRID_AXES,
     Decoder,
     GenerativeModel,
     benchmark,
-    decoder_from_plane_table,
+    decoder_from_grid_table,
     decoder_from_table,
     parse_expression,
     table_arrays,
@@ -59,7 +60,7 @@ def stored_model(
     if decoder.table is not None:
         entry["table"] = decoder.table.kind
         held = table_arrays(decoder.table)
-        arrays |= {f"{key}/{name}": held[name] for name in ("z", "z1", "z2", "f") if name in held}
+        arrays |= {f"{key}/{name}": held[name] for name in ("z", *GRID_AXES, "f") if name in held}
         if breakpoints is not None and breakpoints == held["z"].tolist():
             entry["breakpoints"] = "table"
     return entry
@@ -130,9 +131,9 @@ def _made(
     try:
         if entry["table"] is not None:
             f, kind = arrays[f"{key}/f"], str(entry["table"])
-            if f"{key}/z1" in arrays:
-                axes = (arrays[f"{key}/z1"], arrays[f"{key}/z2"])
-                decoder = decoder_from_plane_table(*axes, f, kind=kind, name=name)
+            axes = [arrays[f"{key}/{one}"] for one in GRID_AXES if f"{key}/{one}" in arrays]
+            if axes:
+                decoder = decoder_from_grid_table(axes, f, kind=kind, name=name)
             else:
                 decoder = decoder_from_table(arrays[f"{key}/z"], f, kind=kind, name=name)
         elif name.split(":")[0] in BENCHMARKS:

@@ -49,10 +49,15 @@ from ._mean_field import MINIMA as MINIMA
 from ._mean_field import expectations_batch as expectations_batch
 from ._mean_field import negative_elbo_batch as negative_elbo_batch
 from ._mean_field import optimal_q_batch as optimal_q_batch
+from ._piece_density import piece_density_batch as piece_density_batch
 from ._places import place_share_batch as place_share_batch
+from ._plane_cells import MOMENTS_OF_THREE as MOMENTS_OF_THREE
 from ._plane_cells import plane_cell_moments_batch as plane_cell_moments_batch
+from ._plane_cells import space_cell_moments_batch as space_cell_moments_batch
 from ._shared_certificate import certify_shared_batch as certify_shared_batch
 from ._shared_q import shared_q_batch as shared_q_batch
 from ._starts import RUN as RUN
+from ._trilinear import NEAR as NEAR
+from ._trilinear import trilinear_moments_batch as trilinear_moments_batch
 from ._two_latent_moments import MOMENTS as MOMENTS
 from ._two_latent_moments import two_latent_moments_batch as two_latent_moments_batch

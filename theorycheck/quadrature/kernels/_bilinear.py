@@ -14,7 +14,7 @@ from theorycheck.quadrature.kernels._borrowed import borrowed
 from theorycheck.quadrature.kernels._cells import reach_of_q
 from theorycheck.quadrature.kernels._jit import batch_kernel, scalar_kernel
 from theorycheck.quadrature.kernels._layouts import Cube, Matrix, Vector
-from theorycheck.quadrature.kernels._normal_tail import fill_tail_and_density
+from theorycheck.quadrature.kernels._normal_tail import REACH, fill_tail_and_density
 from theorycheck.quadrature.kernels._two_latent_moments import MOMENTS
 
 _COUNT = len(MOMENTS)
@@ -23,14 +23,15 @@ _TWO = np.array([b for _, b in MOMENTS])
 
 
 @scalar_kernel
-def _piece_moments(
-    knots: Vector, mean: float, scale: float, edge: Matrix, moment: Cube
+def piece_moments(
+    knots: Vector, mean: float, scale: float, edge: Matrix, moment: Cube, reach: float = REACH
 ) -> tuple[int, int]:
     """Fill E_q[He_a u^p; piece], a = 0 … 4, p = 0, 1, 2; return the first piece seen, how many.
 
-    Piece j lies before knot j; the first and the last reach to infinity, where u is not used.
+    Piece j lies before knot j; the first and the last reach to infinity, where u is not used. Of
+    those seen, so many scales away at most, the outermost take what is beyond them too.
     """
-    first, last = reach_of_q(knots, mean, scale)
+    first, last = reach_of_q(knots, mean, scale, reach)
     t, tail, density = edge[0], edge[1], edge[2]
     for b in range(first, last):
         t[b] = (knots[b] - mean) / scale
@@ -76,7 +77,7 @@ def bilinear_moments_batch(
     x: Matrix,
     mean: Matrix,
     scale: Matrix,
-    knots: tuple[Vector, Vector],
+    knots: tuple[Vector, ...],
     f: Cube,
     moments: Matrix,
 ) -> None:
@@ -89,8 +90,8 @@ def bilinear_moments_batch(
     at_two = np.empty((3, 5, columns + 1))
     powers = np.empty((3, 3, columns + 1))
     for n in range(part, x.shape[0], parts):
-        one, many = _piece_moments(knots[0], mean[n, 0], scale[n, 0], edge, at_one)
-        two, wide = _piece_moments(knots[1], mean[n, 1], scale[n, 1], edge, at_two)
+        one, many = piece_moments(knots[0], mean[n, 0], scale[n, 0], edge, at_one)
+        two, wide = piece_moments(knots[1], mean[n, 1], scale[n, 1], edge, at_two)
         for m in range(_COUNT):
             moments[n, m] = 0.0
         for i in range(many):
@@ -139,7 +140,7 @@ def hat_masses_batch(
     for n in range(part, mean.shape[0], parts):
         for i in range(count):
             masses[n, i] = 0.0
-        first, many = _piece_moments(knots, mean[n], scale[n], edge, moment)
+        first, many = piece_moments(knots, mean[n], scale[n], edge, moment)
         for k in range(many):
             j = first + k
             if j == 0 or j == count:

@@ -23,7 +23,7 @@ BOX_RULE = 12
 #: add less than 1e-14.
 WINDOW = 40.0
 #: Nats below the peak from which a sum over nodes needs their largest exponent itself.
-_FAR = 300.0
+FAR = 300.0
 
 _EPS = 2.220446049250313e-16
 _ROWS = (2.0 * np.arange(BOX_RULE)[:, None] + 1.0) * legendre_values(
@@ -34,7 +34,7 @@ _DEGREES = np.concatenate([_ROWS[-2:], _ROWS[BOX_RULE // 2 - 1 : BOX_RULE // 2 +
 
 
 @scalar_kernel
-def _near(xs: Matrix, inverse_sigma: Vector, balls: Balls, window: Vector) -> int:
+def near(xs: Matrix, inverse_sigma: Vector, balls: Balls, window: Vector) -> int:
     """List the boxes that can matter to any of the lanes; return how many."""
     data_dim, lanes = xs.shape
     middle = np.zeros(data_dim)
@@ -65,7 +65,7 @@ def _near(xs: Matrix, inverse_sigma: Vector, balls: Balls, window: Vector) -> in
 
 
 @scalar_kernel
-def _exponents(
+def exponents(
     xs: Matrix, inverse_sigma: Vector, weight: float, f: Matrix, node: int, e: Vector
 ) -> None:
     """Fill log weight − |x − f|²/2σ² of one node, for every lane."""
@@ -94,7 +94,7 @@ def _raise_reference(
     for c in range(window.shape[0]):
         for i in range(first, nodes, step):
             node = int(window[c]) * nodes + i
-            _exponents(xs, inverse_sigma, log_weight[node], f, node, e)
+            exponents(xs, inverse_sigma, log_weight[node], f, node, e)
             for k in range(reference.shape[0]):
                 reference[k] = max(reference[k], e[k])
 
@@ -120,7 +120,7 @@ def _add_box(
         row[:] = 0.0
         for b in range(BOX_RULE):
             node = first + a * BOX_RULE + b
-            _exponents(xs, inverse_sigma, log_weight[node], f, node, e)
+            exponents(xs, inverse_sigma, log_weight[node], f, node, e)
             for k in range(lanes):
                 v = exp_nonpositive(e[k] - reference[k])
                 e[k] = v
@@ -171,11 +171,11 @@ def _lanes(
     data_dim, lanes = xs.shape
     nodes = BOX_RULE * BOX_RULE
     window = np.empty(balls.centre.shape[0])
-    count = _near(xs, inverse_sigma, balls, window)
+    count = near(xs, inverse_sigma, balls, window)
     reference = np.full(lanes, -np.inf)
     # One node of each box will do, unless exp(-½ distance²) is near underflow.
     _raise_reference(xs, inverse_sigma, log_weight, f, window[:count], nodes // 2, nodes, reference)
-    if reference.min() < -_FAR:
+    if reference.min() < -FAR:
         _raise_reference(xs, inverse_sigma, log_weight, f, window[:count], 0, 1, reference)
     total = np.zeros(lanes)
     error = np.zeros(lanes)

@@ -46,10 +46,12 @@ _CONVERGED = 1e-7
 
 
 @inlined_kernel
-def reach_of_q(boundary: Vector, mean: float, scale: float) -> tuple[int, int]:
-    """Return the range of boundaries that q = N(mean, scale²) sees."""
-    first = int(np.searchsorted(boundary, mean - REACH * scale))
-    last = int(np.searchsorted(boundary, mean + REACH * scale))
+def reach_of_q(
+    boundary: Vector, mean: float, scale: float, reach: float = REACH
+) -> tuple[int, int]:
+    """Return the range of boundaries that q = N(mean, scale²) sees, so many scales away at most."""
+    first = int(np.searchsorted(boundary, mean - reach * scale))
+    last = int(np.searchsorted(boundary, mean + reach * scale))
     return first, last
 
 

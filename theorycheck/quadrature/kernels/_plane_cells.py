@@ -1,8 +1,8 @@
-"""Moments of |x − f|²/2σ² under q = N(μ₁, s₁²) N(μ₂, s₂²), f constant on products of intervals.
+"""Moments of |x − f|²/2σ² under q = Π N(μ_k, s_k²), f constant on products of 2 or 3 intervals.
 
-q's mass of a cell is a product of two normal masses, and so are the derivatives: with
-t = (z − μ)/s and He_a Hermite's polynomials, E_q[He_a(t); a cell] is a difference of He_{a−1} φ at
-the cell's edges. No quadrature in z, hence no error from it.
+q's mass of a cell is a product of normal masses, and so are the derivatives: with t = (z − μ)/s and
+He_a Hermite's polynomials, E_q[He_a(t); a cell] is a difference of He_{a−1} φ at the cell's edges.
+No quadrature in z, hence no error from it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,22 @@ import numpy as np
 from theorycheck.quadrature.kernels._borrowed import borrowed
 from theorycheck.quadrature.kernels._cells import reach_of_q
 from theorycheck.quadrature.kernels._jit import batch_kernel, scalar_kernel
-from theorycheck.quadrature.kernels._layouts import Cube, Matrix, Vector
+from theorycheck.quadrature.kernels._layouts import Cube, Matrix, Stack, Vector
 from theorycheck.quadrature.kernels._normal_tail import fill_tail_and_density
 from theorycheck.quadrature.kernels._two_latent_moments import MOMENTS
 
-_COUNT = len(MOMENTS)
+#: Moments of three latents: of He_a(t₁) He_b(t₂) He_c(t₃), those in one or two of them alone.
+MOMENTS_OF_THREE: tuple[tuple[int, int, int], ...] = (
+    *((0, *pair) for pair in MOMENTS),
+    *((a, *pair) for a in (1, 2) for pair in ((0, 0), (1, 0), (2, 0), (0, 1), (0, 2))),
+    *((3, 0, 0), (4, 0, 0)),
+)
+_COUNT, _COUNT_OF_THREE = len(MOMENTS), len(MOMENTS_OF_THREE)
 _ONE = np.array([a for a, _ in MOMENTS])
 _TWO = np.array([b for _, b in MOMENTS])
+#: Of each moment of three latents its degree in the first, and which of the moments of the others.
+_FIRST = np.array([a for a, _, _ in MOMENTS_OF_THREE])
+_OTHERS = np.array([MOMENTS.index((b, c)) for _, b, c in MOMENTS_OF_THREE])
 
 
 @scalar_kernel
@@ -52,6 +61,31 @@ def _cell_moments(
     return first, last - first + 1
 
 
+@scalar_kernel
+def _of_slab(
+    x: Vector, f: Cube, at_one: Matrix, at_two: Matrix, seen: tuple[int, int, int, int],
+    cost: Vector, along: Vector, moments: Vector,
+) -> None:  # fmt: skip
+    """Fill the 13 moments of ½|x − f|² over the cells that q sees of two latents, f (M₁, D, M₂)."""
+    one, many, two, wide = seen
+    for m in range(_COUNT):
+        moments[m] = 0.0
+    for j in range(many):
+        cost[:wide] = 0.0
+        for d in range(x.shape[0]):
+            here = x[d]
+            for k in range(wide):
+                apart = here - f[one + j, d, two + k]
+                cost[k] += 0.5 * apart * apart
+        for b in range(5):
+            total = 0.0
+            for k in range(wide):
+                total += at_two[b, k] * cost[k]
+            along[b] = total
+        for m in range(_COUNT):
+            moments[m] += at_one[_ONE[m], j] * along[_TWO[m]]
+
+
 @batch_kernel
 def plane_cell_moments_batch(
     part: int,
@@ -59,14 +93,14 @@ def plane_cell_moments_batch(
     x: Matrix,
     mean: Matrix,
     scale: Matrix,
-    boundary: tuple[Vector, Vector],
+    boundary: tuple[Vector, ...],
     f: Cube,
     moments: Matrix,
 ) -> None:
     """Fill the moments (n, 13) of ½|x − f|², x and f in units of σ, f (M₁, D, M₂)."""
-    x, mean, scale, f = borrowed((x, mean, scale, f))
+    x, mean, scale, f, moments = borrowed((x, mean, scale, f, moments))
     boundary = borrowed(boundary)
-    rows, data_dim, columns = f.shape
+    rows, _, columns = f.shape
     edge = np.empty((3, max(rows, columns)))
     at_one = np.empty((5, rows))
     at_two = np.empty((5, columns))
@@ -75,19 +109,39 @@ def plane_cell_moments_batch(
     for n in range(part, x.shape[0], parts):
         one, many = _cell_moments(boundary[0], mean[n, 0], scale[n, 0], edge, at_one)
         two, wide = _cell_moments(boundary[1], mean[n, 1], scale[n, 1], edge, at_two)
-        for m in range(_COUNT):
+        _of_slab(x[n], f, at_one, at_two, (one, many, two, wide), cost, along, moments[n])
+
+
+@batch_kernel
+def space_cell_moments_batch(
+    part: int,
+    parts: int,
+    x: Matrix,
+    mean: Matrix,
+    scale: Matrix,
+    boundary: tuple[Vector, ...],
+    f: Stack,
+    moments: Matrix,
+) -> None:
+    """Fill the moments (n, 25) of ½|x − f|², x and f in units of σ, f (M₁, M₂, D, M₃)."""
+    x, mean, scale, f, moments = borrowed((x, mean, scale, f, moments))
+    boundary = borrowed(boundary)
+    slabs, rows, _, columns = f.shape
+    edge = np.empty((3, max(slabs, rows, columns)))
+    at_first = np.empty((5, slabs))
+    at_one = np.empty((5, rows))
+    at_two = np.empty((5, columns))
+    cost = np.empty(columns)
+    along = np.empty(5)
+    others = np.empty(_COUNT)
+    for n in range(part, x.shape[0], parts):
+        first, deep = _cell_moments(boundary[0], mean[n, 0], scale[n, 0], edge, at_first)
+        one, many = _cell_moments(boundary[1], mean[n, 1], scale[n, 1], edge, at_one)
+        two, wide = _cell_moments(boundary[2], mean[n, 2], scale[n, 2], edge, at_two)
+        for m in range(_COUNT_OF_THREE):
             moments[n, m] = 0.0
-        for j in range(many):
-            cost[:wide] = 0.0
-            for d in range(data_dim):
-                here = x[n, d]
-                for k in range(wide):
-                    apart = here - f[one + j, d, two + k]
-                    cost[k] += 0.5 * apart * apart
-            for b in range(5):
-                total = 0.0
-                for k in range(wide):
-                    total += at_two[b, k] * cost[k]
-                along[b] = total
-            for m in range(_COUNT):
-                moments[n, m] += at_one[_ONE[m], j] * along[_TWO[m]]
+        for i in range(deep):
+            seen = one, many, two, wide
+            _of_slab(x[n], f[first + i], at_one, at_two, seen, cost, along, others)
+            for m in range(_COUNT_OF_THREE):
+                moments[n, m] += at_first[_FIRST[m], i] * others[_OTHERS[m]]
