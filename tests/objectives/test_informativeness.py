@@ -13,7 +13,14 @@ from scipy.stats import norm
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.estimate import Estimate, Kind, Verdict
 from theorycheck.inference import LinearGaussianModel, MeanField, MeanFieldBoxes
-from theorycheck.models import Decoder, GenerativeModel, load_model
+from theorycheck.models import (
+    Decoder,
+    GenerativeModel,
+    decoder_from_grid_table,
+    decoder_from_table,
+    load_model,
+    with_used_latents,
+)
 from theorycheck.objectives import Informativeness, informativeness
 
 Array = NDArray[np.float64]
@@ -287,3 +294,38 @@ def test_bad_input() -> None:
         informativeness(model, LinearGaussianModel([[1.0]], 0.1))
     with pytest.raises(SettingError, match="8 repetitions"):
         informativeness(model, repeats=1)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_latents_that_a_table_does_not_use_are_left_out(place: int) -> None:
+    """Of f(z_place) the figures are those of one latent, and of the others zero exactly."""
+    z = np.linspace(-2.0, 2.0, 7)
+    f = np.stack([z, np.sin(2.0 * z)], axis=1)
+    line = GenerativeModel(decoder_from_table(z, f, kind="linear"), 0.3)
+    shape = [1, 1, 1, 2]
+    shape[place] = z.size
+    values = np.broadcast_to(
+        f.reshape(shape), [*(z.size if k == place else 3 for k in range(3)), 2]
+    )
+    axes = [z if k == place else np.array([-1.0, 0.5, 1.0]) for k in range(3)]
+    cube = GenerativeModel(decoder_from_grid_table(axes, values.copy(), name="cube"), 0.3)
+    fewer, used = with_used_latents(cube)
+    assert (fewer.latent_dim, used) == (1, (place,))
+    one, three = informativeness(line, max_nodes=400), informativeness(cube, line, max_nodes=400)
+    assert three.model == cube.name
+    assert three.joint.value == pytest.approx(one.joint.value, abs=1e-9)
+    assert three.posterior is not None
+    for k, use in enumerate(three.latents):
+        wanted = one.latents[0].informativeness.value if k == place else 0.0
+        assert use.informativeness.value == pytest.approx(wanted, abs=1e-9)
+        assert (use.informativeness.kind is Kind.EXACT) == (k != place)
+        assert (three.posterior[k].value == 0.0) == (k != place)
+    assert three.mean.value == pytest.approx(one.mean.value / 3.0, abs=1e-9)
+
+
+def test_a_table_of_which_no_latent_is_used_knows_nothing() -> None:
+    axis = np.array([-1.0, 1.0])
+    flat = GenerativeModel(decoder_from_grid_table([axis, axis], np.ones((2, 2, 1))), 0.5)
+    found = informativeness(flat, max_nodes=100)
+    assert [use.active for use in found.latents] == [False, False]
+    assert abs(found.joint.value) <= found.joint.error + 1e-12

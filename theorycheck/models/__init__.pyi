@@ -67,3 +67,4 @@ from ._text_rows import read_text_rows as read_text_rows
 from ._torch_decoders import from_torch_module as from_torch_module
 from ._torch_decoders import load_torch_file as load_torch_file
 from ._torch_modules import vae_parts as vae_parts
+from ._used_latents import with_used_latents as with_used_latents

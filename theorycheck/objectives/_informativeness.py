@@ -8,7 +8,7 @@ claim on compression (section 5.1) is about their mean over k.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +29,7 @@ from theorycheck.inference import (
     gaussian_q,
     posterior_marginals,
 )
-from theorycheck.models import DescribedModel, same_model
+from theorycheck.models import DescribedModel, GenerativeModel, same_model, with_used_latents
 from theorycheck.objectives._aggregate import aggregate_entropies, own_entropies
 from theorycheck.objectives._aggregate_weights import AggregateWeights, of_rule, of_table
 from theorycheck.objectives._averages import LARGEST_KL
@@ -191,6 +191,13 @@ def informativeness(
     """
     if max_nodes < 1 or size < 1 or repeats < FEWEST_REPEATS:
         raise SettingError(f"needs a node, a point and {FEWEST_REPEATS} repetitions at least")
+    fewer, used = _used(model)
+    if fewer is not None:
+        found = informativeness(
+            fewer, model if data is None else data, sample=sample, max_nodes=max_nodes, size=size,
+            repeats=repeats, seed=seed, progress=progress,
+        )  # fmt: skip
+        return _with_unused(found, used, described_model(model))
     source = exact_model(model if data is None else data)
     same = same_model(described_model(model), source.model)
     engine = source if same else exact_model(model)
@@ -211,6 +218,36 @@ def informativeness(
     weights = weighed(source, rule)
     posterior = _own_posterior(source, smooth, progress) if same else None
     return _found(engine, source.model.name, rule.x, weights, posterior, method, progress)
+
+
+def _used(
+    model: DescribedModel | ExactModel,
+) -> tuple[GenerativeModel | None, tuple[int, ...]]:
+    """Return the model without latents that f does not use, None where it uses all."""
+    described = described_model(model)
+    if not isinstance(described, GenerativeModel):
+        return None, ()
+    fewer, used = with_used_latents(described)
+    return (None if fewer is described else fewer), used
+
+
+def _with_unused(
+    found: Informativeness, used: tuple[int, ...], model: DescribedModel
+) -> Informativeness:
+    """Put back latents whose posterior and best q are the prior: they know nothing of any x."""
+    none = Estimate(0.0, 0.0, Kind.EXACT)
+    nothing = LatentUse(none, none, none, none)
+    places = {latent: place for place, latent in enumerate(used)}
+    latents = model.latent_dim if isinstance(model, GenerativeModel) else len(used)
+    posterior = found.posterior
+    return replace(
+        found,
+        model=model.name,
+        latents=tuple(found.latents[places[k]] if k in places else nothing for k in range(latents)),
+        posterior=None
+        if posterior is None
+        else tuple(posterior[places[k]] if k in places else none for k in range(latents)),
+    )
 
 
 def _found(
