@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 import theorycheck
 from theorycheck.errors import MissingExtraError, SettingError
 from theorycheck.estimate import Estimate
+from theorycheck.models import GRID_AXES
 from theorycheck.objectives import Decomposition, KlMap, Landscape, MeanLandscape
 from theorycheck.optimum import PredictedOptimum
 
@@ -141,8 +142,8 @@ def _(result: Decomposition) -> xr.Dataset:
 
 @to_xarray.register(PredictedOptimum)
 def _(result: PredictedOptimum) -> xr.Dataset:
-    # One axis of latents, or two: the second goes fastest in f.
-    names = ("z",) if result.latents == 1 else ("z1", "z2")
+    # One axis of latents, or several: the last goes fastest in f.
+    names = ("z",) if result.latents == 1 else GRID_AXES[: result.latents]
     axes = {name: axis.z for name, axis in zip(names, result.axes, strict=True)}
     values = result.f.reshape(*(axis.count for axis in result.axes), -1)
     variables: dict[str, _Variable] = {

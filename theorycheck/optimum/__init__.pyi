@@ -13,6 +13,8 @@ from ._effort import LABELS_THOROUGH as LABELS_THOROUGH
 from ._effort import PLANE_QUICK as PLANE_QUICK
 from ._effort import PLANE_THOROUGH as PLANE_THOROUGH
 from ._effort import QUICK as QUICK
+from ._effort import SPACE_QUICK as SPACE_QUICK
+from ._effort import SPACE_THOROUGH as SPACE_THOROUGH
 from ._effort import THOROUGH as THOROUGH
 from ._effort import Effort as Effort
 from ._effort import labels_effort as labels_effort

@@ -9,7 +9,7 @@ table, and from the minima of the sweep before, Newton's method goes on in the 2
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -28,17 +28,15 @@ from theorycheck.inference import (
 from theorycheck.optimum._e_step import LOOKS, Responsibilities
 from theorycheck.optimum._nodes import DataNodes
 from theorycheck.optimum._posterior_e_step import cell_posterior
+from theorycheck.optimum._table_lines import SPACINGS, WIDEST, TableLine, masses_of
 from theorycheck.quadrature import LatentCells, PlaneCells
 from theorycheck.quadrature.kernels import (
-    cell_masses_batch,
     plane_cell_moments_batch,
     space_cell_moments_batch,
 )
 
 #: Minima of one x that are carried from one sweep to the next.
 CARRIED = 3
-#: Widest scale of the table, and the mean up to which it goes.
-_WIDEST, _REACH = 1.0, 3.6
 #: The table goes down to this share of the narrowest q in use along its latent.
 _TABLE_MARGIN = 0.8
 #: Starts of one x from the table, nats above its lowest entry up to which one is taken; of a look
@@ -56,30 +54,6 @@ _FLOOR, _GAIN = -12.0, 1e-11
 _AT_ONCE = 4_000_000
 
 
-@dataclass(frozen=True)
-class _Spacing:
-    """How fine a table is: scales fall by a factor, means are so many scales apart.
-
-    At first it goes down to a scale; it is not laid finer than so many one-dimensional q a latent,
-    or in all their combinations. Besides, so many starts are taken from the middles of cells.
-    """
-
-    fall: float
-    apart: float
-    first: float
-    along: int
-    in_all: float
-    from_cells: int
-
-
-#: By K. Of three latents combinations would be too many: but along a latent that f does not use q
-#: is the prior, so that few entries there leave many to the others.
-_SPACINGS = {
-    2: _Spacing(0.62, 0.9, 0.15, 200, math.inf, 2),
-    3: _Spacing(0.5, 1.2, 0.5, 800, 60_000.0, 4),
-}
-
-
 class PlaneEStep:
     """The E-step for data nodes and cells of several latents that stay the same while f moves.
 
@@ -95,8 +69,8 @@ class PlaneEStep:
         self.nodes = nodes
         self.cells = cells
         self._calls = 0
-        self._spacing = _SPACINGS[cells.latents]
-        self._tables = [_Line(axis, self._spacing) for axis in cells.axes]
+        self._spacing = SPACINGS[cells.latents]
+        self._tables = [TableLine(axis, self._spacing) for axis in cells.axes]
         sides = np.meshgrid(*(_widths(axis) for axis in cells.axes), indexing="ij")
         width = np.stack([side.ravel() for side in sides], axis=1)
         #: q that lie within one cell each: where f is steep the best q is as narrow as that.
@@ -327,7 +301,7 @@ class PlaneEStep:
         mass = self.nodes.mass if mass is None else mass
         latents = self.cells.latents
         *first, last = (
-            _masses(minima[:, 0, k], np.exp(minima[:, 0, latents + k]), axis)
+            masses_of(minima[:, 0, k], np.exp(minima[:, 0, latents + k]), axis)
             for k, axis in enumerate(self.cells.axes)
         )
         weighted = first[0].T * mass
@@ -361,46 +335,5 @@ def _widths(axis: LatentCells) -> Array:
     """Return the widths of the intervals, (M,); of the outermost that of their neighbours."""
     inner = np.diff(axis.boundary)
     if not inner.size:
-        return np.full(axis.count, _WIDEST)
+        return np.full(axis.count, WIDEST)
     return np.concatenate([inner[:1], inner, inner[-1:]])
-
-
-class _Line:
-    """One-dimensional q of the table along one latent, and their masses of its intervals."""
-
-    def __init__(self, axis: LatentCells, spacing: _Spacing) -> None:
-        self._axis, self._spacing = axis, spacing
-        self._least = math.inf
-        self.reach_down_to(spacing.first, spacing.along)
-
-    def reach_down_to(self, narrowest: float, most: int) -> None:
-        """Extend the table to narrower q, to so many one-dimensional q at most."""
-        if narrowest >= self._least:
-            return
-        means: list[Array] = []
-        scales: list[Array] = []
-        scale, size = _WIDEST, 0
-        while True:
-            steps = math.ceil(2.0 * _REACH / (self._spacing.apart * scale))
-            size += steps + 1
-            if size > most:
-                # A table as large as it may be is not laid again.
-                self._least = 0.0
-                break
-            means.append(np.linspace(-_REACH, _REACH, steps + 1))
-            scales.append(np.full(steps + 1, scale))
-            self._least = scale
-            if scale <= narrowest:
-                break
-            scale *= self._spacing.fall
-        self.mean, self.scale = np.concatenate(means), np.concatenate(scales)
-        self.masses = _masses(self.mean, self.scale, self._axis)
-
-
-def _masses(mean: Array, scale: Array, axis: LatentCells) -> Array:
-    """Return P(z in interval) under N(mean, scale²), (n, M)."""
-    masses = np.empty((mean.size, axis.count))
-    cell_masses_batch(
-        np.ascontiguousarray(mean), np.ascontiguousarray(scale), axis.boundary, masses
-    )
-    return masses
