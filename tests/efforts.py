@@ -28,6 +28,8 @@ PLANE_TINY = Effort(
     starts=2, coarse_cells=64, middle_cells=100, fine_cells=144, most_nodes=60, refined=1, rounds=0,
     most=4, fine_step=0.9, tolerance=1e-2, elbo=TINY,
 )  # fmt: skip
+#: The same under the IWAE bound.
+PLANE_IWAE_TINY = replace(PLANE_TINY, elbo=IWAE_TINY, plane_elbo=PLANE_TINY)
 #: Of a table's decoders.
 TABLE_TINY = TableEffort(starts=1, cells=24, most=6)
 #: Of the zero-MLEO class two folds: what is found there is tested elsewhere.
@@ -42,7 +44,12 @@ def make_class_small(patch: pytest.MonkeyPatch) -> None:
 
 def make_searches_tiny(patch: pytest.MonkeyPatch) -> None:
     """Let a quick search be a tiny one; what it finds is tested elsewhere."""
-    for kind, tiny in ((Elbo, TINY), (IwaeBound, IWAE_TINY)):
-        patch.setitem(searches._SEARCHES, kind, replace(searches._SEARCHES[kind], quick=tiny))
-    patch.setattr(searches, "PLANE_QUICK", PLANE_TINY)
+    for kind, tiny, plane in (
+        (Elbo, TINY, PLANE_TINY),
+        (IwaeBound, IWAE_TINY, PLANE_IWAE_TINY),
+    ):
+        search = searches._SEARCHES[kind]
+        assert search.plane is not None
+        both = replace(search, quick=tiny, plane=replace(search.plane, quick=plane))
+        patch.setitem(searches._SEARCHES, kind, both)
     patch.setattr(_fits, "EFFORT", TABLE_TINY)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import logsumexp, ndtr
 
 from theorycheck.errors import SettingError
 from theorycheck.models import benchmark, load_model
+from theorycheck.objectives import IwaeBound, iwae_objective
+from theorycheck.optimum import Effort, Execution, SearchSettings, find_optimum
 from theorycheck.optimum._coordinate_ascent import ascend
 from theorycheck.optimum._iwae_e_step import ImportanceEStep
 from theorycheck.optimum._nodes import data_nodes
 from theorycheck.optimum._plane_e_step import PlaneEStep
 from theorycheck.optimum._plane_iwae_e_step import PlaneImportanceEStep
 from theorycheck.optimum._plane_starts import padded, random_map
+from theorycheck.optimum._starts import GROUND_TRUTH
 from theorycheck.quadrature import PlaneCells, latent_cells
 from theorycheck.quadrature.kernels import _plane_cell_iwae as kernel
 
@@ -88,6 +93,14 @@ def test_shares_are_the_slopes_in_the_log_weights() -> None:
         assert share[cell] == pytest.approx(slope, rel=1e-4)
 
 
+def test_the_cell_of_least_weight_has_its_share() -> None:
+    """Few cells: the least log w is that of a cell with a part of q's mass."""
+    cells = PlaneCells(latent_cells(3), latent_cells(2))
+    step = PlaneImportanceEStep(data_nodes(MODEL, 1.5, tail=1e-2), cells, 2)
+    found = step(cells.average(MODEL.decoder), MODEL.noise_variance)
+    assert found.aggregate.sum() == pytest.approx(1.0, abs=1e-5)
+
+
 def test_more_samples_lie_between_fewer_and_the_evidence() -> None:
     kappa, log_w = log_weights(Q)
     elbo = float(kappa[kappa > 0] @ log_w[kappa > 0])
@@ -125,6 +138,44 @@ def test_it_lies_between_the_elbo_and_the_evidence_and_the_ascent_falls() -> Non
     assert ended.negative_elbo < first.negative_elbo - 0.05
     # No other q is better, by those that the ELBO knows of.
     assert ended.q_gap < 1.0
+
+
+TINY = Effort(
+    starts=2, coarse_cells=24, middle_cells=32, fine_cells=48, coarse_step=1.5, middle_step=1.2,
+    fine_step=1.2, most_nodes=80, refined=1, rounds=0, most=8, tolerance=1e-2,
+)  # fmt: skip
+PLANE = replace(TINY, coarse_cells=100, middle_cells=144, fine_cells=196, elbo=TINY)
+
+
+def test_the_search_is_never_above_that_with_one_latent() -> None:
+    data = load_model("expr:z1+0.4*z2*z2", noise_variance=0.3)
+    effort = replace(PLANE, elbo=replace(TINY, elbo=TINY), plane_elbo=PLANE)
+    settings = SearchSettings(IwaeBound(5), effort=effort, latents=2)
+    assert SearchSettings.from_dict(settings.to_dict()) == settings
+    jobs = Execution(jobs=1)
+    found = find_optimum(data, settings, execution=jobs)
+    line = find_optimum(data, replace(settings, latents=1, effort=effort.elbo), execution=jobs)
+    assert found.latents == 2
+    assert found.excess.value <= line.excess.value
+    assert {one.kind for one in found.starts} == {
+        GROUND_TRUTH,
+        "optimum of the ELBO",
+        "optimum of one latent",
+    }
+    # The value that is reported is that of the exact evaluation.
+    again = iwae_objective(found.model, data, samples=5).excess
+    assert again.value == pytest.approx(found.excess.value, abs=again.error + 1e-9)
+    assert 0.0 <= found.evaluation.gap.value <= found.excess.value + found.excess.error
+
+
+def test_the_ascent_goes_below_the_truth_and_the_elbos_optimum() -> None:
+    nodes = data_nodes(MODEL, 1.5, tail=1e-2)
+    variance = MODEL.noise_variance
+    elbo = ascend(PlaneEStep(nodes, CELLS), F, variance, most=12)
+    step = PlaneImportanceEStep(nodes, CELLS, 5)
+    ends = [ascend(step, f, variance, most=8).negative_elbo for f in (F, elbo.f)]
+    begun = [step(f, variance).negative_elbo for f in (F, elbo.f)]
+    assert (np.array(ends) < np.array(begun) - 1e-4).all()
 
 
 def test_one_sample_is_the_elbos() -> None:

@@ -57,6 +57,7 @@ RUNS = [
     ("optimum", *WAVE, "--objective", "iwae", "--samples", "2", "-o", "i.npz"),
     ("optimum", *WAVE, "--steepness", "1", "--steepness", "inf"),
     ("optimum", *WAVE, "--search-latents", "2", "-o", "p.npz"),
+    ("optimum", *WAVE, "--objective", "iwae", "--samples", "2", "--search-latents", "2"),
     ("conditions", "circle", "--search", "none", "--tolerance", "1e-2", "--eta", "0.001"),
     ("conditions", *WAVE, *CLASS, "--eta", "0.1", "--alternative", "expr:z"),
     ("noise", "circle", "--search", "none", "--tolerance", "1e-2"),

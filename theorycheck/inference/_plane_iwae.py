@@ -15,7 +15,7 @@ from theorycheck.arrays import Array, Integers, Points
 from theorycheck.errors import ModelError
 from theorycheck.inference._descent import Local
 from theorycheck.inference._plane_rule import PlaneRule, plane_rule
-from theorycheck.models import GenerativeModel
+from theorycheck.models import GenerativeModel, PlaneTable
 from theorycheck.quadrature.kernels import (
     plane_iwae_bound_batch,
     plane_iwae_slopes_batch,
@@ -174,12 +174,28 @@ class PlaneIwae:
     def _values(self, points: Array, rule: PlaneRule) -> Iterator[tuple[slice, Array]]:
         """Yield f/σ at the nodes of some q at a time, (m, N, D)."""
         each = max(1, _AT_ONCE // (rule.mass.size * self.model.data_dim))
+        table = self.model.decoder.table
+        if isinstance(table, PlaneTable):
+            for start in range(0, len(points), each):
+                part = slice(start, start + each)
+                found = [_of_table(table, one, rule) for one in points[part]]
+                yield part, np.stack(found) / self.model.sigma
+            return
         nodes = rule.t.T
         for start in range(0, len(points), each):
             part = slice(start, start + each)
             z = points[part, None, :2] + np.exp(points[part, None, 2:]) * nodes
             f = self.model.decoder(z.reshape(-1, 2)) / self.model.sigma
             yield part, np.ascontiguousarray(f.reshape(*z.shape[:2], -1))
+
+
+def _of_table(table: PlaneTable, point: Array, rule: PlaneRule) -> Points:
+    """Return f at the nodes of one q, interpolated along one latent after the other."""
+    scale = np.exp(point[2:])
+    z1, z2 = point[0] + scale[0] * rule.rows, point[1] + scale[1] * rule.columns
+    f = table.on_grid(z1, z2)
+    result: Points = f.reshape(-1, f.shape[2])[rule.place]
+    return result
 
 
 def by_levels(

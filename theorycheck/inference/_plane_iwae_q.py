@@ -47,8 +47,8 @@ _START_MARGIN, _SAME_START, _FOLLOWED = 1.0, 0.25, 3
 #: Newton steps after which those that have come together are one, and those that are so many nats
 #: below the best are given up.
 _FEW_STEPS, _TOGETHER, _LEFT = 4, 0.2, 0.2
-#: Gain, nats, that a step must promise; least log scale; optima that are kept.
-_GAIN, _FLOOR, _OPTIMA = 1e-11, -16.0, 4
+#: Gain that a step must promise, nats, or in the tolerance; least log scale; optima that are kept.
+_GAIN, _GAIN_OF_TOLERANCE, _FLOOR, _OPTIMA = 1e-11, 1e-2, -16.0, 4
 #: Nats that a rule may leave open where starts are compared, and where an optimum is followed, the
 #: last halving there, and nats below the best within which an optimum is settled by finer rules.
 _COMPARED_TO, _FOLLOWED_TO, _LAST_FOLLOWED, _CONTENDER = 1e-2, 1e-6, 4, 1e-3
@@ -150,7 +150,8 @@ def optimal_plane_iwae_q(
     elbo_optimum : OptimalProductQ, optional
         The optimal q for S = 1 at the same x, if it is at hand.
     tolerance : float
-        Nats that the rules in z may leave open of the L_S that is reported.
+        Nats that the rules in z may leave open of the L_S that is reported; if more than 1e-6, of
+        those on the way there too.
 
     Returns
     -------
@@ -185,6 +186,7 @@ class _Search:
 
     def __init__(self, engine: PlaneIwae, x: Points, tolerance: float) -> None:
         self._engine, self._x, self._tolerance = engine, x, tolerance
+        self._gain = max(_GAIN, _GAIN_OF_TOLERANCE * tolerance)
 
     def run(self, row: Integers, points: Array) -> Minima:
         """Climb from starts; return the optima, sorted by x and −L_S."""
@@ -199,7 +201,8 @@ class _Search:
         for _ in range(_LAST_FOLLOWED - FIRST_LEVEL + 1):
             at = self._followed(found, levels, STEPS)
             before = levels.max(initial=0)
-            found, levels = self._valued(found.row, at, _FOLLOWED_TO, _TOGETHER)
+            tolerance = max(_FOLLOWED_TO, self._tolerance)
+            found, levels = self._valued(found.row, at, tolerance, _TOGETHER)
             # Where it ended a finer rule may be called for, and be followed with.
             if levels.max(initial=0) <= before:
                 break
@@ -233,7 +236,7 @@ class _Search:
             ) -> Local:
                 return self._engine.local(x[index], at, pair)
 
-            at[rows] = descend(evaluate, at[rows], _FLOOR, steps, _GAIN)[0]
+            at[rows] = descend(evaluate, at[rows], _FLOOR, steps, self._gain)[0]
         return at
 
     def _settled(self, found: Minima) -> Minima:

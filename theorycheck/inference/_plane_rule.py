@@ -30,11 +30,18 @@ class PlaneRule(NamedTuple):
         Their weights, which add up to one.
     parity : ndarray of int, shape (N,)
         2·(odd row) + (odd column): which coarser rules a node is of.
+    rows, columns : ndarray, shapes (R,) and (C,)
+        All t₁ and all t₂.
+    place : ndarray of int, shape (N,)
+        Where the nodes are among all R C pairs.
     """
 
     t: Float64[Array, "2 N"]
     mass: PerPoint
     parity: Int64[Integers, " N"]
+    rows: Float64[Array, " R"]
+    columns: Float64[Array, " C"]
+    place: Int64[Integers, " N"]
 
 
 def plane_rule(levels: tuple[int, int], samples: int) -> PlaneRule:
@@ -64,4 +71,8 @@ def _rule(levels: tuple[int, int], reach: float) -> PlaneRule:
     inside = square <= reach**2
     mass = np.exp(-0.5 * square[inside])
     parity = (2 * (row % 2) + column % 2)[inside]
-    return PlaneRule(np.ascontiguousarray(t[:, inside]), mass / mass.sum(), parity)
+    pairs = zip(numbers, steps, strict=True)
+    rows, columns = ((number * h).astype(np.float64) for number, h in pairs)
+    place = np.flatnonzero(inside).astype(np.int64)
+    nodes = np.ascontiguousarray(t[:, inside])
+    return PlaneRule(nodes, mass / mass.sum(), parity, rows, columns, place)

@@ -38,6 +38,25 @@ class PlaneTable:
     kind: str
     noise_variance: Float64[Array, " one_or_D"] | None = None
 
+    def on_grid(
+        self, z1: Float64[Array, " R"], z2: Float64[Array, " C"]
+    ) -> Float64[Array, "R C D"]:
+        """Return f at all pairs of some z₁ and some z₂: along one latent after the other.
+
+        Parameters
+        ----------
+        z1, z2 : ndarray, shapes (R,) and (C,)
+            Latents.
+
+        Returns
+        -------
+        ndarray, shape (R, C, D)
+        """
+        (i, u), (j, v) = _between(self.z1, z1), _between(self.z2, z2)
+        lines = (1.0 - u[:, :, None]) * self.values[i] + u[:, :, None] * self.values[i + 1]
+        result: Float64[Array, "R C D"] = (1.0 - v) * lines[:, j] + v * lines[:, j + 1]
+        return result
+
 
 class _Bilinear:
     """f of a table."""

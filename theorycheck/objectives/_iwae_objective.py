@@ -53,7 +53,7 @@ LARGEST_GAP = 100.0
 #: Data nodes worked on between two reports of progress.
 BATCH = 256
 #: The same for two latents, and nats that its rules may leave open of L_S at an x.
-_PLANE_BATCH, _PLANE_TOLERANCE = 32, 1e-6
+_PLANE_BATCH, _PLANE_TOLERANCE = 32, 1e-4
 #: Quasi-Monte Carlo points a repetition for D > 2.
 _SIZE = 128
 

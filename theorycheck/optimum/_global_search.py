@@ -111,19 +111,29 @@ def _with_two_latents(
 ) -> PredictedOptimum:
     """Search with one latent first: its optimum, the second latent unused, is a start.
 
+    So is, under the IWAE bound, the optimum of the ELBO with two.
+
     An unused latent costs nothing, so that J of the best decoder of two latents is that of the best
     of one at most; what is returned never has a larger one.
     """
     effort = settings.chosen_effort
+    alone = replace(execution, state_file=None, resume=False)
+    before = search_of(settings.objective).before
+    if before is not None and effort.plane_elbo is not None:
+        cheap = replace(settings, objective=before, effort=effort.plane_elbo)
+        first = _with_two_latents(data, cheap, given, alone)
+        given = (*given, _as_start(first, f"optimum of the {before.name}"))
     if effort.elbo is None:
         return _kept(data, settings, given, execution)
-    alone = replace(execution, state_file=None, resume=False)
     few = [model for model in given if model.latent_dim == 1]
     line = _kept(data, replace(settings, latents=1, effort=effort.elbo), few, alone)
-    start = replace(line.model.decoder, name=ONE_LATENT)
-    known = GenerativeModel(start, line.model.noise_variance)
-    found = _kept(data, settings, (*given, known), execution)
+    found = _kept(data, settings, (*given, _as_start(line, ONE_LATENT)), execution)
     return found if found.excess.value <= line.excess.value else _padded(found, line)
+
+
+def _as_start(found: PredictedOptimum, name: str) -> GenerativeModel:
+    """Return an optimum as a decoder to start from, of a name that a reader is told."""
+    return GenerativeModel(replace(found.model.decoder, name=name), found.model.noise_variance)
 
 
 def _padded(found: PredictedOptimum, line: PredictedOptimum) -> PredictedOptimum:
@@ -154,7 +164,7 @@ def _search(
     search = Search(data, settings, execution, state)
     try:
         before = search_of(settings.objective).before
-        if before is not None and effort.elbo is not None:
+        if before is not None and effort.elbo is not None and settings.latents == 1:
             # Its optimum, cheap to search for, is a start.
             first = replace(settings, objective=before, effort=effort.elbo)
             label = f"{before.name} "

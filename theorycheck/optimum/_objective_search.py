@@ -17,6 +17,8 @@ from theorycheck.optimum._e_step import EStep
 from theorycheck.optimum._effort import (
     IWAE_QUICK,
     IWAE_THOROUGH,
+    PLANE_IWAE_QUICK,
+    PLANE_IWAE_THOROUGH,
     PLANE_QUICK,
     PLANE_THOROUGH,
     QUICK,
@@ -26,10 +28,28 @@ from theorycheck.optimum._effort import (
 from theorycheck.optimum._iwae_e_step import ImportanceEStep
 from theorycheck.optimum._nodes import DataNodes
 from theorycheck.optimum._plane_e_step import PlaneEStep
+from theorycheck.optimum._plane_iwae_e_step import PlaneImportanceEStep
 from theorycheck.optimum._search_cells import Cells
 from theorycheck.quadrature import LatentCells, PlaneCells
 
 _Kind = TypeVar("_Kind", bound=Objective)
+
+
+@dataclass(frozen=True)
+class PlaneSearch:
+    """What a search over decoders of two latents needs to know of a kind of objective.
+
+    Parameters
+    ----------
+    e_step : callable
+        The objective, data nodes and cells to the E-step that finds the best q for it.
+    quick, thorough : Effort
+        What the efforts of these names mean for it.
+    """
+
+    e_step: Callable[[Objective, DataNodes, PlaneCells], PlaneEStep]
+    quick: Effort
+    thorough: Effort
 
 
 @dataclass(frozen=True)
@@ -44,13 +64,17 @@ class ObjectiveSearch:
         What the efforts of these names mean for it: the dearer its E-step, the fewer starts.
     before : Objective or None
         An objective that is cheaper to search for and whose optimum is a start for this one; it is
-        searched for first, with the effort that the effort itself names (`Effort.elbo`).
+        searched for first, with the effort that the effort itself names (`Effort.elbo`, and with
+        two latents `Effort.plane_elbo`).
+    plane : PlaneSearch or None
+        How decoders of two latents are searched, where they can be.
     """
 
     e_step: Callable[[Objective, DataNodes, LatentCells], EStep]
     quick: Effort
     thorough: Effort
     before: Objective | None = None
+    plane: PlaneSearch | None = None
 
 
 _SEARCHES: dict[type[Objective], ObjectiveSearch] = {}
@@ -63,6 +87,7 @@ def register_search(
     quick: Effort = QUICK,
     thorough: Effort = THOROUGH,
     before: Objective | None = None,
+    plane: PlaneSearch | None = None,
 ) -> None:
     """Make known how a kind of objective is searched for.
 
@@ -70,10 +95,10 @@ def register_search(
     ----------
     kind : type
         The class of the objective.
-    e_step, quick, thorough, before
+    e_step, quick, thorough, before, plane
         What :class:`ObjectiveSearch` holds.
     """
-    _SEARCHES[kind] = ObjectiveSearch(e_step, quick, thorough, before)  # type: ignore[arg-type]
+    _SEARCHES[kind] = ObjectiveSearch(e_step, quick, thorough, before, plane)  # type: ignore[arg-type]
 
 
 def search_of(objective: Objective) -> ObjectiveSearch:
@@ -122,8 +147,7 @@ def make_e_step(nodes: DataNodes, cells: Cells, objective: Objective = ELBO) -> 
         If the objective is searched for with one latent only.
     """
     if isinstance(cells, PlaneCells):
-        checked_latents_of_search(2, objective)
-        return PlaneEStep(nodes, cells)
+        return _plane_search(objective).e_step(objective, nodes, cells)
     return search_of(objective).e_step(objective, nodes, cells)
 
 
@@ -144,16 +168,23 @@ def checked_latents_of_search(latents: int, objective: Objective) -> int:
     Raises
     ------
     SettingError
-        If K is neither 1 nor 2, or 2 for another objective than the ELBO.
+        If K is neither 1 nor 2, or 2 for an objective that nobody has said that of.
     """
     if isinstance(latents, bool) or latents not in (1, 2):
         raise SettingError(f"the best decoder is searched for with 1 or 2 latents, not {latents}")
-    if latents == 2 and not isinstance(objective, Elbo):
-        raise SettingError(
-            f"the best decoder of two latents is searched for under the ELBO, not under the "
-            f"{objective.name}"
-        )
+    if latents == 2:
+        _plane_search(objective)
     return int(latents)
+
+
+def _plane_search(objective: Objective) -> PlaneSearch:
+    found = search_of(objective).plane
+    if found is None:
+        raise SettingError(
+            "the best decoder of two latents is searched for under the ELBO and the IWAE bound, "
+            f"not under the {objective.name}"
+        )
+    return found
 
 
 def effort_named(name: str, objective: Objective = ELBO, latents: int = 1) -> Effort:
@@ -177,10 +208,8 @@ def effort_named(name: str, objective: Objective = ELBO, latents: int = 1) -> Ef
     SettingError
         If there is no effort of that name.
     """
-    search = search_of(objective)
+    search = _plane_search(objective) if latents == 2 else search_of(objective)
     efforts = {"quick": search.quick, "thorough": search.thorough}
-    if latents == 2:
-        efforts = {"quick": PLANE_QUICK, "thorough": PLANE_THOROUGH}
     if name not in efforts:
         raise SettingError(f"an effort is one of {', '.join(efforts)}, not '{name}'")
     return efforts[name]
@@ -194,5 +223,16 @@ def _iwae(objective: IwaeBound, nodes: DataNodes, cells: LatentCells) -> EStep:
     return ImportanceEStep(nodes, cells, objective.samples)
 
 
-register_search(Elbo, _elbo)
-register_search(IwaeBound, _iwae, quick=IWAE_QUICK, thorough=IWAE_THOROUGH, before=ELBO)
+def _plane_elbo(_: Objective, nodes: DataNodes, cells: PlaneCells) -> PlaneEStep:
+    return PlaneEStep(nodes, cells)
+
+
+def _plane_iwae(objective: Objective, nodes: DataNodes, cells: PlaneCells) -> PlaneEStep:
+    return PlaneImportanceEStep(nodes, cells, objective.samples)
+
+
+register_search(Elbo, _elbo, plane=PlaneSearch(_plane_elbo, PLANE_QUICK, PLANE_THOROUGH))
+register_search(
+    IwaeBound, _iwae, quick=IWAE_QUICK, thorough=IWAE_THOROUGH, before=ELBO,
+    plane=PlaneSearch(_plane_iwae, PLANE_IWAE_QUICK, PLANE_IWAE_THOROUGH),
+)  # fmt: skip

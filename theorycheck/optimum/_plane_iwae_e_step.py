@@ -15,7 +15,7 @@ from jaxtyping import Float64
 
 from theorycheck.arrays import Array, PerDimension
 from theorycheck.errors import SettingError
-from theorycheck.optimum._e_step import Responsibilities
+from theorycheck.optimum._e_step import LOOKS, Responsibilities
 from theorycheck.optimum._nodes import DataNodes
 from theorycheck.optimum._plane_e_step import CARRIED, PlaneEStep
 from theorycheck.quadrature import PlaneCells
@@ -71,9 +71,11 @@ class PlaneImportanceEStep(PlaneEStep):
         -------
         Responsibilities
         """
+        self._calls += 1
+        look = previous is None or self._calls % LOOKS == 1
         if previous is None:
             previous = self.minima(f, noise_variance)
-        return self._climbed(f, noise_variance, previous[:, :, :4])
+        return self._climbed(f, noise_variance, previous[:, :, :4], look=look)
 
     def certified(
         self, f: Float64[Array, "cells D"], noise_variance: PerDimension, found: Responsibilities
@@ -82,12 +84,14 @@ class PlaneImportanceEStep(PlaneEStep):
         fresh = self.minima(f, noise_variance)[:, :, :4]
         shifts = [np.array([0.0, 0.0, *[math.log(factor)] * 2]) for factor in _WIDENINGS]
         starts = [found.minima[:, :, :4], *(fresh + shift for shift in shifts)]
-        better = self._climbed(f, noise_variance, np.concatenate(starts, axis=1))
+        better = self._climbed(f, noise_variance, np.concatenate(starts, axis=1), look=True)
         gap = better.negative_elbo + float(self.nodes.mass @ self.evidence(f, noise_variance))
         return replace(better, gap=max(gap, 0.0))
 
-    def _climbed(self, f: Array, noise_variance: Array, starts: Array) -> Responsibilities:
-        """Climb from the starts (n, C, 4), and from the moments of the posterior."""
+    def _climbed(
+        self, f: Array, noise_variance: Array, starts: Array, *, look: bool
+    ) -> Responsibilities:
+        """Climb from the starts (n, C, 4), and, to look, from the moments of the posterior."""
         sigma, (one, two) = np.sqrt(noise_variance), (self.cells.first, self.cells.second)
         x, mass = self.nodes.x, self.nodes.mass
         dim, shape = x.shape[1], self.cells.shape
@@ -97,8 +101,8 @@ class PlaneImportanceEStep(PlaneEStep):
         moments = np.zeros((_CHUNKS, self.cells.count, 2 * dim))
         plane_importance_step_batch(
             mass, np.ascontiguousarray(x / sigma), float(self.samples), self.cells.boundaries,
-            (one.prior_mass, two.prior_mass), (one.z, two.z), grid, np.ascontiguousarray(starts),
-            optima, aggregate, moments,
+            (one.prior_mass, two.prior_mass), (one.z, two.z), grid, look,
+            np.ascontiguousarray(starts), optima, aggregate, moments,
         )  # fmt: skip
         optima[:, :, 4] += 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
         return Responsibilities.from_sums(

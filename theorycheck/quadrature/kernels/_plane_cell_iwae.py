@@ -22,7 +22,6 @@ from theorycheck.quadrature.kernels._iwae_spread import (
     CAPACITY,
     FIRST,
     PLACES,
-    RANGE,
     SHARED,
     SPACING,
     TABLES,
@@ -39,8 +38,9 @@ from theorycheck.quadrature.kernels._normal_tail import fill_tail_and_density
 _TRUNCATION = 1e-11
 #: Mass of q in a cell below which the cell is left out: it is hardly ever drawn.
 _LEAST_MASS = 1e-12
-#: Nats below the largest log w to which smaller ones are raised; such a cell has no slope.
-_FLOOR = RANGE - 20.0
+#: Nats below the largest log w to which smaller ones are raised; such a cell has no slope. Each nat
+#: is steps of the integral where some of q's mass lies that far down.
+_FLOOR = 250.0
 _ITERATIONS = 40
 #: Predicted gain of a step, nats, at which the ascent in q ends; longest step.
 _CONVERGED, _LONGEST = 1e-9, 1.0
@@ -239,7 +239,7 @@ def _gathered(
                 for k in range(SHARED):
                     gain += work.weight[k] * work.gain[start + k]
                     pull += work.weight[k] * work.pull[start + k]
-                if y > least:
+                if y >= least:
                     work.share[i, j] = mass * pull * step
                 slope = (gain - pull) * step
                 by_mass += slope * two.mass[0, j]
@@ -273,7 +273,8 @@ def plane_cell_iwae(
     origin = log_mean - below * SPACING
     places = int((top - origin) / SPACING) + SHARED
     _spread_cells(one, two, reach, least, origin, places, work)
-    start = int(math.floor(first_step(samples, log_second, _TRUNCATION) / (PLACES * SPACING)))
+    octaves = math.floor(first_step(samples, log_second, _TRUNCATION) / (PLACES * SPACING))
+    start = int(octaves)
     offset = start * PLACES - int(below)
     value, steps = 0.0, 0
     while steps < _MOST_STEPS:
@@ -293,9 +294,7 @@ def plane_cell_iwae(
 
 
 @scalar_kernel
-def _climb(
-    q: Vector, samples: float, one: PlaneLine, two: PlaneLine, work: PlaneWork
-) -> float:
+def _climb(q: Vector, samples: float, one: PlaneLine, two: PlaneLine, work: PlaneWork) -> float:
     """Climb to a local maximum of L_S by quasi-Newton steps; change q, and return L_S there."""
     g, new_g, trial = np.empty(4), np.empty(4), np.empty(4)
     step, fall = np.empty(4), np.empty(4)
@@ -359,7 +358,9 @@ def _update(inverse: Matrix, step: Vector, fall: Vector) -> None:
 
 
 @scalar_kernel
-def _matched(one: PlaneLine, two: PlaneLine, z1: Vector, z2: Vector, work: PlaneWork, q: Vector) -> None:
+def _matched(
+    one: PlaneLine, two: PlaneLine, z1: Vector, z2: Vector, work: PlaneWork, q: Vector
+) -> None:
     """Write the q with the means and variances of the posterior over the cells."""
     likelihood = work.log_likelihood
     top = -np.inf
@@ -438,6 +439,7 @@ def plane_importance_step_batch(
     prior: tuple[Vector, Vector],
     z: tuple[Vector, Vector],
     f: Cube,
+    look: bool,
     previous: Cube,
     optima: Cube,
     aggregate: Cube,
@@ -445,10 +447,10 @@ def plane_importance_step_batch(
 ) -> None:
     """Find the q of largest L_S for every x (n, D), and add up the responsibilities.
 
-    x and f (M₁, D, M₂) are in units of σ. Starts are the `previous` (n, C, 4), NaN where unused, and
-    the moments of the posterior over the cells. `optima` (n, KEPT, 5) receives μ, log s and −L_S,
-    up to the constant of the normal density, best first; `aggregate` (chunks, M₁, M₂) the sums
-    Σ mass r, and `moment` (chunks, M₁ M₂, 2D) those of r x and of r x².
+    x and f (M₁, D, M₂) are in units of σ. Starts are the `previous` (n, C, 4), NaN where unused,
+    and, to `look` for others, the moments of the posterior over the cells. `optima` (n, KEPT, 5)
+    receives μ, log s and −L_S, up to the constant of the normal density, best first; `aggregate`
+    (chunks, M₁, M₂) the sums Σ mass r, and `moment` (chunks, M₁ M₂, 2D) those of r x and of r x².
     """
     x, f, previous, optima = borrowed((x, f, previous, optima))
     rows, data_dim, columns = f.shape
@@ -460,8 +462,10 @@ def plane_importance_step_batch(
     for chunk in range(part, aggregate.shape[0], parts):
         for n in range(chunk, x.shape[0], aggregate.shape[0]):
             fill_plane_likelihood(x[n], f, work.log_likelihood)
-            _matched(one, two, z[0], z[1], work, starts[0])
-            count = 1
+            count = 0
+            if look:
+                _matched(one, two, z[0], z[1], work, starts[0])
+                count = 1
             for c in range(previous.shape[1]):
                 if not math.isnan(previous[n, c, 0]):
                     for k in range(4):
