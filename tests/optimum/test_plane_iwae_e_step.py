@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from scipy.special import logsumexp, ndtr
 
 from theorycheck.errors import SettingError
 from theorycheck.models import benchmark, load_model
-from theorycheck.objectives import IwaeBound, iwae_objective
+from theorycheck.objectives import IwaeBound
 from theorycheck.optimum import Effort, Execution, SearchSettings, find_optimum
 from theorycheck.optimum._coordinate_ascent import ascend
 from theorycheck.optimum._iwae_e_step import ImportanceEStep
@@ -21,6 +22,7 @@ from theorycheck.optimum._plane_starts import padded, random_map
 from theorycheck.optimum._starts import GROUND_TRUTH
 from theorycheck.quadrature import PlaneCells, latent_cells
 from theorycheck.quadrature.kernels import _plane_cell_iwae as kernel
+from theorycheck.results import ResultCache
 
 MODEL = load_model("expr:[z1+0.3*z2*z2, z2]", noise_variance=0.2)
 CELLS = PlaneCells(latent_cells(14), latent_cells(11))
@@ -147,24 +149,19 @@ TINY = Effort(
 PLANE = replace(TINY, coarse_cells=100, middle_cells=144, fine_cells=196, elbo=TINY)
 
 
-def test_the_search_is_never_above_that_with_one_latent() -> None:
-    data = load_model("expr:z1+0.4*z2*z2", noise_variance=0.3)
+def test_the_search_is_never_above_that_with_one_latent(tmp_path: Path) -> None:
+    data = load_model("expr:sin(2*z)", noise_variance=0.1)
     effort = replace(PLANE, elbo=replace(TINY, elbo=TINY), plane_elbo=PLANE)
     settings = SearchSettings(IwaeBound(5), effort=effort, latents=2)
     assert SearchSettings.from_dict(settings.to_dict()) == settings
-    jobs = Execution(jobs=1)
-    found = find_optimum(data, settings, execution=jobs)
-    line = find_optimum(data, replace(settings, latents=1, effort=effort.elbo), execution=jobs)
+    execution = Execution(jobs=1, cache=ResultCache(tmp_path))
+    found = find_optimum(data, settings, execution=execution)
+    # That with one latent goes before, and is kept.
+    line = find_optimum(data, replace(settings, latents=1, effort=effort.elbo), execution=execution)
     assert found.latents == 2
     assert found.excess.value <= line.excess.value
-    assert {one.kind for one in found.starts} == {
-        GROUND_TRUTH,
-        "optimum of the ELBO",
-        "optimum of one latent",
-    }
-    # The value that is reported is that of the exact evaluation.
-    again = iwae_objective(found.model, data, samples=5).excess
-    assert again.value == pytest.approx(found.excess.value, abs=again.error + 1e-9)
+    kinds = {one.kind for one in found.starts}
+    assert kinds == {GROUND_TRUTH, "optimum of the ELBO", "optimum of one latent"}
     assert 0.0 <= found.evaluation.gap.value <= found.excess.value + found.excess.error
 
 
