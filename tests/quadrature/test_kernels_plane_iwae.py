@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from tests.mutants import mutant
 from theorycheck.quadrature.kernels import _iwae_spread as spread
-from theorycheck.quadrature.kernels._plane_iwae import raised
+from theorycheck.quadrature.kernels._plane_iwae import fill_log_weights, raised
 
 PLACES = 600
 
@@ -80,3 +82,48 @@ def test_what_raising_the_least_weights_changes(samples: int) -> None:
     rise = exact(changed) - exact(log_w)
     assert 0.0 < rise <= told * (1.0 + 1e-12)
     assert raised(mass, changed, 3, floor, float(samples)) == 0.0
+
+
+def _weights(function: Callable[..., None]) -> float:
+    """Weights at two nodes, from the definition."""
+    x, point = np.array([0.4, -1.0]), np.array([0.3, -0.2, math.log(0.5), math.log(0.8)])
+    t, f = np.array([[0.7, -1.1], [0.2, 1.9]]), np.array([[0.1, 0.5], [1.2, -0.3]])
+    log_w = np.empty(2)
+    function(x, point, t, f, -1.5, log_w)
+    z = point[:2, None] + np.exp(point[2:, None]) * t
+    joint = -0.5 * (z**2).sum(axis=0) - 0.5 * ((x - f) ** 2).sum(axis=1) - 1.5
+    exact = joint + 0.5 * (t**2).sum(axis=0) + math.log(0.5 * 0.8)
+    return float(np.abs(log_w - exact).max())
+
+
+def _polynomial(function: Callable[..., int]) -> float:
+    """The places share a node so that polynomials in log w keep their value."""
+    share = np.empty(spread.SHARED)
+    worst = 0.0
+    for at in (12.0, 12.3, 12.99):
+        first = function(at * spread.SPACING - 0.5, -0.5, share)
+        places = np.arange(first, first + spread.SHARED)
+        worst = max(worst, abs(share @ (places - 12.0) ** 3 - (at - 12.0) ** 3))
+    return worst
+
+
+def _raised(function: Callable[..., float]) -> float:
+    told = function(np.array([0.6, 0.4]), np.array([0.0, -800.0]), 2, -690.0, 2.0)
+    return abs(told / (0.4 * 110.0 * 2.0 * 0.4) - 1.0)
+
+
+MUTANTS = {
+    "prior": (_weights, fill_log_weights, "- a * a - b * b", "- a * a"),
+    "density of q": (_weights, fill_log_weights, "value = t[0, i] * t[0, i] + ", "value = "),
+    "scale of q": (_weights, fill_log_weights, "+ point[2] + point[3]", "+ point[2]"),
+    "likelihood": (_weights, fill_log_weights, "value -= r * r", "value -= 2.0 * r * r"),
+    "place": (_polynomial, spread.place_of, "int(whole) - _MIDDLE", "int(whole)"),
+    "raised": (_raised, raised, "samples * low **", "low **"),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_broken_formula_is_seen(name: str) -> None:
+    check, function, old, new = MUTANTS[name]
+    assert check(mutant(function, old, old)) < 1e-9
+    assert check(mutant(function, old, new)) > 1e-3

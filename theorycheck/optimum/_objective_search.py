@@ -144,7 +144,7 @@ def make_e_step(nodes: DataNodes, cells: Cells, objective: Objective = ELBO) -> 
     Raises
     ------
     SettingError
-        If the objective is searched for with one latent only.
+        If the objective is searched for with one latent only, and these are cells of two.
     """
     if isinstance(cells, PlaneCells):
         return _plane_search(objective).e_step(objective, nodes, cells)

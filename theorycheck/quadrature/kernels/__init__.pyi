@@ -50,7 +50,7 @@ from ._mean_field import expectations_batch as expectations_batch
 from ._mean_field import negative_elbo_batch as negative_elbo_batch
 from ._mean_field import optimal_q_batch as optimal_q_batch
 from ._places import place_share_batch as place_share_batch
-from ._plane_cell_iwae import plane_importance_step_batch as plane_importance_step_batch
+from ._plane_cell_iwae_step import plane_importance_step_batch as plane_importance_step_batch
 from ._plane_cells import plane_cell_moments_batch as plane_cell_moments_batch
 from ._plane_iwae import plane_iwae_bound_batch as plane_iwae_bound_batch
 from ._plane_iwae import plane_iwae_slopes_batch as plane_iwae_slopes_batch
