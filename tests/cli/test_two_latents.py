@@ -78,6 +78,7 @@ def test_a_function_is_told_its_latents(run: Run, mine: Path) -> None:
         (["decompose", LINE, "--latents", "1"], "has 2 latents, not 1"),
         (["decompose", LINE, "--certify", "2"], "only the q of one latent can be certified"),
         (["decompose", "expr:[z1+z3, z2]", "--iwae", "5"], "of one latent and of two"),
+        (["optimum", "expr:[z1+z3, z2]", "--objective", "iwae"], "of one latent and of two"),
         (["decompose", LINE, "--resolution", "0.01"], "leave --resolution out"),
         (["decompose", LINE, "--breakpoints", "0"], "points of a line"),
         (["decompose", "expr:[z1, z4]"], "this name is not allowed: 'z4'"),
