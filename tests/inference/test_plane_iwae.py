@@ -18,7 +18,7 @@ from theorycheck.inference import (
     plane_iwae_bound,
 )
 from theorycheck.inference._plane_iwae import PlaneIwae
-from theorycheck.models import GenerativeModel, load_model
+from theorycheck.models import Decoder, GenerativeModel, decoder_from_plane_table, load_model
 
 MODELS = {
     "tilted": load_model("expr:[z1+0.3*z2, z2]", noise_variance=0.3),
@@ -286,3 +286,21 @@ def test_one_latent_and_three_are_for_others() -> None:
         PlaneIwae(load_model("expr:[z1, z2+z3]", noise_variance=0.1), 2)
     with pytest.raises(ModelError):
         iwae_bound(MODELS["line"], [0.1], 0.0, 1.0, 2)
+
+
+def test_a_table_is_evaluated_as_the_function_that_it_is() -> None:
+    """Along one latent after the other, with kinks: the same f as at pairs of latents."""
+    rng = np.random.default_rng(14)
+    z1, z2 = np.sort(rng.normal(size=9)), np.sort(rng.normal(size=7))
+    table = decoder_from_plane_table(z1, z2, rng.normal(size=(9, 7, 2)))
+    plain = Decoder.from_function(lambda z: table(z), latent_dim=2, name="plain")
+    assert plain.table is None
+    variance = np.array([0.2, 0.3])
+    models = GenerativeModel(table, variance), GenerativeModel(plain, variance)
+    x, points = rng.normal(size=(3, 2)), np.array([[0.2, -0.5, -0.4, 0.3]] * 3)
+    one, two = (PlaneIwae(model, 5).by_rule(x, points, (3, 2)) for model in models)
+    assert one[:, :5] == pytest.approx(two[:, :5], abs=1e-12)
+    # Kinks are in the radius.
+    finer = PlaneIwae(models[0], 5).by_rule(x, points, (6, 6))
+    assert (np.abs(one[:, 0] - finer[:, 0]) <= one[:, 1]).all()
+    assert (one[:, 1] > 1e-6).all()
