@@ -77,13 +77,13 @@ PLANE_THOROUGH = Effort(
 )  # fmt: skip
 #: The same for both: decoders of two latents under the IWAE bound. An E-step takes ten times that
 #: of the ELBO, so that the starts are the truth and the two optima that are known: that of the ELBO
-#: with two latents, and that of one latent.
+#: with two latents, and that of one latent. The tolerance is that of the PMO beside J_S.
 PLANE_IWAE_QUICK = Effort(
     starts=3, coarse_cells=400, middle_cells=784, fine_cells=1600, middle_step=0.75, fine_step=0.7,
-    most_nodes=300, refined=1, rounds=0, most=40, tolerance=1e-3, elbo=IWAE_QUICK,
+    most_nodes=300, refined=1, rounds=0, most=40, tolerance=4e-3, elbo=IWAE_QUICK,
     plane_elbo=replace(
         PLANE_QUICK, starts=5, coarse_cells=576, middle_cells=1024, fine_cells=2500, rounds=0,
-        most_nodes=400, tolerance=1e-3,
+        most_nodes=400, tolerance=4e-3,
     ),
 )  # fmt: skip
 PLANE_IWAE_THOROUGH = Effort(
