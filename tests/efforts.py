@@ -33,6 +33,8 @@ SPACE_TINY = Effort(
     starts=2, coarse_cells=64, middle_cells=100, fine_cells=125, most_nodes=40, refined=1, rounds=0,
     most=4, fine_step=0.9, tolerance=2e-2, elbo=PLANE_TINY,
 )  # fmt: skip
+#: The same under the IWAE bound.
+PLANE_IWAE_TINY = replace(PLANE_TINY, elbo=IWAE_TINY, plane_elbo=PLANE_TINY)
 #: Of a table's decoders.
 TABLE_TINY = TableEffort(starts=1, cells=24, most=6)
 #: Of the zero-MLEO class two folds: what is found there is tested elsewhere.
@@ -47,8 +49,11 @@ def make_class_small(patch: pytest.MonkeyPatch) -> None:
 
 def make_searches_tiny(patch: pytest.MonkeyPatch) -> None:
     """Let a quick search be a tiny one; what it finds is tested elsewhere."""
-    for kind, tiny in ((Elbo, TINY), (IwaeBound, IWAE_TINY)):
-        patch.setitem(searches._SEARCHES, kind, replace(searches._SEARCHES[kind], quick=tiny))
-    for latents, tiny in ((2, PLANE_TINY), (3, SPACE_TINY)):
-        patch.setitem(searches._SEVERAL, latents, (tiny, searches._SEVERAL[latents][1]))
+    for kind, tiny, several in (
+        (Elbo, TINY, {2: PLANE_TINY, 3: SPACE_TINY}),
+        (IwaeBound, IWAE_TINY, {2: PLANE_IWAE_TINY}),
+    ):
+        search = searches._SEARCHES[kind]
+        quick = {k: replace(search.several[k], quick=one) for k, one in several.items()}
+        patch.setitem(searches._SEARCHES, kind, replace(search, quick=tiny, several=quick))
     patch.setattr(_fits, "EFFORT", TABLE_TINY)

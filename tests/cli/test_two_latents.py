@@ -77,12 +77,12 @@ def test_a_function_is_told_its_latents(run: Run, mine: Path) -> None:
     [
         (["decompose", LINE, "--latents", "1"], "has 2 latents, not 1"),
         (["decompose", LINE, "--certify", "2"], "only the q of one latent can be certified"),
-        (["decompose", LINE, "--iwae", "5"], "--iwae"),
+        (["decompose", "expr:[z1+z3, z2]", "--iwae", "5"], "of one latent and of two"),
+        (["optimum", "expr:[z1+z3, z2]", "--objective", "iwae"], "of one latent and of two"),
         (["decompose", LINE, "--resolution", "0.01"], "leave --resolution out"),
         (["decompose", LINE, "--breakpoints", "0"], "points of a line"),
         (["decompose", "expr:[z1, z4]"], "this name is not allowed: 'z4'"),
         (["decompose", "expr:[z1, z]"], "cannot stand together"),
-        (["report", LINE, "-o", "out"], "for decoders of one latent"),
         (["decompose", "circle", "--latents", "2"], "has 1 latent, not 2"),
     ],
 )

@@ -15,7 +15,7 @@ from tests.optimum.conftest import TINY
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference import MeanFieldGrid, data_rule, exact_model
 from theorycheck.models import GenerativeModel, load_model
-from theorycheck.objectives import decompose, objective_of
+from theorycheck.objectives import IwaeBound, decompose, objective_of
 from theorycheck.optimum import (
     Effort,
     Execution,
@@ -25,6 +25,7 @@ from theorycheck.optimum import (
     decoder_on_cells,
     find_optimum,
 )
+from theorycheck.optimum import _objective_search as searches
 from theorycheck.optimum._nodes import data_nodes
 from theorycheck.optimum._plane_e_step import PlaneEStep
 from theorycheck.optimum._plane_starts import (
@@ -272,12 +273,15 @@ def _motion(z: np.ndarray, seed: int) -> np.ndarray:
     return _random_motion(np.random.default_rng(seed), at)  # type: ignore[arg-type]
 
 
-def test_what_cannot_be_is_refused(cheap: GenerativeModel) -> None:
+def test_what_cannot_be_is_refused(cheap: GenerativeModel, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingError, match="1, 2 or 3 latents, not 4"):
         SearchSettings(latents=4)
-    with pytest.raises(SettingError, match="of three latents is searched for under the ELBO"):
+    with pytest.raises(SettingError, match="how the best decoder of three latents is searched for"):
         SearchSettings(objective_of(5), latents=3)
-    with pytest.raises(SettingError, match="under the ELBO"):
+    # An objective of which nobody has said how several latents are searched.
+    bare = replace(searches._SEARCHES[IwaeBound], several={})
+    monkeypatch.setitem(searches._SEARCHES, IwaeBound, bare)
+    with pytest.raises(SettingError, match="how the best decoder of two latents is searched for"):
         SearchSettings(objective_of(5), latents=2)
     with pytest.raises(SettingError, match="one latent"):
         SearchSettings(latents=2, steepness=1.0)

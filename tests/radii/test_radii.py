@@ -48,6 +48,7 @@ from tests.radii.of_optimum import OPTIMUM
 from tests.radii.of_own_m_step import OWN_M_STEP
 from tests.radii.of_panels import PANELS
 from tests.radii.of_partition import PARTITION
+from tests.radii.of_plane_iwae import PLANE_IWAE
 from tests.radii.of_several_latents import SEVERAL_LATENTS
 from tests.radii.of_simplicity import SIMPLICITY
 from tests.radii.of_stationarity import STATIONARITY
@@ -80,6 +81,7 @@ TABLES: dict[str, Table] = {
     "given sample": GIVEN_SAMPLE,
     "grids": GRIDS,
     "importance": IMPORTANCE,
+    "plane_iwae": PLANE_IWAE,
     "informativeness": INFORMATIVENESS,
     "iwae objective": IWAE_OBJECTIVE,
     "label IWAE": LABEL_IWAE,

@@ -52,11 +52,13 @@ RUNS = [
     # Above all KL one part is empty, and its mean not defined.
     ("decompose", *WAVE, "--eta", "0.1,1e9", "--certify", "2", "--iwae", "2"),
     ("decompose", *WAVE, "--tolerance", "1e-2", "--informativeness"),
+    ("decompose", "expr:z1+z2", "--noise-variance", "2", "--tolerance", "1e-2", "--iwae", "2"),
     ("optimum", *WAVE),
     ("optimum", *WAVE, "--objective", "iwae", "--samples", "2", "-o", "i.npz"),
     ("optimum", *WAVE, "--steepness", "1", "--steepness", "inf"),
     ("optimum", *WAVE, "--search-latents", "2", "-o", "p.npz"),
     ("optimum", *WAVE, "--search-latents", "3", "-o", "s.npz"),
+    ("optimum", *WAVE, "--objective", "iwae", "--samples", "2", "--search-latents", "2"),
     ("conditions", "circle", "--search", "none", "--tolerance", "1e-2", "--eta", "0.001"),
     ("conditions", *WAVE, *CLASS, "--eta", "0.1", "--alternative", "expr:z"),
     ("noise", "circle", "--search", "none", "--tolerance", "1e-2"),

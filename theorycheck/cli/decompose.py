@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from theorycheck.cli.decoder_files import checked_output
-from theorycheck.cli.linear_models import linear_model, with_decoder
+from theorycheck.cli.linear_models import has_iwae_bound, linear_model, with_decoder
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -103,8 +103,11 @@ def decompose(
     all_samples = parse_samples(iwae)
     with stdout_kept_for_result():
         loaded = options.load_exact(model)
-        if with_decoder(loaded, output=output) is None and all_samples:
-            raise SettingError("--iwae: the IWAE bound is computed for decoders of one latent")
+        with_decoder(loaded, output=output)
+        if all_samples and not has_iwae_bound(loaded):
+            raise SettingError(
+                "--iwae: the IWAE bound is computed for decoders of one latent and of two"
+            )
         source: DescribedModel | None = None
         if data is not None:
             own = loaded.noise_variance.tolist()
@@ -116,7 +119,6 @@ def decompose(
             # MODEL on its own data: MLEO is zero, not a difference of two equal numbers.
             source = loaded if data == model and same and not breakpoints else source
         # Last, because it takes a second that a mistake above need not.
-        from theorycheck.models import as_generative
         from theorycheck.objectives import decompose as run
         from theorycheck.objectives import informativeness as run_informativeness
         from theorycheck.objectives import iwae_objective
@@ -136,12 +138,9 @@ def decompose(
                 progress=progress,
             )
             objectives = [
-                iwae_objective(
-                    as_generative(loaded), source, samples=count, sample=points,
-                    progress=progress,
-                )
+                iwae_objective(loaded, source, samples=count, sample=points, progress=progress)
                 for count in all_samples
-            ]  # fmt: skip
+            ]
             known = None
             if informativeness:
                 known = run_informativeness(loaded, source, sample=points, progress=progress)

@@ -97,3 +97,20 @@ def with_decoder(
 
 
 _FORM = "linear:[[1, 0.5], [0.2, 2]], a row for each data dimension, a column for each latent"
+
+
+def has_iwae_bound(model: DescribedModel) -> bool:
+    """Tell whether the IWAE bound of a model is known: it has a decoder of one latent or of two.
+
+    Parameters
+    ----------
+    model : DescribedModel
+        As it was loaded.
+
+    Returns
+    -------
+    bool
+    """
+    from theorycheck.models import GenerativeModel
+
+    return isinstance(model, GenerativeModel) and model.latent_dim <= 2

@@ -12,7 +12,7 @@ import typer
 
 from theorycheck.cli.decoder_files import checked_output, file_of_bound, state_files
 from theorycheck.cli.known_optima import NoCache, chosen_execution
-from theorycheck.cli.linear_models import with_decoder
+from theorycheck.cli.linear_models import has_iwae_bound, with_decoder
 from theorycheck.cli.options import (
     AsJson,
     Breakpoints,
@@ -126,7 +126,7 @@ def optimum(
             f"--objective iwae is searched under one --steepness at a time, not {len(bounds)}"
         )
     checked_search(effort, seed, jobs)
-    _check_search_latents(search_latents, objective, bounds)
+    _check_search_latents(search_latents, bounds)
     if output is not None:
         checked_output(output)
     from theorycheck.cli.render import print_json, stdout_kept_for_result
@@ -136,10 +136,10 @@ def optimum(
     with stdout_kept_for_result():
         data = options.load_exact(model)
         decoder = with_decoder(data, output=output)
-        if decoder is None and count > 1:
+        if count > 1 and not has_iwae_bound(data):
             raise SettingError(
                 "--objective iwae: the IWAE bound of the ground truth is computed for decoders of "
-                f"one latent, and {data.name} has {data.latent_dim}"
+                f"one latent and of two; {data.name} is no such"
             )
         given = [options.load_other(spec, None, "--start-from", data) for spec in start_from or ()]
         # Last, because it takes a second that a mistake above need not.
@@ -212,11 +212,9 @@ def entry_of(result: PredictedOptimum) -> dict[str, object]:
     return entry
 
 
-def _check_search_latents(latents: int, objective: str, bounds: list[float]) -> None:
+def _check_search_latents(latents: int, bounds: list[float]) -> None:
     if latents not in (1, 2, 3):
         raise SettingError(f"--search-latents must be 1, 2 or 3, not {latents}")
-    if latents > 1 and objective != "elbo":
-        raise SettingError(f"--search-latents {latents} is for --objective elbo")
     if latents > 1 and any(math.isfinite(bound) for bound in bounds):
         raise SettingError("--steepness is a bound on decoders of one latent: --search-latents 1")
 

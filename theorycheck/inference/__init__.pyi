@@ -84,6 +84,9 @@ from ._minima import lowest as lowest
 from ._naive_q import NaiveQ as NaiveQ
 from ._naive_q import NaiveQSearch as NaiveQSearch
 from ._optimal_q import OptimalQ as OptimalQ
+from ._plane_iwae_q import OptimalPlaneIwaeQ as OptimalPlaneIwaeQ
+from ._plane_iwae_q import optimal_plane_iwae_q as optimal_plane_iwae_q
+from ._plane_iwae_q import plane_iwae_bound as plane_iwae_bound
 from ._posterior import Mode as Mode
 from ._posterior import Posterior as Posterior
 from ._posterior import posterior as posterior

@@ -147,7 +147,7 @@ def iwae_bound(
     count = checked_samples(samples)
     panels = model.panels if isinstance(model, MeanField) else as_panels(model)
     points = as_points(x, panels.model.data_dim)
-    means, scales = _checked_q(mean, scale, len(points))
+    means, scales = checked_q(mean, scale, (len(points),))
     results = np.empty((len(points), 5))
     importance_bound_batch(
         points, means, np.log(scales), float(count), *_kernel_arrays(panels), results
@@ -248,15 +248,32 @@ def _kernel_arrays(panels: LatentPanels) -> tuple[Array, Panels, Array, float]:
     return 1.0 / panels.model.sigma, panels.arrays, panels.defect, panels.peak_log_density
 
 
-def _checked_q(mean: ArrayLike, scale: ArrayLike, count: int) -> tuple[Array, Array]:
-    """Return μ and s as arrays of shape (n,)."""
+def checked_q(mean: ArrayLike, scale: ArrayLike, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Return μ and s of many q as arrays.
+
+    Parameters
+    ----------
+    mean, scale : array_like, broadcast to the shape
+        μ and s.
+    shape : tuple of int
+        (n,), or (n, K) for K latents.
+
+    Returns
+    -------
+    mean, scale : ndarray
+
+    Raises
+    ------
+    ModelError
+        If they cannot be broadcast, are not finite, or s is not positive.
+    """
     checked = []
     for name, given in (("mean", mean), ("scale", scale)):
         try:
-            values = np.broadcast_to(np.asarray(given, dtype=np.float64), (count,)).copy()
+            values = np.broadcast_to(np.asarray(given, dtype=np.float64), shape).copy()
         except (TypeError, ValueError):
             raise ModelError(
-                f"the {name} of q has shape {np.shape(given)}, expected ({count},) or one number"
+                f"the {name} of q has shape {np.shape(given)}, expected {shape} or one number"
             ) from None
         if not np.isfinite(values).all():
             raise ModelError(f"the {name} of q contains NaN or inf")

@@ -46,6 +46,25 @@ class GridTable:
         """Return the numbers of the latents, from 0, along which f is not constant."""
         return tuple(k for k in range(len(self.axes)) if np.diff(self.values, axis=k).any())
 
+    def on_plane(
+        self, z1: Float64[Array, " R"], z2: Float64[Array, " C"]
+    ) -> Float64[Array, "R C D"]:
+        """Return f of two latents at all pairs of some z₁ and some z₂: along one after the other.
+
+        Parameters
+        ----------
+        z1, z2 : ndarray, shapes (R,) and (C,)
+            Latents.
+
+        Returns
+        -------
+        ndarray, shape (R, C, D)
+        """
+        (i, u), (j, v) = _between(self.axes[0], z1), _between(self.axes[1], z2)
+        lines = (1.0 - u[:, :, None]) * self.values[i] + u[:, :, None] * self.values[i + 1]
+        result: Float64[Array, "R C D"] = (1.0 - v) * lines[:, j] + v * lines[:, j + 1]
+        return result
+
 
 class _Multilinear:
     """f of a table."""

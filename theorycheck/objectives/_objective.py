@@ -23,7 +23,6 @@ from theorycheck.objectives._averaging import PMO_TOLERANCE
 from theorycheck.objectives._decomposition import Decomposition, decompose
 from theorycheck.objectives._iwae_objective import (
     OPTIMAL_Q,
-    STEP,
     IwaeObjective,
     iwae_objective,
 )
@@ -337,7 +336,7 @@ class IwaeBound(Objective):
         rough: bool = False,
     ) -> Estimate:
         """Return J_S alone; see :meth:`Objective.excess`."""
-        step = _ROUGH_STEP if rough else STEP
+        step = _ROUGH_STEP if rough else None
         return iwae_objective(model, data, samples=self.samples, step=step).excess
 
     def negative_bound(

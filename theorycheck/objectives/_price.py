@@ -71,9 +71,6 @@ def say_price(
                 f"{_duration(seconds)}, once."
             )
     x = _neighbours(data) if points is None else points[:_TIMED]
-    seconds = _ALL * _time_of_one(model, x) * nodes
-    if seconds < _WORTH_SAYING:
-        return
     cheaper = "a larger tolerance needs fewer, a smaller max_nodes samples them"
     if points is not None:
         cheaper = "a part of the sample takes its part of that"
@@ -83,8 +80,27 @@ def say_price(
             f"f moves by {sigma:,.0f} σ in all: a larger σ², or an f that stays bounded, makes "
             f"each x cheaper; {cheaper}"
         )
+    say_time(nodes, _ALL * _time_of_one(model, x), cheaper, progress)
+
+
+def say_time(nodes: float, each: float, cheaper: str, progress: Progress) -> None:
+    """Say how long an average will take, where that is long.
+
+    Parameters
+    ----------
+    nodes : float
+        How many x there will be.
+    each : float
+        Seconds that one x takes.
+    cheaper : str
+        What would make it cheaper, as the end of a sentence.
+    progress : Progress
+        Told the price.
+    """
+    if nodes * each < _WORTH_SAYING:
+        return
     progress.say(
-        f"About {nodes:,.0f} x to average over: up to some {_duration(seconds)}; {cheaper}. "
+        f"About {nodes:,.0f} x to average over: up to some {_duration(nodes * each)}; {cheaper}. "
         "Ctrl-C ends it."
     )
 

@@ -30,6 +30,9 @@ class Effort:
     elbo : Effort or None
         The search that goes before, whose end is among the starts: for the IWAE bound that of the
         ELBO, for several latents that with one fewer.
+    plane_elbo : Effort or None
+        The search over decoders of two latents under the ELBO that goes before that under the IWAE
+        bound, whose end is among the starts too.
     """
 
     starts: int
@@ -46,6 +49,7 @@ class Effort:
     most: int = 400
     tolerance: float = 1e-5
     elbo: Effort | None = None
+    plane_elbo: Effort | None = None
 
 
 #: Under half a minute a benchmark, for `report`; and under five minutes, for a result.
@@ -79,6 +83,22 @@ SPACE_QUICK = Effort(
 SPACE_THOROUGH = Effort(
     starts=24, coarse_cells=2744, middle_cells=10_000, fine_cells=20_000, fine_step=0.45,
     most_nodes=800, refined=3, rounds=3, hops=6, most=200, tolerance=2e-4, elbo=PLANE_THOROUGH,
+)  # fmt: skip
+#: The same for decoders of two latents under the IWAE bound. An E-step takes ten times that of the
+#: ELBO, so that the starts are the truth and the two optima that are known: that of the ELBO with
+#: two latents, and that of one latent. The tolerance is that of the PMO beside J_S.
+PLANE_IWAE_QUICK = Effort(
+    starts=3, coarse_cells=400, middle_cells=784, fine_cells=1600, middle_step=0.75, fine_step=0.7,
+    most_nodes=300, refined=1, rounds=0, most=40, tolerance=4e-3, elbo=IWAE_QUICK,
+    plane_elbo=replace(
+        PLANE_QUICK, starts=5, coarse_cells=576, middle_cells=1024, fine_cells=2500, rounds=0,
+        most_nodes=400, tolerance=4e-3,
+    ),
+)  # fmt: skip
+PLANE_IWAE_THOROUGH = Effort(
+    starts=8, coarse_cells=784, middle_cells=1600, fine_cells=3600, fine_step=0.6, most_nodes=600,
+    refined=2, rounds=1, hops=4, most=80, tolerance=5e-4, elbo=IWAE_THOROUGH,
+    plane_elbo=PLANE_THOROUGH,
 )  # fmt: skip
 #: The same for labelled models, whose E-step has a q for each class and, where one q serves all
 #: classes, a search of its own.

@@ -111,22 +111,32 @@ def _with_more_latents(
 ) -> PredictedOptimum:
     """Search with one latent fewer first: its optimum, the last latent unused, is a start.
 
+    So is, under the IWAE bound, the optimum of the ELBO with as many.
+
     An unused latent costs nothing, so that J of the best decoder of K latents is that of the best
     of K − 1 at most; what is returned never has a larger one.
     """
     effort = settings.chosen_effort
+    alone = replace(execution, state_file=None, resume=False)
+    before = search_of(settings.objective).before
+    if before is not None and effort.plane_elbo is not None:
+        cheap = replace(settings, objective=before, effort=effort.plane_elbo)
+        first = _with_more_latents(data, cheap, given, alone)
+        given = (*given, _as_start(first, f"optimum of the {before.name}"))
     if effort.elbo is None:
         return _kept(data, settings, given, execution)
-    alone = replace(execution, state_file=None, resume=False)
     count = settings.latents - 1
     few = [model for model in given if model.latent_dim <= count]
-    before = replace(settings, latents=count, effort=effort.elbo)
     search = _with_more_latents if count > 1 else _kept
-    fewer = search(data, before, few, alone)
-    start = replace(fewer.model.decoder, name=name_of_optimum(count))
-    known = GenerativeModel(start, fewer.model.noise_variance)
+    fewer = search(data, replace(settings, latents=count, effort=effort.elbo), few, alone)
+    known = _as_start(fewer, name_of_optimum(count))
     found = _kept(data, settings, (*given, known), execution)
     return found if found.excess.value <= fewer.excess.value else _padded(found, fewer)
+
+
+def _as_start(found: PredictedOptimum, name: str) -> GenerativeModel:
+    """Return an optimum as a decoder to start from, of a name that a reader is told."""
+    return GenerativeModel(replace(found.model.decoder, name=name), found.model.noise_variance)
 
 
 def name_of_optimum(latents: int) -> str:
@@ -166,7 +176,7 @@ def _search(
     search = Search(data, settings, execution, state)
     try:
         before = search_of(settings.objective).before
-        if before is not None and effort.elbo is not None:
+        if before is not None and effort.elbo is not None and settings.latents == 1:
             # Its optimum, cheap to search for, is a start.
             first = replace(settings, objective=before, effort=effort.elbo)
             label = f"{before.name} "

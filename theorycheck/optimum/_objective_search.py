@@ -6,8 +6,8 @@ The ascent and the search know no objective: they ask here. Another objective is
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from theorycheck.errors import SettingError
@@ -18,6 +18,8 @@ from theorycheck.optimum._e_step import EStep
 from theorycheck.optimum._effort import (
     IWAE_QUICK,
     IWAE_THOROUGH,
+    PLANE_IWAE_QUICK,
+    PLANE_IWAE_THOROUGH,
     PLANE_QUICK,
     PLANE_THOROUGH,
     QUICK,
@@ -29,13 +31,28 @@ from theorycheck.optimum._effort import (
 from theorycheck.optimum._iwae_e_step import ImportanceEStep
 from theorycheck.optimum._nodes import DataNodes
 from theorycheck.optimum._plane_e_step import PlaneEStep
+from theorycheck.optimum._plane_iwae_e_step import PlaneImportanceEStep
 from theorycheck.optimum._search_cells import Cells
 from theorycheck.quadrature import LatentCells, PlaneCells
 
 _Kind = TypeVar("_Kind", bound=Objective)
 
-#: Efforts of the names in :func:`effort_named` for decoders of several latents.
-_SEVERAL = {2: (PLANE_QUICK, PLANE_THOROUGH), 3: (SPACE_QUICK, SPACE_THOROUGH)}
+
+@dataclass(frozen=True)
+class SeveralSearch:
+    """What a search over decoders of several latents needs to know of a kind of objective.
+
+    Parameters
+    ----------
+    e_step : callable
+        The objective, data nodes and cells to the E-step that finds the best q for it.
+    quick, thorough : Effort
+        What the efforts of these names mean for it.
+    """
+
+    e_step: Callable[[Objective, DataNodes, PlaneCells], PlaneEStep]
+    quick: Effort
+    thorough: Effort
 
 
 @dataclass(frozen=True)
@@ -50,13 +67,17 @@ class ObjectiveSearch:
         What the efforts of these names mean for it: the dearer its E-step, the fewer starts.
     before : Objective or None
         An objective that is cheaper to search for and whose optimum is a start for this one; it is
-        searched for first, with the effort that the effort itself names (`Effort.elbo`).
+        searched for first, with the effort that the effort itself names (`Effort.elbo`, and with
+        two latents `Effort.plane_elbo`).
+    several : mapping of int to SeveralSearch
+        How decoders of more latents than one are searched, by their number.
     """
 
     e_step: Callable[[Objective, DataNodes, LatentCells], EStep]
     quick: Effort
     thorough: Effort
     before: Objective | None = None
+    several: Mapping[int, SeveralSearch] = field(default_factory=dict)
 
 
 _SEARCHES: dict[type[Objective], ObjectiveSearch] = {}
@@ -69,6 +90,7 @@ def register_search(
     quick: Effort = QUICK,
     thorough: Effort = THOROUGH,
     before: Objective | None = None,
+    several: Mapping[int, SeveralSearch] | None = None,
 ) -> None:
     """Make known how a kind of objective is searched for.
 
@@ -76,10 +98,10 @@ def register_search(
     ----------
     kind : type
         The class of the objective.
-    e_step, quick, thorough, before
+    e_step, quick, thorough, before, several
         What :class:`ObjectiveSearch` holds.
     """
-    _SEARCHES[kind] = ObjectiveSearch(e_step, quick, thorough, before)  # type: ignore[arg-type]
+    _SEARCHES[kind] = ObjectiveSearch(e_step, quick, thorough, before, several or {})  # type: ignore[arg-type]
 
 
 def search_of(objective: Objective) -> ObjectiveSearch:
@@ -125,11 +147,10 @@ def make_e_step(nodes: DataNodes, cells: Cells, objective: Objective = ELBO) -> 
     Raises
     ------
     SettingError
-        If the objective is searched for with one latent only.
+        If the objective is searched for with one latent only, and these are cells of two.
     """
     if isinstance(cells, PlaneCells):
-        checked_latents_of_search(cells.latents, objective)
-        return PlaneEStep(nodes, cells)
+        return _several(objective, cells.latents).e_step(objective, nodes, cells)
     return search_of(objective).e_step(objective, nodes, cells)
 
 
@@ -150,18 +171,25 @@ def checked_latents_of_search(latents: int, objective: Objective) -> int:
     Raises
     ------
     SettingError
-        If K is not 1, 2 or 3, or more than 1 for another objective than the ELBO.
+        If K is not 1, 2 or 3, or one of which nobody has said how it is searched for.
     """
-    if isinstance(latents, bool) or latents not in (1, *_SEVERAL):
+    if isinstance(latents, bool) or latents not in IN_WORDS:
         raise SettingError(
             f"the best decoder is searched for with 1, 2 or 3 latents, not {latents}"
         )
-    if latents > 1 and not isinstance(objective, Elbo):
+    if latents > 1:
+        _several(objective, latents)
+    return int(latents)
+
+
+def _several(objective: Objective, latents: int) -> SeveralSearch:
+    found = search_of(objective).several.get(latents)
+    if found is None:
         raise SettingError(
-            f"the best decoder of {IN_WORDS[latents]} latents is searched for under the ELBO, not "
+            f"nobody has said how the best decoder of {IN_WORDS[latents]} latents is searched for "
             f"under the {objective.name}"
         )
-    return int(latents)
+    return found
 
 
 def effort_named(name: str, objective: Objective = ELBO, latents: int = 1) -> Effort:
@@ -185,11 +213,9 @@ def effort_named(name: str, objective: Objective = ELBO, latents: int = 1) -> Ef
     SettingError
         If there is no effort of that name, or so many latents are not searched for.
     """
-    search = search_of(objective)
+    checked = checked_latents_of_search(latents, objective)
+    search = search_of(objective) if checked == 1 else _several(objective, checked)
     efforts = {"quick": search.quick, "thorough": search.thorough}
-    if latents > 1:
-        checked = checked_latents_of_search(latents, objective)
-        efforts = dict(zip(efforts, _SEVERAL[checked], strict=True))
     if name not in efforts:
         raise SettingError(f"an effort is one of {', '.join(efforts)}, not '{name}'")
     return efforts[name]
@@ -203,5 +229,22 @@ def _iwae(objective: IwaeBound, nodes: DataNodes, cells: LatentCells) -> EStep:
     return ImportanceEStep(nodes, cells, objective.samples)
 
 
-register_search(Elbo, _elbo)
-register_search(IwaeBound, _iwae, quick=IWAE_QUICK, thorough=IWAE_THOROUGH, before=ELBO)
+def _elbo_of_several(_: Objective, nodes: DataNodes, cells: PlaneCells) -> PlaneEStep:
+    return PlaneEStep(nodes, cells)
+
+
+def _iwae_of_two(objective: Objective, nodes: DataNodes, cells: PlaneCells) -> PlaneEStep:
+    return PlaneImportanceEStep(nodes, cells, objective.samples)
+
+
+register_search(
+    Elbo, _elbo,
+    several={
+        2: SeveralSearch(_elbo_of_several, PLANE_QUICK, PLANE_THOROUGH),
+        3: SeveralSearch(_elbo_of_several, SPACE_QUICK, SPACE_THOROUGH),
+    },
+)  # fmt: skip
+register_search(
+    IwaeBound, _iwae, quick=IWAE_QUICK, thorough=IWAE_THOROUGH, before=ELBO,
+    several={2: SeveralSearch(_iwae_of_two, PLANE_IWAE_QUICK, PLANE_IWAE_THOROUGH)},
+)  # fmt: skip

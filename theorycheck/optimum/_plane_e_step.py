@@ -267,11 +267,17 @@ class PlaneEStep:
             f, noise_variance, found.minima, starts=_MANY_STARTS, margin=_WIDE_MARGIN
         )
         better = self.sums(minima, f)
-        gap = better.negative_elbo + float(self.nodes.mass @ self._evidence(f, noise_variance))
+        gap = better.negative_elbo + float(self.nodes.mass @ self.evidence(f, noise_variance))
         return replace(better, gap=max(gap, 0.0))
 
-    def _evidence(self, f: Array, noise_variance: Array) -> Array:
-        """Return log p(x) of the decoder on cells, (n,)."""
+    def evidence(self, f: Float64[Array, "cells D"], noise_variance: PerDimension) -> PerPoint:
+        """Return log p(x) of the decoder on cells, nats, shape (n,).
+
+        Parameters
+        ----------
+        f : ndarray, shape (M, D)
+        noise_variance : ndarray, shape (D,)
+        """
         x, prior_mass = self.nodes.x, self.cells.prior_mass
         block = max(1, _AT_ONCE // self.cells.count)
         parts = [x[begin : begin + block] for begin in range(0, len(x), block)]

@@ -268,7 +268,8 @@ def _as_tuple(noise_variance: ArrayLike | None) -> tuple[float, ...] | None:
 def _effort(entries: Mapping[str, Any] | Effort | None) -> Effort | None:
     if entries is None or isinstance(entries, Effort):
         return entries
-    return Effort(**{**entries, "elbo": _effort(entries.get("elbo"))})
+    before = {name: _effort(entries.get(name)) for name in ("elbo", "plane_elbo")}
+    return Effort(**{**entries, **before})
 
 
 def _told(value: object) -> str:

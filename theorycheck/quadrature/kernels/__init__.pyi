@@ -51,9 +51,12 @@ from ._mean_field import negative_elbo_batch as negative_elbo_batch
 from ._mean_field import optimal_q_batch as optimal_q_batch
 from ._piece_density import piece_density_batch as piece_density_batch
 from ._places import place_share_batch as place_share_batch
+from ._plane_cell_iwae_step import plane_importance_step_batch as plane_importance_step_batch
 from ._plane_cells import MOMENTS_OF_THREE as MOMENTS_OF_THREE
 from ._plane_cells import plane_cell_moments_batch as plane_cell_moments_batch
 from ._plane_cells import space_cell_moments_batch as space_cell_moments_batch
+from ._plane_iwae import plane_iwae_bound_batch as plane_iwae_bound_batch
+from ._plane_iwae import plane_iwae_slopes_batch as plane_iwae_slopes_batch
 from ._shared_certificate import certify_shared_batch as certify_shared_batch
 from ._shared_q import shared_q_batch as shared_q_batch
 from ._starts import RUN as RUN
