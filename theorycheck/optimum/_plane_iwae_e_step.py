@@ -102,8 +102,8 @@ class PlaneImportanceEStep(PlaneEStep):
         moments = np.zeros((_CHUNKS, self.cells.count, 2 * dim))
         plane_importance_step_batch(
             mass, np.ascontiguousarray(x / sigma), float(self.samples),
-            (one.boundary, two.boundary), (one.prior_mass, two.prior_mass), (one.z, two.z), grid, look,
-            np.ascontiguousarray(starts), optima, aggregate, moments,
+            (one.boundary, two.boundary), (one.prior_mass, two.prior_mass), (one.z, two.z), grid,
+            look, np.ascontiguousarray(starts), optima, aggregate, moments,
         )  # fmt: skip
         optima[:, :, 4] += 0.5 * float(np.sum(np.log(2.0 * math.pi * noise_variance)))
         return Responsibilities.from_sums(
