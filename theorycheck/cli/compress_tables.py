@@ -59,8 +59,9 @@ def in_words(step: MoreLatents) -> list[str]:
         + f". All of them together say less: {step.less_in_all}.",
     ]
     if step.more.active < more:
+        in_use = "1 latent is" if step.more.active == 1 else f"{step.more.active} latents are"
         lines.append(
-            f"With K = {more} only {step.more.active} latents are in use: the mean over latents "
+            f"With K = {more} only {in_use} in use: the mean over latents "
             "falls for that reason alone."
         )
     return lines

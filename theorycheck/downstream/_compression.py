@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from theorycheck.errors import SettingError
 from theorycheck.estimate import Estimate, positive
 from theorycheck.inference import ExactModel, described_model, exact_model
-from theorycheck.models import DescribedModel, GenerativeModel
+from theorycheck.models import DescribedModel, GenerativeModel, with_used_latents
 from theorycheck.objectives import (
     MAX_NODES,
     Decomposition,
@@ -243,10 +244,8 @@ def compress(
         for k in wanted
     ]
     source = exact_model(data)
-    rows = []
-    for search in searches:
-        optimum = find_optimum(data, search, execution=execution)
-        rows.append(_of_optimum(optimum, source, execution.progress))
+    optima = [find_optimum(data, search, execution=execution) for search in searches]
+    rows = [_of_optimum(one, source, execution.progress) for one in _best_of(optima)]
     others = [measured(one, source, progress=execution.progress) for one in given]
     return Compression(
         data=described_model(data).name,
@@ -257,11 +256,40 @@ def compress(
     )
 
 
-def _of_optimum(optimum: PredictedOptimum, data: ExactModel, progress: Progress) -> WithLatents:
+class _Best(NamedTuple):
+    """The best decoder known of so many latents, whichever search found it."""
+
+    latents: int
+    objective: str
+    decomposition: Decomposition
+
+
+def _best_of(optima: Sequence[PredictedOptimum]) -> list[_Best]:
+    """Return, for each number of latents, the best decoder that any of the searches found.
+
+    One that a search with more latents found, and that uses no more than there are, counts: it says
+    that the search with fewer fell short.
+    """
+    found = []
+    for optimum in optima:
+        best = optimum
+        for other in optima:
+            used = with_used_latents(other.model)[1]
+            if len(used) <= optimum.latents and other.excess.value < best.excess.value:
+                best = other
+        parts = best.decomposition
+        if best.latents > optimum.latents:
+            parts = replace(parts, model=with_used_latents(best.model, optimum.latents)[0])
+        found.append(_Best(optimum.latents, optimum.objective.name, parts))
+    return found
+
+
+def _of_optimum(best: _Best, data: ExactModel, progress: Progress) -> WithLatents:
     """Measure an optimum; the search has evaluated its J already."""
-    information = informativeness(optimum.model, data, progress=progress)
-    name = f"{optimum.objective.name} optimum, K = {optimum.latents}"
-    return WithLatents(name, optimum.decomposition, information)
+    information = informativeness(best.decomposition.model, data, progress=progress)
+    return WithLatents(
+        f"{best.objective} optimum, K = {best.latents}", best.decomposition, information
+    )
 
 
 def measured(

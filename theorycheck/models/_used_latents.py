@@ -13,7 +13,7 @@ from theorycheck.models._table import decoder_from_table
 
 
 def with_used_latents(
-    model: GenerativeModel,
+    model: GenerativeModel, fewest: int = 1
 ) -> tuple[GenerativeModel, tuple[int, ...]]:
     """Leave out the latents along which the table of a model is constant.
 
@@ -24,11 +24,13 @@ def with_used_latents(
     ----------
     model : GenerativeModel
         A model of any kind.
+    fewest : int
+        Latents that are left at least: the first that f does not use make up for what lacks.
 
     Returns
     -------
     model : GenerativeModel
-        One of fewer latents, of one at least; the same where f is no table on a grid, or uses all.
+        One of fewer latents; the same where f is no table on a grid, or uses all.
     used : tuple of int
         Which latents of the model its latents are, from 0.
     """
@@ -36,7 +38,8 @@ def with_used_latents(
     every = tuple(range(model.latent_dim))
     if not isinstance(table, GridTable):
         return model, every
-    used = table.used or (0,)
+    unused = [k for k in every if k not in table.used]
+    used = tuple(sorted([*table.used, *unused[: max(0, fewest - len(table.used))]]))
     if used == every:
         return model, every
     values = table.values

@@ -16,6 +16,7 @@ from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference import ExactModel, described_model, exact_model
 from theorycheck.models import IN_WORDS, DescribedModel, GenerativeModel, is_on_line
 from theorycheck.objectives import Evaluation
+from theorycheck.optimum._effort import Effort
 from theorycheck.optimum._known import cached_search, known_optimum
 from theorycheck.optimum._objective_search import search_of
 from theorycheck.optimum._result import (
@@ -190,16 +191,15 @@ def _search(
         state.save()
     name = f"optimum of {data.model.name}"
     axes, f = axes_of(cells), ascent.f
-    if settings.latents > 2:
-        # Of three latents an evaluation costs much more than of two.
+    if settings.latents > 1:
+        # With more latents an evaluation costs much more, and the rest of what is asked too.
         aggregate = ascent.responsibilities.aggregate
         axes, f = without_unused(axes, f, aggregate, ascent.noise_variance)
     model = decoder_on_cells(cells_of_axes(axes), f, ascent.noise_variance, name)
     # Its price is about that of the ground truth's, which every verb that searches tells.
     quiet = wordless(progress) if settings.latents == 1 else progress
-    evaluation = settings.objective.evaluate(
-        model, data, tolerance=effort.tolerance, progress=quiet
-    )
+    tolerance = _of_fewer(effort, settings.latents - len(axes)).tolerance
+    evaluation = settings.objective.evaluate(model, data, tolerance=tolerance, progress=quiet)
     if len(axes) < settings.latents:
         axes, f = with_unused(axes, f, settings.latents)
         evaluation = _of_padded(evaluation, axes, f, name)
@@ -224,6 +224,13 @@ def _search(
         ),
         settings=settings,
     )
+
+
+def _of_fewer(effort: Effort, unused: int) -> Effort:
+    """Return the effort of decoders of so many latents fewer, as far as it names one."""
+    for _ in range(unused):
+        effort = effort.elbo or effort
+    return effort
 
 
 def _row(coarse: Outcome, refined: Outcome | None) -> StartOutcome:
