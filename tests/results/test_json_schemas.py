@@ -101,6 +101,7 @@ RUNS = [
     ("defend", *LINE_IN_PLANE, "--defence", "density"),
     ("compress", *WAVE, "--latents", "1,3"),
     ("compress", *WAVE, "--latents", "1", "--learned", "expr:sin(3*z1) + 0.1*z2"),
+    ("compress", *WAVE, "--latents", "1", "--objective", "iwae", "--samples", "2"),
     ("advise", "t.npz", "--rows", "60", "--splits", "2", *LABEL),
     ("show", "r.npz"),
     ("list",),

@@ -24,8 +24,11 @@ from theorycheck.cli.search_options import (
     EffortName,
     FitNoise,
     Jobs,
+    ObjectiveName,
+    ObjectiveSamples,
     Seed,
     checked_fit_noise,
+    checked_objective,
     checked_search,
 )
 from theorycheck.errors import SettingError
@@ -42,6 +45,8 @@ def compress(
             "separated by commas; by default 1,2.",
         ),
     ] = None,
+    objective: ObjectiveName = "elbo",
+    samples: ObjectiveSamples = None,
     fit_noise: FitNoise = "no",
     learned: Annotated[
         list[str] | None,
@@ -81,6 +86,7 @@ def compress(
 ) -> None:
     """Run the verb."""
     fit = checked_fit_noise(fit_noise)
+    count = checked_objective(objective, samples)
     checked_search(effort, seed, jobs)
     numbers = _whole(parse_numbers(latents, "--latents") or [1.0, 2.0])
     if not 0.0 <= least_fall < 1.0:
@@ -96,6 +102,7 @@ def compress(
         others = [options.load_other(spec, None, "--learned", data) for spec in learned or ()]
         # Last, because it takes a second that a mistake above need not.
         from theorycheck.downstream import compress as search
+        from theorycheck.objectives import objective_of
         from theorycheck.optimum import SearchSettings
 
         progress = terminal_progress()
@@ -104,7 +111,7 @@ def compress(
             found = search(
                 data,
                 numbers,
-                SearchSettings(seed=seed, fit_noise=fit),
+                SearchSettings(objective_of(count), seed=seed, fit_noise=fit),
                 effort=effort,
                 given=others,
                 least_fall=least_fall,

@@ -29,6 +29,8 @@ from theorycheck.cli.search_options import (
     EffortName,
     FitNoise,
     Jobs,
+    ObjectiveName,
+    ObjectiveSamples,
     Seed,
     checked_fit_noise,
     checked_objective,
@@ -43,16 +45,8 @@ if TYPE_CHECKING:
 
 def optimum(
     model: Model,
-    objective: Annotated[
-        str,
-        typer.Option(
-            "--objective", metavar="O", help="Maximise elbo, or iwae: the bound of S samples."
-        ),
-    ] = "elbo",
-    samples: Annotated[
-        int | None,
-        typer.Option("--samples", metavar="S", help="Samples S of the IWAE bound; by default 20."),
-    ] = None,
+    objective: ObjectiveName = "elbo",
+    samples: ObjectiveSamples = None,
     effort: EffortName = "quick",
     starts: Annotated[
         int | None,

@@ -51,6 +51,16 @@ Jobs = Annotated[
         "else one for each processor core.",
     ),
 ]
+ObjectiveName = Annotated[
+    str,
+    typer.Option(
+        "--objective", metavar="O", help="Maximise elbo, or iwae: the bound of S samples."
+    ),
+]
+ObjectiveSamples = Annotated[
+    int | None,
+    typer.Option("--samples", metavar="S", help="Samples S of the IWAE bound; by default 20."),
+]
 FitNoise = Annotated[
     str,
     typer.Option(
