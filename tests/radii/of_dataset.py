@@ -19,6 +19,7 @@ from theorycheck.estimate import Estimate, Kind, Verdict
 from theorycheck.models._loading import load_model
 from theorycheck.objectives._objective_value import ObjectiveValue
 from theorycheck.report import _representative_points as telling_points
+from theorycheck.report import _several_analysis as several_analysis
 from theorycheck.ruling import Ruling
 
 
@@ -121,7 +122,21 @@ def _kl(function: Callable[..., Any], field: Any) -> Estimate:
     return kl
 
 
+def _latent_point(function: Callable[..., Any]) -> float:
+    """KL at one x of two latents: what q leaves open, and the error of log p."""
+    q = SimpleNamespace(
+        negative_elbo=np.array([41.0]), gap=np.array([0.02]), mean=np.zeros((1, 2)),
+        scale=np.ones((1, 2)),
+    )  # fmt: skip
+    known = SimpleNamespace(value=np.array([-40.0]), error=np.array([0.003]))
+    engine = SimpleNamespace(optimal_q=lambda _: q, log_density=lambda _: known, boxes=None)
+    bare = rewired(function, posterior_on_boxes=lambda *_: None)
+    found: Estimate = bare(engine, "A", "", np.zeros(2)).kl
+    return off(found.error, 0.023) + off(found.value, 1.0)
+
+
 _TELLING = telling_points.telling_point
+_LATENT = several_analysis._point
 
 
 DATASET: Table = {
@@ -198,6 +213,8 @@ DATASET: Table = {
     ),
     "telling point: rounding of −ELBO only": (_telling, _TELLING, "+ abs(log_px.value)", ""),
     "telling point: rounding of log p only": (_telling, _TELLING, "+ abs(best)", ""),
+    "latent point: q at its minimum": (_latent_point, _LATENT, "best.gap[0] + ", ""),
+    "latent point: log p known exactly": (_latent_point, _LATENT, " + known.error[0]", ""),
     "printed gap: below the optimum exactly": (
         _printed_below, prediction_tables._verdict, "gap.error", "0.0",
     ),

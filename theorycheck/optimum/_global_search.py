@@ -15,7 +15,7 @@ from theorycheck.arrays import Array
 from theorycheck.errors import ModelError, SettingError
 from theorycheck.inference import ExactModel, described_model, exact_model
 from theorycheck.models import IN_WORDS, DescribedModel, GenerativeModel, is_on_line
-from theorycheck.objectives import Evaluation
+from theorycheck.objectives import Evaluation, decompose
 from theorycheck.optimum._effort import Effort
 from theorycheck.optimum._known import cached_search, known_optimum
 from theorycheck.optimum._objective_search import search_of
@@ -33,6 +33,10 @@ from theorycheck.optimum._settings import Execution, SearchSettings
 from theorycheck.optimum._unused_latents import with_unused, without_unused
 from theorycheck.progress import wordless
 from theorycheck.quadrature import LatentCells
+
+#: x at most at which a decoder that uses several latents is evaluated, at ten milliseconds or more
+#: each; where a grid over p(x) needs more, draws: points a repetition, and repetitions.
+_MOST_EVALUATED, _DRAWN, _REPEATS = 20_000, 256, 16
 
 
 def find_optimum(
@@ -199,7 +203,15 @@ def _search(
     # Its price is about that of the ground truth's, which every verb that searches tells.
     quiet = wordless(progress) if settings.latents == 1 else progress
     tolerance = _of_fewer(effort, settings.latents - len(axes)).tolerance
-    evaluation = settings.objective.evaluate(model, data, tolerance=tolerance, progress=quiet)
+    parts = None
+    if len(axes) > 1:
+        parts = decompose(
+            model, data, tolerance=tolerance, max_nodes=_MOST_EVALUATED, size=_DRAWN,
+            repeats=_REPEATS, progress=quiet,
+        )  # fmt: skip
+    evaluation = settings.objective.evaluate(
+        model, data, tolerance=tolerance, decomposition=parts, progress=quiet
+    )
     if len(axes) < settings.latents:
         axes, f = with_unused(axes, f, settings.latents)
         evaluation = _of_padded(evaluation, axes, f, name)

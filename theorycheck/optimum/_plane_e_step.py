@@ -179,7 +179,7 @@ class PlaneEStep:
         self,
         x: Float64[Array, "n D"],
         points: Float64[Array, "n width"],
-        grid: Float64[Array, ...],
+        grid: Float64[Array, "*grid"],
     ) -> Local:
         """Evaluate −ELBO_x, up to (D/2) log 2π + Σ log σ_d, and its derivatives.
 
