@@ -270,13 +270,13 @@ def _best_of(optima: Sequence[PredictedOptimum]) -> list[_Best]:
     One that a search with more latents found, and that uses no more than there are, counts: it says
     that the search with fewer fell short.
     """
+    used = [len(with_used_latents(optimum.model)[1]) for optimum in optima]
     found = []
     for optimum in optima:
-        best = optimum
-        for other in optima:
-            used = with_used_latents(other.model)[1]
-            if len(used) <= optimum.latents and other.excess.value < best.excess.value:
-                best = other
+        fitting = [
+            other for other, count in zip(optima, used, strict=True) if count <= optimum.latents
+        ]
+        best = min([optimum, *fitting], key=lambda other: other.excess.value)
         parts = best.decomposition
         if best.latents > optimum.latents:
             parts = replace(parts, model=with_used_latents(best.model, optimum.latents)[0])

@@ -62,8 +62,11 @@ def predicted_optima(
         If decoders of K latents are not searched under this objective.
     """
     same = np.allclose(network.noise_variance, data.noise_variance, rtol=1e-9, atol=0.0)
-    settings = settings or SearchSettings(latents=network.latent_dim)
-    settings = replace(settings, latents=network.latent_dim, fit_noise="no" if same else "each")
+    settings = replace(
+        settings or SearchSettings(),
+        latents=network.latent_dim,
+        fit_noise="no" if same else "each",
+    )
 
     def search(bound: float | None, given: tuple[GenerativeModel, ...]) -> PredictedOptimum:
         bounded = replace(settings, steepness=bound)

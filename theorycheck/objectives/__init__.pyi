@@ -42,6 +42,7 @@ from ._labelled_objective import labelled_value as labelled_value
 from ._landscape import KlMap as KlMap
 from ._landscape import Landscape as Landscape
 from ._landscape import kl_map as kl_map
+from ._landscape import map_axes as map_axes
 from ._landscape import pmo_landscape as pmo_landscape
 from ._latent_use import LatentUse as LatentUse
 from ._latent_use import latent_use as latent_use

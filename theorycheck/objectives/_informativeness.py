@@ -191,15 +191,17 @@ def informativeness(
     """
     if max_nodes < 1 or size < 1 or repeats < FEWEST_REPEATS:
         raise SettingError(f"needs a node, a point and {FEWEST_REPEATS} repetitions at least")
-    fewer, used = _used(model)
-    if fewer is not None:
-        found = informativeness(
-            fewer, model if data is None else data, sample=sample, max_nodes=max_nodes, size=size,
-            repeats=repeats, seed=seed, progress=progress,
-        )  # fmt: skip
-        return _with_unused(found, used, described_model(model))
+    described = described_model(model)
+    if isinstance(described, GenerativeModel):
+        fewer, used = with_used_latents(described)
+        if fewer is not described:
+            found = informativeness(
+                fewer, model if data is None else data, sample=sample, max_nodes=max_nodes,
+                size=size, repeats=repeats, seed=seed, progress=progress,
+            )  # fmt: skip
+            return _with_unused(found, used, described)
     source = exact_model(model if data is None else data)
-    same = same_model(described_model(model), source.model)
+    same = same_model(described, source.model)
     engine = source if same else exact_model(model)
     if engine.model.data_dim != source.model.data_dim:
         raise ModelError(
@@ -220,33 +222,21 @@ def informativeness(
     return _found(engine, source.model.name, rule.x, weights, posterior, method, progress)
 
 
-def _used(
-    model: DescribedModel | ExactModel,
-) -> tuple[GenerativeModel | None, tuple[int, ...]]:
-    """Return the model without latents that f does not use, None where it uses all."""
-    described = described_model(model)
-    if not isinstance(described, GenerativeModel):
-        return None, ()
-    fewer, used = with_used_latents(described)
-    return (None if fewer is described else fewer), used
-
-
 def _with_unused(
-    found: Informativeness, used: tuple[int, ...], model: DescribedModel
+    found: Informativeness, used: tuple[int, ...], model: GenerativeModel
 ) -> Informativeness:
     """Put back latents whose posterior and best q are the prior: they know nothing of any x."""
     none = Estimate(0.0, 0.0, Kind.EXACT)
     nothing = LatentUse(none, none, none, none)
     places = {latent: place for place, latent in enumerate(used)}
-    latents = model.latent_dim if isinstance(model, GenerativeModel) else len(used)
-    posterior = found.posterior
+    latents, posterior = range(model.latent_dim), found.posterior
     return replace(
         found,
         model=model.name,
-        latents=tuple(found.latents[places[k]] if k in places else nothing for k in range(latents)),
+        latents=tuple(found.latents[places[k]] if k in places else nothing for k in latents),
         posterior=None
         if posterior is None
-        else tuple(posterior[places[k]] if k in places else none for k in range(latents)),
+        else tuple(posterior[places[k]] if k in places else none for k in latents),
     )
 
 

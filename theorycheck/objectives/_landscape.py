@@ -160,6 +160,30 @@ def pmo_landscape(
     )
 
 
+def map_axes(
+    lower: PerDimension, upper: PerDimension, resolution: int
+) -> tuple[Float64[Array, " _"], ...]:
+    """Return the axes of a grid over a box of the data space, of one step in all dimensions.
+
+    Parameters
+    ----------
+    lower, upper : ndarray, shape (D,)
+        Corners of the box, data units.
+    resolution : int
+        Grid points along the longest axis.
+
+    Returns
+    -------
+    tuple of ndarray
+        One axis per dimension, of two points at least.
+    """
+    step = float((upper - lower).max()) / (resolution - 1)
+    return tuple(
+        np.linspace(a, b, max(2, 1 + round(float(b - a) / step)))
+        for a, b in zip(lower, upper, strict=True)
+    )
+
+
 def kl_map(
     model: DescribedModel | LatentPanels | ExactModel,
     data: DescribedModel | ExactModel | None = None,
@@ -195,11 +219,7 @@ def kl_map(
     sigma = source.model.sigma
     lower = source.f[:, inner].min(axis=1) - 3.5 * sigma
     upper = source.f[:, inner].max(axis=1) + 3.5 * sigma
-    step = float((upper - lower).max()) / (resolution - 1)
-    axes = tuple(
-        np.linspace(a, b, max(2, 1 + round((b - a) / step)))
-        for a, b in zip(lower, upper, strict=True)
-    )
+    axes = map_axes(lower, upper, resolution)
     x = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, dim)
     density = np.exp(log_density(source, x).value)
     seen = density > _NEGLIGIBLE * density.max()

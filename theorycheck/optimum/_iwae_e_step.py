@@ -39,6 +39,28 @@ _SCANNED = 4
 _NEVER = 0.02
 
 
+def several_samples(samples: int) -> int:
+    """Return a number of samples for which there is an E-step of the IWAE bound.
+
+    Parameters
+    ----------
+    samples : int
+        S.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    SettingError
+        If S < 2.
+    """
+    if samples < 2:
+        raise SettingError(f"the IWAE E-step needs S >= 2, not {samples}")
+    return samples
+
+
 class ImportanceEStep(EStep):
     """The E-step of −E_p L_S for S > 1.
 
@@ -58,10 +80,8 @@ class ImportanceEStep(EStep):
     """
 
     def __init__(self, nodes: DataNodes, cells: LatentCells, samples: int) -> None:
-        if samples < 2:
-            raise SettingError(f"the IWAE E-step needs S >= 2, not {samples}")
         super().__init__(nodes, cells)
-        self.samples = samples
+        self.samples = several_samples(samples)
 
     def __call__(
         self,

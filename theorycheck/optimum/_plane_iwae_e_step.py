@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from theorycheck.arrays import Array, PerDimension
-from theorycheck.errors import SettingError
 from theorycheck.optimum._e_step import LOOKS, Responsibilities
+from theorycheck.optimum._iwae_e_step import several_samples
 from theorycheck.optimum._nodes import DataNodes
 from theorycheck.optimum._plane_e_step import CARRIED, PlaneEStep
 from theorycheck.quadrature import PlaneCells
@@ -45,10 +45,8 @@ class PlaneImportanceEStep(PlaneEStep):
     """
 
     def __init__(self, nodes: DataNodes, cells: PlaneCells, samples: int) -> None:
-        if samples < 2:
-            raise SettingError(f"the IWAE E-step needs S >= 2, not {samples}")
         super().__init__(nodes, cells)
-        self.samples = samples
+        self.samples = several_samples(samples)
 
     def __call__(
         self,

@@ -184,10 +184,7 @@ def paired_maps_caption(analysis: ModelAnalysis) -> str:
 
 def starts_caption(analysis: Examined) -> str:
     """Say what the figure of the search shows."""
-    optimum = analysis.optimum
-    if optimum is None:
-        raise ValueError("this analysis has no predicted optimum")
-    predicted = optimum.predicted
+    predicted = analysis.found_optimum.predicted
     return (
         "J at the end of every coarse ascent, lowest first; the best are refined on finer cells, "
         "which lowers J, and the best of those is cut and rearranged, and ascended again (basin "

@@ -66,6 +66,13 @@ class Examined:
         return self.theorem1.ground_truth
 
     @property
+    def found_optimum(self) -> FoundOptimum:
+        """Return the predicted optimum of an analysis that has one."""
+        if self.optimum is None:
+            raise ValueError("this analysis has no predicted optimum")
+        return self.optimum
+
+    @property
     def partitions(self) -> tuple[Partition, ...]:
         """Return the η-partition at each η of the table."""
         return tuple(self.decomposition.kl_distribution.partitions(np.array(self.eta)))

@@ -133,32 +133,30 @@ def recipes_of(analysis: Examined) -> list[Recipe]:
         recipes.append(Recipe(name, partial(draw, of), kind, partial(caption, of)))
 
     if isinstance(analysis, SeveralAnalysis):
-        several = analysis
-        if several.model.data_dim > 1:
-            add("data", grid_figure, "png", several_captions.grid_caption, several)
-        add("kl_map", kl_figure, "png", several_captions.kl_caption, several)
-        if several.points:
+        if analysis.model.data_dim > 1:
+            add("data", grid_figure, "png", several_captions.grid_caption, analysis)
+        add("kl_map", kl_figure, "png", several_captions.kl_caption, analysis)
+        if analysis.points:
             add(
                 "posteriors", plane_posteriors_figure, "png",
-                several_captions.posteriors_caption, several,
+                several_captions.posteriors_caption, analysis,
             )  # fmt: skip
     if isinstance(analysis, ModelAnalysis):
-        line = analysis
-        add("data", data_figure, "png", captions.data_caption, line)
-        if any(network.panels is not None for network in line.trained):
-            add("trained", trained_figure, "png", captions.trained_caption, line)
-        if line.optimum is None:
-            add("posteriors", posterior_figure, "svg", captions.posterior_caption, line)
-            add("kl_map", kl_map_figure, "png", captions.kl_caption, line)
+        add("data", data_figure, "png", captions.data_caption, analysis)
+        if any(network.panels is not None for network in analysis.trained):
+            add("trained", trained_figure, "png", captions.trained_caption, analysis)
+        if analysis.optimum is None:
+            add("posteriors", posterior_figure, "svg", captions.posterior_caption, analysis)
+            add("kl_map", kl_map_figure, "png", captions.kl_caption, analysis)
         else:
-            add("curves", curves_figure, "png", captions.curves_caption, line)
-            if line.optimum.density is not None:
-                add("densities", densities_figure, "png", captions.densities_caption, line)
+            add("curves", curves_figure, "png", captions.curves_caption, analysis)
+            if analysis.optimum.density is not None:
+                add("densities", densities_figure, "png", captions.densities_caption, analysis)
             add(
                 "posteriors", paired_posteriors_figure, "svg",
-                captions.paired_posteriors_caption, line,
+                captions.paired_posteriors_caption, analysis,
             )  # fmt: skip
-            add("maps", paired_maps_figure, "png", captions.paired_maps_caption, line)
+            add("maps", paired_maps_figure, "png", captions.paired_maps_caption, analysis)
     if analysis.optimum is not None:
         add("starts", starts_figure, "svg", captions.starts_caption, analysis)
     add("eta", eta_figure, "svg", lambda _: captions.ETA, analysis)

@@ -30,9 +30,7 @@ def starts_figure(analysis: Examined) -> Figure:
     -------
     Figure
     """
-    optimum = analysis.optimum
-    if optimum is None:
-        raise ValueError("this analysis has no predicted optimum")
+    optimum = analysis.found_optimum
     predicted = optimum.predicted
     starts = predicted.starts
     figure = new_figure(3.9)

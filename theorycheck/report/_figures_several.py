@@ -50,12 +50,8 @@ def grid_figure(analysis: SeveralAnalysis) -> Figure:
         found = analysis.optimum.predicted
         shown.append(("predicted optimum", found.model, found.excess.value))
     figure = new_figure(5.2 if len(shown) == 1 else 4.4)
-    every: list[Axes] = []
-    for place, (label, model, excess) in enumerate(shown):
-        axes = figure.add_subplot(
-            1, len(shown), place + 1, **({"sharex": every[0], "sharey": every[0]} if every else {})
-        )
-        every.append(axes)
+    row = figure.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
+    for place, (axes, (label, model, excess)) in enumerate(zip(row, shown, strict=True)):
         _data(axes, analysis, bar=place == len(shown) - 1)
         _bent_grid(axes, model)
         axes.set_title(f"{label}: J = {nats(excess)} nats")
@@ -65,7 +61,7 @@ def grid_figure(analysis: SeveralAnalysis) -> Figure:
             axes.set_ylabel("x₂ (data units)")
             _limits(axes, analysis)
             mark_points(axes, analysis.points, _places(analysis))
-    handles, labels = every[0].get_legend_handles_labels()
+    handles, labels = row[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=3)
     return figure
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -29,9 +31,28 @@ _MOST_NODES = 100_000
 _LANDSCAPE_REACH = 4.0
 
 
-@dataclass(frozen=True, eq=False)
-class TellingPoint:
-    """Holds an x whose posterior a report shows.
+class AnyPosterior(Protocol):
+    """What a report says of a posterior, of any number of latents."""
+
+    @property
+    def x(self) -> PerDimension:
+        """The data point."""
+        ...
+
+    @property
+    def log_density_x(self) -> Estimate:
+        """Return log p(x), nats."""
+        ...
+
+    @property
+    def entropy(self) -> Estimate:
+        """Return −E log p(z|x), nats."""
+        ...
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SelectedPoint(ABC):
+    """Holds an x whose posterior a report shows, of any number of latents.
 
     Parameters
     ----------
@@ -39,9 +60,9 @@ class TellingPoint:
         Letter that marks it in figures.
     role : str
         Why it was chosen.
-    posterior : Posterior
+    posterior : AnyPosterior
         p(z|x).
-    mean, scale : float
+    mean, scale : float, or ndarray of shape (K,)
         μ and s of the optimal q.
     kl : Estimate
         KL[q* ‖ p(z|x)], nats. The radius covers log p(x) and rounding; that q* is the global
@@ -50,10 +71,15 @@ class TellingPoint:
 
     letter: str
     role: str
-    posterior: Posterior
-    mean: float
-    scale: float
+    posterior: AnyPosterior
+    mean: float | PerDimension
+    scale: float | PerDimension
     kl: Estimate
+
+    @property
+    @abstractmethod
+    def modes(self) -> int:
+        """Return how many modes of the posterior count."""
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
@@ -63,10 +89,27 @@ class TellingPoint:
             "x": self.posterior.x.tolist(),
             "log_density": self.posterior.log_density_x.to_dict(),
             "kl": self.kl.to_dict(),
-            "q": {"mean": self.mean, "scale": self.scale},
-            "posterior_modes": self.posterior.mode_count,
+            "q": {
+                "mean": np.asarray(self.mean).tolist(),
+                "scale": np.asarray(self.scale).tolist(),
+            },
+            "posterior_modes": self.modes,
             "posterior_entropy": self.posterior.entropy.to_dict(),
         }
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TellingPoint(SelectedPoint):
+    """Holds an x whose posterior over one latent a report shows."""
+
+    posterior: Posterior
+    mean: float
+    scale: float
+
+    @property
+    def modes(self) -> int:
+        """Return how many modes have a hundredth of the mass or more."""
+        return self.posterior.mode_count
 
 
 def telling_points(

@@ -13,12 +13,12 @@ from theorycheck.arrays import Array, PerDimension
 from theorycheck.estimate import Estimate
 from theorycheck.inference import ExactModel, MeanFieldBoxes, PlanePosterior, posterior_on_boxes
 from theorycheck.models import GenerativeModel
-from theorycheck.objectives import Decomposition, Informativeness, informativeness
+from theorycheck.objectives import Decomposition, Informativeness, informativeness, map_axes
 from theorycheck.optimum import SearchSettings, effort_named
 from theorycheck.progress import NO_PROGRESS, Progress
 from theorycheck.report._examined import Examined, examined_for_report
 from theorycheck.report._optimum_analysis import FoundOptimum
-from theorycheck.report._representative_points import chosen_places
+from theorycheck.report._representative_points import SelectedPoint, chosen_places
 from theorycheck.report._search import ReportSearch
 from theorycheck.report._trained import TrainedRun
 from theorycheck.report._trained_analysis import analyse_trained
@@ -35,49 +35,19 @@ _MOST_NODES = 4_000
 _COUNTED = 0.01
 
 
-@dataclass(frozen=True, eq=False)
-class LatentPoint:
-    """Holds an x whose posterior over two latents a report shows.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LatentPoint(SelectedPoint):
+    """Holds an x whose posterior over two latents a report shows."""
 
-    Parameters
-    ----------
-    letter : str
-        Letter that marks it in figures.
-    role : str
-        Why it was chosen.
-    posterior : PlanePosterior
-        p(z|x).
-    mean, scale : ndarray, shape (2,)
-        μ and s of the optimal q.
-    kl : Estimate
-        KL[q* ‖ p(z|x)], nats.
-    """
-
-    letter: str
-    role: str
     posterior: PlanePosterior
     mean: PerDimension
     scale: PerDimension
-    kl: Estimate
 
     @property
     def modes(self) -> int:
         """Return how many modes are at least a hundredth as high as the highest."""
         height = self.posterior.mode_density
         return int((height >= _COUNTED * height[0]).sum())
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the figures for JSON."""
-        return {
-            "letter": self.letter,
-            "role": self.role,
-            "x": self.posterior.x.tolist(),
-            "log_density": self.posterior.log_density_x.to_dict(),
-            "kl": self.kl.to_dict(),
-            "q": {"mean": self.mean.tolist(), "scale": self.scale.tolist()},
-            "posterior_modes": self.modes,
-            "posterior_entropy": self.posterior.entropy.to_dict(),
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,11 +231,7 @@ def density_map(engine: ExactModel, truth: Decomposition) -> DensityMap | None:
     counts = averages.mass > _COVERED * averages.mass.max()
     x, sigma = averages.x[counts], engine.model.sigma
     lower, upper = x.min(axis=0) - sigma, x.max(axis=0) + sigma
-    step = float((upper - lower).max()) / (_RESOLUTION - 1)
-    first, second = (
-        np.linspace(low, high, max(2, 1 + round(float(high - low) / step)))
-        for low, high in zip(lower, upper, strict=True)
-    )
+    first, second = map_axes(lower, upper, _RESOLUTION)
     grid = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1)
     density = np.exp(engine.log_density(grid.reshape(-1, 2)).value)
     return DensityMap((first, second), density.reshape(grid.shape[:2]))

@@ -106,6 +106,7 @@ def analyse_trained(
         )
     density = None if surface is None or panels is None else surface.density_of(panels)
     # Of fewer latents than the network has, an optimum says nothing of how far it is off.
-    known = predicted is not None and predicted.latents >= run.model.latent_dim
-    above = result.excess - predicted.decomposition.excess if known and predicted else None
+    above = None
+    if predicted is not None and predicted.latents >= run.model.latent_dim:
+        above = result.excess - predicted.decomposition.excess
     return TrainedAnalysis(run, result, above, density, panels)

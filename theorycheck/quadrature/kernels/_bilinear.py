@@ -70,6 +70,19 @@ def piece_moments(
     return first, last - first + 1
 
 
+@scalar_kernel
+def summed_powers(powers: Cube, p: int, at: Cube, a: int, count: int) -> float:
+    """Return Σ over pieces and r of the coefficient of u^r times E_q[He_a u^r; piece]."""
+    total = 0.0
+    for j in range(count):
+        total += (
+            powers[p, 0, j] * at[0, a, j]
+            + powers[p, 1, j] * at[1, a, j]
+            + powers[p, 2, j] * at[2, a, j]
+        )
+    return total
+
+
 @batch_kernel
 def bilinear_moments_batch(
     part: int,
@@ -116,13 +129,7 @@ def bilinear_moments_batch(
                     powers[2, 2, j] += 0.5 * e * e
             for b in range(5):
                 for p in range(3):
-                    total = 0.0
-                    for j in range(wide):
-                        total += (
-                            powers[p, 0, j] * at_two[0, b, j]
-                            + powers[p, 1, j] * at_two[1, b, j]
-                            + powers[p, 2, j] * at_two[2, b, j]
-                        )
+                    total = summed_powers(powers, p, at_two, b, wide)
                     for m in range(_COUNT):
                         if _TWO[m] == b:
                             moments[n, m] += at_one[p, _ONE[m], i] * total

@@ -156,6 +156,16 @@ def _box_error(sums: Matrix, k: int) -> float:
 
 
 @scalar_kernel
+def rounding_of(xs: Matrix, inverse_sigma: Vector, k: int, exponent: float) -> float:
+    """Return the rounding of one lane's sum, in units of the last place; see `_log_density.py`."""
+    size = 0.0
+    for d in range(xs.shape[0]):
+        size += abs(xs[d, k]) * inverse_sigma[d]
+    result: float = 16.0 + 2.0 * exponent + (2.0 + math.sqrt(2.0 * exponent)) * size
+    return result
+
+
+@scalar_kernel
 def _lanes(
     xs: Matrix,
     inverse_sigma: Vector,
@@ -194,12 +204,9 @@ def _lanes(
             error[k] += _box_error(sums, k) + sums[0, k] * missed
     for k in range(lanes):
         value[k] = reference[k] + math.log(total[k])
-        exponent = abs(value[k])
-        size = 0.0
         for d in range(data_dim):
-            size += abs(xs[d, k]) * inverse_sigma[d]
             mean_f[d, k] /= total[k]
-        rounding = 16.0 + 2.0 * exponent + (2.0 + math.sqrt(2.0 * exponent)) * size
+        rounding = rounding_of(xs, inverse_sigma, k, abs(value[k]))
         relative_error[k] = error[k] / total[k] + _EPS * rounding
 
 

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from theorycheck.quadrature.kernels._borrowed import borrowed
-from theorycheck.quadrature.kernels._box_density import FAR, exponents, near
+from theorycheck.quadrature.kernels._box_density import FAR, exponents, near, rounding_of
 from theorycheck.quadrature.kernels._exponential import exp_nonpositive
 from theorycheck.quadrature.kernels._jit import batch_kernel, scalar_kernel
 from theorycheck.quadrature.kernels._layouts import Balls, Matrix, Vector
@@ -86,13 +86,9 @@ def _of_lanes(
                 moments[m, k] += sums[2 + m, k]
     for k in range(lanes):
         value[k] = reference[k] + math.log(total[k])
-        size = 0.0
-        for d in range(data_dim):
-            size += abs(xs[d, k]) * inverse_sigma[d]
         for m in range(2 * data_dim):
             moments[m, k] /= total[k]
-        exponent = abs(value[k])
-        rounding = 16.0 + 2.0 * exponent + (2.0 + math.sqrt(2.0 * exponent)) * size
+        rounding = rounding_of(xs, inverse_sigma, k, abs(value[k]))
         relative_error[k] = error[k] / total[k] + _EPS * rounding
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from theorycheck.quadrature.kernels._bilinear import piece_moments
+from theorycheck.quadrature.kernels._bilinear import piece_moments, summed_powers
 from theorycheck.quadrature.kernels._borrowed import borrowed
 from theorycheck.quadrature.kernels._jit import batch_kernel, scalar_kernel
 from theorycheck.quadrature.kernels._layouts import Cube, Matrix, Stack, Vector
@@ -119,14 +119,7 @@ def trilinear_moments_batch(
                     _add_powers(x[n, d], corner, three, wide, powers)
                 for p in range(9):
                     for c in range(5):
-                        total = 0.0
-                        for k in range(wide):
-                            total += (
-                                powers[p, 0, k] * at_three[0, c, k]
-                                + powers[p, 1, k] * at_three[1, c, k]
-                                + powers[p, 2, k] * at_three[2, c, k]
-                            )
-                        along[p, c] = total
+                        along[p, c] = summed_powers(powers, p, at_three, c, wide)
                 for p in range(3):
                     for m in range(_COUNT):
                         b, c = _TWO[m], _THREE[m]
